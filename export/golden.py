@@ -1,0 +1,64 @@
+"""The texts that every export is checked on, and that any port of it can be checked on."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from kerasbert.errors import BundleError
+
+NAME = "golden.json"
+
+TEXTS = [
+    "",
+    "Good.",
+    "a lovely film",
+    "The room was clean, the staff were kind, and breakfast was served until eleven.",
+    "I would not buy this again, even at half the price!",
+    "He said: \"it's 3.5 times better\" (and it cost $1,299.00).",
+    "UPPER CASE and lower case, don't-you-think?",
+    "Café Müller, naïve façade, Ångström, piñata, Đà Nẵng",
+    "Не стоит тратить на это время.",
+    "这家餐厅的菜很好吃，服务也不错。",
+    "駅の近くに静かな公園があります。",
+    "الخدمة كانت ممتازة",
+    "정말 즐거운 하루였다",
+    "tabs\tand\nnew lines   and \u00a0 odd\u200b spaces",
+    "emoji 😀👍🏽 and symbols ½ × √2 ≈ 1.414",
+    "supercalifragilisticexpialidocious antidisestablishmentarianism",
+    " ".join(["A sentence that goes on, well beyond what a phone would show, to fill every position of the model;"] * 40),
+    " ".join(f"word{number}" for number in range(300)),
+]
+PAIRS = [
+    ("Is the shop open on Sunday?", "It is open every day from nine to five."),
+    ("A short first text.", TEXTS[-2]),
+    (TEXTS[-2], "A short second text."),
+]
+
+
+def write(model, folder: Path) -> None:
+    """Records texts, ids and the Keras model's logits as golden.json.
+
+    Keras answers each text alone, so unpadded; the exported files answer it padded, which the comparison then covers.
+    """
+    texts = [*TEXTS, *(first for first, _ in PAIRS)]
+    pairs = [*([None] * len(TEXTS)), *(second for _, second in PAIRS)]
+    rows = []
+    for text, pair in zip(texts, pairs, strict=True):
+        second = None if pair is None else [pair]
+        ids = model.tokenizer([text], second, max_length=model.max_length)["input_ids"][0]
+        logits = model.predict_logits([text], second)[0]
+        rows.append({"text": text, "pair": pair, "input_ids": ids.tolist(), "logits": [float(x) for x in logits]})
+    (folder / NAME).write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read(folder: Path) -> list[dict]:
+    """The rows of golden.json: `text`, `pair`, `input_ids`, `logits`."""
+    path = folder / NAME
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        for row in rows:
+            row["logits"] = np.array(row["logits"], dtype="float32")
+        return rows
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"{path}: the recorded answers cannot be read ({error}); export again") from None

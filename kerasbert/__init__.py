@@ -1,0 +1,42 @@
+"""BERT in Keras 3: from raw text, through fine-tuning, to a file on a phone, with the same answer everywhere.
+
+The public names are imported on first use, so `import kerasbert` costs neither TensorFlow nor Keras.
+"""
+
+from importlib import import_module
+
+from kerasbert._version import __version__
+
+_HOME = {
+    "BertConfig": "kerasbert.config",
+    "BertEncoder": "kerasbert.models.encoder",
+    "PretrainingModel": "kerasbert.models.pretraining",
+    "TextClassifier": "kerasbert.models.text_classifier",
+    "KerasBertError": "kerasbert.errors",
+}
+_SUBPACKAGES = (
+    "checkpoints",
+    "config",
+    "data",
+    "decoding",
+    "export",
+    "layers",
+    "models",
+    "runtime",
+    "tokenizers",
+    "training",
+)
+
+__all__ = [*_HOME, *_SUBPACKAGES, "__version__"]
+
+
+def __getattr__(name: str):
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    if name in _SUBPACKAGES:
+        return import_module(f"kerasbert.{name}")
+    raise AttributeError(f"module 'kerasbert' has no attribute {name!r}")
+
+
+def __dir__():
+    return __all__

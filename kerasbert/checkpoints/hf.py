@@ -1,0 +1,205 @@
+"""Hugging Face folders: config.json, model.safetensors, tokenizer files. Strict both ways."""
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from kerasbert import tokenizers
+from kerasbert.checkpoints import hub, names
+from kerasbert.config import BertConfig, read_config_json
+from kerasbert.errors import CheckpointError
+from kerasbert.files import new_folder
+
+log = logging.getLogger("kerasbert")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A folder whose header has been read: shapes are known, weights are not loaded yet.
+
+    Attributes:
+        folder: where it is.
+        config: of the encoder.
+        settings: the whole of config.json (labels, problem type, our own section).
+        shapes: tensor name (without family prefix, new leaf names) -> shape.
+        files: tensor name -> (file, name in the file).
+    """
+
+    folder: Path
+    config: BertConfig
+    settings: dict
+    shapes: dict
+    files: dict
+
+    def tokenizer(self):
+        """The folder's tokenizer, checked against the word table; None where the folder has none."""
+        tokenizer = tokenizers.load(self.folder)
+        tokenizers.check_vocabulary(tokenizer, self.config.vocab_size, self.folder)
+        return tokenizer
+
+    def has(self, group: str) -> bool:
+        """Whether the file holds every weight, or any, of a group such as `pooler` or `classifier`."""
+        tables = names.ENCODER_NAMES[self.config.model_type], names.HEAD_NAMES[self.config.model_type]
+        wanted = [hf for table in tables for ours, hf in table.items() if ours.split("/")[0] == group]
+        return any(name == hf or name.startswith(f"{hf}.") for hf in wanted for name in self.shapes)
+
+    def load_into(self, model, *, new: tuple[str, ...] = ()) -> None:
+        """Copies every tensor into the variables of `model`.
+
+        Args:
+            model: a Keras model built from `config`, its weights named by layer path.
+            new: groups to leave as they are even if the file has them (a classifier for other labels).
+
+        Raises:
+            CheckpointError: tensors that are missing, unexpected or of another shape, all listed, nothing copied.
+        """
+        family = self.config.model_type
+        wanted = {}
+        for variable in model.variables:
+            if "seed_generator" in variable.path:
+                continue
+            name, transposed = names.tensor_name(family, variable.path, prefix=False)
+            wanted[name] = (variable, transposed)
+        groups = {name: variable.path.split("/")[0] for name, (variable, _) in wanted.items()}
+        fresh = {group for group in set(groups.values()) if group in new or not self.has(group)}
+        fresh -= {group for group in fresh if group == "embeddings" or group.startswith("block_")}
+
+        read = {name: target for name, target in wanted.items() if groups[name] not in fresh}
+        missing = [f"{name} {_shape(*read[name])}" for name in read if name not in self.shapes]
+        wrong = [
+            f"{name}: {tuple(self.shapes[name])} in the file, {_shape(*target)} in the model"
+            for name, target in read.items()
+            if name in self.shapes and tuple(self.shapes[name]) != _shape(*target)
+        ]
+        left = set(self.shapes) - set(read) - set(names.BUFFERS) - set(names.TIED[family])
+        unexpected = sorted(
+            f"{name} {tuple(self.shapes[name])}" for name in left if not name.startswith(names.OTHER_HEADS)
+        )
+        problems = {"missing": missing, "unexpected": unexpected, "of another shape": wrong}
+        if any(problems.values()):
+            listed = "; ".join(f"{kind}: {_listing(found)}" for kind, found in problems.items() if found)
+            raise CheckpointError(f"{self.folder}: the weights do not fit its config.json; {listed}")
+
+        self._check_tied()
+        for file in sorted({self.files[name][0] for name in read}):
+            with safe_open(file, framework="numpy") as tensors:
+                for name, (variable, transposed) in read.items():
+                    if self.files[name][0] == file:
+                        value = _float32(tensors, self.files[name][1])
+                        variable.assign(value.T if transposed else value)
+        if fresh:
+            log.warning("%s: new, not from the checkpoint: %s", self.folder, ", ".join(sorted(fresh)))
+        unused = sorted({name.split(".")[0] for name in left if name.startswith(names.OTHER_HEADS)})
+        if unused:
+            log.info("%s: not used by this model: %s", self.folder, ", ".join(unused))
+
+    def _check_tied(self) -> None:
+        """The copies of tied tensors must be copies: an untied head would be answered wrongly without a word."""
+        for copy, original in names.TIED[self.config.model_type].items():
+            if copy in self.files and original in self.files:
+                a, b = (self._read(name) for name in (copy, original))
+                if not np.array_equal(a, b):
+                    raise CheckpointError(
+                        f"{self.folder}: {copy} differs from {original}; kerasbert ties the two, untie is not supported"
+                    )
+
+    def _read(self, name: str) -> np.ndarray:
+        file, stored = self.files[name]
+        with safe_open(file, framework="numpy") as tensors:
+            return _float32(tensors, stored)
+
+
+def open_checkpoint(path: str | Path) -> Checkpoint:
+    """Opens a Hugging Face folder, or a hub id, and reads the headers of its weights.
+
+    Raises:
+        CheckpointError: no such folder or id, no safetensors, a truncated or foreign file.
+        ConfigError: a config.json that kerasbert cannot build.
+    """
+    folder = hub.folder_of(str(path))
+    settings = read_config_json(folder)
+    config = BertConfig.from_dict(settings)
+    shapes, files = {}, {}
+    for file in _weight_files(folder):
+        try:
+            with safe_open(file, framework="numpy") as tensors:
+                for stored in tensors.keys():  # noqa: SIM118 - not a dict
+                    name = _modern_name(stored, config.model_type)
+                    shapes[name] = tuple(tensors.get_slice(stored).get_shape())
+                    files[name] = (file, stored)
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(f"{file}: not a whole safetensors file ({error}); fetch or save it again") from None
+    return Checkpoint(folder, config, settings, shapes, files)
+
+
+def save(model, folder: str | Path, *, task: str = "encoder", settings: dict | None = None) -> None:
+    """Writes a folder that transformers opens: config.json, model.safetensors, the tokenizer's files.
+
+    Args:
+        model: has `config`, `tokenizer` and Keras `variables`.
+        folder: replaced as a whole if it is there.
+        task: a key of `names.ARCHITECTURES`.
+        settings: further keys for config.json.
+    """
+    family = model.config.model_type
+    tensors = {}
+    for variable in model.variables:
+        if "seed_generator" in variable.path:
+            continue
+        name, transposed = names.tensor_name(family, variable.path, prefix=task != "encoder")
+        value = np.asarray(variable.numpy() if hasattr(variable, "numpy") else variable, dtype="float32")
+        tensors[name] = np.ascontiguousarray(value.T if transposed else value)
+    config = {
+        "architectures": [names.ARCHITECTURES[family][task]],
+        **model.config.to_dict(),
+        **(settings or {}),
+        "dtype": "float32",
+    }
+    with new_folder(folder, replace=True) as building:
+        save_file(tensors, building / "model.safetensors", metadata={"format": "pt"})
+        (building / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        if model.tokenizer is not None:
+            model.tokenizer.save(building)
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    """The folder's safetensors: one file, or the shards that an index names."""
+    single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    if single.is_file():
+        return [single]
+    if index.is_file():
+        try:
+            shards = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        except (ValueError, KeyError, AttributeError) as error:
+            raise CheckpointError(f"{index}: not an index of shards ({error!r})") from None
+        # Only names inside the folder: an index is somebody's text, and must not read files elsewhere.
+        return [folder / Path(shard).name for shard in shards]
+    others = [name for name in ("pytorch_model.bin", "tf_model.h5") if (folder / name).is_file()]
+    found = f"it has {' and '.join(others)}, which kerasbert does not read; " if others else ""
+    raise CheckpointError(f"{folder}: no model.safetensors; {found}save the model as safetensors first")
+
+
+def _modern_name(stored: str, family: str) -> str:
+    """Without the family's prefix, and with the LayerNorm leaves of today."""
+    name = stored.removeprefix(f"{family}.")
+    for old, new in names.OLD_LEAVES.items():
+        name = name.removesuffix(old) + new if name.endswith(old) else name
+    return name
+
+
+def _float32(tensors, name: str) -> np.ndarray:
+    return np.asarray(tensors.get_tensor(name)).astype("float32")
+
+
+def _shape(variable, transposed: bool) -> tuple:
+    return tuple(variable.shape[::-1]) if transposed else tuple(variable.shape)
+
+
+def _listing(found: list[str], most: int = 8) -> str:
+    more = f" and {len(found) - most} more" if len(found) > most else ""
+    return ", ".join(found[:most]) + more

@@ -1,0 +1,40 @@
+"""Model folders by hub id."""
+
+from pathlib import Path
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+from kerasbert.errors import CheckpointError
+
+FILES = [
+    "config.json",
+    "*.safetensors",
+    "*.safetensors.index.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "tokenizer*.json",
+]
+
+
+def folder_of(path: str) -> Path:
+    """`path` if it is a folder, else the folder that the hub id `path` was downloaded to (or found in the cache).
+
+    Raises:
+        CheckpointError: neither a folder here nor an id that the hub gives.
+    """
+    if Path(path).is_dir():
+        return Path(path)
+    if Path(path).exists():
+        raise CheckpointError(f"{path}: is a file; name the folder that holds config.json and model.safetensors")
+    try:
+        return Path(snapshot_download(path, allow_patterns=FILES))
+    except HFValidationError:
+        raise CheckpointError(f"{path}: no such folder, nor a hub id such as `owner/name`") from None
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise CheckpointError(
+            f"{path}: no such folder here, and the hub did not give it ({reason}); download it where there is a network "
+            "and name its folder"
+        ) from None

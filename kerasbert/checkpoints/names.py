@@ -1,0 +1,128 @@
+"""One table a family: our layer -> Hugging Face's tensor. It serves reading and writing.
+
+A row names a layer or a single weight; `{}` is the block's number. A layer's own weights are named by `LEAVES`; kernels
+are stored transposed. The part before the first slash is the group: a group that is missing as a whole (a head) is
+new, one that is missing in part is an error.
+"""
+
+LEAVES = {"kernel": "weight", "bias": "bias", "gamma": "weight", "beta": "bias"}
+OLD_LEAVES = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
+
+_BERT_BODY = {
+    "embeddings/word_embeddings": "embeddings.word_embeddings.weight",
+    "embeddings/position_embeddings": "embeddings.position_embeddings.weight",
+    "embeddings/token_type_embeddings": "embeddings.token_type_embeddings.weight",
+    "embeddings/norm": "embeddings.LayerNorm",
+    "block_{}/attention/query": "encoder.layer.{}.attention.self.query",
+    "block_{}/attention/key": "encoder.layer.{}.attention.self.key",
+    "block_{}/attention/value": "encoder.layer.{}.attention.self.value",
+    "block_{}/attention/output": "encoder.layer.{}.attention.output.dense",
+    "block_{}/attention_norm": "encoder.layer.{}.attention.output.LayerNorm",
+    "block_{}/intermediate": "encoder.layer.{}.intermediate.dense",
+    "block_{}/output": "encoder.layer.{}.output.dense",
+    "block_{}/output_norm": "encoder.layer.{}.output.LayerNorm",
+    "pooler/dense": "pooler.dense",
+}
+
+ENCODER_NAMES = {
+    "bert": _BERT_BODY,
+    "roberta": _BERT_BODY,
+    "distilbert": {
+        "embeddings/word_embeddings": "embeddings.word_embeddings.weight",
+        "embeddings/position_embeddings": "embeddings.position_embeddings.weight",
+        "embeddings/norm": "embeddings.LayerNorm",
+        "block_{}/attention/query": "transformer.layer.{}.attention.q_lin",
+        "block_{}/attention/key": "transformer.layer.{}.attention.k_lin",
+        "block_{}/attention/value": "transformer.layer.{}.attention.v_lin",
+        "block_{}/attention/output": "transformer.layer.{}.attention.out_lin",
+        "block_{}/attention_norm": "transformer.layer.{}.sa_layer_norm",
+        "block_{}/intermediate": "transformer.layer.{}.ffn.lin1",
+        "block_{}/output": "transformer.layer.{}.ffn.lin2",
+        "block_{}/output_norm": "transformer.layer.{}.output_layer_norm",
+    },
+}
+
+# Heads stand beside the encoder: their names carry no family prefix.
+HEAD_NAMES = {
+    "bert": {
+        "mlm/dense": "cls.predictions.transform.dense",
+        "mlm/norm": "cls.predictions.transform.LayerNorm",
+        "mlm/bias": "cls.predictions.bias",
+        "nsp/dense": "cls.seq_relationship",
+        "classifier/dense": "classifier",
+    },
+    "roberta": {
+        "mlm/dense": "lm_head.dense",
+        "mlm/norm": "lm_head.layer_norm",
+        "mlm/bias": "lm_head.bias",
+        "classifier/hidden": "classifier.dense",
+        "classifier/dense": "classifier.out_proj",
+    },
+    "distilbert": {
+        "mlm/dense": "vocab_transform",
+        "mlm/norm": "vocab_layer_norm",
+        "mlm/bias": "vocab_projector.bias",
+        "classifier/hidden": "pre_classifier",
+        "classifier/dense": "classifier",
+    },
+}
+
+# The tied matrix of the MLM head under its other names: (weight, bias), each a copy of a tensor that is read elsewhere.
+TIED = {
+    "bert": {
+        "cls.predictions.decoder.weight": "embeddings.word_embeddings.weight",
+        "cls.predictions.decoder.bias": "cls.predictions.bias",
+    },
+    "roberta": {
+        "lm_head.decoder.weight": "embeddings.word_embeddings.weight",
+        "lm_head.decoder.bias": "lm_head.bias",
+    },
+    "distilbert": {"vocab_projector.weight": "embeddings.word_embeddings.weight"},
+}
+
+# Constants that some writers store beside the weights.
+BUFFERS = ("embeddings.position_ids", "embeddings.token_type_ids")
+
+# Heads of tasks that a model may leave unused.
+OTHER_HEADS = ("cls.", "lm_head.", "vocab_", "classifier.", "pre_classifier.", "qa_outputs.", "pooler.")
+
+# The class that transformers opens a folder with.
+ARCHITECTURES = {
+    "bert": {
+        "encoder": "BertModel",
+        "pretraining": "BertForPreTraining",
+        "text_classifier": "BertForSequenceClassification",
+    },
+    "roberta": {
+        "encoder": "RobertaModel",
+        "pretraining": "RobertaForMaskedLM",
+        "text_classifier": "RobertaForSequenceClassification",
+    },
+    "distilbert": {
+        "encoder": "DistilBertModel",
+        "pretraining": "DistilBertForMaskedLM",
+        "text_classifier": "DistilBertForSequenceClassification",
+    },
+}
+
+
+def tensor_name(family: str, path: str, *, prefix: bool) -> tuple[str, bool]:
+    """The Hugging Face name of our weight `path`, and whether it is stored transposed.
+
+    Args:
+        family: a model_type.
+        path: a Keras variable path, such as `block_3/attention/query/kernel`.
+        prefix: whether encoder tensors carry the family's name, as they do in files of a whole task model.
+    """
+    group, _, rest = path.partition("/")
+    block = group.removeprefix("block_") if group.startswith("block_") else ""
+    pattern = f"block_{{}}/{rest}" if block else path
+    layer, _, leaf = pattern.rpartition("/")
+    heads = HEAD_NAMES[family]
+    for table, head in ((heads, True), (ENCODER_NAMES[family], False)):
+        start = "" if head or not prefix else f"{family}."
+        if pattern in table:
+            return start + table[pattern].format(block), False
+        if layer in table:
+            return f"{start}{table[layer].format(block)}.{LEAVES[leaf]}", leaf == "kernel"
+    raise KeyError(f"no Hugging Face name for {path} in the family {family}")

@@ -1,0 +1,224 @@
+"""What a BERT is made of: the configuration, the three families and the named sizes.
+
+Everything in which BERT, RoBERTa and DistilBERT differ is data in this file; the layers know nothing of families.
+"""
+
+import dataclasses
+import json
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kerasbert.errors import ConfigError
+
+ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "tanh", "silu")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """One row of the families table.
+
+    Attributes:
+        position_offset: rows of the position table before the first token's (RoBERTa keeps two for padding).
+        pooler: whether the encoder ends in a tanh layer on the first token.
+        classifier_dense: activation of the classifier's own hidden layer; None where the pooler plays that part.
+        config_keys: our field -> the family's key in config.json, where they differ.
+        fixed: fields that the family does not write down, with their values.
+    """
+
+    position_offset: int = 0
+    pooler: bool = True
+    classifier_dense: str | None = None
+    config_keys: Mapping[str, str] = field(default_factory=dict)
+    fixed: Mapping[str, object] = field(default_factory=dict)
+
+
+FAMILIES = {
+    "bert": Family(),
+    "roberta": Family(position_offset=2, classifier_dense="tanh"),
+    "distilbert": Family(
+        pooler=False,
+        classifier_dense="relu",
+        config_keys={
+            "hidden_size": "dim",
+            "num_hidden_layers": "n_layers",
+            "num_attention_heads": "n_heads",
+            "intermediate_size": "hidden_dim",
+            "hidden_act": "activation",
+            "hidden_dropout_prob": "dropout",
+            "attention_probs_dropout_prob": "attention_dropout",
+            "classifier_dropout": "seq_classif_dropout",
+        },
+        fixed={"type_vocab_size": 0, "layer_norm_eps": 1e-12},
+    ),
+}
+
+# Turc et al. 2019 (arXiv 1908.08962) for tiny to medium, Devlin et al. 2018 (arXiv 1810.04805) for base and large.
+SIZES = {
+    "tiny": {"num_hidden_layers": 2, "hidden_size": 128, "num_attention_heads": 2, "intermediate_size": 512},
+    "mini": {"num_hidden_layers": 4, "hidden_size": 256, "num_attention_heads": 4, "intermediate_size": 1024},
+    "small": {"num_hidden_layers": 4, "hidden_size": 512, "num_attention_heads": 8, "intermediate_size": 2048},
+    "medium": {"num_hidden_layers": 8, "hidden_size": 512, "num_attention_heads": 8, "intermediate_size": 2048},
+    "base": {"num_hidden_layers": 12, "hidden_size": 768, "num_attention_heads": 12, "intermediate_size": 3072},
+    "large": {"num_hidden_layers": 24, "hidden_size": 1024, "num_attention_heads": 16, "intermediate_size": 4096},
+}
+
+# Keys of config.json that do not change what the encoder computes.
+_HARMLESS = frozenset(
+    """
+    _name_or_path _num_labels architectures bos_token_id cls_token_id decoder_start_token_id directionality dtype
+    eos_token_id finetuning_task gradient_checkpointing id2label kerasbert label2id language mask_token_id model_max_length
+    num_labels output_past pooler_fc_size pooler_num_attention_heads pooler_num_fc_layers pooler_size_per_head pooler_type
+    problem_type qa_dropout sep_token_id tie_weights_ tie_word_embeddings torch_dtype transformers_version unk_token_id
+    use_cache xla_device
+    """.split()  # noqa: SIM905 - a word list reads best as words
+)
+# Keys that would change what the encoder computes if they had another value than this one.
+_REQUIRED = {
+    "position_embedding_type": "absolute",
+    "is_decoder": False,
+    "add_cross_attention": False,
+    "is_encoder_decoder": False,
+    "chunk_size_feed_forward": 0,
+    "pruned_heads": {},
+    "output_attentions": False,
+    "output_hidden_states": False,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BertConfig:
+    """The numbers of an encoder, under the names of Hugging Face's config.json.
+
+    Raises:
+        ConfigError: a value that no encoder can be built from.
+    """
+
+    model_type: str = "bert"
+    """The family: a row of `FAMILIES`."""
+    vocab_size: int = 30522
+    """Rows of the word table."""
+    hidden_size: int = 768
+    """Width of every token's vector (H in the paper)."""
+    num_hidden_layers: int = 12
+    """Transformer blocks (L in the paper)."""
+    num_attention_heads: int = 12
+    """Heads a block (A in the paper); divides hidden_size."""
+    intermediate_size: int = 3072
+    """Width of the feed-forward layer, 4 H in the paper."""
+    hidden_act: str = "gelu"
+    """Feed-forward activation: `gelu` is the exact one (erf), `gelu_new` the tanh approximation."""
+    hidden_dropout_prob: float = 0.1
+    """Dropout behind embeddings, attention output and feed-forward, while training."""
+    attention_probs_dropout_prob: float = 0.1
+    """Dropout on attention probabilities, while training."""
+    classifier_dropout: float | None = None
+    """Dropout before a task's logits, while training; None means hidden_dropout_prob."""
+    max_position_embeddings: int = 512
+    """Rows of the position table, RoBERTa's two for padding included."""
+    type_vocab_size: int = 2
+    """Rows of the segment table; 0 for none."""
+    initializer_range: float = 0.02
+    """Standard deviation of fresh weights (truncated normal)."""
+    layer_norm_eps: float = 1e-12
+    """Added to the variance in every LayerNorm."""
+    pad_token_id: int = 0
+    """Id of [PAD] in input_ids."""
+    sinusoidal_pos_embds: bool = False
+    """Positions are fixed sines and cosines instead of learned rows."""
+
+    def __post_init__(self):
+        if self.model_type not in FAMILIES:
+            raise ConfigError(f"model_type is {self.model_type!r}: kerasbert reads {', '.join(FAMILIES)}")
+        for name in ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"):
+            _check_integer(name, getattr(self, name), at_least=1)
+        _check_integer("type_vocab_size", self.type_vocab_size, at_least=0)
+        _check_integer(
+            "max_position_embeddings", self.max_position_embeddings, at_least=self.family.position_offset + 1
+        )
+        if self.hidden_size % self.num_attention_heads:
+            raise ConfigError(
+                f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}"
+            )
+        if self.hidden_act not in ACTIVATIONS:
+            raise ConfigError(f"hidden_act is {self.hidden_act!r}: use one of {', '.join(ACTIVATIONS)}")
+        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < 1:
+                raise ConfigError(f"{name} is {value!r}: use a number from 0 up to, but not, 1")
+
+    @property
+    def family(self) -> Family:
+        return FAMILIES[self.model_type]
+
+    @property
+    def max_length(self) -> int:
+        """The longest input in tokens."""
+        return self.max_position_embeddings - self.family.position_offset
+
+    @property
+    def takes_token_types(self) -> bool:
+        """Whether the model has an input `token_type_ids` (a single segment row needs none)."""
+        return self.type_vocab_size > 1
+
+    @classmethod
+    def from_size(cls, size: str, **changes) -> "BertConfig":
+        """One of the named sizes (`SIZES`), with changes: `BertConfig.from_size("tiny", vocab_size=8000)`."""
+        if size not in SIZES:
+            raise ConfigError(f"no size {size!r}: use one of {', '.join(SIZES)}")
+        return cls(**{**SIZES[size], **changes})
+
+    @classmethod
+    def from_dict(cls, values: Mapping) -> "BertConfig":
+        """Reads the content of a config.json; says in a warning which keys it does not know."""
+        family = FAMILIES.get(values.get("model_type"))
+        if family is None:
+            raise ConfigError(f"model_type is {values.get('model_type')!r}: kerasbert reads {', '.join(FAMILIES)}")
+        for key, wanted in _REQUIRED.items():
+            if values.get(key) not in (None, wanted):
+                raise ConfigError(f"{key} is {values[key]!r}: kerasbert supports {wanted!r} only")
+        ours = {family.config_keys.get(f.name, f.name): f.name for f in dataclasses.fields(cls)}
+        unknown = sorted(set(values) - set(ours) - _HARMLESS - set(_REQUIRED) - set(family.fixed))
+        if unknown:
+            warnings.warn(f"config.json has keys that kerasbert does not know: {', '.join(unknown)}", stacklevel=2)
+        # None is how transformers writes "not set"; our default then holds.
+        known = {ours[key]: value for key, value in values.items() if key in ours and value is not None}
+        return cls(**{**known, **family.fixed})
+
+    def to_dict(self) -> dict:
+        """The content of a config.json that transformers reads."""
+        values = dataclasses.asdict(self)
+        if self.model_type != "distilbert":
+            values.pop("sinusoidal_pos_embds")
+        elif self.classifier_dropout is None:
+            values["classifier_dropout"] = self.hidden_dropout_prob
+        return {
+            self.family.config_keys.get(name, name): value
+            for name, value in values.items()
+            if name not in self.family.fixed
+        }
+
+    @classmethod
+    def read(cls, folder: str | Path) -> "BertConfig":
+        """Reads `folder/config.json`."""
+        return cls.from_dict(read_config_json(folder))
+
+
+def read_config_json(folder: str | Path) -> dict:
+    """The raw content of `folder/config.json`."""
+    path = Path(folder) / "config.json"
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file; a model folder holds config.json and model.safetensors") from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: cannot be read as JSON ({error})") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: holds a {type(values).__name__}, not a JSON object")
+    return values
+
+
+def _check_integer(name: str, value, *, at_least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < at_least:
+        raise ConfigError(f"{name} is {value!r}: use a whole number of at least {at_least}")

@@ -1,0 +1,1 @@
+"""Logits to answers, in NumPy only: models, evaluation and the runtime decode with the same functions."""

@@ -1,0 +1,85 @@
+"""Self-attention (Vaswani et al. 2017, sections 3.2.1 and 3.2.2)."""
+
+import math
+
+import keras
+from keras import ops
+
+from kerasbert.layers.dense import dense
+
+MASKED = -1e4
+"""Added to the scores of padding: far below any real score, and still a number in float16."""
+
+
+@keras.saving.register_keras_serializable("kerasbert")
+class AttentionBias(keras.layers.Layer):
+    """int (batch, sequence) of ones and zeros -> (batch, 1, 1, sequence): 0 to attend, `MASKED` not to.
+
+    Built once for all blocks and added: a select in every block would cut a TFLite graph into dozens of partitions.
+    """
+
+    def call(self, attention_mask):
+        mask = ops.expand_dims(ops.expand_dims(ops.cast(attention_mask, self.compute_dtype), 1), 1)
+        return (1.0 - mask) * MASKED
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], 1, 1, input_shape[1])
+
+
+@keras.saving.register_keras_serializable("kerasbert")
+class SelfAttention(keras.layers.Layer):
+    """`softmax(q k^T / sqrt(H) + bias) v` over `num_heads` heads, and a linear layer on the joined heads.
+
+    Call arguments:
+        x: (batch, sequence, hidden_size).
+        bias: (batch, 1, 1 or sequence, sequence), added to the scores.
+
+    Output shape: (batch, sequence, hidden_size).
+    """
+
+    def __init__(self, *, hidden_size, num_heads, dropout=0.0, stddev=0.02, **kwargs):
+        super().__init__(**kwargs)
+        self.hidden_size, self.num_heads, self.rate, self.stddev = hidden_size, num_heads, dropout, stddev
+        self.query, self.key, self.value, self.output_dense = (
+            dense(hidden_size, stddev=stddev, name=name, dtype=self.dtype_policy)
+            for name in ("query", "key", "value", "output")
+        )
+        self.dropout = keras.layers.Dropout(dropout, name="dropout", dtype=self.dtype_policy)
+
+    def build(self, x_shape, bias_shape=None):
+        for layer in (self.query, self.key, self.value, self.output_dense):
+            layer.build(x_shape)
+        self.built = True
+
+    def call(self, x, bias):
+        q = self.split(self.query(x))  # (B, N, T, H)
+        k = self.split(self.key(x))
+        v = self.split(self.value(x))
+        scores = ops.matmul(q, ops.transpose(k, (0, 1, 3, 2)))  # (B, N, T, T)
+        # Scaled behind the product: ONNX Runtime does not recognise attention whose q is scaled first.
+        weights = ops.softmax(scores * (1.0 / math.sqrt(self.hidden_size // self.num_heads)) + bias)
+        context = ops.matmul(self.dropout(weights), v)  # (B, N, T, H)
+        return self.output_dense(self.merge(context))
+
+    def split(self, x):
+        """(B, T, D) -> (B, N, T, H)."""
+        batch, length = ops.shape(x)[:2]
+        x = ops.reshape(x, (batch, length, self.num_heads, self.hidden_size // self.num_heads))
+        return ops.transpose(x, (0, 2, 1, 3))
+
+    def merge(self, x):
+        """(B, N, T, H) -> (B, T, D)."""
+        batch, _, length, _ = ops.shape(x)
+        return ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (batch, length, self.hidden_size))
+
+    def compute_output_shape(self, x_shape, bias_shape=None):
+        return x_shape
+
+    def get_config(self):
+        own = {
+            "hidden_size": self.hidden_size,
+            "num_heads": self.num_heads,
+            "dropout": self.rate,
+            "stddev": self.stddev,
+        }
+        return {**super().get_config(), **own}

@@ -1,0 +1,37 @@
+"""Linear layers as BERT's checkpoints know them: truncated-normal kernels, activations by name."""
+
+import math
+
+import keras
+from keras import ops
+
+
+def gelu(x):
+    """Exact GELU, `x * Phi(x)`, which BERT's checkpoints call "gelu" (arXiv 1606.08415).
+
+    Written with erf: `keras.activations.gelu` becomes Erfc on TensorFlow, which tf2onnx cannot convert (tf2onnx #2347),
+    and TFLite fuses this form to one GELU as well.
+    """
+    return 0.5 * x * (1.0 + ops.erf(x / math.sqrt(2.0)))
+
+
+def gelu_tanh(x):
+    """The tanh approximation, which checkpoints call "gelu_new" or "gelu_pytorch_tanh"."""
+    return 0.5 * x * (1.0 + ops.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x * x * x)))
+
+
+ACTIVATIONS = {
+    None: None,
+    "gelu": gelu,
+    "gelu_new": gelu_tanh,
+    "gelu_pytorch_tanh": gelu_tanh,
+    "relu": keras.activations.relu,
+    "tanh": keras.activations.tanh,
+    "silu": keras.activations.silu,
+}
+
+
+def dense(units: int, *, activation: str | None = None, stddev: float = 0.02, **kwargs) -> keras.layers.Dense:
+    """A Keras Dense layer, (..., in) -> (..., units); `activation` is a checkpoint's name for it, `stddev` the kernel's."""
+    initializer = keras.initializers.TruncatedNormal(stddev=stddev)
+    return keras.layers.Dense(units, activation=ACTIVATIONS[activation], kernel_initializer=initializer, **kwargs)

@@ -1,0 +1,97 @@
+"""Tokens to vectors: word + position + segment, normalised (BERT, section 3, figure 2)."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasbert.layers.gather import gather
+from kerasbert.layers.layer_norm import LayerNorm
+
+
+def sinusoids(positions: int, width: int) -> np.ndarray:
+    """The fixed position table (positions, width) of Vaswani et al. 2017, section 3.5, as DistilBERT lays it out."""
+    angle = np.arange(positions)[:, None] / np.power(10000, 2 * (np.arange(width) // 2) / width)
+    return np.where(np.arange(width) % 2 == 0, np.sin(angle), np.cos(angle)).astype("float32")
+
+
+@keras.saving.register_keras_serializable("kerasbert")
+class Embeddings(keras.layers.Layer):
+    """Word, position and segment rows, summed, normalised, dropped out.
+
+    Args:
+        vocab_size, hidden_size, max_positions, type_vocab_size: table sizes; 0 segments for none.
+        position_offset: row of the first token's position (2 in RoBERTa).
+        sinusoidal: positions are fixed sines and cosines.
+        dropout: rate behind the normalisation. epsilon: LayerNorm's. stddev: of fresh tables.
+
+    Call arguments:
+        input_ids: int32 (batch, sequence).
+        token_type_ids: int32 (batch, sequence); left out where there is at most one segment row.
+
+    Output shape: (batch, sequence, hidden_size).
+    """
+
+    def __init__(
+        self,
+        *,
+        vocab_size,
+        hidden_size,
+        max_positions,
+        type_vocab_size=2,
+        position_offset=0,
+        sinusoidal=False,
+        dropout=0.0,
+        epsilon=1e-12,
+        stddev=0.02,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.settings = {
+            "vocab_size": vocab_size,
+            "hidden_size": hidden_size,
+            "max_positions": max_positions,
+            "type_vocab_size": type_vocab_size,
+            "position_offset": position_offset,
+            "sinusoidal": sinusoidal,
+            "dropout": dropout,
+            "epsilon": epsilon,
+            "stddev": stddev,
+        }
+        self.position_offset = position_offset
+        self.norm = LayerNorm(epsilon=epsilon, name="norm", dtype=self.dtype_policy)
+        self.dropout = keras.layers.Dropout(dropout, name="dropout", dtype=self.dtype_policy)
+
+    def build(self, input_ids_shape, token_type_ids_shape=None):
+        width, types = self.settings["hidden_size"], self.settings["type_vocab_size"]
+        normal = keras.initializers.TruncatedNormal(stddev=self.settings["stddev"])
+
+        def fixed(shape, dtype):
+            return ops.convert_to_tensor(sinusoids(*shape), dtype)
+
+        def table(name, rows, initializer=normal, trainable=True):
+            return self.add_weight(shape=(rows, width), initializer=initializer, trainable=trainable, name=name)
+
+        learned = not self.settings["sinusoidal"]
+        self.word_table = table("word_embeddings", self.settings["vocab_size"])
+        self.position_table = table(
+            "position_embeddings", self.settings["max_positions"], normal if learned else fixed, learned
+        )
+        self.type_table = table("token_type_embeddings", types) if types else None
+        self.norm.build((None, None, width))
+        self.built = True
+
+    def call(self, input_ids, token_type_ids=None):
+        length = ops.shape(input_ids)[1]
+        x = gather(self.word_table, input_ids)  # (B, T, D)
+        x = x + self.position_table[self.position_offset : self.position_offset + length]
+        if token_type_ids is not None:
+            x = x + gather(self.type_table, token_type_ids)
+        elif self.type_table is not None:
+            x = x + self.type_table[0]
+        return self.dropout(self.norm(x))
+
+    def compute_output_shape(self, input_ids_shape, token_type_ids_shape=None):
+        return (*input_ids_shape, self.settings["hidden_size"])
+
+    def get_config(self):
+        return {**super().get_config(), **self.settings}

@@ -1,0 +1,34 @@
+"""Layer normalisation."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("kerasbert")
+class LayerNorm(keras.layers.Layer):
+    """`(x - mean) / sqrt(variance + epsilon) * gamma + beta` over the last axis (arXiv 1607.06450).
+
+    Spelled in the five steps that ONNX Runtime's LayerNormalization fusion looks for; in float32 whatever the policy.
+    """
+
+    def __init__(self, *, epsilon=1e-12, **kwargs):
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+
+    def build(self, input_shape):
+        self.gamma = self.add_weight(shape=input_shape[-1:], initializer="ones", name="gamma")
+        self.beta = self.add_weight(shape=input_shape[-1:], initializer="zeros", name="beta")
+        self.built = True
+
+    def call(self, x):
+        x = ops.cast(x, self.variable_dtype)
+        centred = x - ops.mean(x, axis=-1, keepdims=True)
+        variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
+        normed = centred / ops.sqrt(variance + self.epsilon)
+        return ops.cast(normed * ops.cast(self.gamma, x.dtype) + ops.cast(self.beta, x.dtype), self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "epsilon": self.epsilon}

@@ -1,0 +1,84 @@
+"""One encoder block (Vaswani et al. 2017, section 3.1; the norm stands behind the residual sum, as in BERT)."""
+
+import keras
+
+from kerasbert.layers.attention import SelfAttention
+from kerasbert.layers.dense import dense
+from kerasbert.layers.layer_norm import LayerNorm
+
+
+@keras.saving.register_keras_serializable("kerasbert")
+class TransformerBlock(keras.layers.Layer):
+    """`x = norm(x + attention(x))`, then `x = norm(x + feed_forward(x))`.
+
+    Args:
+        hidden_size, num_heads, intermediate_size: widths.
+        activation: of the feed-forward layer, a name from `ACTIVATIONS`.
+        dropout: behind attention and feed-forward. attention_dropout: on attention's probabilities.
+        epsilon: LayerNorm's. stddev: of fresh kernels.
+
+    Call arguments:
+        x: (batch, sequence, hidden_size).
+        bias: (batch, 1, 1 or sequence, sequence), from `AttentionBias`.
+
+    Output shape: (batch, sequence, hidden_size).
+    """
+
+    def __init__(
+        self,
+        *,
+        hidden_size,
+        num_heads,
+        intermediate_size,
+        activation="gelu",
+        dropout=0.0,
+        attention_dropout=0.0,
+        epsilon=1e-12,
+        stddev=0.02,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.settings = {
+            "hidden_size": hidden_size,
+            "num_heads": num_heads,
+            "intermediate_size": intermediate_size,
+            "activation": activation,
+            "dropout": dropout,
+            "attention_dropout": attention_dropout,
+            "epsilon": epsilon,
+            "stddev": stddev,
+        }
+        shared = {"dtype": self.dtype_policy}
+        self.attention = SelfAttention(
+            hidden_size=hidden_size,
+            num_heads=num_heads,
+            dropout=attention_dropout,
+            stddev=stddev,
+            name="attention",
+            **shared,
+        )
+        self.attention_norm = LayerNorm(epsilon=epsilon, name="attention_norm", **shared)
+        self.intermediate = dense(
+            intermediate_size, activation=activation, stddev=stddev, name="intermediate", **shared
+        )
+        self.output_dense = dense(hidden_size, stddev=stddev, name="output", **shared)
+        self.output_norm = LayerNorm(epsilon=epsilon, name="output_norm", **shared)
+        self.dropout = keras.layers.Dropout(dropout, name="dropout", **shared)
+
+    def build(self, x_shape, bias_shape=None):
+        for layer in (self.attention, self.attention_norm, self.intermediate, self.output_norm):
+            layer.build(x_shape)
+        self.output_dense.build((*x_shape[:-1], self.settings["intermediate_size"]))
+        self.built = True
+
+    def call(self, x, bias):
+        attended = self.attention(x, bias)
+        x = self.attention_norm(x + self.dropout(attended))
+        fed = self.output_dense(self.intermediate(x))
+        return self.output_norm(x + self.dropout(fed))
+
+    def compute_output_shape(self, x_shape, bias_shape=None):
+        return x_shape
+
+    def get_config(self):
+        return {**super().get_config(), **self.settings}

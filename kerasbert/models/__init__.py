@@ -1,0 +1,1 @@
+"""Layers assembled: the encoder, and one file a task."""

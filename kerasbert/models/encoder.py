@@ -1,0 +1,115 @@
+"""The encoder: token ids to vectors, for BERT, RoBERTa and DistilBERT alike."""
+
+import keras
+
+from kerasbert.checkpoints import hf
+from kerasbert.config import BertConfig
+from kerasbert.layers.attention import AttentionBias
+from kerasbert.layers.embeddings import Embeddings
+from kerasbert.layers.heads import Pooler
+from kerasbert.layers.transformer import TransformerBlock
+
+
+@keras.saving.register_keras_serializable("kerasbert")
+class BertEncoder(keras.Model):
+    """BERT's encoder (Devlin et al. 2018, section 3) as a functional Keras model.
+
+    ```python
+    encoder = kb.BertEncoder.from_pretrained("path-or-hub-id")
+    outputs = encoder(encoder.tokenizer(["Hello, my dog is cute"]))
+    outputs["sequence_output"], outputs["pooled_output"]
+    ```
+
+    Inputs, int32 (batch, sequence): `input_ids`, `attention_mask` (1 real, 0 padding) and, where the configuration has
+    two segments or more, `token_type_ids`. Outputs: `sequence_output` (batch, sequence, hidden_size) and, with a pooler,
+    `pooled_output` (batch, hidden_size). Intermediates have names: `keras.Model(encoder.inputs,
+    encoder.get_layer("block_3").output)` is the hidden state behind the fourth block.
+
+    Args:
+        config: the numbers.
+        tokenizer: owned by the model, for `encoder.tokenizer(texts)` and saving.
+        pooler: whether to end in a pooler; None asks the family.
+    """
+
+    def __init__(self, config: BertConfig, *, tokenizer=None, pooler: bool | None = None, **kwargs):
+        dtype = kwargs.get("dtype")
+        pooler = config.family.pooler if pooler is None else pooler
+
+        # Layers
+        embeddings = Embeddings(
+            vocab_size=config.vocab_size,
+            hidden_size=config.hidden_size,
+            max_positions=config.max_position_embeddings,
+            type_vocab_size=config.type_vocab_size,
+            position_offset=config.family.position_offset,
+            sinusoidal=config.sinusoidal_pos_embds,
+            dropout=config.hidden_dropout_prob,
+            epsilon=config.layer_norm_eps,
+            stddev=config.initializer_range,
+            name="embeddings",
+            dtype=dtype,
+        )
+        blocks = [
+            TransformerBlock(
+                hidden_size=config.hidden_size,
+                num_heads=config.num_attention_heads,
+                intermediate_size=config.intermediate_size,
+                activation=config.hidden_act,
+                dropout=config.hidden_dropout_prob,
+                attention_dropout=config.attention_probs_dropout_prob,
+                epsilon=config.layer_norm_eps,
+                stddev=config.initializer_range,
+                name=f"block_{index}",
+                dtype=dtype,
+            )
+            for index in range(config.num_hidden_layers)
+        ]
+
+        # Graph
+        inputs = input_tensors(config)
+        x = embeddings(inputs["input_ids"], token_type_ids=inputs.get("token_type_ids"))
+        bias = AttentionBias(name="attention_bias", dtype=dtype)(inputs["attention_mask"])
+        for block in blocks:
+            x = block(x, bias)
+        outputs = {"sequence_output": x}
+        if pooler:
+            outputs["pooled_output"] = Pooler(
+                hidden_size=config.hidden_size, stddev=config.initializer_range, name="pooler", dtype=dtype
+            )(x)
+        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
+
+        # Config
+        self.config = config
+        self.tokenizer = tokenizer
+        self.embeddings = embeddings
+        self.blocks = blocks
+        self.pooler = self.get_layer("pooler") if pooler else None
+
+    @classmethod
+    def from_pretrained(cls, path: str, *, dtype=None) -> "BertEncoder":
+        """Reads a Hugging Face folder, or a hub id where there is a network.
+
+        Raises:
+            CheckpointError: tensors missing, unexpected or of another shape; the message lists them.
+        """
+        checkpoint = hf.open_checkpoint(path)
+        encoder = cls(checkpoint.config, tokenizer=checkpoint.tokenizer(), pooler=checkpoint.has("pooler"), dtype=dtype)
+        checkpoint.load_into(encoder)
+        return encoder
+
+    def save_pretrained(self, folder: str) -> None:
+        """Writes config.json, model.safetensors and the tokenizer's files; transformers opens the folder."""
+        hf.save(self, folder)
+
+    def get_config(self):
+        return {"config": self.config.to_dict(), "pooler": self.pooler is not None, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(BertConfig.from_dict(config["config"]), pooler=config["pooler"], name=config["name"])
+
+
+def input_tensors(config: BertConfig) -> dict:
+    """The symbolic inputs that a model of this configuration takes, each int32 (batch, sequence)."""
+    names = ["input_ids", "attention_mask", *(["token_type_ids"] if config.takes_token_types else [])]
+    return {name: keras.Input((None,), dtype="int32", name=name) for name in names}

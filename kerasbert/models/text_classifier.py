@@ -1,0 +1,270 @@
+"""Text classification: one label, several labels or a number, for a text or a pair of texts."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from kerasbert import data
+from kerasbert.checkpoints import hf
+from kerasbert.config import BertConfig
+from kerasbert.data.labels import targets
+from kerasbert.data.readers import pairs_of, read_examples
+from kerasbert.data.rows import pad_rows, token_rows
+from kerasbert.decoding.labels import PROBLEM_TYPES, decode
+from kerasbert.errors import ConfigError
+from kerasbert.layers.heads import POOLINGS, ClassificationHead
+from kerasbert.models.encoder import BertEncoder
+from kerasbert.training.optimizers import adamw
+
+LOSSES = {
+    "single_label_classification": lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    "multi_label_classification": lambda: keras.losses.BinaryCrossentropy(from_logits=True),
+    "regression": lambda: keras.losses.MeanSquaredError(),
+}
+METRICS = {
+    "single_label_classification": lambda: [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+    "multi_label_classification": lambda: [keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy")],
+    "regression": lambda: [keras.metrics.MeanAbsoluteError(name="mae")],
+}
+
+
+@keras.saving.register_keras_serializable("kerasbert")
+class TextClassifier(keras.Model):
+    """An encoder with a classification head, as a functional Keras model.
+
+    ```python
+    model = kb.TextClassifier.from_pretrained("path-or-hub-id", labels=["negative", "positive"])
+    model.compile()
+    model.fit(model.dataset("train.csv", batch_size=32), epochs=3)
+    model.predict_text(["a lovely film"])             # [{"label": "positive", "score": 0.98}]
+    model.save_pretrained("out/")
+    ```
+
+    Inputs: the encoder's. Output: float32 logits (batch, labels).
+
+    Args:
+        encoder: with a pooler, if its family's classifiers use one and `pooling` is "cls".
+        labels: names, in the order of the logits.
+        problem_type: "single_label_classification", "multi_label_classification" or "regression".
+        pooling: "cls" (the first token, as in the paper), "mean" or "additive" (learned weights).
+        max_length: tokens a text is cut to; None: the encoder's limit.
+
+    Raises:
+        ConfigError: arguments that do not go together.
+    """
+
+    def __init__(
+        self,
+        encoder: BertEncoder,
+        *,
+        labels: Sequence[str],
+        problem_type: str = "single_label_classification",
+        pooling: str = "cls",
+        max_length: int | None = None,
+        **kwargs,
+    ):
+        config, dtype = encoder.config, kwargs.get("dtype")
+        _check(config, encoder.pooler is not None, labels, problem_type, pooling, max_length)
+
+        # Layers
+        head = ClassificationHead(
+            num_labels=len(labels),
+            hidden_activation=config.family.classifier_dense if pooling == "cls" else None,
+            dropout=config.hidden_dropout_prob if config.classifier_dropout is None else config.classifier_dropout,
+            stddev=config.initializer_range,
+            name="classifier",
+            dtype=dtype,
+        )
+
+        # Graph
+        if needs_pooler(config, pooling):
+            pooled = encoder.output["pooled_output"]
+        else:
+            pool = POOLINGS[pooling](name="pooling", dtype=dtype)
+            pooled = pool(encoder.output["sequence_output"], encoder.input["attention_mask"])
+        super().__init__(inputs=encoder.input, outputs=head(pooled), **kwargs)
+
+        # Config
+        self.config = config
+        self.encoder = encoder
+        self.labels = list(labels)
+        self.problem_type = problem_type
+        self.pooling = pooling
+        self.max_length = max_length or config.max_length
+
+    @property
+    def tokenizer(self):
+        return self.encoder.tokenizer
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        path: str,
+        *,
+        labels: Sequence[str] | None = None,
+        problem_type: str | None = None,
+        pooling: str | None = None,
+        max_length: int | None = None,
+        dtype=None,
+    ) -> "TextClassifier":
+        """Reads a Hugging Face folder or hub id; what is None comes from its config.json.
+
+        A checkpoint without a classifier, or with one for other labels, gets a new head, and says so in one line.
+
+        Raises:
+            CheckpointError: weights that do not fit. ConfigError: no labels given and none in the checkpoint.
+        """
+        checkpoint = hf.open_checkpoint(path)
+        stored = stored_task(checkpoint)
+        labels = list(labels or stored["labels"] or ())
+        pooling = pooling or stored["pooling"]
+        encoder = BertEncoder(
+            checkpoint.config,
+            tokenizer=checkpoint.tokenizer(),
+            pooler=needs_pooler(checkpoint.config, pooling),
+            dtype=dtype,
+        )
+        model = cls(
+            encoder,
+            labels=labels,
+            problem_type=problem_type or stored["problem_type"],
+            pooling=pooling,
+            max_length=max_length or stored["max_length"],
+            dtype=dtype,
+        )
+        same_head = labels == stored["labels"] and pooling == stored["pooling"]
+        checkpoint.load_into(model, new=() if same_head else ("classifier", "pooling"))
+        return model
+
+    def compile(self, optimizer=None, loss=None, metrics=None, **kwargs):
+        """Keras's own, with defaults: `kerasbert.training.optimizers.adamw` at 5e-5, the problem's loss, one metric."""
+        optimizer = adamw(self.trainable_variables) if optimizer is None else optimizer
+        loss = LOSSES[self.problem_type]() if loss is None else loss
+        metrics = METRICS[self.problem_type]() if metrics is None else metrics
+        super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
+
+    def dataset(self, path: str, *, batch_size: int = 32, shuffle: bool = True, seed: int = 0, **columns):
+        """A labelled file as batches for `fit` and `evaluate`.
+
+        Args:
+            path: `.csv`, `.tsv` or `.jsonl`; see `kerasbert.data.readers.read_examples`, which also takes `columns`.
+            shuffle: anew each epoch, from `seed`; texts of like length share a batch.
+
+        Returns:
+            A tf.data.Dataset of (inputs, targets).
+
+        Raises:
+            DataError: a row that cannot be used, named by line; a label that the model does not know.
+        """
+        examples = read_examples(path, **columns)
+        rows = self._rows([example.text for example in examples], pairs_of(examples))
+        return data.datasets.make_dataset(
+            rows,
+            targets(examples, self.labels, self.problem_type, path=str(path)),
+            batch_size=batch_size,
+            max_length=self.max_length,
+            pad_id=self.config.pad_token_id,
+            seed=seed if shuffle else None,
+        )
+
+    def predict_text(
+        self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, batch_size: int = 32
+    ) -> list[dict]:
+        """Texts (or pairs) to answers, in their order: `{"label", "score"}`, `{"labels", "scores"}` or `{"value"}`."""
+        return decode(self.predict_logits(texts, pairs, batch_size=batch_size), self.labels, self.problem_type)
+
+    def predict_logits(
+        self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, batch_size: int = 32
+    ) -> np.ndarray:
+        """Texts (or pairs) to float32 logits (texts, labels), in their order; texts of like length share a batch."""
+        rows = self._rows(texts, pairs)
+        order = np.argsort([len(row) for row in rows["input_ids"]], kind="stable")
+        logits = np.zeros((len(order), len(self.labels)), dtype="float32")
+        for start in range(0, len(order), batch_size):
+            chosen = order[start : start + batch_size]
+            batch = pad_rows(rows, chosen, max_length=self.max_length, pad_id=self.config.pad_token_id)
+            logits[chosen] = self.predict_on_batch(batch)
+        return logits
+
+    def save_pretrained(self, folder: str) -> None:
+        """Writes config.json, model.safetensors and the tokenizer's files; transformers opens the folder.
+
+        transformers knows pooling "cls" only, and would answer from a model with another pooling as if it were "cls".
+        """
+        numbered = dict(enumerate(self.labels))
+        settings = {
+            "id2label": {str(index): label for index, label in numbered.items()},
+            "label2id": {label: index for index, label in numbered.items()},
+            "problem_type": self.problem_type,
+            "kerasbert": {"task": "text_classifier", "pooling": self.pooling, "max_length": self.max_length},
+        }
+        hf.save(self, folder, task="text_classifier", settings=settings)
+
+    def _rows(self, texts, pairs) -> dict:
+        if self.tokenizer is None:
+            raise ConfigError("this model has no tokenizer; build its encoder with one, or use from_pretrained")
+        return token_rows(self.tokenizer, texts, pairs, max_length=self.max_length, names=list(self.encoder.input))
+
+    def get_config(self):
+        return {
+            "encoder": self.encoder.get_config(),
+            "labels": self.labels,
+            "problem_type": self.problem_type,
+            "pooling": self.pooling,
+            "max_length": self.max_length,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{**config, "encoder": BertEncoder.from_config(config["encoder"])})
+
+
+def needs_pooler(config: BertConfig, pooling: str) -> bool:
+    """Whether a classifier of this family and pooling reads the encoder's pooler."""
+    return pooling == "cls" and config.family.classifier_dense is None
+
+
+def stored_task(checkpoint: hf.Checkpoint) -> dict:
+    """What config.json says of the checkpoint's classifier: labels (None without one), problem type, pooling, length."""
+    settings = checkpoint.settings
+    own = settings.get("kerasbert", {})
+    names = settings.get("id2label")
+    labels = [names[key] for key in sorted(names, key=int)] if names and checkpoint.has("classifier") else None
+    return {
+        "labels": labels,
+        "problem_type": settings.get("problem_type") or _problem_type(labels),
+        "pooling": own.get("pooling", "cls"),
+        "max_length": own.get("max_length"),
+    }
+
+
+def _problem_type(labels: list[str] | None) -> str:
+    """As transformers guesses it: one output is a number."""
+    return "regression" if labels is not None and len(labels) == 1 else "single_label_classification"
+
+
+def _check(config, pooler, labels, problem_type, pooling, max_length) -> None:
+    if problem_type not in PROBLEM_TYPES:
+        raise ConfigError(f"problem_type is {problem_type!r}: use one of {', '.join(PROBLEM_TYPES)}")
+    if pooling not in POOLINGS:
+        raise ConfigError(f"pooling is {pooling!r}: use one of {', '.join(POOLINGS)}")
+    if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
+        raise ConfigError(f"labels is {labels!r}: give a list of names")
+    if not labels:
+        raise ConfigError(
+            'the checkpoint has no classifier: give labels=["negative", "positive"], in any order you like'
+        )
+    if len(set(labels)) != len(labels):
+        raise ConfigError(f"labels repeat: {', '.join(sorted({x for x in labels if list(labels).count(x) > 1}))}")
+    if problem_type == "regression" and len(labels) != 1:
+        raise ConfigError(f"regression has one value, but {len(labels)} labels are given")
+    if problem_type == "single_label_classification" and len(labels) < 2:
+        raise ConfigError(
+            f"one label ({labels[0]!r}) leaves nothing to choose: give two or more, or another problem_type"
+        )
+    if needs_pooler(config, pooling) and not pooler:
+        raise ConfigError("pooling 'cls' needs the encoder's pooler: build it with BertEncoder(config, pooler=True)")
+    if max_length is not None and not 3 <= max_length <= config.max_length:
+        raise ConfigError(f"max_length is {max_length}: use 3 to {config.max_length}, the model's positions")

@@ -1,0 +1,12 @@
+"""A bundle -> answers, with NumPy, `tokenizers` and one interpreter; neither TensorFlow nor Keras is imported.
+
+```python
+from kerasbert.runtime import load
+
+load("bundle/")("a lovely film")                  # {"label": "positive", "score": 0.98}
+```
+"""
+
+from kerasbert.runtime.pipelines import Classifier, load
+
+__all__ = ["Classifier", "load"]

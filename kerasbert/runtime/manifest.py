@@ -1,0 +1,90 @@
+"""kerasbert.json: what a bundle holds, for this runtime and for any port of it."""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from kerasbert.errors import BundleError
+
+NAME = "kerasbert.json"
+VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """One exported model: a file, or a folder for a SavedModel.
+
+    Attributes:
+        path: inside the bundle. bytes: its size. sha256: of its content (of all files of a folder, by name).
+        precision: "float32", or "int8" for 8-bit weights.
+    """
+
+    path: str
+    bytes: int
+    sha256: str
+    precision: str
+
+    @classmethod
+    def describe(cls, folder: Path, path: str, precision: str) -> "File":
+        size, digest = measure(folder / path)
+        return cls(path=path, bytes=size, sha256=digest, precision=precision)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """The content of kerasbert.json.
+
+    Attributes:
+        task: "text_classifier". problem_type, labels: how logits become answers.
+        max_length: tokens a text is cut to. fixed_length: tokens that .tflite inputs are padded to.
+        inputs: names, each int (batch, length). pad_id: fills `input_ids`; the other inputs are filled with 0.
+        tokenizer: its options; the vocabulary is in vocab.txt.
+        files: format name -> `File`, the preferred one first.
+        versions: of the packages that wrote it.
+    """
+
+    task: str
+    problem_type: str
+    labels: list
+    max_length: int
+    inputs: list
+    pad_id: int
+    tokenizer: dict
+    files: dict
+    versions: dict
+    version: int = VERSION
+
+    def write(self, folder: Path) -> None:
+        text = json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False)
+        (folder / NAME).write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: str | Path) -> "Manifest":
+        """Raises BundleError: no bundle, not whole, or written by a later version."""
+        path = Path(folder) / NAME
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            if values["version"] > VERSION:
+                raise BundleError(f"{path}: written by a later kerasbert (version {values['version']}); update this one")
+            files = {name: File(**file) for name, file in values.pop("files").items()}
+            return cls(files=files, **values)
+        except FileNotFoundError:
+            raise BundleError(f"{folder}: no {NAME}, so no bundle; make one with `kerasbert export`") from None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BundleError(f"{path}: not readable as a bundle's description ({error}); export again") from None
+
+
+def measure(path: Path) -> tuple[int, str]:
+    """Size in bytes and SHA-256 of a file, or of all files under a folder with their names."""
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    digest, size = hashlib.sha256(), 0
+    for file in files:
+        if path.is_dir():
+            digest.update(file.relative_to(path).as_posix().encode())
+        with open(file, "rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+                size += len(block)
+    return size, digest.hexdigest()

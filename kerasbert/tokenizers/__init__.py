@@ -1,0 +1,73 @@
+"""Text to ids: WordPiece (BERT) and byte-pair (RoBERTa) on the host, WordPiece in the graph (`in_graph`, which needs
+tensorflow-text and is therefore not imported here)."""
+
+from pathlib import Path
+
+from kerasbert.errors import TokenizerError
+from kerasbert.tokenizers.bytepair import BytePairTokenizer
+from kerasbert.tokenizers.host import HostTokenizer, read_json
+from kerasbert.tokenizers.wordpiece import WordPieceTokenizer
+
+__all__ = ["BytePairTokenizer", "HostTokenizer", "WordPieceTokenizer", "check_vocabulary", "from_options", "load"]
+
+_CLASSES = {"WordPiece": WordPieceTokenizer, "BPE": BytePairTokenizer}
+_TABLE_MULTIPLES = (8, 16, 32, 64, 128)
+
+
+def load(folder: str | Path) -> HostTokenizer:
+    """Reads the tokenizer of a checkpoint folder: tokenizer.json, vocab.txt, or vocab.json with merges.txt.
+
+    Raises:
+        TokenizerError: there is none, it cannot be read, its files contradict each other, or it is of another kind.
+    """
+    folder = Path(folder)
+    if (folder / "tokenizer.json").exists():
+        model = read_json(folder / "tokenizer.json").get("model")
+        kind = model.get("type") or ("BPE" if "merges" in model else "WordPiece") if isinstance(model, dict) else model
+        if kind not in _CLASSES:
+            raise TokenizerError(
+                f"{folder / 'tokenizer.json'}: a tokenizer of the kind {kind!r}; "
+                f"only {' and '.join(_CLASSES)} (BERT and RoBERTa) are supported"
+            )
+        return _CLASSES[kind].read(folder)
+    if (folder / "vocab.txt").exists():
+        return WordPieceTokenizer.read(folder)
+    if (folder / "vocab.json").exists() and (folder / "merges.txt").exists():
+        return BytePairTokenizer.read(folder)
+    if not folder.is_dir():
+        raise TokenizerError(f"{folder} is not a folder; a tokenizer is a folder with vocab.txt or tokenizer.json")
+    raise TokenizerError(f"{folder} holds no tokenizer: no vocab.txt, no tokenizer.json, no vocab.json with merges.txt")
+
+
+def from_options(options: dict, folder: str | Path) -> HostTokenizer:
+    """The tokenizer whose `options()` these are, with the vocabulary files of the folder."""
+    for cls in _CLASSES.values():
+        if cls.kind == options.get("kind"):
+            return cls.from_options(options, Path(folder))
+    raise TokenizerError(
+        f"{folder}: tokenizer of the unknown kind {options.get('kind')!r}; expected wordpiece or bytepair"
+    )
+
+
+def check_vocabulary(tokenizer: HostTokenizer, vocab_size: int, place: str) -> None:
+    """Checks a tokenizer against the rows of an embedding table.
+
+    There must be as many rows as tokens. A table padded for speed also fits: its rows are the tokens rounded up to a
+    multiple of 8, 16, 32, 64 or 128. Anything else means that the vocabulary belongs to another checkpoint.
+
+    Args:
+        tokenizer: the tokenizer.
+        vocab_size: rows of the table.
+        place: where the table comes from, for the message.
+
+    Raises:
+        TokenizerError: the two do not fit.
+    """
+    tokens = tokenizer.vocab_size
+    if vocab_size == tokens or any(vocab_size == -(-tokens // step) * step for step in _TABLE_MULTIPLES):
+        return
+    larger = "larger" if tokens > vocab_size else "smaller"
+    raise TokenizerError(
+        f"{place}: the vocabulary ({tokens} tokens) is {larger} than the embedding table ({vocab_size} rows); "
+        "use the vocabulary that the checkpoint was trained with"
+    )

@@ -1,0 +1,100 @@
+"""RoBERTa's byte-pair tokenizer, on the host only."""
+
+import json
+from pathlib import Path
+
+from tokenizers import AddedToken, Tokenizer
+from tokenizers.decoders import ByteLevel as ByteLevelDecoder
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel
+from tokenizers.processors import RobertaProcessing
+
+from kerasbert.errors import TokenizerError
+from kerasbert.tokenizers.host import HostTokenizer, read_json, write
+
+REQUIRED = ("<s>", "</s>", "<pad>", "<unk>")
+
+
+class BytePairTokenizer(HostTokenizer):
+    """RoBERTa's byte-level BPE: `<s> text </s>`, or `<s> text </s></s> pair </s>`, with no token types.
+
+    Args:
+        backend: a `tokenizers.Tokenizer` with a BPE model; its truncation, padding and post-processor are replaced.
+
+    Raises:
+        TokenizerError: the vocabulary lacks one of <s>, </s>, <pad>, <unk>.
+
+    Source: Liu et al. 2019, section 4.4.
+    """
+
+    kind = "bytepair"
+    has_token_types = False
+
+    def __init__(self, backend: Tokenizer):
+        missing = [token for token in REQUIRED if backend.token_to_id(token) is None]
+        if missing:
+            raise TokenizerError(f"the vocabulary lacks {', '.join(missing)}, which RoBERTa needs")
+        backend.no_truncation()
+        backend.no_padding()
+        backend.post_processor = RobertaProcessing(
+            sep=("</s>", backend.token_to_id("</s>")),
+            cls=("<s>", backend.token_to_id("<s>")),
+            trim_offsets=True,
+            add_prefix_space=getattr(backend.pre_tokenizer, "add_prefix_space", False),
+        )
+        super().__init__(backend, pad_token="<pad>", single_extra=2, pair_extra=4)
+
+    @classmethod
+    def read(cls, folder: Path) -> "BytePairTokenizer":
+        """Reads tokenizer.json or, without it, vocab.json and merges.txt."""
+        path = folder / "tokenizer.json"
+        try:
+            if path.exists():
+                return cls(Tokenizer.from_str(path.read_text(encoding="utf-8")))
+            path = folder / "vocab.json"
+            return cls(_from_vocab_and_merges(folder))
+        except TokenizerError as error:
+            raise TokenizerError(f"{path}: {error}") from error
+        except Exception as error:  # the library raises bare Exception for files that it cannot use
+            raise TokenizerError(f"{path}: not a byte-pair tokenizer that can be read: {error}") from error
+
+    @classmethod
+    def from_options(cls, options: dict, folder: Path) -> "BytePairTokenizer":
+        """The tokenizer that `options()` described; all of it stands in the folder's tokenizer.json."""
+        return cls.read(folder)
+
+    def options(self) -> dict:
+        """What a JSON file must say beside tokenizer.json."""
+        return {"kind": self.kind}
+
+    def save(self, folder: str | Path) -> None:
+        """Writes tokenizer.json, tokenizer_config.json, vocab.json and merges.txt, which transformers opens."""
+        folder = Path(folder)
+        state = json.loads(self._backend.to_str())
+        model, pre_tokenizer = state["model"], state["pre_tokenizer"] or {}
+        config = {
+            "tokenizer_class": "RobertaTokenizer",
+            "add_prefix_space": bool(pre_tokenizer.get("add_prefix_space", False)),
+            "bos_token": "<s>",
+            "cls_token": "<s>",
+            "eos_token": "</s>",
+            "sep_token": "</s>",
+            "pad_token": "<pad>",
+            "unk_token": "<unk>",
+            **({"mask_token": "<mask>"} if self._backend.token_to_id("<mask>") is not None else {}),
+        }
+        self._save_tokenizer_json(folder, config)
+        write(folder / "vocab.json", json.dumps(model["vocab"], ensure_ascii=False))
+        merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
+        write(folder / "merges.txt", "\n".join(["#version: 0.2", *merges, ""]))
+
+
+def _from_vocab_and_merges(folder: Path) -> Tokenizer:
+    config = read_json(folder / "tokenizer_config.json") if (folder / "tokenizer_config.json").exists() else {}
+    backend = Tokenizer(BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt"), unk_token="<unk>"))
+    backend.pre_tokenizer = ByteLevel(add_prefix_space=bool(config.get("add_prefix_space", False)))
+    backend.decoder = ByteLevelDecoder()
+    backend.add_special_tokens([token for token in REQUIRED if backend.token_to_id(token) is not None])
+    if backend.token_to_id("<mask>") is not None:  # takes the space before it, so that "a <mask>" has no piece for it
+        backend.add_special_tokens([AddedToken("<mask>", lstrip=True)])
+    return backend

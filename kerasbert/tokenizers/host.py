@@ -1,0 +1,170 @@
+"""What the host-side tokenizers share: checked text in, padded int32 arrays out."""
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import tokenizers
+
+from kerasbert.errors import TokenizerError
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class HostTokenizer:
+    """A tokenizer of the `tokenizers` library, with our rules for batches, padding and truncation.
+
+    Calling it gives int32 arrays `(batch, sequence)`, padded on the right to the longest row. Nothing in it changes
+    after construction, so threads may share one. Lone surrogates, which no UTF-8 file can hold, count as U+FFFD.
+
+    Args:
+        backend: the `tokenizers.Tokenizer`, with normalizer, pre-tokenizer, model and post-processor in place.
+        pad_token: the token that fills short rows.
+        single_extra: how many special tokens the post-processor adds to one text.
+        pair_extra: how many it adds to a pair.
+    """
+
+    kind: str
+    has_token_types: bool
+
+    def __init__(self, backend: tokenizers.Tokenizer, *, pad_token: str, single_extra: int, pair_extra: int):
+        self._backend = backend
+        self._extra = {False: single_extra, True: pair_extra}
+        self.pad_token = pad_token
+        self.pad_id = backend.token_to_id(pad_token)
+        by_id = {index: token for token, index in backend.get_vocab(with_added_tokens=True).items()}
+        if sorted(by_id) != list(range(len(by_id))):
+            gap = next(index for index in range(len(by_id)) if index not in by_id)
+            raise TokenizerError(
+                f"the vocabulary has {len(by_id)} tokens and none with id {gap}; ids must run from 0 without a gap"
+            )
+        self.vocabulary = [by_id[index] for index in range(len(by_id))]
+
+    @property
+    def vocab_size(self) -> int:
+        """Tokens in the vocabulary, added ones included: the rows an embedding table needs."""
+        return len(self.vocabulary)
+
+    def __call__(self, texts, pairs=None, *, max_length: int | None = None) -> dict[str, np.ndarray]:
+        """Tokenises a batch.
+
+        Args:
+            texts: strings, or tuples of two strings; one string is a batch of one.
+            pairs: the second text of each row, if there is one.
+            max_length: tokens a row may have, special ones included; the longer text of a pair is cut first.
+
+        Returns:
+            `input_ids`, `attention_mask` and, for WordPiece, `token_type_ids`: int32, `(batch, longest row)`.
+
+        Raises:
+            TokenizerError: a text is not a string, `pairs` has another length, or `max_length` leaves no room.
+        """
+        encodings = self._encode(texts, pairs, max_length, self._backend.encode_batch_fast)
+        width = max((len(encoding) for encoding in encodings), default=0)
+        batch = {"input_ids": np.full((len(encodings), width), self.pad_id, np.int32)}
+        if self.has_token_types:
+            batch["token_type_ids"] = np.zeros((len(encodings), width), np.int32)
+        batch["attention_mask"] = np.zeros((len(encodings), width), np.int32)
+        for row, encoding in enumerate(encodings):
+            batch["input_ids"][row, : len(encoding)] = encoding.ids
+            batch["attention_mask"][row, : len(encoding)] = 1
+            if self.has_token_types:
+                batch["token_type_ids"][row, : len(encoding)] = encoding.type_ids
+        return batch
+
+    def encode(self, texts, pairs=None, *, max_length: int | None = None) -> list[tokenizers.Encoding]:
+        """Tokenises a batch and keeps what the arrays do not: `ids`, `type_ids`, `tokens` and `offsets` (characters of
+        the text), one `tokenizers.Encoding` a row, unpadded. Arguments and errors are those of a call."""
+        return self._encode(texts, pairs, max_length, self._backend.encode_batch)
+
+    def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:
+        """The text of one row of ids, as far as they tell it."""
+        return self._backend.decode([int(i) for i in ids], skip_special_tokens=skip_special_tokens)
+
+    def _encode(self, texts, pairs, max_length, encode_batch) -> list[tokenizers.Encoding]:
+        texts, pairs = _columns(texts, pairs)
+        rows = texts if pairs is None else list(zip(texts, pairs, strict=True))
+        if max_length is None:
+            return encode_batch(rows)
+        room = max_length - self._extra[pairs is not None]
+        if room < 0:
+            what = "a text" if pairs is None else "a pair"
+            raise TokenizerError(
+                f"max_length={max_length} is too small: the special tokens of {what} alone are {max_length - room}"
+            )
+        # Truncation is not left to the library because it would be state of the tokenizer, which threads share.
+        firsts = encode_batch(texts, add_special_tokens=False)
+        seconds = [None] * len(firsts) if pairs is None else encode_batch(pairs, add_special_tokens=False)
+        encodings = []
+        for first, second in zip(firsts, seconds, strict=True):
+            keep_first, keep_second = longest_first(len(first), 0 if second is None else len(second), room)
+            first.truncate(keep_first)
+            if second is not None:
+                second.truncate(keep_second)
+            encodings.append(self._backend.post_process(first, second))
+        return encodings
+
+    def _save_tokenizer_json(self, folder: Path, config: dict) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        write(folder / "tokenizer.json", self._backend.to_str(pretty=True))
+        write(folder / "tokenizer_config.json", json.dumps(config, indent=2) + "\n")
+
+
+def longest_first(first: int, second: int, room: int) -> tuple[int, int]:
+    """How many tokens of each text stay when both together may have `room`.
+
+    Transformers' `longest_first`: tokens go, one at a time, from the end of the longer text (of the second, when both
+    are as long). This is the `tokenizers` library's closed form of that.
+    """
+    if first + second <= room:
+        return first, second
+    short, long = sorted((first, second))
+    long = short if short > room else max(short, room - short)
+    if short + long > room:
+        short, long = room // 2, room - room // 2
+    return (long, short) if first > second else (short, long)
+
+
+def write(path: Path, text: str) -> None:
+    """Writes a UTF-8 file whole or not at all."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8", newline="\n")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_json(path: Path) -> dict:
+    """A JSON file that must hold an object."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise TokenizerError(f"{path} cannot be read as JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise TokenizerError(f"{path} holds a JSON {type(content).__name__}, not an object")
+    return content
+
+
+def _columns(texts, pairs) -> tuple[list[str], list[str] | None]:
+    texts = [texts] if isinstance(texts, str) else list(texts)
+    if pairs is None and texts and all(isinstance(row, tuple) and len(row) == 2 for row in texts):
+        texts, pairs = [row[0] for row in texts], [row[1] for row in texts]
+    if pairs is None:
+        return _checked(texts, "texts"), None
+    pairs = [pairs] if isinstance(pairs, str) else list(pairs)
+    if len(texts) != len(pairs):
+        raise TokenizerError(f"{len(texts)} texts but {len(pairs)} pairs: each text needs one second text")
+    return _checked(texts, "texts"), _checked(pairs, "pairs")
+
+
+def _checked(texts: list, where: str) -> list[str]:
+    for index, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TokenizerError(f"{where}[{index}] is {text!r:.60} ({type(text).__name__}), not a string")
+        if not text.isascii() and _SURROGATE.search(text):
+            texts[index] = _SURROGATE.sub("\ufffd", text)
+    return texts

@@ -1,0 +1,232 @@
+"""BERT's WordPiece tokenizer on the host."""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tokenizers import AddedToken, Tokenizer
+from tokenizers.decoders import WordPiece as WordPieceDecoder
+from tokenizers.models import WordPiece
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
+from tokenizers.processors import TemplateProcessing
+
+from kerasbert.errors import TokenizerError
+from kerasbert.tokenizers.host import HostTokenizer, read_json, write
+
+REQUIRED = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
+SPECIAL = (*REQUIRED, "[MASK]")
+MAX_CHARACTERS_PER_WORD = 100  # a longer word is [UNK], as in the paper's code
+
+_FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
+_CASED_PIECE = re.compile(r"(##)?[A-Za-z]*[A-Z][A-Za-z]*")
+
+
+class WordPieceTokenizer(HostTokenizer):
+    """BERT's tokenizer: clean, split on spaces, punctuation and Chinese characters, then greedy longest match.
+
+    `[CLS] text [SEP]`, or `[CLS] text [SEP] pair [SEP]` with token type 1 from the second text on. The names of special
+    tokens in a text ("[MASK]") stand for the tokens, as in transformers. Ids are those of transformers' fast tokenizer.
+
+    Args:
+        vocabulary: the pieces by id, `##` before those that continue a word.
+        do_lower_case: whether letters are lower-cased.
+        strip_accents: whether accents go; None means "as lower-casing does".
+        tokenize_chinese_chars: whether each Chinese character is a word.
+        added_tokens: tokens beyond the vocabulary or matched whole in the text, as tokenizer.json lists them (`content`
+            and any of `single_word`, `lstrip`, `rstrip`, `normalized`, `special`).
+
+    Raises:
+        TokenizerError: the vocabulary is empty, repeats a token or lacks one of [PAD], [UNK], [CLS], [SEP].
+
+    Source: Devlin et al. 2019, section 3; google-research/bert, tokenization.py.
+    """
+
+    kind = "wordpiece"
+    has_token_types = True
+
+    def __init__(
+        self,
+        vocabulary: Sequence[str],
+        *,
+        do_lower_case: bool = True,
+        strip_accents: bool | None = None,
+        tokenize_chinese_chars: bool = True,
+        added_tokens: Iterable[dict] = (),
+    ):
+        self.do_lower_case = do_lower_case
+        self.strip_accents = strip_accents
+        self.tokenize_chinese_chars = tokenize_chinese_chars
+        self.added_tokens = [dict(token) for token in added_tokens if token["content"] not in SPECIAL]
+        self.pieces = list(vocabulary)
+        ids = _ids(self.pieces)
+
+        backend = Tokenizer(WordPiece(ids, unk_token="[UNK]", max_input_chars_per_word=MAX_CHARACTERS_PER_WORD))
+        backend.normalizer = BertNormalizer(
+            clean_text=True,
+            handle_chinese_chars=tokenize_chinese_chars,
+            strip_accents=strip_accents,
+            lowercase=do_lower_case,
+        )
+        backend.pre_tokenizer = BertPreTokenizer()
+        backend.decoder = WordPieceDecoder(prefix="##")
+        backend.post_processor = TemplateProcessing(
+            single="[CLS] $A [SEP]",
+            pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+            special_tokens=[(token, ids[token]) for token in ("[CLS]", "[SEP]")],
+        )
+        backend.add_special_tokens([token for token in SPECIAL if token in ids])
+        for token in self.added_tokens:
+            added = AddedToken(token["content"], **{flag: token[flag] for flag in _FLAGS if flag in token})
+            (backend.add_special_tokens if added.special else backend.add_tokens)([added])
+        super().__init__(backend, pad_token="[PAD]", single_extra=2, pair_extra=3)
+
+    @classmethod
+    def read(cls, folder: Path) -> "WordPieceTokenizer":
+        """Reads a folder with vocab.txt, tokenizer.json or both; tokenizer_config.json has the last word on options.
+
+        A lone vocab.txt says nothing about case: it is taken for lower-case, as transformers does, unless it holds
+        pieces with the capitals A to Z, which a lower-casing tokenizer could never produce.
+        """
+        vocab_txt, tokenizer_json = folder / "vocab.txt", folder / "tokenizer.json"
+        options = {}
+        if tokenizer_json.exists():
+            pieces, options = _read_tokenizer_json(tokenizer_json)
+            if vocab_txt.exists():
+                _check_agreement(read_vocab(vocab_txt), pieces, options["added_tokens"], vocab_txt)
+        else:
+            pieces = read_vocab(vocab_txt)
+            options["do_lower_case"] = not any(_CASED_PIECE.fullmatch(piece) for piece in pieces)
+        config = read_json(folder / "tokenizer_config.json") if (folder / "tokenizer_config.json").exists() else {}
+        for name in ("do_lower_case", "strip_accents", "tokenize_chinese_chars"):
+            if name in config:
+                options[name] = config[name]
+        try:
+            return cls(pieces, **options)
+        except TokenizerError as error:
+            raise TokenizerError(f"{vocab_txt if vocab_txt.exists() else tokenizer_json}: {error}") from error
+
+    @classmethod
+    def from_options(cls, options: dict, folder: Path) -> "WordPieceTokenizer":
+        """The tokenizer that `options()` described, with the pieces of the folder's vocab.txt."""
+        return cls(read_vocab(folder / "vocab.txt"), **{k: v for k, v in options.items() if k != "kind"})
+
+    def options(self) -> dict:
+        """All but the pieces, as plain values for a JSON file."""
+        return {
+            "kind": self.kind,
+            "do_lower_case": self.do_lower_case,
+            "strip_accents": self.strip_accents,
+            "tokenize_chinese_chars": self.tokenize_chinese_chars,
+            "added_tokens": [dict(token) for token in self.added_tokens],
+        }
+
+    def save(self, folder: str | Path) -> None:
+        """Writes vocab.txt, tokenizer.json and tokenizer_config.json, which transformers' AutoTokenizer opens."""
+        folder = Path(folder)
+        config = {
+            "tokenizer_class": "BertTokenizer",
+            "do_lower_case": self.do_lower_case,
+            "strip_accents": self.strip_accents,
+            "tokenize_chinese_chars": self.tokenize_chinese_chars,
+            "clean_up_tokenization_spaces": True,
+            **{f"{token[1:-1].lower()}_token": token for token in SPECIAL if token in self.pieces},
+        }
+        self._save_tokenizer_json(folder, config)
+        write(folder / "vocab.txt", "".join(f"{piece}\n" for piece in self.pieces))
+
+
+def read_vocab(path: Path) -> list[str]:
+    """The pieces of a vocab.txt, one a line; the line's number is the id.
+
+    Only a line feed (or CR LF) ends a line: vocabularies hold pieces such as U+2028 and U+0085. A byte-order mark and
+    empty lines at the end are passed over.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError as error:
+        raise TokenizerError(f"{path} does not exist") from error
+    except OSError as error:
+        raise TokenizerError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise TokenizerError(f"{path}, line {line}: not UTF-8; save the file as UTF-8") from error
+    pieces = text.replace("\r\n", "\n").rstrip("\n").split("\n")
+    if pieces == [""]:
+        raise TokenizerError(f"{path} is empty; it must hold one word piece a line")
+    try:
+        _ids(pieces)
+    except TokenizerError as error:
+        raise TokenizerError(f"{path}: {error}") from error
+    return pieces
+
+
+def _ids(pieces: list[str]) -> dict[str, int]:
+    ids = {}
+    for index, piece in enumerate(pieces):
+        if piece in ids:
+            raise TokenizerError(f"the piece {piece!r} stands twice, on lines {ids[piece] + 1} and {index + 1}")
+        if not piece or "\n" in piece:
+            raise TokenizerError(f"line {index + 1} is {'empty' if not piece else repr(piece)}, not a word piece")
+        ids[piece] = index
+    missing = [token for token in REQUIRED if token not in ids]
+    if missing:
+        raise TokenizerError(f"the vocabulary of {len(ids)} pieces lacks {', '.join(missing)}, which BERT needs")
+    return ids
+
+
+def _read_tokenizer_json(path: Path) -> tuple[list[str], dict]:
+    """The pieces by id and the options. Truncation and padding stored in the file are dropped: ours are per call."""
+    content = read_json(path)
+    model, normalizer = content["model"], content.get("normalizer") or {}
+    settings = {
+        "normalizer": (normalizer.get("type"), "BertNormalizer"),
+        "normalizer.clean_text": (normalizer.get("clean_text", True), True),
+        "pre_tokenizer": ((content.get("pre_tokenizer") or {}).get("type"), "BertPreTokenizer"),
+        "model.unk_token": (model.get("unk_token", "[UNK]"), "[UNK]"),
+        "model.continuing_subword_prefix": (model.get("continuing_subword_prefix", "##"), "##"),
+        "model.max_input_chars_per_word": (model.get("max_input_chars_per_word", 100), MAX_CHARACTERS_PER_WORD),
+    }
+    for name, (value, expected) in settings.items():
+        if value != expected:
+            raise TokenizerError(
+                f"{path}: {name} is {value!r}; a BERT tokenizer has {expected!r}, no other is supported"
+            )
+    try:
+        by_id = {int(index): piece for piece, index in model["vocab"].items()}
+        added = sorted(content.get("added_tokens") or [], key=lambda token: token["id"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise TokenizerError(f"{path}: no usable vocabulary in it ({error!r})") from error
+    size = len(model["vocab"])
+    if sorted(by_id) != list(range(size)):
+        raise TokenizerError(f"{path}: the ids of its {size} pieces do not run from 0 to {size - 1}")
+    for place, token in enumerate(token for token in added if token["content"] not in model["vocab"]):
+        if token["id"] != size + place:
+            raise TokenizerError(
+                f"{path}: the added token {token['content']!r} has id {token['id']}; the next free one is {size + place}"
+            )
+    options = {
+        "do_lower_case": normalizer.get("lowercase", True),
+        "strip_accents": normalizer.get("strip_accents"),
+        "tokenize_chinese_chars": normalizer.get("handle_chinese_chars", True),
+        "added_tokens": [
+            {key: value for key, value in token.items() if key != "id"}
+            for token in added
+            if token["content"] not in SPECIAL
+        ],
+    }
+    return [by_id[index] for index in range(size)], options
+
+
+def _check_agreement(lines: list[str], pieces: list[str], added_tokens: list[dict], path: Path) -> None:
+    extended = pieces + [token["content"] for token in added_tokens if token["content"] not in set(pieces)]
+    if lines in (pieces, extended):
+        return
+    for line, (here, there) in enumerate(zip(lines, extended, strict=False), 1):
+        if here != there:
+            raise TokenizerError(
+                f"{path}, line {line}: {here!r}, but tokenizer.json has {there!r} with that id; remove the wrong file"
+            )
+    raise TokenizerError(
+        f"{path} has {len(lines)} pieces, but tokenizer.json has {len(pieces)}; remove the wrong file of the two"
+    )
