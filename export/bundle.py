@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from kerasbert.errors import ExportError
 from kerasbert.export import golden
 from kerasbert.export.verify import Row, check, report, verify
+
+from kerasbert.errors import ExportError
 from kerasbert.files import check_target, new_folder
 from kerasbert.runtime.manifest import File, Manifest
 

@@ -15,7 +15,7 @@ TEXTS = [
     "a lovely film",
     "The room was clean, the staff were kind, and breakfast was served until eleven.",
     "I would not buy this again, even at half the price!",
-    "He said: \"it's 3.5 times better\" (and it cost $1,299.00).",
+    'He said: "it\'s 3.5 times better" (and it cost $1,299.00).',
     "UPPER CASE and lower case, don't-you-think?",
     "Café Müller, naïve façade, Ångström, piñata, Đà Nẵng",
     "Не стоит тратить на это время.",
@@ -26,7 +26,9 @@ TEXTS = [
     "tabs\tand\nnew lines   and \u00a0 odd\u200b spaces",
     "emoji 😀👍🏽 and symbols ½ × √2 ≈ 1.414",
     "supercalifragilisticexpialidocious antidisestablishmentarianism",
-    " ".join(["A sentence that goes on, well beyond what a phone would show, to fill every position of the model;"] * 40),
+    " ".join(
+        ["A sentence that goes on, well beyond what a phone would show, to fill every position of the model;"] * 40
+    ),
     " ".join(f"word{number}" for number in range(300)),
 ]
 PAIRS = [

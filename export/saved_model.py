@@ -31,7 +31,8 @@ def write_saved_model(model, path: Path) -> None:
     module = tf.Module()
     module.weights = [variable.value for variable in model.variables]
     ids = tf.function(
-        answer, input_signature=[{name: tf.TensorSpec((None, None), tf.int32, name=name) for name in model.encoder.input}]
+        answer,
+        input_signature=[{name: tf.TensorSpec((None, None), tf.int32, name=name) for name in model.encoder.input}],
     )
     signatures = {"ids": ids, "serving_default": ids}
     if model.tokenizer.kind == "wordpiece":
@@ -61,7 +62,9 @@ def open_saved_model(path: Path) -> tuple[Run, Run | None]:
     names = list(loaded.signatures["ids"].structured_input_signature[1])
 
     def ids(batch: dict) -> np.ndarray:
-        return loaded.signatures["ids"](**{name: tf.constant(batch[name], tf.int32) for name in names})["logits"].numpy()
+        return loaded.signatures["ids"](**{name: tf.constant(batch[name], tf.int32) for name in names})[
+            "logits"
+        ].numpy()
 
     def text(batch: dict) -> np.ndarray:
         given = {name: tf.constant(values) for name, values in batch.items() if values is not None}

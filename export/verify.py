@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from kerasbert.export import golden
 
 from kerasbert import tokenizers
 from kerasbert.data.labels import targets
@@ -13,7 +14,6 @@ from kerasbert.data.readers import read_examples
 from kerasbert.decoding.labels import sigmoid, softmax
 from kerasbert.decoding.metrics import evaluate
 from kerasbert.errors import ExportError
-from kerasbert.export import golden
 from kerasbert.runtime.manifest import Manifest, measure
 from kerasbert.runtime.pipelines import Classifier, open_file
 
@@ -68,8 +68,12 @@ def verify(folder: str | Path, *, data: str | Path | None = None, columns: dict 
         failures += [f"ids of {row['text'][:40]!r} differ" for row in rows if not _same_ids(tokenizer, manifest, row)]
         failures += _judge(actual, expected, manifest.problem_type, file.precision)
         if from_text is not None:
-            raw = np.concatenate([from_text({"text": [r["text"]], "text_pair": r["pair"] and [r["pair"]]}) for r in rows])
-            failures += [f"text signature: {found}" for found in _judge(raw, expected, manifest.problem_type, file.precision)]
+            raw = np.concatenate(
+                [from_text({"text": [r["text"]], "text_pair": r["pair"] and [r["pair"]]}) for r in rows]
+            )
+            failures += [
+                f"text signature: {found}" for found in _judge(raw, expected, manifest.problem_type, file.precision)
+            ]
         row = Row(
             format=name,
             path=file.path,

@@ -17,7 +17,9 @@ def tflite(path: Path, *, threads: int, pad_id: int) -> Run:
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:
-        raise MissingDependency(f"{path}: needs the package ai-edge-litert ({error}); pip install ai-edge-litert") from None
+        raise MissingDependency(
+            f"{path}: needs the package ai-edge-litert ({error}); pip install ai-edge-litert"
+        ) from None
     try:
         interpreter = Interpreter(model_path=str(path), num_threads=threads)
         interpreter.allocate_tensors()
@@ -31,7 +33,9 @@ def tflite(path: Path, *, threads: int, pad_id: int) -> Run:
     def run(batch: dict) -> np.ndarray:
         rows = []
         for row in range(len(batch["input_ids"])):
-            inputs = {name: np.full((1, length), fill.get(name, 0), dtype=detail["dtype"]) for name, detail in details.items()}
+            inputs = {
+                name: np.full((1, length), fill.get(name, 0), dtype=detail["dtype"]) for name, detail in details.items()
+            }
             for name, padded in inputs.items():
                 values = batch[name][row]
                 padded[0, : len(values)] = values

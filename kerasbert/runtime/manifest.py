@@ -67,7 +67,9 @@ class Manifest:
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
             if values["version"] > VERSION:
-                raise BundleError(f"{path}: written by a later kerasbert (version {values['version']}); update this one")
+                raise BundleError(
+                    f"{path}: written by a later kerasbert (version {values['version']}); update this one"
+                )
             files = {name: File(**file) for name, file in values.pop("files").items()}
             return cls(files=files, **values)
         except FileNotFoundError:

@@ -87,5 +87,7 @@ def open_file(folder: Path, manifest: Manifest, name: str | None, *, threads: in
     if not path.exists():
         raise BundleError(f"{path}: missing, though {folder.name}/kerasbert.json lists it; export again")
     if path.is_file() and path.stat().st_size != file.bytes:
-        raise BundleError(f"{path}: {path.stat().st_size} bytes, but {file.bytes} were written; export or copy it again")
+        raise BundleError(
+            f"{path}: {path.stat().st_size} bytes, but {file.bytes} were written; export or copy it again"
+        )
     return load_file(path, pad_id=manifest.pad_id, threads=threads)

@@ -203,7 +203,7 @@ def _read_tokenizer_json(path: Path) -> tuple[list[str], dict]:
     for place, token in enumerate(token for token in added if token["content"] not in model["vocab"]):
         if token["id"] != size + place:
             raise TokenizerError(
-                f"{path}: the added token {token['content']!r} has id {token['id']}; the next free one is {size + place}"
+                f"{path}: the added token {token['content']!r} has id {token['id']}, the next free is {size + place}"
             )
     options = {
         "do_lower_case": normalizer.get("lowercase", True),

