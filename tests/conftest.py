@@ -1,4 +1,4 @@
-"""What many test folders share: a tiny BERT and a tiny trained classifier as folders, and what may lie beside the checkout."""
+"""What many test folders share: a tiny BERT and a tiny trained classifier as folders, and data that may be there."""
 
 import csv
 import os
@@ -11,19 +11,23 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
 
-GOOD = "good great lovely kind fresh bright warm happy clean calm".split()
-BAD = "bad awful rude stale dark cold angry dirty loud broken".split()
-OTHER = """
-    the a an and or but not no is was are were be it its this that these of to in on at for with from by as i you he she
-    we they my your our very so too quite really film book hotel room staff food story service day night one two three
-    four five six seven eight nine ten first last time year people way thing man woman child world life hand part place
-    work week case point city home water money word question answer open shop every hour
-""".split()
-PIECES = "ing ed er est ly ness s es un re able ful less tion al ic ous ment th on an in at en".split()
+GOOD, BAD, PIECES, OTHER = (
+    words.split()
+    for words in (
+        "good great lovely kind fresh bright warm happy clean calm",
+        "bad awful rude stale dark cold angry dirty loud broken",
+        "ing ed er est ly ness s es un re able ful less tion al ic ous ment th on an in at en",
+        """the a an and or but not no is was are were be it its this that these of to in on at for with from by
+        as i you he she we they my your our very so too quite really film book hotel room staff food story
+        service day night one two three four five six seven eight nine ten first last time year people way
+        thing man woman child world life hand part place work week case point city home water money word
+        question answer open shop every hour""",
+    )
+)
 
 
 def small_vocabulary() -> list[str]:
-    """A few hundred pieces: special tokens, words, word ends, and each printable ASCII character alone and in a word."""
+    """A few hundred pieces: special tokens, words, ends of words, and characters alone and in a word."""
     characters = string.ascii_lowercase + string.digits
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *string.punctuation, *characters, *"éü这家电影很好"]
     pieces += [f"##{piece}" for piece in (*characters, *PIECES)] + GOOD + BAD + OTHER
