@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kerasbert.errors import KerasBertError
@@ -17,17 +17,17 @@ def check_target(folder: str | Path, *, megabytes: float = 0) -> Path:
         KerasBertError: naming the folder and the mend.
     """
     folder = Path(folder)
-    if folder.is_dir() and any(folder.iterdir()):
-        raise KerasBertError(f"{folder}: the output folder is not empty; name another, or empty it first")
-    if folder.exists() and not folder.is_dir():
-        raise KerasBertError(f"{folder}: is a file; name a folder to write to")
-    parent = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
+    place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not place.is_dir():
+        raise KerasBertError(f"{place}: is a file; name a folder to write to")
     try:
-        with tempfile.NamedTemporaryFile(dir=parent):
+        if place == folder and any(folder.iterdir()):
+            raise KerasBertError(f"{folder}: the output folder is not empty; name another, or empty it first")
+        with tempfile.NamedTemporaryFile(dir=place):
             pass
     except OSError as error:
         raise KerasBertError(f"{folder}: cannot be written ({error.strerror}); name another output folder") from None
-    free = shutil.disk_usage(parent).free / 1e6
+    free = shutil.disk_usage(place).free / 1e6
     if free < megabytes:
         raise KerasBertError(
             f"{folder}: {free:.0f} MB free on its disk, about {megabytes:.0f} MB needed; make room or name another disk"
@@ -36,45 +36,64 @@ def check_target(folder: str | Path, *, megabytes: float = 0) -> Path:
 
 
 @contextmanager
-def new_folder(target: str | Path, *, replace: bool = False) -> Iterator[Path]:
+def new_folder(target: str | Path, *, update: bool = False) -> Iterator[Path]:
     """Yields a temporary folder that becomes `target` when the block ends well, and is gone when it does not.
 
+    It is made beside the target and renamed. A target that is there already may be a mount point or the current folder,
+    which cannot be renamed to: then it is made inside, and its whole files are moved up.
+
     Args:
-        target: the folder to make.
-        replace: whether a folder that is there already may be replaced, as a whole.
+        target: the folder to make, absent or empty.
+        update: let it have files already: those of the same names are replaced, all others stay.
+
+    Raises:
+        KerasBertError: the disk is full, the place is read-only. Whatever else the block raises comes through.
     """
-    target = Path(target).absolute()
-    if not replace:
+    if not update:
         check_target(target)
+    target = Path(target).absolute()
+    there = target.is_dir()
+    made = [parent for parent in target.parents if not parent.exists()]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        building = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target if there else target.parent))
     except OSError as error:
         raise KerasBertError(f"{target}: cannot be written ({error.strerror}); name another output folder") from None
     try:
-        building.chmod(0o755)  # mkdtemp's folders are private, a user's are not
         yield building
-        if target.is_dir():
-            retired = building.with_name(building.name + ".old")
-            target.rename(retired)
-            building.rename(target)
-            shutil.rmtree(retired)
+        if there:
+            for path in sorted(building.iterdir()):
+                path.replace(target / path.name)
         else:
+            building.chmod(0o755)  # mkdtemp's folders are private, a user's are not
             building.rename(target)
     except OSError as error:
-        raise KerasBertError(f"{target}: writing failed ({error.strerror or error}); nothing was left there") from None
+        if _about(error, building):
+            raise KerasBertError(f"{target}: writing failed ({error.strerror})") from None
+        raise
     finally:
         shutil.rmtree(building, ignore_errors=True)
+        for parent in made:
+            with suppress(OSError):  # not empty: all went well
+                parent.rmdir()
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Writes a whole text file or none."""
+    """Writes a UTF-8 file, its lines ended by a line feed, whole or not at all."""
     path = Path(path)
     building = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        building.write_text(text, encoding="utf-8")
+        building.write_text(text, encoding="utf-8", newline="\n")
         building.replace(path)
     except OSError as error:
-        raise KerasBertError(f"{path}: writing failed ({error.strerror or error})") from None
+        raise KerasBertError(f"{path}: writing failed ({error.strerror})") from None
     finally:
-        building.unlink(missing_ok=True)
+        with suppress(OSError):  # renamed, or never made
+            building.unlink()
+
+
+def _about(error: OSError, folder: Path) -> bool:
+    """Whether the operating system refused to write in `folder`; a write to an open file names none."""
+    if error.errno is None:
+        return False
+    return error.filename is None or str(error.filename).startswith(str(folder))

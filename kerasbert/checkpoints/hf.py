@@ -142,7 +142,7 @@ def save(model, folder: str | Path, *, task: str = "encoder", settings: dict | N
 
     Args:
         model: has `config`, `tokenizer` and Keras `variables`.
-        folder: replaced as a whole if it is there.
+        folder: made if it is not there; files of the same names are replaced, others stay.
         task: a key of `names.ARCHITECTURES`.
         settings: further keys for config.json.
     """
@@ -160,8 +160,11 @@ def save(model, folder: str | Path, *, task: str = "encoder", settings: dict | N
         **(settings or {}),
         "dtype": "float32",
     }
-    with new_folder(folder, replace=True) as building:
-        save_file(tensors, building / "model.safetensors", metadata={"format": "pt"})
+    with new_folder(folder, update=True) as building:
+        try:
+            save_file(tensors, building / "model.safetensors", metadata={"format": "pt"})
+        except SafetensorError as error:  # a full disk, for one
+            raise CheckpointError(f"{folder}: the weights could not be written ({error})") from None
         (building / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         if model.tokenizer is not None:
             model.tokenizer.save(building)

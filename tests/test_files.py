@@ -1,0 +1,190 @@
+"""Whole files or none, also where the disk or the place refuses."""
+
+import errno
+import os
+import subprocess
+import sys
+
+import pytest
+
+from kerasbert.errors import KerasBertError
+from kerasbert.files import check_target, new_folder, write_text
+
+SMALL_DISK = """
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+"""
+
+
+def below(folder):
+    """Everything under a folder, hidden names included."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+@pytest.fixture
+def place(tmp_path):
+    (tmp_path / "here").mkdir()
+    return tmp_path / "here"
+
+
+def build(target, *names, **options):
+    with new_folder(target, **options) as building:
+        for name in names:
+            (building / name).write_text(f"new {name}")
+
+
+def test_the_folder_appears_whole_when_the_block_ends(place):
+    with new_folder(place / "out") as building:
+        (building / "a").write_text("x")
+        assert not (place / "out").exists()
+    assert below(place) == ["out", "out/a"]
+    assert (place / "out").stat().st_mode & 0o777 == 0o755
+
+
+def fail(target, error, **options):
+    with new_folder(target, **options) as building:
+        (building / "a").write_text("half")
+        raise error
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug"), KeyboardInterrupt(), KerasBertError("ours")])
+def test_a_block_that_fails_leaves_nothing_and_its_error_comes_through(place, error):
+    with pytest.raises(type(error)) as caught:
+        fail(place / "a" / "b" / "out", error)
+    assert caught.value is error
+    assert below(place) == []
+
+
+def test_an_empty_folder_that_is_there_is_filled(place):
+    (place / "out").mkdir()
+    identity = (place / "out").stat().st_ino
+    build(place / "out", "a", "b")
+    assert below(place) == ["out", "out/a", "out/b"]
+    assert (place / "out").stat().st_ino == identity  # a mount point or the current folder cannot be renamed to
+
+
+def test_an_empty_folder_stays_empty_when_the_block_fails(place):
+    (place / "out").mkdir()
+    with pytest.raises(ValueError, match="bug"):
+        fail(place / "out", ValueError("bug"))
+    assert below(place) == ["out"]
+
+
+def test_the_current_folder_is_a_target(place, monkeypatch):
+    monkeypatch.chdir(place)
+    build(".", "a")
+    assert os.listdir() == ["a"]
+
+
+def test_a_folder_with_files_is_refused_before_the_block(place):
+    (place / "out").mkdir()
+    (place / "out" / "mine").write_text("x")
+    with pytest.raises(KerasBertError, match=r"out: the output folder is not empty; name another"):
+        build(place / "out", "a")
+    assert below(place) == ["out", "out/mine"]
+
+
+def test_an_update_replaces_files_of_its_names_and_keeps_the_others(place):
+    build(place / "out", "a", "b")
+    (place / "out" / "notes").write_text("mine")
+    (place / "out" / "a").write_text("old")
+    build(place / "out", "a", "c", update=True)
+    assert below(place) == ["out", "out/a", "out/b", "out/c", "out/notes"]
+    assert (place / "out" / "a").read_text() == "new a"
+    assert (place / "out" / "notes").read_text() == "mine"
+
+
+def test_an_update_that_fails_changes_nothing(place):
+    build(place / "out", "a")
+    with pytest.raises(ValueError, match="bug"):
+        fail(place / "out", ValueError("bug"), update=True)
+    assert below(place) == ["out", "out/a"]
+    assert (place / "out" / "a").read_text() == "new a"
+
+
+@pytest.mark.parametrize("target", ["file", "file/out"])
+def test_a_file_in_the_way_is_named(place, target):
+    (place / "file").write_text("x")
+    for attempt in (check_target, build):
+        with pytest.raises(KerasBertError, match=r"file: is a file; name a folder"):
+            attempt(place / target)
+    assert below(place) == ["file"]
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs Linux's /proc, where not even root makes files")
+def test_a_place_that_cannot_be_written_is_named():
+    for attempt in (check_target, build):
+        with pytest.raises(KerasBertError, match=r"/proc/out: cannot be written \(.+\); name another output folder"):
+            attempt("/proc/out")
+
+
+def test_too_little_room_is_said_before_the_work(place):
+    with pytest.raises(KerasBertError, match=r"MB free on its disk, about 1000000000000 MB needed"):
+        check_target(place / "out", megabytes=1e12)
+
+
+def test_a_full_disk_is_one_line_about_the_target(place):
+    with pytest.raises(KerasBertError, match=r"out: writing failed \(No space left on device\)$"):
+        fail(place / "out", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    assert below(place) == []
+
+
+def test_a_file_missing_elsewhere_is_not_blamed_on_the_target(place):
+    with pytest.raises(FileNotFoundError, match="elsewhere"), new_folder(place / "out"):
+        (place / "elsewhere").read_text()
+    assert below(place) == []
+
+
+def limited(code: str, folder) -> str:
+    """What a process prints that may write 20 kB a file, run in `folder`."""
+    pytest.importorskip("resource", reason="limits the size of files as POSIX systems do")
+    run = subprocess.run([sys.executable, "-c", SMALL_DISK + code], cwd=folder, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def test_a_write_that_the_system_stops_leaves_nothing(place):
+    code = """
+from kerasbert.errors import KerasBertError
+from kerasbert.files import new_folder, write_text
+def folder():
+    with new_folder("out") as building:
+        (building / "big").write_text("x" * 100_000)
+for attempt in (folder, lambda: write_text("text", "x" * 100_000)):
+    try:
+        attempt()
+    except KerasBertError as error:
+        print(error)
+"""
+    first, second = limited(code, place).splitlines()
+    assert first.endswith("out: writing failed (File too large)")
+    assert second == "text: writing failed (File too large)"
+    assert below(place) == []
+
+
+def test_weights_that_do_not_fit_on_the_disk_are_our_error(place):
+    """safetensors raises a class of its own, which is no OSError."""
+    code = """
+import numpy, types
+from kerasbert.checkpoints import hf
+from kerasbert.config import BertConfig
+from kerasbert.errors import KerasBertError
+table = types.SimpleNamespace(path="embeddings/word_embeddings", numpy=lambda: numpy.zeros((100, 100)))
+try:
+    hf.save(types.SimpleNamespace(config=BertConfig(), variables=[table], tokenizer=None), "out")
+except KerasBertError as error:
+    print(error)
+"""
+    assert "out: the weights could not be written (" in limited(code, place)
+    assert below(place) == []
+
+
+def test_a_text_is_written_whole_or_not_at_all(place):
+    write_text(place / "a", "one\ntwo\né")
+    assert (place / "a").read_bytes() == "one\ntwo\né".encode()
+    with pytest.raises(UnicodeEncodeError):
+        write_text(place / "a", "half \ud800")
+    with pytest.raises(KerasBertError, match=r"a/b: writing failed \(Not a directory\)"):
+        write_text(place / "a" / "b", "x")
+    assert below(place) == ["a"]
+    assert (place / "a").read_text(encoding="utf-8") == "one\ntwo\né"
