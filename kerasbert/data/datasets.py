@@ -1,6 +1,7 @@
 """Rows as a tf.data pipeline: the same order for the same seed."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 
 import numpy as np
 import tensorflow as tf
@@ -26,7 +27,7 @@ def make_dataset(
         seed: shuffle anew each epoch from this seed; None keeps the order.
     """
     lengths = np.array([len(row) for row in rows["input_ids"]])
-    epochs = iter(range(2**62))
+    epochs = count()
 
     def batches() -> Iterator:
         for chosen in batch_order(lengths, batch_size, seed=seed, epoch=next(epochs)):

@@ -9,26 +9,51 @@ from kerasbert.data.readers import LABEL_SEPARATOR, Example
 from kerasbert.errors import DataError
 
 
-def _names(label) -> list[str]:
-    """The names in one multi-label field: a JSON list, or text such as "urgent|billing"."""
-    names = label if isinstance(label, list) else str(label).split(LABEL_SEPARATOR)
-    return [str(name).strip() for name in names if str(name).strip()]
+def _name(path, example) -> str:
+    """The one label of an example."""
+    if isinstance(example.label, list):
+        raise DataError(
+            f"{path}, line {example.line}: a list of labels; for several a text, choose multi_label_classification"
+        )
+    return _text(path, example, example.label)
+
+
+def _names(path, example) -> list[str]:
+    """The labels of an example, perhaps none: a JSON list, or text such as "urgent|billing"."""
+    if isinstance(example.label, list):
+        return [_text(path, example, label) for label in example.label]
+    return [name.strip() for name in str(example.label).split(LABEL_SEPARATOR) if name.strip()]
+
+
+def _text(path, example, label) -> str:
+    """A label as text; JSON may also have whole numbers and true or false."""
+    name = str(label).strip() if isinstance(label, str | int) else ""
+    if not name:
+        raise DataError(f"{path}, line {example.line}: {label!r} is no label")
+    return name
 
 
 def _sorted(found: set[str]) -> list[str]:
     """By number where all are whole numbers, else by letters."""
-    return sorted(found, key=lambda name: (0, int(name), name)) if all(n.isdecimal() for n in found) else sorted(found)
+    return sorted(found, key=lambda name: (int(name), name)) if all(n.isdecimal() for n in found) else sorted(found)
 
 
-def label_names(examples: Sequence[Example], problem_type: str) -> list[str]:
-    """The labels of a training file, sorted; regression has one nameless value."""
+def label_names(examples: Sequence[Example], problem_type: str, *, path: str) -> list[str]:
+    """The labels of a training file, sorted; regression has one nameless value.
+
+    Raises:
+        DataError: no label where there must be one, or too few to learn anything; `path` and the line are named.
+    """
     if problem_type == "regression":
         return ["value"]
-    split = _names if problem_type == "multi_label_classification" else lambda label: [str(label)]
-    found = _sorted({name for example in examples for name in split(example.label)})
-    if len(found) < 2 and problem_type == "single_label_classification":
-        raise DataError(f"the training data has one label only ({', '.join(found)}); two at least are needed to learn")
-    return found
+    if problem_type == "multi_label_classification":
+        found = {name for example in examples for name in _names(path, example)}
+    else:
+        found = {_name(path, example) for example in examples}
+    fewest = 2 if problem_type == "single_label_classification" else 1
+    if len(found) < fewest:
+        raise DataError(f"{path}: labels found: {', '.join(found) or 'none'}; {fewest} at least are needed to learn")
+    return _sorted(found)
 
 
 def _unknown(path, example, name, labels) -> DataError:
@@ -38,17 +63,20 @@ def _unknown(path, example, name, labels) -> DataError:
 
 def _single(path, examples, labels) -> np.ndarray:
     number = {name: index for index, name in enumerate(labels)}
-    for example in examples:
-        if str(example.label) not in number:
-            raise _unknown(path, example, str(example.label), labels)
-    return np.array([number[str(example.label)] for example in examples], dtype="int32")
+    numbers = np.zeros(len(examples), dtype="int32")
+    for row, example in enumerate(examples):
+        name = _name(path, example)
+        if name not in number:
+            raise _unknown(path, example, name, labels)
+        numbers[row] = number[name]
+    return numbers
 
 
 def _multi(path, examples, labels) -> np.ndarray:
     number = {name: index for index, name in enumerate(labels)}
     targets = np.zeros((len(examples), len(labels)), dtype="float32")
     for row, example in zip(targets, examples, strict=True):
-        for name in _names(example.label):
+        for name in _names(path, example):
             if name not in number:
                 raise _unknown(path, example, name, labels)
             row[number[name]] = 1.0
@@ -59,11 +87,12 @@ def _regression(path, examples, labels) -> np.ndarray:
     values = np.zeros((len(examples), 1), dtype="float32")
     for row, example in zip(values, examples, strict=True):
         try:
-            row[0] = float(example.label)
+            value = float(example.label)
         except (TypeError, ValueError):
-            row[0] = math.nan
-        if not np.isfinite(row[0]):
+            value = math.nan
+        if not abs(value) <= float(np.finfo("float32").max):
             raise DataError(f"{path}, line {example.line}: {example.label!r} is not a finite number")
+        row[0] = value
     return values
 
 

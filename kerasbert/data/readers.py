@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ TEXT_COLUMNS = ("text", "sentence", "sentence1", "question1", "premise", "review
 PAIR_COLUMNS = ("text_pair", "pair", "sentence2", "question2", "hypothesis", "#2 String")
 LABEL_COLUMNS = ("label", "labels", "category", "class", "target", "score", "Quality")
 LABEL_SEPARATOR = "|"
+PLAIN = (".txt", "")  # plain text, a pipe
 
 
 @dataclass(frozen=True)
@@ -45,31 +47,34 @@ def read_examples(
         DataError: naming the file, the line and the mend.
     """
     path = Path(path)
-    rows = _rows(path)
-    first = next(rows, None)
-    if first is None:
+    rows = list(_rows(path))
+    if not rows:
         raise DataError(f"{path}: holds no rows")
-    columns = list(first[1])
+    columns = list(dict.fromkeys(name for _, row in rows for name in row))  # a JSON line may lack any
     text = _column(path, columns, text_column, TEXT_COLUMNS, "text", required=True)
     pair = _column(path, columns, pair_column, PAIR_COLUMNS, "pair", required=False)
     label = _column(path, columns, label_column, LABEL_COLUMNS, "label", required=labelled)
     examples = []
-    for line, row in (first, *rows):
+    for line, row in rows:
         example = Example(_field(path, line, row, text), _field(path, line, row, pair), row.get(label), line)
-        if labelled and example.label in (None, "", []):
-            raise DataError(f"{path}, line {line}: no value in the column {label!r}")
+        if labelled and example.label is None:
+            raise DataError(f"{path}, line {line}: no value in {label!r}")
         examples.append(example)
     return examples
 
 
 def read_texts(path: str | Path) -> list[Example]:
-    """Reads unlabelled texts: `.txt` (one a line), or any file of `read_examples`."""
+    """Reads unlabelled texts: any file of `read_examples`; `.txt`, or "-" for standard input: one a line.
+
+    Raises:
+        DataError: naming the file, the line and the mend.
+    """
     path = Path(path)
-    if path.suffix.lower() in READERS:
+    if path.suffix.lower() not in PLAIN:
         return read_examples(path, labelled=False)
-    examples = [
-        Example(text, None, None, line) for line, text in enumerate(_decode(path).splitlines(), 1) if text.strip()
-    ]
+    # Only a line feed ends a line: a text may hold U+2028 and other breaks that splitlines() knows.
+    lines = enumerate(_decode(path).replace("\r\n", "\n").split("\n"), 1)
+    examples = [Example(text, None, None, line) for line, text in lines if text.strip()]
     if not examples:
         raise DataError(f"{path}: holds no text")
     return examples
@@ -82,7 +87,7 @@ def pairs_of(examples: list[Example]) -> list[str] | None:
 
 def _decode(path: Path) -> str:
     try:
-        content = path.read_bytes()
+        content = sys.stdin.buffer.read() if path == Path("-") else path.read_bytes()
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except OSError as error:
@@ -98,7 +103,9 @@ def _decode(path: Path) -> str:
 def _rows(path: Path) -> Iterator[tuple[int, dict]]:
     reader = READERS.get(path.suffix.lower())
     if reader is None:
-        raise DataError(f"{path}: unknown kind of file {path.suffix!r}; use one of {', '.join(READERS)}")
+        raise DataError(
+            f"{path}: files named {path.suffix or 'without an ending'!r} are not read; use {', '.join(READERS)}"
+        )
     return reader(path, _decode(path))
 
 
@@ -113,6 +120,9 @@ def _csv_rows(path: Path, content: str, **dialect) -> Iterator[tuple[int, dict]]
                 continue
             if header is None:
                 header = [name.strip() for name in row]
+                twice = sorted({name for name in header if name and header.count(name) > 1})
+                if twice:
+                    raise DataError(f"{path}, line {line}: the header repeats {', '.join(twice)}; rename one of them")
                 continue
             if len(row) != len(header):
                 raise DataError(
@@ -134,7 +144,7 @@ def _jsonl_rows(path: Path, content: str) -> Iterator[tuple[int, dict]]:
             continue
         try:
             row = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"{path}, line {line}: not JSON ({error})") from None
         if not isinstance(row, dict):
             raise DataError(f"{path}, line {line}: a {type(row).__name__}; each line holds a JSON object")

@@ -1,13 +1,34 @@
-"""What a person sees while a model trains."""
+"""What a person sees while a model trains, and what ends a run that has gone wrong."""
 
+import math
 import sys
 import time
 
 import keras
 
+from kerasbert.errors import KerasBertError
+
+
+class FiniteLoss(keras.callbacks.Callback):
+    """Ends a run whose loss is no longer a number, so that nobody saves its weights.
+
+    Raises:
+        KerasBertError: naming the step.
+    """
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        loss = float((logs or {}).get("loss", 0.0))
+        if not math.isfinite(loss):
+            raise KerasBertError(
+                f"the loss became {loss} in step {batch + 1}, epoch {self.epoch + 1}; try a tenth of the learning rate"
+            )
+
 
 class Progress(keras.callbacks.Callback):
-    """One line on stderr: epoch, step, texts a second, time left in the run, loss and metrics.
+    """One line on stderr: epoch, step, texts a second, time left in the run (validation included), loss and metrics.
 
     On a terminal the line is rewritten several times a second; elsewhere a new one comes every `seconds`.
 
@@ -22,10 +43,11 @@ class Progress(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self.live = self.stream.isatty()
         self.started = self.shown = time.monotonic()
-        self.trained, self.epoch = 0.0, 0
+        self.first = None
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch, self.resumed = epoch, time.monotonic()
+        self.first = epoch if self.first is None else self.first  # fit(initial_epoch=3) counts from 3
 
     def on_train_batch_end(self, batch, logs=None):
         now = time.monotonic()
@@ -33,10 +55,10 @@ class Progress(keras.callbacks.Callback):
             return
         self.shown = now
         steps, epochs = self.params["steps"], self.params["epochs"]
-        done = self.epoch + (batch + 1) / steps
-        spent = self.trained + now - self.resumed
-        rate = done * self.texts / spent
-        left = (epochs - done) * spent / done
+        share = (batch + 1) / steps
+        rate = share * self.texts / (now - self.resumed)
+        done = self.epoch + share
+        left = (epochs - done) * (now - self.started) / (done - self.first)
         self._show(
             f"epoch {self.epoch + 1}/{epochs}  step {batch + 1}/{steps}  {rate:.0f} texts/s  "
             f"{int(left) // 60}:{int(left) % 60:02d} left  {_figures(logs)}",
@@ -44,7 +66,6 @@ class Progress(keras.callbacks.Callback):
         )
 
     def on_epoch_end(self, epoch, logs=None):
-        self.trained += time.monotonic() - self.resumed
         took = time.monotonic() - self.started
         self._show(f"epoch {epoch + 1}/{self.params['epochs']}  {took:.0f} s  {_figures(logs)}", end="\n")
 

@@ -1,16 +1,19 @@
 """Fine-tuning from file to folder, as the command line does it."""
 
+import logging
 from pathlib import Path
 
 import keras
 
-from kerasbert.data.labels import label_names
-from kerasbert.data.readers import read_examples
-from kerasbert.errors import ConfigError
+from kerasbert.checkpoints import hf
+from kerasbert.data.labels import label_names, targets
+from kerasbert.data.readers import pairs_of, read_examples
 from kerasbert.files import check_target
-from kerasbert.models.text_classifier import TextClassifier
-from kerasbert.training.callbacks import Progress
+from kerasbert.models.text_classifier import TextClassifier, stored_task
+from kerasbert.training.callbacks import FiniteLoss, Progress
 from kerasbert.training.optimizers import adamw
+
+log = logging.getLogger("kerasbert")
 
 
 def finetune_classifier(
@@ -45,8 +48,11 @@ def finetune_classifier(
         KerasBertError: one of its kinds for whatever cannot be read, trained or written.
     """
     columns = columns or {}
-    labels = label_names(read_examples(train, **columns), problem_type)
     check_target(folder)
+    examples = read_examples(train, **columns)
+    labels = _as_stored(label_names(examples, problem_type, path=str(train)), checkpoint, problem_type)
+    for path, read in ((train, examples), *([] if dev is None else [(dev, read_examples(dev, **columns))])):
+        targets(read, labels, problem_type, path=str(path))
     keras.utils.set_random_seed(seed)
     model = TextClassifier.from_pretrained(
         checkpoint, labels=labels, problem_type=problem_type, pooling=pooling, max_length=max_length
@@ -55,6 +61,8 @@ def finetune_classifier(
     data = model.dataset(train, batch_size=batch_size, seed=seed, **columns)
     held_out = None if dev is None else model.dataset(dev, batch_size=batch_size, shuffle=False, **columns)
     steps = len(data) * epochs
+    kind = "texts" if pairs_of(examples) is None else "pairs"
+    log.info("%s: %d %s, %s; %d steps", train, len(examples), kind, _listed(labels), steps)
     model.compile(adamw(model.trainable_variables, learning_rate=learning_rate, steps=steps, warmup=warmup))
     history = model.fit(
         data,
@@ -62,10 +70,19 @@ def finetune_classifier(
         validation_data=held_out,
         shuffle=False,  # the data set shuffles itself; Keras would warn that it cannot
         verbose=0,
-        callbacks=[Progress(len(data) * batch_size), keras.callbacks.TerminateOnNaN()],
+        callbacks=[FiniteLoss(), Progress(len(examples))],
     )
-    figures = {name: float(values[-1]) for name, values in history.history.items()}
-    if figures["loss"] != figures["loss"]:
-        raise ConfigError(f"the loss became NaN at learning rate {learning_rate:g}; try a tenth of it")
     model.save_pretrained(folder)
-    return figures
+    return {name: float(values[-1]) for name, values in history.history.items()}
+
+
+def _as_stored(labels: list[str], checkpoint: str, problem_type: str) -> list[str]:
+    """The labels in the order of the checkpoint's classifier, if that has the same: training then goes on from it."""
+    stored = stored_task(hf.open_checkpoint(checkpoint))["labels"] or []
+    same = len(stored) == 1 if problem_type == "regression" else set(stored) == set(labels)
+    return stored if same else labels
+
+
+def _listed(labels: list[str], most: int = 10) -> str:
+    more = f" and {len(labels) - most} more" if len(labels) > most else ""
+    return f"labels {', '.join(labels[:most])}{more}"
