@@ -171,7 +171,7 @@ from kerasbert.config import BertConfig
 from kerasbert.errors import KerasBertError
 table = types.SimpleNamespace(path="embeddings/word_embeddings", numpy=lambda: numpy.zeros((100, 100)))
 try:
-    hf.save(types.SimpleNamespace(config=BertConfig(), variables=[table], tokenizer=None), "out")
+    hf.save(types.SimpleNamespace(config=BertConfig(), weights=[table], tokenizer=None), "out")
 except KerasBertError as error:
     print(error)
 """

@@ -24,7 +24,8 @@ def _single(row: np.ndarray, labels: list[str]) -> dict:
 
 def _multi(row: np.ndarray, labels: list[str]) -> dict:
     scores = dict(zip(labels, map(float, sigmoid(row)), strict=True))
-    return {"labels": [label for label, score in scores.items() if score > 0.5], "scores": scores}
+    # As the metrics decide it: a logit so small that its score rounds to 0.5 still says yes.
+    return {"labels": [label for label, logit in zip(labels, row, strict=True) if logit > 0], "scores": scores}
 
 
 def _regression(row: np.ndarray, labels: list[str]) -> dict:

@@ -22,9 +22,9 @@ def _multi(logits: np.ndarray, targets: np.ndarray) -> dict:
 
 
 def _regression(logits: np.ndarray, targets: np.ndarray) -> dict:
-    values, targets = logits.reshape(-1), targets.reshape(-1)
+    values, targets = (array.reshape(-1).astype("float64") for array in (logits, targets))
     figures = {"mse": float(np.mean((values - targets) ** 2)), "mae": float(np.mean(np.abs(values - targets)))}
-    if values.std() and targets.std():  # a correlation with a constant is undefined
+    if np.ptp(values) and np.ptp(targets):  # a correlation with a constant is undefined
         figures["pearson"] = float(np.corrcoef(values, targets)[0, 1])
     return figures
 
@@ -41,7 +41,11 @@ def evaluate(logits: np.ndarray, targets: np.ndarray, problem_type: str) -> dict
 
     Args:
         logits: float (texts, labels).
-        targets: int (texts,) label numbers, 0/1 (texts, labels), or float (texts,) values.
+        targets: int (texts,) label numbers, 0/1 (texts, labels), or float (texts, 1) values.
         problem_type: one of `kerasbert.decoding.labels.PROBLEM_TYPES`.
+
+    Returns:
+        `accuracy` and `macro_f1` (a mean over the labels that are true or predicted of some text), `accuracy` and
+        `micro_f1`, or `mse`, `mae` and, where both vary, `pearson`.
     """
     return _METRICS[problem_type](np.asarray(logits), np.asarray(targets))
