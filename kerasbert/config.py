@@ -20,25 +20,35 @@ class Family:
     """One row of the families table.
 
     Attributes:
-        position_offset: rows of the position table before the first token's (RoBERTa keeps two for padding).
+        positions_after_pad: whether the first token's position is `pad_token_id + 1` (fairseq's habit) instead of 0.
         pooler: whether the encoder ends in a tanh layer on the first token.
+        nsp: whether it was pre-trained with a next-sentence head.
         classifier_dense: activation of the classifier's own hidden layer; None where the pooler plays that part.
         config_keys: our field -> the family's key in config.json, where they differ.
+        defaults: what holds where config.json says nothing and the family differs from `BertConfig`'s defaults.
         fixed: fields that the family does not write down, with their values.
     """
 
-    position_offset: int = 0
+    positions_after_pad: bool = False
     pooler: bool = True
+    nsp: bool = True
     classifier_dense: str | None = None
     config_keys: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, object] = field(default_factory=dict)
     fixed: Mapping[str, object] = field(default_factory=dict)
 
 
 FAMILIES = {
     "bert": Family(),
-    "roberta": Family(position_offset=2, classifier_dense="tanh"),
+    "roberta": Family(
+        positions_after_pad=True,
+        nsp=False,
+        classifier_dense="tanh",
+        defaults={"vocab_size": 50265, "max_position_embeddings": 514, "type_vocab_size": 1, "pad_token_id": 1},
+    ),
     "distilbert": Family(
         pooler=False,
+        nsp=False,
         classifier_dense="relu",
         config_keys={
             "hidden_size": "dim",
@@ -50,6 +60,7 @@ FAMILIES = {
             "attention_probs_dropout_prob": "attention_dropout",
             "classifier_dropout": "seq_classif_dropout",
         },
+        defaults={"num_hidden_layers": 6, "classifier_dropout": 0.2},
         fixed={"type_vocab_size": 0, "layer_norm_eps": 1e-12},
     ),
 }
@@ -68,10 +79,11 @@ SIZES = {
 _HARMLESS = frozenset(
     """
     _name_or_path _num_labels architectures bos_token_id cls_token_id decoder_start_token_id directionality dtype
-    eos_token_id finetuning_task gradient_checkpointing id2label kerasbert label2id language mask_token_id model_max_length
-    num_labels output_past pooler_fc_size pooler_num_attention_heads pooler_num_fc_layers pooler_size_per_head pooler_type
-    problem_type qa_dropout sep_token_id tie_weights_ tie_word_embeddings torch_dtype transformers_version unk_token_id
-    use_cache xla_device
+    eos_token_id finetuning_task gradient_checkpointing id2label kerasbert label2id language mask_token_id
+    model_max_length num_labels output_attentions output_hidden_states output_past pooler_fc_size
+    pooler_num_attention_heads pooler_num_fc_layers pooler_size_per_head pooler_type problem_type qa_dropout
+    return_dict sep_token_id tie_weights_ tie_word_embeddings tokenizer_class torch_dtype torchscript
+    transformers_version unk_token_id use_cache xla_device
     """.split()  # noqa: SIM905 - a word list reads best as words
 )
 # Keys that would change what the encoder computes if they had another value than this one.
@@ -82,8 +94,6 @@ _REQUIRED = {
     "is_encoder_decoder": False,
     "chunk_size_feed_forward": 0,
     "pruned_heads": {},
-    "output_attentions": False,
-    "output_hidden_states": False,
 }
 
 
@@ -129,33 +139,45 @@ class BertConfig:
     """Positions are fixed sines and cosines instead of learned rows."""
 
     def __post_init__(self):
-        if self.model_type not in FAMILIES:
-            raise ConfigError(f"model_type is {self.model_type!r}: kerasbert reads {', '.join(FAMILIES)}")
+        _family(self.model_type)
         for name in ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"):
             _check_integer(name, getattr(self, name), at_least=1)
+        for name, value in self.family.fixed.items():
+            if getattr(self, name) not in (value, BertConfig.__dataclass_fields__[name].default):
+                raise ConfigError(f"{name} is {getattr(self, name)!r}: {self.model_type} has {value!r} only")
+            object.__setattr__(self, name, value)  # the default of another family was not a wish
         _check_integer("type_vocab_size", self.type_vocab_size, at_least=0)
-        _check_integer(
-            "max_position_embeddings", self.max_position_embeddings, at_least=self.family.position_offset + 1
-        )
+        _check_integer("pad_token_id", self.pad_token_id, at_least=0)
+        _check_integer("max_position_embeddings", self.max_position_embeddings, at_least=self.position_offset + 1)
         if self.hidden_size % self.num_attention_heads:
             raise ConfigError(
                 f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}"
             )
+        if self.pad_token_id >= self.vocab_size:
+            raise ConfigError(f"pad_token_id {self.pad_token_id} is not one of the {self.vocab_size} words")
         if self.hidden_act not in ACTIVATIONS:
             raise ConfigError(f"hidden_act is {self.hidden_act!r}: use one of {', '.join(ACTIVATIONS)}")
         for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"):
             value = getattr(self, name)
-            if value is not None and not 0 <= value < 1:
+            if value is not None and not (_is_number(value) and 0 <= value < 1):
                 raise ConfigError(f"{name} is {value!r}: use a number from 0 up to, but not, 1")
+        for name in ("initializer_range", "layer_norm_eps"):
+            if not (_is_number(getattr(self, name)) and getattr(self, name) > 0):
+                raise ConfigError(f"{name} is {getattr(self, name)!r}: use a number above 0")
 
     @property
     def family(self) -> Family:
         return FAMILIES[self.model_type]
 
     @property
+    def position_offset(self) -> int:
+        """Row of the position table that the first token gets; 2 in RoBERTa."""
+        return self.pad_token_id + 1 if self.family.positions_after_pad else 0
+
+    @property
     def max_length(self) -> int:
         """The longest input in tokens."""
-        return self.max_position_embeddings - self.family.position_offset
+        return self.max_position_embeddings - self.position_offset
 
     @property
     def takes_token_types(self) -> bool:
@@ -167,14 +189,15 @@ class BertConfig:
         """One of the named sizes (`SIZES`), with changes: `BertConfig.from_size("tiny", vocab_size=8000)`."""
         if size not in SIZES:
             raise ConfigError(f"no size {size!r}: use one of {', '.join(SIZES)}")
-        return cls(**{**SIZES[size], **changes})
+        family = _family(changes.get("model_type", "bert"))
+        return cls(**{**family.defaults, **SIZES[size], **changes})
 
     @classmethod
     def from_dict(cls, values: Mapping) -> "BertConfig":
         """Reads the content of a config.json; says in a warning which keys it does not know."""
-        family = FAMILIES.get(values.get("model_type"))
-        if family is None:
-            raise ConfigError(f"model_type is {values.get('model_type')!r}: kerasbert reads {', '.join(FAMILIES)}")
+        if values.get("model_type") is None:
+            raise ConfigError(f"config.json does not say its model_type: add one of {', '.join(FAMILIES)}")
+        family = _family(values["model_type"])
         for key, wanted in _REQUIRED.items():
             if values.get(key) not in (None, wanted):
                 raise ConfigError(f"{key} is {values[key]!r}: kerasbert supports {wanted!r} only")
@@ -182,17 +205,17 @@ class BertConfig:
         unknown = sorted(set(values) - set(ours) - _HARMLESS - set(_REQUIRED) - set(family.fixed))
         if unknown:
             warnings.warn(f"config.json has keys that kerasbert does not know: {', '.join(unknown)}", stacklevel=2)
-        # None is how transformers writes "not set"; our default then holds.
+        # None is how transformers writes "not set"; the default then holds.
         known = {ours[key]: value for key, value in values.items() if key in ours and value is not None}
-        return cls(**{**known, **family.fixed})
+        return cls(**{**family.defaults, **known, **family.fixed})
 
     def to_dict(self) -> dict:
         """The content of a config.json that transformers reads."""
         values = dataclasses.asdict(self)
-        if self.model_type != "distilbert":
+        if self.classifier_dropout is None and "classifier_dropout" in self.family.defaults:
+            values["classifier_dropout"] = self.hidden_dropout_prob  # left out, it would mean the family's default
+        if not self.sinusoidal_pos_embds:
             values.pop("sinusoidal_pos_embds")
-        elif self.classifier_dropout is None:
-            values["classifier_dropout"] = self.hidden_dropout_prob
         return {
             self.family.config_keys.get(name, name): value
             for name, value in values.items()
@@ -217,6 +240,16 @@ def read_config_json(folder: str | Path) -> dict:
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: holds a {type(values).__name__}, not a JSON object")
     return values
+
+
+def _family(model_type) -> Family:
+    if not isinstance(model_type, str) or model_type not in FAMILIES:
+        raise ConfigError(f"model_type is {model_type!r}: kerasbert reads {', '.join(FAMILIES)}")
+    return FAMILIES[model_type]
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _check_integer(name: str, value, *, at_least: int) -> None:

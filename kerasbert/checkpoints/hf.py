@@ -17,6 +17,9 @@ from kerasbert.files import new_folder
 
 log = logging.getLogger("kerasbert")
 
+TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json")
+FLOATS = ("F64", "F32", "F16", "BF16")
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -38,15 +41,21 @@ class Checkpoint:
 
     def tokenizer(self):
         """The folder's tokenizer, checked against the word table; None where the folder has none."""
-        tokenizer = tokenizers.load(self.folder)
-        tokenizers.check_vocabulary(tokenizer, self.config.vocab_size, self.folder)
+        tokenizer = read_tokenizer(self.folder)
+        if tokenizer is not None:
+            tokenizers.check_vocabulary(tokenizer, self.config.vocab_size, self.folder)
         return tokenizer
 
     def has(self, group: str) -> bool:
-        """Whether the file holds every weight, or any, of a group such as `pooler` or `classifier`."""
+        """Whether the file holds any weight of a group such as `pooler` or `classifier`."""
         tables = names.ENCODER_NAMES[self.config.model_type], names.HEAD_NAMES[self.config.model_type]
         wanted = [hf for table in tables for ours, hf in table.items() if ours.split("/")[0] == group]
         return any(name == hf or name.startswith(f"{hf}.") for hf in wanted for name in self.shapes)
+
+    def outputs(self, layer: str) -> int:
+        """How many outputs a head's layer has, such as `classifier/dense`; 0 where the file does not have it."""
+        name, _ = names.tensor_name(self.config.model_type, f"{layer}/kernel", prefix=False)
+        return self.shapes.get(name, (0,))[0]
 
     def load_into(self, model, *, new: tuple[str, ...] = ()) -> None:
         """Copies every tensor into the variables of `model`.
@@ -60,9 +69,7 @@ class Checkpoint:
         """
         family = self.config.model_type
         wanted = {}
-        for variable in model.variables:
-            if "seed_generator" in variable.path:
-                continue
+        for variable in model.weights:
             name, transposed = names.tensor_name(family, variable.path, prefix=False)
             wanted[name] = (variable, transposed)
         groups = {name: variable.path.split("/")[0] for name, (variable, _) in wanted.items()}
@@ -76,7 +83,7 @@ class Checkpoint:
             for name, target in read.items()
             if name in self.shapes and tuple(self.shapes[name]) != _shape(*target)
         ]
-        left = set(self.shapes) - set(read) - set(names.BUFFERS) - set(names.TIED[family])
+        left = set(self.shapes) - set(read) - set(names.TIED[family])
         unexpected = sorted(
             f"{name} {tuple(self.shapes[name])}" for name in left if not name.startswith(names.OTHER_HEADS)
         )
@@ -85,12 +92,15 @@ class Checkpoint:
             listed = "; ".join(f"{kind}: {_listing(found)}" for kind, found in problems.items() if found)
             raise CheckpointError(f"{self.folder}: the weights do not fit its config.json; {listed}")
 
-        self._check_tied()
+        if "mlm" in groups.values() and "mlm" not in fresh:
+            self._check_tied()
         for file in sorted({self.files[name][0] for name in read}):
             with safe_open(file, framework="numpy") as tensors:
                 for name, (variable, transposed) in read.items():
                     if self.files[name][0] == file:
                         value = _float32(tensors, self.files[name][1])
+                        if not np.isfinite(value).all():
+                            raise CheckpointError(f"{file}: {name} holds NaN or infinity; no answer could come of it")
                         variable.assign(value.T if transposed else value)
         if fresh:
             log.warning("%s: new, not from the checkpoint: %s", self.folder, ", ".join(sorted(fresh)))
@@ -129,28 +139,45 @@ def open_checkpoint(path: str | Path) -> Checkpoint:
         try:
             with safe_open(file, framework="numpy") as tensors:
                 for stored in tensors.keys():  # noqa: SIM118 - not a dict
-                    name = _modern_name(stored, config.model_type)
-                    shapes[name] = tuple(tensors.get_slice(stored).get_shape())
-                    files[name] = (file, stored)
+                    name, tensor = _modern_name(stored, config.model_type), tensors.get_slice(stored)
+                    if name in names.BUFFERS:
+                        continue
+                    if tensor.get_dtype() not in FLOATS:
+                        raise CheckpointError(
+                            f"{file}: {stored} is of type {tensor.get_dtype()}; kerasbert reads {', '.join(FLOATS)}: "
+                            "save the model without quantisation"
+                        )
+                    shapes[name], files[name] = tuple(tensor.get_shape()), (file, stored)
+        except FileNotFoundError:
+            raise CheckpointError(f"{file}: no such file, but the folder's index names it; fetch it too") from None
         except (SafetensorError, OSError) as error:
             raise CheckpointError(f"{file}: not a whole safetensors file ({error}); fetch or save it again") from None
+    # A writer that stores tied tensors once may have kept the copy's name.
+    for copy, original in names.TIED[config.model_type].items():
+        if copy in shapes and original not in shapes:
+            shapes[original], files[original] = shapes.pop(copy), files.pop(copy)
     return Checkpoint(folder, config, settings, shapes, files)
+
+
+def read_tokenizer(folder: str | Path) -> tokenizers.HostTokenizer | None:
+    """The tokenizer in a folder; None where none of its files is there."""
+    if not any((Path(folder) / name).is_file() for name in TOKENIZER_FILES):
+        return None
+    return tokenizers.load(folder)
 
 
 def save(model, folder: str | Path, *, task: str = "encoder", settings: dict | None = None) -> None:
     """Writes a folder that transformers opens: config.json, model.safetensors, the tokenizer's files.
 
     Args:
-        model: has `config`, `tokenizer` and Keras `variables`.
+        model: has `config`, `tokenizer` and Keras `weights`.
         folder: made if it is not there; files of the same names are replaced, others stay.
         task: a key of `names.ARCHITECTURES`.
         settings: further keys for config.json.
     """
     family = model.config.model_type
     tensors = {}
-    for variable in model.variables:
-        if "seed_generator" in variable.path:
-            continue
+    for variable in model.weights:
         name, transposed = names.tensor_name(family, variable.path, prefix=task != "encoder")
         value = np.asarray(variable.numpy() if hasattr(variable, "numpy") else variable, dtype="float32")
         tensors[name] = np.ascontiguousarray(value.T if transposed else value)
@@ -178,7 +205,7 @@ def _weight_files(folder: Path) -> list[Path]:
     if index.is_file():
         try:
             shards = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-        except (ValueError, KeyError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             raise CheckpointError(f"{index}: not an index of shards ({error!r})") from None
         # Only names inside the folder: an index is somebody's text, and must not read files elsewhere.
         return [folder / Path(shard).name for shard in shards]

@@ -35,6 +35,6 @@ def folder_of(path: str) -> Path:
     except (HfHubHTTPError, OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CheckpointError(
-            f"{path}: no such folder here, and the hub did not give it ({reason}); download it where there is a network "
-            "and name its folder"
+            f"{path}: no such folder here, and the hub did not give it ({reason}); "
+            "download it where there is a network and name its folder"
         ) from None

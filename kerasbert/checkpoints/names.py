@@ -42,6 +42,9 @@ ENCODER_NAMES = {
     },
 }
 
+# Our own: transformers has no learned pooling and leaves these tensors aside.
+_POOLING = {"pooling/hidden": "pooling.hidden", "pooling/score": "pooling.score"}
+
 # Heads stand beside the encoder: their names carry no family prefix.
 HEAD_NAMES = {
     "bert": {
@@ -50,6 +53,7 @@ HEAD_NAMES = {
         "mlm/bias": "cls.predictions.bias",
         "nsp/dense": "cls.seq_relationship",
         "classifier/dense": "classifier",
+        **_POOLING,
     },
     "roberta": {
         "mlm/dense": "lm_head.dense",
@@ -57,6 +61,7 @@ HEAD_NAMES = {
         "mlm/bias": "lm_head.bias",
         "classifier/hidden": "classifier.dense",
         "classifier/dense": "classifier.out_proj",
+        **_POOLING,
     },
     "distilbert": {
         "mlm/dense": "vocab_transform",
@@ -64,6 +69,7 @@ HEAD_NAMES = {
         "mlm/bias": "vocab_projector.bias",
         "classifier/hidden": "pre_classifier",
         "classifier/dense": "classifier",
+        **_POOLING,
     },
 }
 
@@ -84,23 +90,24 @@ TIED = {
 BUFFERS = ("embeddings.position_ids", "embeddings.token_type_ids")
 
 # Heads of tasks that a model may leave unused.
-OTHER_HEADS = ("cls.", "lm_head.", "vocab_", "classifier.", "pre_classifier.", "qa_outputs.", "pooler.")
+OTHER_HEADS = ("cls.", "lm_head.", "vocab_", "classifier.", "pre_classifier.", "qa_outputs.", "pooler.", "pooling.")
 
 # The class that transformers opens a folder with.
 ARCHITECTURES = {
     "bert": {
         "encoder": "BertModel",
+        "masked_lm": "BertForMaskedLM",
         "pretraining": "BertForPreTraining",
         "text_classifier": "BertForSequenceClassification",
     },
     "roberta": {
         "encoder": "RobertaModel",
-        "pretraining": "RobertaForMaskedLM",
+        "masked_lm": "RobertaForMaskedLM",
         "text_classifier": "RobertaForSequenceClassification",
     },
     "distilbert": {
         "encoder": "DistilBertModel",
-        "pretraining": "DistilBertForMaskedLM",
+        "masked_lm": "DistilBertForMaskedLM",
         "text_classifier": "DistilBertForSequenceClassification",
     },
 }

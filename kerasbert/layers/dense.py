@@ -32,6 +32,6 @@ ACTIVATIONS = {
 
 
 def dense(units: int, *, activation: str | None = None, stddev: float = 0.02, **kwargs) -> keras.layers.Dense:
-    """A Keras Dense layer, (..., in) -> (..., units); `activation` is a checkpoint's name for it, `stddev` the kernel's."""
+    """A Keras Dense layer, (..., in) -> (..., units); `activation` is a checkpoint's name, `stddev` the kernel's."""
     initializer = keras.initializers.TruncatedNormal(stddev=stddev)
     return keras.layers.Dense(units, activation=ACTIVATIONS[activation], kernel_initializer=initializer, **kwargs)

@@ -81,7 +81,9 @@ class Embeddings(keras.layers.Layer):
         self.built = True
 
     def call(self, input_ids, token_type_ids=None):
-        length = ops.shape(input_ids)[1]
+        length, longest = ops.shape(input_ids)[1], self.settings["max_positions"] - self.position_offset
+        if isinstance(length, int) and length > longest:
+            raise ValueError(f"{length} tokens are more than the {longest} positions: give the tokenizer a max_length")
         x = gather(self.word_table, input_ids)  # (B, T, D)
         x = x + self.position_table[self.position_offset : self.position_offset + length]
         if token_type_ids is not None:

@@ -34,7 +34,8 @@ class AdditivePooling(FirstToken):
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.score = dense(1, name="score", dtype=self.dtype_policy)
+        # No bias: softmax does not see it.
+        self.score = dense(1, use_bias=False, name="score", dtype=self.dtype_policy)
 
     def build(self, x_shape, attention_mask_shape=None):
         self.hidden = dense(x_shape[-1], activation="tanh", name="hidden", dtype=self.dtype_policy)
@@ -99,6 +100,8 @@ class MaskedLMHead(keras.layers.Layer):
         self.norm = LayerNorm(epsilon=epsilon, name="norm", dtype=self.dtype_policy)
 
     def build(self, x_shape, mlm_positions_shape):
+        if not self.embeddings.built:
+            self.embeddings.build((None, None))
         self.dense.build(x_shape)
         self.norm.build(x_shape)
         self.bias = self.add_weight(shape=(self.vocab_size,), initializer="zeros", name="bias")

@@ -8,7 +8,8 @@ from keras import ops
 class LayerNorm(keras.layers.Layer):
     """`(x - mean) / sqrt(variance + epsilon) * gamma + beta` over the last axis (arXiv 1607.06450).
 
-    Spelled in the five steps that ONNX Runtime's LayerNormalization fusion looks for; in float32 whatever the policy.
+    Spelled in the five steps that ONNX Runtime's LayerNormalization fusion looks for; in float32 at least, whatever the
+    policy: the squares of float16 overflow, and its smallest number is far above epsilon.
     """
 
     def __init__(self, *, epsilon=1e-12, **kwargs):
@@ -16,12 +17,13 @@ class LayerNorm(keras.layers.Layer):
         self.epsilon = epsilon
 
     def build(self, input_shape):
-        self.gamma = self.add_weight(shape=input_shape[-1:], initializer="ones", name="gamma")
-        self.beta = self.add_weight(shape=input_shape[-1:], initializer="zeros", name="beta")
+        shared = {"shape": input_shape[-1:], "autocast": False}
+        self.gamma = self.add_weight(initializer="ones", name="gamma", **shared)
+        self.beta = self.add_weight(initializer="zeros", name="beta", **shared)
         self.built = True
 
     def call(self, x):
-        x = ops.cast(x, self.variable_dtype)
+        x = ops.cast(x, keras.backend.result_type(self.variable_dtype, "float32"))
         centred = x - ops.mean(x, axis=-1, keepdims=True)
         variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
         normed = centred / ops.sqrt(variance + self.epsilon)

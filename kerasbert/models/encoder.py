@@ -21,13 +21,14 @@ class BertEncoder(keras.Model):
     ```
 
     Inputs, int32 (batch, sequence): `input_ids`, `attention_mask` (1 real, 0 padding) and, where the configuration has
-    two segments or more, `token_type_ids`. Outputs: `sequence_output` (batch, sequence, hidden_size) and, with a pooler,
-    `pooled_output` (batch, hidden_size). Intermediates have names: `keras.Model(encoder.inputs,
-    encoder.get_layer("block_3").output)` is the hidden state behind the fourth block.
+    two segments or more, `token_type_ids`. Outputs: `sequence_output` (batch, sequence, hidden_size) and, with a
+    pooler, `pooled_output` (batch, hidden_size). Padding stands on the right; its own vectors mean nothing.
+    Intermediates have names: `keras.Model(encoder.input, encoder.get_layer("block_3").output)` is the hidden state
+    behind the fourth block.
 
     Args:
         config: the numbers.
-        tokenizer: owned by the model, for `encoder.tokenizer(texts)` and saving.
+        tokenizer: owned by the model, for `encoder.tokenizer(texts)` and saving; None where there is only a model.
         pooler: whether to end in a pooler; None asks the family.
     """
 
@@ -41,7 +42,7 @@ class BertEncoder(keras.Model):
             hidden_size=config.hidden_size,
             max_positions=config.max_position_embeddings,
             type_vocab_size=config.type_vocab_size,
-            position_offset=config.family.position_offset,
+            position_offset=config.position_offset,
             sinusoidal=config.sinusoidal_pos_embds,
             dropout=config.hidden_dropout_prob,
             epsilon=config.layer_norm_eps,
@@ -81,13 +82,15 @@ class BertEncoder(keras.Model):
         # Config
         self.config = config
         self.tokenizer = tokenizer
+        if tokenizer is not None and not config.takes_token_types:
+            tokenizer.has_token_types = False  # what the model's own tokenizer gives, the model takes
         self.embeddings = embeddings
         self.blocks = blocks
         self.pooler = self.get_layer("pooler") if pooler else None
 
     @classmethod
     def from_pretrained(cls, path: str, *, dtype=None) -> "BertEncoder":
-        """Reads a Hugging Face folder, or a hub id where there is a network.
+        """Reads a Hugging Face folder, or a hub id where there is a network; `tokenizer` is None if it has none.
 
         Raises:
             CheckpointError: tensors missing, unexpected or of another shape; the message lists them.
@@ -101,12 +104,24 @@ class BertEncoder(keras.Model):
         """Writes config.json, model.safetensors and the tokenizer's files; transformers opens the folder."""
         hf.save(self, folder)
 
+    def save_assets(self, folder):  # Keras asks for it when it writes a .keras file
+        if self.tokenizer is not None:
+            self.tokenizer.save(folder)
+
+    def load_assets(self, folder):
+        self.tokenizer = hf.read_tokenizer(folder)
+
     def get_config(self):
-        return {"config": self.config.to_dict(), "pooler": self.pooler is not None, "name": self.name}
+        return {
+            "config": self.config.to_dict(),
+            "pooler": self.pooler is not None,
+            "name": self.name,
+            "dtype": self.embeddings.dtype_policy.name,
+        }
 
     @classmethod
     def from_config(cls, config):
-        return cls(BertConfig.from_dict(config["config"]), pooler=config["pooler"], name=config["name"])
+        return cls(**{**config, "config": BertConfig.from_dict(config["config"])})
 
 
 def input_tensors(config: BertConfig) -> dict:

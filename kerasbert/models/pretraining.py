@@ -3,6 +3,7 @@
 import keras
 
 from kerasbert.checkpoints import hf
+from kerasbert.errors import ConfigError
 from kerasbert.layers.heads import ClassificationHead, MaskedLMHead
 from kerasbert.models.encoder import BertEncoder
 
@@ -22,7 +23,12 @@ class PretrainingModel(keras.Model):
 
     def __init__(self, encoder: BertEncoder, *, nsp: bool | None = None, **kwargs):
         config, dtype = encoder.config, kwargs.get("dtype")
-        nsp = encoder.pooler is not None and config.takes_token_types if nsp is None else nsp
+        if nsp is None:
+            nsp = encoder.pooler is not None and config.family.nsp and config.takes_token_types
+        if nsp and not config.family.nsp:
+            raise ConfigError(f"nsp: {config.model_type} has no next-sentence head")
+        if nsp and encoder.pooler is None:
+            raise ConfigError("nsp needs the encoder's pooler: build it with BertEncoder(config, pooler=True)")
         shared = {"stddev": config.initializer_range, "dtype": dtype}
 
         # Layers
@@ -63,11 +69,16 @@ class PretrainingModel(keras.Model):
 
     def save_pretrained(self, folder: str) -> None:
         """Writes config.json, model.safetensors and the tokenizer's files; transformers opens the folder."""
-        hf.save(self, folder, task="pretraining")
+        hf.save(self, folder, task="pretraining" if self.nsp else "masked_lm")
 
     def get_config(self):
-        return {"encoder": self.encoder.get_config(), "nsp": self.nsp, "name": self.name}
+        return {
+            "encoder": self.encoder.get_config(),
+            "nsp": self.nsp,
+            "name": self.name,
+            "dtype": self.get_layer("mlm").dtype_policy.name,
+        }
 
     @classmethod
     def from_config(cls, config):
-        return cls(BertEncoder.from_config(config["encoder"]), nsp=config["nsp"], name=config["name"])
+        return cls(**{**config, "encoder": BertEncoder.from_config(config["encoder"])})

@@ -214,6 +214,7 @@ class TextClassifier(keras.Model):
             "pooling": self.pooling,
             "max_length": self.max_length,
             "name": self.name,
+            "dtype": self.get_layer("classifier").dtype_policy.name,
         }
 
     @classmethod
@@ -227,17 +228,30 @@ def needs_pooler(config: BertConfig, pooling: str) -> bool:
 
 
 def stored_task(checkpoint: hf.Checkpoint) -> dict:
-    """What config.json says of the checkpoint's classifier: labels (None without one), problem type, pooling, length."""
+    """What is known of the checkpoint's classifier: labels (None without one), problem type, pooling, length."""
     settings = checkpoint.settings
     own = settings.get("kerasbert", {})
-    names = settings.get("id2label")
-    labels = [names[key] for key in sorted(names, key=int)] if names and checkpoint.has("classifier") else None
+    labels = _stored_labels(checkpoint)
     return {
         "labels": labels,
         "problem_type": settings.get("problem_type") or _problem_type(labels),
         "pooling": own.get("pooling", "cls"),
         "max_length": own.get("max_length"),
     }
+
+
+def _stored_labels(checkpoint: hf.Checkpoint) -> list[str] | None:
+    """id2label in the order of the classifier's outputs; numbered where config.json has none, as in transformers."""
+    rows = checkpoint.outputs("classifier/dense")
+    if not rows:
+        return None
+    named = checkpoint.settings.get("id2label") or {str(row): f"LABEL_{row}" for row in range(rows)}
+    if not isinstance(named, dict) or set(named) != {str(row) for row in range(rows)}:
+        raise ConfigError(
+            f"{checkpoint.folder}: id2label in config.json is {named!r:.200}, but the classifier has {rows} outputs: "
+            f"name each from 0 to {rows - 1}"
+        )
+    return [str(named[str(row)]) for row in range(rows)]
 
 
 def _problem_type(labels: list[str] | None) -> str:

@@ -37,8 +37,8 @@ class BytePairTokenizer(HostTokenizer):
         backend.no_truncation()
         backend.no_padding()
         backend.post_processor = RobertaProcessing(
-            sep=("</s>", backend.token_to_id("</s>")),
-            cls=("<s>", backend.token_to_id("<s>")),
+            ("</s>", backend.token_to_id("</s>")),
+            ("<s>", backend.token_to_id("<s>")),  # by position: the library renamed this one
             trim_offsets=True,
             add_prefix_space=getattr(backend.pre_tokenizer, "add_prefix_space", False),
         )

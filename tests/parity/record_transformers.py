@@ -5,8 +5,8 @@
     python tests/parity/record_transformers.py --check DIR --recorded FILE    # opens DIR and compares its outputs
 
 The tiny folders are random, with fixed seeds, and far from fresh: large weights, and LayerNorms and biases that do
-something, so that a mistake anywhere shows in the outputs. They go to `fixtures/NAME/`, the outputs to
-`fixtures/NAME.npz` as arrays called `CASE.NAME`: the inputs of each case, and what the model answered, at every position
+something, so that a mistake anywhere shows in the outputs. They go to `fixtures/NAME/`, their outputs to
+`fixtures/NAME.npz` as arrays `CASE.NAME`: the inputs of each case, and what the model answered, at every position
 or, where the case has `positions`, at those only.
 """
 
@@ -66,7 +66,7 @@ def randomise(model, seed: int) -> None:
     for name, parameter in model.named_parameters():
         if "position_embeddings" in name and getattr(model.config, "sinusoidal_pos_embds", False):
             continue
-        noise = torch.randn(parameter.shape, generator=generator) * 0.3
+        noise = torch.randn(parameter.shape, generator=generator) * 0.2
         parameter.data = 1 + noise if "norm" in name.lower() and name.endswith("weight") else noise
 
 
