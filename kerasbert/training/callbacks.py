@@ -58,10 +58,10 @@ class Progress(keras.callbacks.Callback):
         share = (batch + 1) / steps
         rate = share * self.texts / (now - self.resumed)
         done = self.epoch + share
-        left = (epochs - done) * (now - self.started) / (done - self.first)
+        left = round((epochs - done) * (now - self.started) / (done - self.first))
         self._show(
             f"epoch {self.epoch + 1}/{epochs}  step {batch + 1}/{steps}  {rate:.0f} texts/s  "
-            f"{int(left) // 60}:{int(left) % 60:02d} left  {_figures(logs)}",
+            f"{left // 60}:{left % 60:02d} left  {_figures(logs)}",
             end="" if self.live else "\n",
         )
 
