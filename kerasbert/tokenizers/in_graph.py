@@ -176,6 +176,7 @@ class _Finder(tf.Module):
     def __init__(self, tokens: list[tuple]):
         super().__init__()
         self._firsts = sorted({ord(content[0]) for content, _, _ in tokens})
+        self._overlap = _can_overlap({content for content, _, _ in tokens})
         self._tables = []
         for length in sorted({len(content) for content, _, _ in tokens}):
             codes = {content: code | ALONE for content, code, _ in tokens if len(content) == length}
@@ -199,6 +200,11 @@ class _Finder(tf.Module):
             found = table.lookup(tf.strings.unicode_encode(window, "UTF-8"))
             symbols = tf.where(found > 0, found, symbols)
             lengths = tf.where(found > 0, tf.constant(length, tf.int64), lengths)
+        found = tf.where(lengths > 0)[:, 0]
+        places, symbols, lengths = tf.gather(places, found), tf.gather(symbols, found), tf.gather(lengths, found)
+        if self._overlap:
+            first = _first_come(places, places + lengths)
+            places, symbols, lengths = (tf.boolean_mask(each, first) for each in (places, symbols, lengths))
         steps = tf.ragged.range(lengths)
         filled = tf.where(steps.values == 0, tf.repeat(symbols, lengths), DROPPED)
         return tf.repeat(places, lengths) + steps.values, filled
@@ -212,6 +218,24 @@ def _keep(symbols, ends, mask):
         return tf.gather(symbols, places), tf.searchsorted(places, ends, out_type=tf.int64)
 
     return tf.cond(tf.reduce_all(mask), lambda: (symbols, ends), some)
+
+
+def _can_overlap(contents: set[str]) -> bool:
+    """Whether two of the strings, or one and itself, can share characters of a text without beginning together."""
+    beginnings = {content[:end] for content in contents for end in range(1, len(content) + 1)}
+    rests = {content[begin:] for content in contents for begin in range(1, len(content))}
+    return any(rest[:end] in contents for rest in rests for end in range(1, len(rest))) or bool(rests & beginnings)
+
+
+def _first_come(begins, ends):
+    """Which of the matches, in order, remain when each that overlaps an earlier remaining one is left out."""
+
+    def one_by_one():
+        reached = tf.scan(lambda reach, match: tf.where(match[0] < reach, reach, match[1]), (begins, ends), reach)
+        return begins >= tf.concat([[reach], reached[:-1]], 0)
+
+    reach = tf.zeros([], tf.int64)
+    return tf.cond(tf.reduce_all(begins[1:] >= ends[:-1]), lambda: tf.ones_like(begins, tf.bool), one_by_one)
 
 
 def _longest_first(first: tf.RaggedTensor, second: tf.RaggedTensor | None, room: int):
@@ -233,9 +257,6 @@ def _check_added(as_written: list[tuple], normalized: list[tuple]) -> None:
     """Refuses added tokens whose matching depends on more than their own characters."""
     strips = any(token.lstrip or token.rstrip for _, _, token in as_written + normalized)
     for tokens, spaces_at_the_edge in ((as_written, not strips), (normalized, False)):
-        contents = {content for content, _, _ in tokens}
-        starts = {content[:end] for content in contents for end in range(1, len(content) + 1)}
-        lengths = {len(content) for content in contents}
         for content, _, token in tokens:
             reason = None
             if token.single_word:
@@ -244,11 +265,6 @@ def _check_added(as_written: list[tuple], normalized: list[tuple]) -> None:
                 reason = "is empty once normalized" if not content else "holds a NUL"
             elif content != content.strip() and not spaces_at_the_edge:
                 reason = "begins or ends with white space"
-            elif any(
-                content[begin:] in starts or any(content[begin : begin + length] in contents for length in lengths)
-                for begin in range(1, len(content))
-            ):
-                reason = "can overlap with another added token, or with itself, in a text"
             if reason:
                 raise TokenizerError(
                     f"the added token {token.content!r} {reason}, which the graph cannot follow; tokenise on the host"
