@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import click
+
 from kerasbert.cli import options
 
 
@@ -39,9 +40,9 @@ def export(model, formats, quantize, max_length, data, folder, **columns):
       kerasbert export model/ --out bundle/
       kerasbert export model/ --format tflite --quantize int8 --max-length 64 --data dev.csv --out phone/
     """
+    options.load_tensorflow()
     from kerasbert.cli.table import print_rows
-    from kerasbert.export.bundle import export as export_bundle
-
+    from kerasbert.export.bundle import export_bundle
     from kerasbert.files import check_target
     from kerasbert.models.text_classifier import TextClassifier
 
@@ -54,7 +55,7 @@ def export(model, formats, quantize, max_length, data, folder, **columns):
         quantize=quantize,
         data=data,
         columns=columns,
-        progress=lambda step: click.echo(f"{step} ...", err=True),
+        progress=options.progress,
     )
     print_rows(rows)
     click.echo(f"{folder}: written and checked")

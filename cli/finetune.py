@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import click
+
 from kerasbert.cli import options
 
 
@@ -51,6 +52,10 @@ def classify(checkpoint, train, dev, folder, text_column, pair_column, label_col
       kerasbert finetune classify --checkpoint minilm/ --train mrpc.tsv --text-column "#1 String" \\
           --pair-column "#2 String" --label-column Quality --out model/
     """
+    from kerasbert.files import check_target
+
+    check_target(folder)  # before the seconds that TensorFlow takes to load
+    options.load_tensorflow()
     from kerasbert.training.finetune import finetune_classifier
 
     columns = {"text_column": text_column, "pair_column": pair_column, "label_column": label_column}

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import click
+
 from kerasbert.cli import options
 
 
@@ -27,6 +28,4 @@ def inspect(path, as_json):
         return
     width = max(map(len, facts))
     for name, value in facts.items():
-        click.echo(
-            f"{name:<{width}}  {value if isinstance(value, str | int | float) else json.dumps(value, ensure_ascii=False)}"
-        )
+        click.echo(f"{name:<{width}}  {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")

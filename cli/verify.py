@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import click
+
 from kerasbert.cli import options
+from kerasbert.runtime.manifest import Manifest
 
 
 @click.command()
@@ -20,11 +22,14 @@ def verify(bundle, data, as_json, **columns):
       kerasbert verify bundle/
       kerasbert verify bundle/ --data test.csv
     """
+    if "saved_model" in Manifest.read(bundle).files:
+        options.load_tensorflow()
     from kerasbert.cli.table import print_rows
-    from kerasbert.export.verify import check, report
-    from kerasbert.export.verify import verify as verify_bundle
+    from kerasbert.export.parity import Truth, check, report
+    from kerasbert.export.parity import verify as verify_bundle
 
-    rows = list(verify_bundle(bundle, data=data, columns=columns))
+    truth = None if data is None else Truth.read(data, Manifest.read(bundle), **columns)
+    rows = verify_bundle(bundle, truth=truth, progress=options.progress)
     if as_json:
         click.echo(json.dumps(report(rows)))
     else:

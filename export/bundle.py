@@ -6,32 +6,33 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from kerasbert.export import golden
-from kerasbert.export.verify import Row, check, report, verify
+import keras
 
 from kerasbert.errors import ExportError
+from kerasbert.export import golden
+from kerasbert.export.parity import Row, Truth, check, report, verify
 from kerasbert.files import check_target, new_folder
 from kerasbert.runtime.manifest import File, Manifest
 
 
-def _tflite(model, folder: Path, files: dict[str, "Variant"]) -> None:
-    from kerasbert.export.tflite import write_tflite_files
+def _tflite(model, folder: Path, variants: Sequence["Variant"]) -> None:
+    from kerasbert.export.tflite_file import write_tflite
 
-    write_tflite_files(model, {folder / file.path: file.quantize for file in files.values()}, length=model.max_length)
-
-
-def _onnx(model, folder: Path, files: dict[str, "Variant"]) -> None:
-    from kerasbert.export.onnx import write_onnx
-
-    for file in files.values():
-        write_onnx(model, folder / file.path)
+    write_tflite(model, {folder / variant.path: variant.quantize for variant in variants}, length=model.max_length)
 
 
-def _saved_model(model, folder: Path, files: dict[str, "Variant"]) -> None:
-    from kerasbert.export.saved_model import write_saved_model
+def _onnx(model, folder: Path, variants: Sequence["Variant"]) -> None:
+    from kerasbert.export.onnx_file import write_onnx
 
-    for file in files.values():
-        write_saved_model(model, folder / file.path)
+    for variant in variants:
+        write_onnx(model, folder / variant.path)
+
+
+def _saved_model(model, folder: Path, variants: Sequence["Variant"]) -> None:
+    from kerasbert.export.saved_model_file import write_saved_model
+
+    for variant in variants:
+        write_saved_model(model, folder / variant.path)
 
 
 @dataclass(frozen=True)
@@ -58,20 +59,22 @@ WRITERS: dict[str, Callable] = {"tflite": _tflite, "onnx": _onnx, "savedmodel": 
 PACKAGES = ("kerasbert", "keras", "tensorflow", "tf2onnx", "onnx")
 
 
-def export(
+def export_bundle(
     model,
     folder: str | Path,
     *,
     formats: Sequence[str] = tuple(WRITERS),
-    quantize: Sequence[str] = ("none", "int8"),
+    quantize: str | Sequence[str] = ("none", "int8"),
     data: str | Path | None = None,
     columns: dict | None = None,
     progress: Callable[[str], None] = lambda step: None,
 ) -> list[Row]:
     """Writes a bundle, checks every file of it against the Keras model, and leaves nothing if one fails.
 
+    `kerasbert.export.tflite`, `.onnx` and `.saved_model` are this function with `formats` chosen.
+
     Args:
-        model: a `TextClassifier` with a tokenizer.
+        model: a `TextClassifier` with a tokenizer. One of mixed precision is exported from its float32 variables.
         folder: absent or empty.
         formats: of "tflite", "onnx", "savedmodel". quantize: of "none", "int8"; only TFLite has int8.
         data: a labelled file that the gate is also run on. columns: for `kerasbert.data.readers.read_examples`.
@@ -82,7 +85,9 @@ def export(
 
     Raises:
         ExportError: a file could not be made, or did not pass.
+        DataError: a row of `data` that cannot be used.
     """
+    quantize = (quantize,) if isinstance(quantize, str) else quantize
     chosen = {
         name: variant
         for name, variant in VARIANTS.items()
@@ -92,15 +97,17 @@ def export(
         raise ExportError(f"nothing to export: formats {', '.join(formats) or 'none'}, quantize {', '.join(quantize)}")
     if model.tokenizer is None:
         raise ExportError("the model has no tokenizer, and a bundle needs one; load it with from_pretrained")
-    weights = sum(variable.size for variable in model.trainable_variables) * 4e-6
-    check_target(folder, megabytes=weights * (len(chosen) + 1))
+    check_target(folder, megabytes=model.count_params() * 4e-6 * (len(chosen) + 1))
+    model = _float32(model)
+    truth = None if data is None else Truth.read(data, model, **(columns or {}))
     with new_folder(folder) as building:
         model.tokenizer.save(building)
         progress("recording the Keras model's answers")
         golden.write(model, building)
+        reference = None if truth is None else model.predict_logits(truth.texts, truth.pairs)
         for format in dict.fromkeys(variant.format for variant in chosen.values()):
             progress(f"writing {format}")
-            WRITERS[format](model, building, {n: v for n, v in chosen.items() if v.format == format})
+            WRITERS[format](model, building, [variant for variant in chosen.values() if variant.format == format])
         Manifest(
             task="text_classifier",
             problem_type=model.problem_type,
@@ -112,11 +119,22 @@ def export(
             files={name: File.describe(building, v.path, v.precision) for name, v in chosen.items()},
             versions={package: version(package) for package in PACKAGES},
         ).write(building)
-        rows = []
-        checks = verify(building, data=data, columns=columns)
-        for name in chosen:
-            progress(f"checking {name}")
-            rows.append(next(checks))
+        rows = verify(building, truth=truth, reference=reference, progress=progress)
         check(rows)
         (building / "report.json").write_text(json.dumps(report(rows), indent=2) + "\n", encoding="utf-8")
     return rows
+
+
+def _float32(model):
+    """The model itself, or its float32 twin: TFLite's converter crashes on mixed precision (tensorflow #46380)."""
+    if all(layer.compute_dtype == "float32" for layer in (*model.layers, *model.encoder.layers)):
+        return model
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        twin = type(model).from_config(model.get_config())
+    finally:
+        keras.config.set_dtype_policy(policy)
+    twin.set_weights(model.get_weights())
+    twin.encoder.tokenizer = model.tokenizer
+    return twin

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from kerasbert.export.bundle import export
-from kerasbert.export.verify import Row
-
 from kerasbert import samples
 from kerasbert.errors import MissingDependency
+from kerasbert.export.bundle import export_bundle
+from kerasbert.export.parity import Row
 from kerasbert.files import check_target, new_folder
 from kerasbert.models.text_classifier import TextClassifier
 from kerasbert.runtime import load
@@ -38,12 +37,12 @@ def default_checkpoint() -> str:
 
 
 def run(folder: Path, *, checkpoint: str, epochs: int, progress: Callable[[str], None]) -> tuple[list[Row], list[dict]]:
-    """Fine-tunes, exports and verifies into `folder/model` and `folder/bundle`, and answers `SENTENCES` from the bundle."""
+    """Fine-tunes, exports, verifies into `folder/model` and `folder/bundle`; answers `SENTENCES` from the bundle."""
     check_target(folder)
     with new_folder(folder) as building:
         progress("fine-tuning")
         train, dev = SAMPLES / "sentiment_train.csv", SAMPLES / "sentiment_dev.csv"
         finetune_classifier(checkpoint, train, building / "model", dev=dev, epochs=epochs, max_length=64)
         model = TextClassifier.from_pretrained(building / "model")
-        rows = export(model, building / "bundle", data=dev, progress=progress)
+        rows = export_bundle(model, building / "bundle", data=dev, progress=progress)
         return rows, load(building / "bundle")(SENTENCES)

@@ -3,9 +3,14 @@
 The public names are imported on first use, so `import kerasbert` costs neither TensorFlow nor Keras.
 """
 
+import os
 from importlib import import_module
 
 from kerasbert._version import __version__
+
+# TensorFlow leaves oneDNN's kernels off on some processors (AMD's, for one), where a training step then takes 1.8 times
+# as long. It reads this when it is imported; whoever has set it, or imported TensorFlow before, has the last word.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 _HOME = {
     "BertConfig": "kerasbert.config",

@@ -1,4 +1,4 @@
-"""Model files -> a function from int arrays to logits. One loader a kind of file; each imports its engine when asked."""
+"""Model files -> a function from int arrays to logits. One loader a kind of file; each imports its engine."""
 
 import os
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasbert.errors import BundleError, MissingDependency
+from kerasbert.quiet import quiet
 
 Run = Callable[[dict], np.ndarray]
 """Inputs by name, int (batch, length) -> float32 logits (batch, labels)."""
@@ -21,8 +22,9 @@ def tflite(path: Path, *, threads: int, pad_id: int) -> Run:
             f"{path}: needs the package ai-edge-litert ({error}); pip install ai-edge-litert"
         ) from None
     try:
-        interpreter = Interpreter(model_path=str(path), num_threads=threads)
-        interpreter.allocate_tensors()
+        with quiet():
+            interpreter = Interpreter(model_path=str(path), num_threads=threads)
+            interpreter.allocate_tensors()
         runner = interpreter.get_signature_runner("serving_default")
     except (ValueError, RuntimeError) as error:
         raise BundleError(f"{path}: not a whole TFLite model ({str(error).splitlines()[0]}); export again") from None

@@ -38,7 +38,7 @@ class Manifest:
 
     Attributes:
         task: "text_classifier". problem_type, labels: how logits become answers.
-        max_length: tokens a text is cut to. fixed_length: tokens that .tflite inputs are padded to.
+        max_length: tokens a text is cut to, and those that `.tflite` inputs are padded to.
         inputs: names, each int (batch, length). pad_id: fills `input_ids`; the other inputs are filled with 0.
         tokenizer: its options; the vocabulary is in vocab.txt.
         files: format name -> `File`, the preferred one first.

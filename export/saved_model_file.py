@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text  # noqa: F401 - registers the ops of the text signature
 
+from kerasbert.quiet import quiet
 from kerasbert.runtime.interpreter import Run
 
 SCORES = {
@@ -50,7 +51,8 @@ def write_saved_model(model, path: Path) -> None:
         text = tf.function(answer_text, input_signature=[strings("text")])
         text_pair = tf.function(answer_text, input_signature=[strings("text"), strings("text_pair")])
         signatures |= {"text": text, "text_pair": text_pair, "serving_default": text}
-    tf.saved_model.save(module, str(path), signatures=signatures)
+    with quiet():
+        tf.saved_model.save(module, str(path), signatures=signatures)
 
 
 def open_saved_model(path: Path) -> tuple[Run, Run | None]:
@@ -58,7 +60,8 @@ def open_saved_model(path: Path) -> tuple[Run, Run | None]:
 
     The second takes `{"text": strings, "text_pair": strings or None}`.
     """
-    loaded = tf.saved_model.load(str(path))
+    with quiet():
+        loaded = tf.saved_model.load(str(path))
     names = list(loaded.signatures["ids"].structured_input_signature[1])
 
     def ids(batch: dict) -> np.ndarray:
@@ -70,6 +73,4 @@ def open_saved_model(path: Path) -> tuple[Run, Run | None]:
         given = {name: tf.constant(values) for name, values in batch.items() if values is not None}
         return loaded.signatures["text_pair" if "text_pair" in given else "text"](**given)["logits"].numpy()
 
-    # The signatures live as long as what they were loaded with.
-    ids.loaded = loaded
     return ids, text if "text" in loaded.signatures else None

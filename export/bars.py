@@ -1,0 +1,71 @@
+"""What the parity gate demands of an exported file's logits, one rule a problem type."""
+
+import numpy as np
+
+from kerasbert.decoding.labels import sigmoid, softmax
+from kerasbert.decoding.metrics import evaluate
+
+TOLERANCE = 1e-4
+"""Largest difference of a float32 file's logits from Keras's."""
+AGREEMENT = 0.99
+"""Least share of answers that a quantised file has in common with Keras."""
+MARGIN = 0.1
+"""A quantised file is not judged on a text without a label of its own, on which Keras hesitates: the two best
+probabilities closer than this. On labelled data every text counts."""
+DROP = 0.005
+"""Largest loss of accuracy of a quantised file on labelled data: 0.5 points."""
+SPREAD = 0.05
+"""Values of a regression agree within this share of their spread."""
+
+
+def judge(actual: np.ndarray, expected: np.ndarray, problem_type: str, precision: str) -> list[str]:
+    """What is wrong with logits on unlabelled texts: nothing, or one line.
+
+    Args:
+        actual, expected: float (texts, labels), of the file and of Keras.
+        precision: of the file's weights, "float32" or "int8".
+    """
+    if not np.isfinite(actual).all():
+        return ["its logits are not all finite"]
+    difference = float(np.abs(actual - expected).max())
+    if precision == "float32":
+        return [f"logits differ by {difference:.2g}, {TOLERANCE:g} allowed"] if difference > TOLERANCE else []
+    decided = _margin(expected, problem_type) >= MARGIN
+    share = float(np.mean(_agree(actual, expected, problem_type)[decided])) if decided.any() else 1.0
+    return [f"{share:.1%} of answers agree, {AGREEMENT:.0%} wanted"] if share < AGREEMENT else []
+
+
+def judge_data(actual: np.ndarray, expected: np.ndarray, truth: np.ndarray, problem_type: str) -> list[str]:
+    """What is wrong with a quantised file's logits on labelled texts."""
+    failures = []
+    share = agreement(actual, expected, problem_type)
+    if share < AGREEMENT:
+        failures.append(f"{share:.2%} of answers on the data agree, {AGREEMENT:.0%} wanted")
+    before, after = (evaluate(logits, truth, problem_type).get("accuracy", 0.0) for logits in (expected, actual))
+    if before - after > DROP:
+        failures.append(f"accuracy on the data falls by {100 * (before - after):.2f} points, {100 * DROP:g} allowed")
+    return failures
+
+
+def agreement(actual: np.ndarray, expected: np.ndarray, problem_type: str) -> float:
+    """Share of equal answers."""
+    return float(np.mean(_agree(actual, expected, problem_type)))
+
+
+def _agree(actual: np.ndarray, expected: np.ndarray, problem_type: str) -> np.ndarray:
+    """bool, (texts,) or (texts, labels)."""
+    if problem_type == "regression":
+        return np.abs(actual - expected) <= SPREAD * max(1.0, float(np.ptp(expected)))
+    if problem_type == "multi_label_classification":
+        return (actual > 0) == (expected > 0)
+    return actual.argmax(-1) == expected.argmax(-1)
+
+
+def _margin(logits: np.ndarray, problem_type: str) -> np.ndarray:
+    """How decided Keras is, from 0 to 1, in the shape of `_agree`; a regression always is."""
+    if problem_type == "regression":
+        return np.ones_like(logits)
+    if problem_type == "multi_label_classification":
+        return np.abs(2 * sigmoid(logits) - 1)
+    best = np.sort(softmax(logits), axis=-1)
+    return best[:, -1] - best[:, -2]

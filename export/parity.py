@@ -1,0 +1,171 @@
+"""The parity gate: every file of a bundle against the answers that Keras gave."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kerasbert import tokenizers
+from kerasbert.data.labels import targets
+from kerasbert.data.readers import pairs_of, read_examples
+from kerasbert.decoding.metrics import evaluate
+from kerasbert.errors import ExportError
+from kerasbert.export import golden
+from kerasbert.export.bars import agreement, judge, judge_data
+from kerasbert.runtime.interpreter import Run
+from kerasbert.runtime.manifest import Manifest, measure
+from kerasbert.runtime.pipelines import Classifier, open_file
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Labelled texts to measure accuracy on: texts, second texts or None, and `kerasbert.data.labels.targets`."""
+
+    texts: list[str]
+    pairs: list[str] | None
+    targets: np.ndarray
+
+    @classmethod
+    def read(cls, path: str | Path, model, **columns) -> "Truth":
+        """Reads a labelled file for whatever has `labels` and a `problem_type`."""
+        examples = read_examples(path, **columns)
+        truth = targets(examples, model.labels, model.problem_type, path=str(path))
+        return cls([example.text for example in examples], pairs_of(examples), truth)
+
+
+@dataclass(kw_only=True)
+class Row:
+    """What was measured of one file.
+
+    Attributes:
+        format, path: its name in the bundle and its file.
+        megabytes: its size.
+        max_difference: of its logits from Keras's on the golden texts, of any length, padded to the file's length.
+        agreement: share of answers equal to Keras's, on the labelled data if there is any, else on the golden texts.
+        milliseconds: the median for one text from string to logits.
+        accuracy: on the labelled data. failed: which bar it missed.
+    """
+
+    format: str
+    path: str
+    megabytes: float
+    max_difference: float
+    agreement: float
+    milliseconds: float
+    accuracy: float | None = None
+    failed: str | None = None
+
+
+def verify(
+    bundle: str | Path,
+    *,
+    truth: Truth | None = None,
+    reference: np.ndarray | None = None,
+    progress: Callable[[str], None] = lambda step: None,
+) -> list[Row]:
+    """Checks every file of a bundle: its bytes, its answers on the golden texts, its answers on labelled data.
+
+    Args:
+        bundle: a folder that `export_bundle` made.
+        truth: labelled texts; a quantised file may not lose more than 0.5 points of accuracy on them.
+        reference: Keras's logits on those; None takes a float32 file's, which the golden texts have vouched for.
+        progress: told of each file before it is checked.
+
+    Raises:
+        BundleError: a file is missing or cannot be opened.
+    """
+    bundle = Path(bundle)
+    manifest = Manifest.read(bundle)
+    rows = []
+    # float32 files first: they may have to serve as the reference.
+    for name in sorted(manifest.files, key=lambda name: manifest.files[name].precision != "float32"):
+        progress(f"checking {name}")
+        row, logits = _verify_file(bundle, manifest, name, truth, reference)
+        rows.append(row)
+        if reference is None and manifest.files[name].precision == "float32" and not row.failed:
+            reference = logits
+    return rows
+
+
+def check(rows: Sequence[Row]) -> None:
+    """Raises ExportError if a row failed."""
+    failed = [f"{row.format}: {row.failed}" for row in rows if row.failed]
+    if failed:
+        raise ExportError("the parity gate failed: " + " | ".join(failed))
+
+
+def report(rows: Sequence[Row]) -> list[dict]:
+    """The rows as plain data, for report.json."""
+    return [asdict(row) for row in rows]
+
+
+def open_any(bundle: Path, name: str) -> tuple[Classifier, Run | None]:
+    """One file of a bundle, a SavedModel included, as a classifier; and its text signature, if it has one."""
+    manifest, tokenizer = Manifest.read(bundle), tokenizers.load(bundle)
+    if name != "saved_model":
+        return Classifier(manifest, tokenizer, open_file(bundle, manifest, name)), None
+    from kerasbert.export.saved_model_file import open_saved_model
+
+    ids, text = open_saved_model(bundle / manifest.files[name].path)
+    return Classifier(manifest, tokenizer, ids), text
+
+
+def _verify_file(bundle, manifest, name, truth, reference) -> tuple[Row, np.ndarray | None]:
+    """The row of one file, and its logits on the labelled texts."""
+    file, problem_type = manifest.files[name], manifest.problem_type
+    recorded = golden.read(bundle)
+    expected = np.stack([row["logits"] for row in recorded])
+    classifier, from_text = open_any(bundle, name)
+
+    failures = []
+    if measure(bundle / file.path) != (file.bytes, file.sha256):
+        failures.append("its bytes are not the ones that were written")
+    failures += [f"ids of {row['text'][:40]!r} differ" for row in recorded if not _same_ids(classifier, row)]
+    logits, milliseconds = _answers(classifier, [(row["text"], row["pair"]) for row in recorded])
+    failures += judge(logits, expected, problem_type, file.precision)
+    if from_text is not None:
+        raw = np.concatenate(
+            [from_text({"text": [r["text"]], "text_pair": r["pair"] and [r["pair"]]}) for r in recorded]
+        )
+        failures += [f"text signature: {found}" for found in judge(raw, expected, problem_type, file.precision)]
+    row = Row(
+        format=name,
+        path=file.path,
+        megabytes=file.bytes / 1e6,
+        max_difference=float(np.abs(logits - expected).max()),
+        agreement=agreement(logits, expected, problem_type),
+        milliseconds=milliseconds,
+    )
+    logits = None
+    if truth is not None:
+        pairs = truth.pairs or [None] * len(truth.texts)
+        logits, row.milliseconds = _answers(classifier, list(zip(truth.texts, pairs, strict=True)))
+        row.accuracy = evaluate(logits, truth.targets, problem_type).get("accuracy")
+        if reference is not None:
+            row.agreement = agreement(logits, reference, problem_type)
+            quantised = file.precision != "float32"
+            failures += (
+                judge_data(logits, reference, truth.targets, problem_type)
+                if quantised
+                else [f"on the data: {found}" for found in judge(logits, reference, problem_type, file.precision)]
+            )
+    row.failed = "; ".join(failures[:3]) or None
+    return row, logits
+
+
+def _answers(classifier: Classifier, pairs: list[tuple[str, str | None]]) -> tuple[np.ndarray, float]:
+    """Logits, asked one text at a time as a phone would, and the median milliseconds of a text."""
+    logits, seconds = [], []
+    for text, pair in pairs:
+        start = time.perf_counter()
+        logits.append(classifier.predict_logits([text], None if pair is None else [pair])[0])
+        seconds.append(time.perf_counter() - start)
+    return np.stack(logits), float(np.median(seconds)) * 1000
+
+
+def _same_ids(classifier: Classifier, row: dict) -> bool:
+    length = classifier.manifest.max_length
+    encoded = classifier.tokenizer([row["text"]], row["pair"] and [row["pair"]], max_length=length)
+    return encoded["input_ids"][0].tolist() == row["input_ids"]

@@ -1,0 +1,59 @@
+"""What is inside a `.tflite` file: operations, and how many of them run outside the CPU delegate."""
+
+from collections import Counter
+from pathlib import Path
+
+from ai_edge_litert.interpreter import Interpreter
+
+from kerasbert.errors import BundleError
+from kerasbert.quiet import quiet
+
+
+def read_graph(path: str | Path) -> dict:
+    """Facts about the main graph of a `.tflite` file.
+
+    Returns:
+        `signatures`, `inputs` and `outputs` (name -> shape), `operations` (name -> count), `partitions` of the XNNPACK
+        delegate, `nodes_outside` (operations that it does not take, name -> count), and `foreign_operations`: the Flex
+        and custom ones, which a plain LiteRT cannot run.
+
+    Raises:
+        BundleError: not a whole TFLite file.
+    """
+    try:
+        with quiet():
+            interpreter = Interpreter(model_path=str(path), num_threads=1)
+            interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise BundleError(f"{path}: not a whole TFLite model ({str(error).splitlines()[0]}); export again") from None
+    # LiteRT has no public list of operations; this one is what its own model analyser reads.
+    nodes = interpreter._get_ops_details()
+    delegates = [node for node in nodes if node["op_name"] == "DELEGATE"]
+    plain = [node for node in nodes if node["op_name"] != "DELEGATE"]
+    inside = _delegated(plain, delegates)
+    return {
+        "signatures": sorted(interpreter.get_signature_list()),
+        "inputs": {tensor["name"]: tensor["shape"].tolist() for tensor in interpreter.get_input_details()},
+        "outputs": {tensor["name"]: tensor["shape"].tolist() for tensor in interpreter.get_output_details()},
+        "operations": dict(Counter(node["op_name"] for node in plain).most_common()),
+        "partitions": len(delegates),
+        "nodes_outside": dict(Counter(node["op_name"] for node in plain if node["index"] not in inside)),
+        "foreign_operations": sorted({n["op_name"] for n in plain if n["op_name"].startswith(("Flex", "CUSTOM"))}),
+    }
+
+
+def _delegated(plain: list[dict], delegates: list[dict]) -> set[int]:
+    """The operations that the delegates replaced: all that lie between a delegate's inputs and its outputs."""
+    producer = {int(tensor): node for node in plain for tensor in node["outputs"]}
+    inside = set()
+    for delegate in delegates:
+        given = {int(tensor) for tensor in delegate["inputs"]}
+        wanted = [int(tensor) for tensor in delegate["outputs"]]
+        while wanted:
+            tensor = wanted.pop()
+            node = producer.get(tensor)
+            if tensor in given or node is None or node["index"] in inside:
+                continue
+            inside.add(node["index"])
+            wanted += [int(source) for source in node["inputs"]]
+    return inside
