@@ -49,7 +49,7 @@ def _bundle(path: Path) -> dict:
 
 def _model(path: Path) -> dict:
     from kerasbert.checkpoints import hf
-    from kerasbert.models.text_classifier import stored_task
+    from kerasbert.checkpoints.tasks import stored_task
 
     checkpoint = hf.open_checkpoint(path)
     config, task = checkpoint.config, stored_task(checkpoint)

@@ -7,6 +7,7 @@ import numpy as np
 
 from kerasbert import data
 from kerasbert.checkpoints import hf
+from kerasbert.checkpoints.tasks import stored_task
 from kerasbert.config import BertConfig
 from kerasbert.data.labels import targets
 from kerasbert.data.readers import pairs_of, read_examples
@@ -225,38 +226,6 @@ class TextClassifier(keras.Model):
 def needs_pooler(config: BertConfig, pooling: str) -> bool:
     """Whether a classifier of this family and pooling reads the encoder's pooler."""
     return pooling == "cls" and config.family.classifier_dense is None
-
-
-def stored_task(checkpoint: hf.Checkpoint) -> dict:
-    """What is known of the checkpoint's classifier: labels (None without one), problem type, pooling, length."""
-    settings = checkpoint.settings
-    own = settings.get("kerasbert", {})
-    labels = _stored_labels(checkpoint)
-    return {
-        "labels": labels,
-        "problem_type": settings.get("problem_type") or _problem_type(labels),
-        "pooling": own.get("pooling", "cls"),
-        "max_length": own.get("max_length"),
-    }
-
-
-def _stored_labels(checkpoint: hf.Checkpoint) -> list[str] | None:
-    """id2label in the order of the classifier's outputs; numbered where config.json has none, as in transformers."""
-    rows = checkpoint.outputs("classifier/dense")
-    if not rows:
-        return None
-    named = checkpoint.settings.get("id2label") or {str(row): f"LABEL_{row}" for row in range(rows)}
-    if not isinstance(named, dict) or set(named) != {str(row) for row in range(rows)}:
-        raise ConfigError(
-            f"{checkpoint.folder}: id2label in config.json is {named!r:.200}, but the classifier has {rows} outputs: "
-            f"name each from 0 to {rows - 1}"
-        )
-    return [str(named[str(row)]) for row in range(rows)]
-
-
-def _problem_type(labels: list[str] | None) -> str:
-    """As transformers guesses it: one output is a number."""
-    return "regression" if labels is not None and len(labels) == 1 else "single_label_classification"
 
 
 def _check(config, pooler, labels, problem_type, pooling, max_length) -> None:

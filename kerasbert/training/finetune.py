@@ -6,10 +6,11 @@ from pathlib import Path
 import keras
 
 from kerasbert.checkpoints import hf
+from kerasbert.checkpoints.tasks import stored_task
 from kerasbert.data.labels import label_names, targets
 from kerasbert.data.readers import pairs_of, read_examples
 from kerasbert.files import check_target
-from kerasbert.models.text_classifier import TextClassifier, stored_task
+from kerasbert.models.text_classifier import TextClassifier
 from kerasbert.training.callbacks import FiniteLoss, Progress
 from kerasbert.training.optimizers import adamw
 
