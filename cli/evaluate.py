@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import click
+
 from kerasbert.cli import options
 
 
@@ -21,7 +22,6 @@ def evaluate(model, data, as_json, **columns):
       kerasbert evaluate bundle/ --data test.csv --json
     """
     from kerasbert.cli.progress import predict_logits
-
     from kerasbert.data.labels import targets
     from kerasbert.data.readers import pairs_of, read_examples
     from kerasbert.decoding import metrics

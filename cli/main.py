@@ -38,12 +38,34 @@ class Commands(click.Group):
     def invoke(self, context):
         try:
             return super().invoke(context)
+        except BrokenPipeError:
+            raise  # `| head`: click ends without a word
         except (KerasBertError, OSError) as error:
-            if context.params["debug"]:
+            if context.params["debug"] or not _for_users(error):
                 raise
-            if isinstance(error, OSError) and not isinstance(error, KerasBertError):
-                error = f"{error.filename or 'the operating system'}: {error.strerror or error}"
-            raise click.ClickException(" ".join(str(error).split())) from None
+            raise click.ClickException(_line(error)) from None
+
+
+def _for_users(error: Exception) -> bool:
+    """Our own errors, and what the operating system refused; a library's OSError without a number may be a bug."""
+    return isinstance(error, KerasBertError) or error.errno is not None
+
+
+def _line(error: Exception) -> str:
+    if isinstance(error, KerasBertError):
+        return " ".join(str(error).split())
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+
+
+def _hush() -> None:
+    """TensorFlow, Keras and their Python warnings fall silent; a warning of ours is one line."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
+    for name in ("absl", "tensorflow"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")
+    warnings.filterwarnings("default", module=r"kerasbert\.")
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -52,16 +74,16 @@ class Commands(click.Group):
 def main(debug):
     """BERT in Keras, from raw text to a file on a phone.
 
+    Results go to standard output, progress and errors to standard error. Exit codes: 0 done, 1 failed, 2 a wrong call.
+
     \b
     Example:
       kerasbert quickstart --out quickstart/
       kerasbert COMMAND --help
     """
     if not debug:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
-        warnings.simplefilter("ignore")
+        _hush()
     log = logging.getLogger("kerasbert")
-    log.setLevel(logging.INFO)
+    log.setLevel(logging.DEBUG if debug else logging.INFO)
     log.propagate = False
     log.handlers = [logging.StreamHandler(sys.stderr)]

@@ -63,7 +63,7 @@ def read_examples(
     return examples
 
 
-def read_texts(path: str | Path) -> list[Example]:
+def read_texts(path: str | Path, *, text_column: str | None = None, pair_column: str | None = None) -> list[Example]:
     """Reads unlabelled texts: any file of `read_examples`; `.txt`, or "-" for standard input: one a line.
 
     Raises:
@@ -71,7 +71,9 @@ def read_texts(path: str | Path) -> list[Example]:
     """
     path = Path(path)
     if path.suffix.lower() not in PLAIN:
-        return read_examples(path, labelled=False)
+        return read_examples(path, text_column=text_column, pair_column=pair_column, labelled=False)
+    if text_column or pair_column:
+        raise DataError(f"{path}: plain text has no column {text_column or pair_column!r}; it is a text a line")
     # Only a line feed ends a line: a text may hold U+2028 and other breaks that splitlines() knows.
     lines = enumerate(_decode(path).replace("\r\n", "\n").split("\n"), 1)
     examples = [Example(text, None, None, line) for line, text in lines if text.strip()]

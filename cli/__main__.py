@@ -1,0 +1,5 @@
+"""python -m kerasbert.cli: the command where its script is not on the path."""
+
+from kerasbert.cli.main import main
+
+main(prog_name="kerasbert")

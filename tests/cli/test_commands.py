@@ -1,0 +1,198 @@
+"""finetune, evaluate and predict on real files, and how they fail."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from kerasbert.tokenizers import WordPieceTokenizer
+
+TEXTS = [("the film was lovely", "positive"), ("the hotel was rude", "negative"), ("the day was warm", "positive")]
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Writes a file and gives its path."""
+
+    def write(name, content):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+@pytest.fixture
+def labelled(file):
+    return file("test.csv", "text,label\n" + "".join(f"{text},{label}\n" for text, label in TEXTS))
+
+
+@pytest.fixture
+def finetune(tiny_bert, opinion_file, tmp_path):
+    """The words of a call that would work, with changes."""
+
+    def words(**changes):
+        options = {"checkpoint": tiny_bert, "train": opinion_file, "out": tmp_path / "out", "max-length": 16, **changes}
+        return "finetune", "classify", *(word for name, value in options.items() for word in (f"--{name}", value))
+
+    return words
+
+
+def answers(result) -> list[dict]:
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_finetune_writes_a_folder_and_says_what_it_reached(run, finetune, opinion_file, tmp_path):
+    result = run(*finetune(**{"dev": opinion_file, "epochs": 2, "learning-rate": 5e-3, "batch-size": 20}))
+    assert result.exit_code == 0, result.output
+    figures = r"accuracy \d\.\d{4}, loss \d+\.\d{4}, val_accuracy \d\.\d{4}, val_loss \d+\.\d{4}"
+    assert re.fullmatch(rf"{tmp_path}/out: saved; {figures}\n", result.stdout)
+    lines = result.stderr.splitlines()
+    assert lines[0].endswith("bert: new, not from the checkpoint: classifier")
+    assert lines[1].endswith("train.csv: 200 texts, labels negative, positive; 20 steps")
+    assert list(dict.fromkeys(line.split("  ")[0] for line in lines[2:])) == ["epoch 1/2", "epoch 2/2"]
+    assert {"config.json", "model.safetensors", "vocab.txt"} <= {path.name for path in (tmp_path / "out").iterdir()}
+
+
+def test_evaluate_prints_a_line_a_figure(run, tiny_classifier, labelled):
+    result = run("evaluate", tiny_classifier, "--data", labelled)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines() == ["texts      3", "accuracy   1.0000", "macro_f1   1.0000"]
+
+
+def test_evaluate_prints_json_and_nothing_else(run, tiny_classifier, file):
+    data = file("test.tsv", "words\tmood\nthe film was lovely\tpositive\nthe film was bad\tpositive\n")
+    result = run(
+        "evaluate", tiny_classifier, "--data", data, "--json", "--text-column", "words", "--label-column", "mood"
+    )
+    assert answers(result) == [{"texts": 2, "accuracy": 0.5, "macro_f1": pytest.approx((2 / 3 + 0) / 2)}]
+
+
+def test_predict_answers_texts_in_their_order(run, tiny_classifier):
+    rows = answers(run("predict", tiny_classifier, *(text for text, _ in TEXTS)))
+    assert [(row["text"], row["label"]) for row in rows] == TEXTS
+    assert all(0.5 < row["score"] <= 1 for row in rows)
+
+
+def test_predict_answers_a_file_with_one_object_a_line(run, tiny_classifier, labelled, file):
+    many = [text for text, _ in TEXTS] * 100
+    plain = file("texts.txt", "\n".join(many))
+    rows = answers(run("predict", tiny_classifier, "--input", plain))
+    assert [row["text"] for row in rows] == many
+    assert [row["label"] for row in rows] == [label for _, label in TEXTS] * 100
+    again = answers(run("predict", tiny_classifier, "--input", labelled))
+    assert [(row["text"], row["label"]) for row in again] == TEXTS
+
+
+def test_predict_gives_pairs_back_with_their_answers(run, tiny_classifier, file):
+    pairs = file("pairs.csv", "first,second\nthe film,was good\nthe day,was bad\n")
+    rows = answers(
+        run("predict", tiny_classifier, "--input", pairs, "--text-column", "first", "--pair-column", "second")
+    )
+    assert [(row["text"], row["pair"]) for row in rows] == [("the film", "was good"), ("the day", "was bad")]
+    (row,) = answers(run("predict", tiny_classifier, "the film", "--pair", "was good"))
+    assert row == {**rows[0], "score": pytest.approx(rows[0]["score"])}
+
+
+def test_predict_keeps_letters_of_all_scripts(run, tiny_classifier):
+    assert "这家电影很好 été" in run("predict", tiny_classifier, "这家电影很好 été").stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("test.csv", None, r"test\.csv: no such file"),
+        ("test.csv", "", r"test\.csv: holds no rows"),
+        (
+            "test.csv",
+            "text,label\na,negative\nb\n",
+            r"test\.csv, line 3: 1 columns, the header has 2 \(text, label\); .*",
+        ),
+        (
+            "test.csv",
+            "text,label\na,neutral\n",
+            r".*line 2: unknown label 'neutral'; the model knows negative, positive",
+        ),
+        ("test.csv", b"text,label\n\xff,negative\n", r".*line 2: byte 0xff is not UTF-8; save the file as UTF-8"),
+        ("test.csv", "text,stars\na,1\n", r".*no label column among text, stars; name it with --label-column"),
+        ("test.xlsx", "", r"test\.xlsx: files named '\.xlsx' are not read; use \.csv, \.tsv, \.jsonl"),
+    ],
+)
+def test_evaluate_names_the_file_and_line_of_bad_data(fails, tiny_classifier, file, name, content, message):
+    if content is not None:
+        file(name, content)
+    line = fails("evaluate", tiny_classifier, "--data", name)
+    assert re.fullmatch(message, line.removeprefix("Error: "))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--input", "none.txt"), "none.txt: no such file"),
+        (("--input", "."), ".: cannot be read (Is a directory)"),
+    ],
+)
+def test_predict_names_the_file_that_it_cannot_read(fails, tiny_classifier, words, message):
+    assert fails("predict", tiny_classifier, *words) == message
+
+
+@pytest.mark.parametrize("command", [("predict", "none/", "a"), ("evaluate", "none/", "--data", "test.csv")])
+def test_a_model_that_is_not_there_is_named(fails, labelled, command):
+    assert fails(*command) == "none/: no such folder, nor a hub id such as `owner/name`"
+
+
+@pytest.fixture
+def damaged(tiny_bert, tmp_path):
+    """A copy of the tiny checkpoint that a test may spoil."""
+    return Path(shutil.copytree(tiny_bert, tmp_path / "damaged"))
+
+
+def test_finetune_refuses_truncated_weights(fails, finetune, damaged):
+    weights = damaged / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    assert "model.safetensors: not a whole safetensors file" in fails(*finetune(checkpoint=damaged))
+
+
+def test_finetune_refuses_weights_of_another_shape(fails, finetune, damaged):
+    config = json.loads((damaged / "config.json").read_text())
+    (damaged / "config.json").write_text(json.dumps({**config, "intermediate_size": 128}))
+    line = fails(*finetune(checkpoint=damaged))
+    assert "encoder.layer.0.intermediate.dense.weight: (64, 32) in the file, (128, 32) in the model" in line
+
+
+@pytest.mark.parametrize(("change", "said"), [(300, "larger"), (-100, "smaller")])
+def test_finetune_refuses_a_vocabulary_of_another_size(fails, finetune, damaged, change, said):
+    pieces = (damaged / "vocab.txt").read_text(encoding="utf-8").splitlines()
+    pieces = pieces[:change] if change < 0 else pieces + [f"extra{number}" for number in range(change)]
+    WordPieceTokenizer(pieces).save(damaged)
+    line = fails(*finetune(checkpoint=damaged))
+    assert f"the vocabulary ({len(pieces)} tokens) is {said} than the embedding table" in line
+
+
+def test_finetune_refuses_more_tokens_than_positions(fails, finetune):
+    assert fails(*finetune(**{"max-length": 65})) == "max_length is 65: use 3 to 64, the model's positions"
+
+
+@pytest.mark.parametrize(
+    ("option", "content", "message"),
+    [
+        ("train", "", "data.csv: holds no rows"),
+        ("train", "text,label\na,1\n", "data.csv: labels found: 1; 2 at least are needed to learn"),
+        ("dev", "text,label\na,x\n", "data.csv, line 2: unknown label 'x'; the model knows negative, positive"),
+    ],
+)
+def test_finetune_names_bad_data(fails, finetune, file, option, content, message):
+    file("data.csv", content)
+    assert fails(*finetune(**{option: "data.csv"})) == message
+
+
+def test_finetune_looks_at_its_target_before_it_reads_anything(fails, finetune, file, tmp_path):
+    file("mine", "x")
+    for target, message in (
+        (tmp_path, f"{tmp_path}: the output folder is not empty; name another, or empty it first"),
+        (tmp_path / "mine", f"{tmp_path / 'mine'}: is a file; name a folder to write to"),
+    ):
+        assert fails(*finetune(out=target, train="none.csv", checkpoint="none/")) == message
