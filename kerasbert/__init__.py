@@ -24,6 +24,7 @@ _SUBPACKAGES = (
     "config",
     "data",
     "decoding",
+    "errors",
     "export",
     "layers",
     "models",
