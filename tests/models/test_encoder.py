@@ -61,7 +61,7 @@ def test_a_keras_file_gives_the_same_encoder(model_type, policy, tmp_path):
     assert loaded.config == encoder.config
     assert {layer.dtype_policy.name for layer in loaded.blocks} == {policy}
     inputs = inputs_for(encoder)
-    before, after = encoder.predict_on_batch(inputs), loaded.predict_on_batch(inputs)
+    before, after = encoder(inputs), loaded(inputs)
     assert before.keys() == after.keys()
     for name, value in before.items():
         np.testing.assert_array_equal(value, after[name])
@@ -80,9 +80,7 @@ def test_weights_alone_are_saved_and_loaded(tmp_path):
     encoder.save_weights(tmp_path / "encoder.weights.h5")
     other.load_weights(tmp_path / "encoder.weights.h5")
     inputs = inputs_for(encoder)
-    np.testing.assert_array_equal(
-        encoder.predict_on_batch(inputs)["pooled_output"], other.predict_on_batch(inputs)["pooled_output"]
-    )
+    np.testing.assert_array_equal(encoder(inputs)["pooled_output"], other(inputs)["pooled_output"])
 
 
 @pytest.mark.parametrize("model_type", ["bert", "distilbert"])
@@ -105,9 +103,9 @@ def test_intermediates_are_found_by_name():
     names = ["embeddings", "block_0", "block_1"]
     probe = keras.Model(encoder.input, {name: encoder.get_layer(name).output for name in names})
     inputs = inputs_for(encoder)
-    found = probe.predict_on_batch(inputs)
+    found = probe(inputs)
     assert {name: value.shape for name, value in found.items()} == dict.fromkeys(names, (3, 7, 16))
-    np.testing.assert_allclose(found["block_1"], encoder.predict_on_batch(inputs)["sequence_output"], atol=1e-6)
+    np.testing.assert_allclose(found["block_1"], encoder(inputs)["sequence_output"], atol=1e-6)
 
 
 def test_from_config_gives_a_fresh_encoder_of_the_same_shape():
