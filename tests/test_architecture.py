@@ -23,7 +23,7 @@ ARROWS = {
     "layers": "",
     "data": "errors",
     "decoding": "",
-    "tokenizers": "errors",
+    "tokenizers": "files errors",
     "config": "errors",
     "files": "errors",
     "quiet": "",

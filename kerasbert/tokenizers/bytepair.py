@@ -10,7 +10,8 @@ from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.processors import RobertaProcessing
 
 from kerasbert.errors import TokenizerError
-from kerasbert.tokenizers.host import HostTokenizer, read_json, write
+from kerasbert.files import write_text
+from kerasbert.tokenizers.host import HostTokenizer, read_json
 
 REQUIRED = ("<s>", "</s>", "<pad>", "<unk>")
 
@@ -84,9 +85,9 @@ class BytePairTokenizer(HostTokenizer):
             **({"mask_token": "<mask>"} if self._backend.token_to_id("<mask>") is not None else {}),
         }
         self._save_tokenizer_json(folder, config)
-        write(folder / "vocab.json", json.dumps(model["vocab"], ensure_ascii=False))
+        write_text(folder / "vocab.json", json.dumps(model["vocab"], ensure_ascii=False))
         merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
-        write(folder / "merges.txt", "\n".join(["#version: 0.2", *merges, ""]))
+        write_text(folder / "merges.txt", "\n".join(["#version: 0.2", *merges, ""]))
 
 
 def _from_vocab_and_merges(folder: Path) -> Tokenizer:

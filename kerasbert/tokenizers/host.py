@@ -1,7 +1,6 @@
 """What the host-side tokenizers share: checked text in, padded int32 arrays out."""
 
 import json
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 import tokenizers
 
 from kerasbert.errors import TokenizerError
+from kerasbert.files import write_text
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -109,8 +109,8 @@ class HostTokenizer:
 
     def _save_tokenizer_json(self, folder: Path, config: dict) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        write(folder / "tokenizer.json", self._backend.to_str(pretty=True))
-        write(folder / "tokenizer_config.json", json.dumps(config, indent=2) + "\n")
+        write_text(folder / "tokenizer.json", self._backend.to_str(pretty=True))
+        write_text(folder / "tokenizer_config.json", json.dumps(config, indent=2) + "\n")
 
 
 def longest_first(first: int, second: int, room: int) -> tuple[int, int]:
@@ -126,16 +126,6 @@ def longest_first(first: int, second: int, room: int) -> tuple[int, int]:
     if short + long > room:
         short, long = room // 2, room - room // 2
     return (long, short) if first > second else (short, long)
-
-
-def write(path: Path, text: str) -> None:
-    """Writes a UTF-8 file whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8", newline="\n")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read_json(path: Path) -> dict:

@@ -1,5 +1,6 @@
 """BERT's WordPiece tokenizer on the host."""
 
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,7 +13,8 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
 
 from kerasbert.errors import TokenizerError
-from kerasbert.tokenizers.host import HostTokenizer, read_json, write
+from kerasbert.files import write_text
+from kerasbert.tokenizers.host import HostTokenizer, read_json
 
 REQUIRED = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 SPECIAL = (*REQUIRED, "[MASK]")
@@ -76,9 +78,13 @@ class WordPieceTokenizer(HostTokenizer):
             special_tokens=[(token, ids[token]) for token in ("[CLS]", "[SEP]")],
         )
         backend.add_special_tokens([token for token in SPECIAL if token in ids])
-        for token in self.added_tokens:
-            added = AddedToken(token["content"], **{flag: token[flag] for flag in _FLAGS if flag in token})
-            (backend.add_special_tokens if added.special else backend.add_tokens)([added])
+        added = [
+            AddedToken(token["content"], **{flag: token[flag] for flag in _FLAGS if flag in token})
+            for token in self.added_tokens
+        ]
+        # In runs, because ids go by the order and each call costs as much as all tokens so far.
+        for special, run in itertools.groupby(added, key=lambda token: token.special):
+            (backend.add_special_tokens if special else backend.add_tokens)(list(run))
         super().__init__(backend, pad_token="[PAD]", single_extra=2, pair_extra=3)
 
     @classmethod
@@ -133,7 +139,7 @@ class WordPieceTokenizer(HostTokenizer):
             **{f"{token[1:-1].lower()}_token": token for token in SPECIAL if token in self.pieces},
         }
         self._save_tokenizer_json(folder, config)
-        write(folder / "vocab.txt", "".join(f"{piece}\n" for piece in self.pieces))
+        write_text(folder / "vocab.txt", "".join(f"{piece}\n" for piece in self.pieces))
 
 
 def read_vocab(path: Path) -> list[str]:

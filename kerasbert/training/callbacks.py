@@ -43,22 +43,24 @@ class Progress(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self.live = self.stream.isatty()
         self.started = self.shown = time.monotonic()
-        self.first = None
+        self.run = None  # (time, epochs done) from which speed is measured; so is self.lap, within an epoch
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.epoch, self.resumed = epoch, time.monotonic()
-        self.first = epoch if self.first is None else self.first  # fit(initial_epoch=3) counts from 3
+        self.epoch = epoch
+        self.lap = time.monotonic(), epoch
 
     def on_train_batch_end(self, batch, logs=None):
         now = time.monotonic()
+        steps, epochs = self.params["steps"], self.params["epochs"]
+        done = self.epoch + (batch + 1) / steps
+        if self.run is None:  # the first step traces and compiles, which says nothing of the others
+            self.run = self.lap = now, done
+            return
         if now - self.shown < (0.2 if self.live else self.seconds):
             return
         self.shown = now
-        steps, epochs = self.params["steps"], self.params["epochs"]
-        share = (batch + 1) / steps
-        rate = share * self.texts / (now - self.resumed)
-        done = self.epoch + share
-        left = round((epochs - done) * (now - self.started) / (done - self.first))
+        rate = self.texts * (done - self.lap[1]) / (now - self.lap[0])
+        left = round((epochs - done) * (now - self.run[0]) / (done - self.run[1]))
         self._show(
             f"epoch {self.epoch + 1}/{epochs}  step {batch + 1}/{steps}  {rate:.0f} texts/s  "
             f"{left // 60}:{left % 60:02d} left  {_figures(logs)}",
