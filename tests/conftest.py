@@ -10,6 +10,7 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
+os.environ["HF_HUB_OFFLINE"] = "1"  # no test asks the network
 
 GOOD, BAD, PIECES, OTHER = (
     words.split()

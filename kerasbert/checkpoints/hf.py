@@ -142,6 +142,8 @@ def open_checkpoint(path: str | Path) -> Checkpoint:
                     name, tensor = _modern_name(stored, config.model_type), tensors.get_slice(stored)
                     if name in names.BUFFERS:
                         continue
+                    if name in files:
+                        raise CheckpointError(f"{file}: {stored} and {files[name][1]} are one weight under two names")
                     if tensor.get_dtype() not in FLOATS:
                         raise CheckpointError(
                             f"{file}: {stored} is of type {tensor.get_dtype()}; kerasbert reads {', '.join(FLOATS)}: "
@@ -204,11 +206,11 @@ def _weight_files(folder: Path) -> list[Path]:
         return [single]
     if index.is_file():
         try:
-            shards = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+            shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+            # Only names inside the folder: an index is somebody's text, and must not read files elsewhere.
+            return sorted(folder / Path(shard).name for shard in shards)
         except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             raise CheckpointError(f"{index}: not an index of shards ({error!r})") from None
-        # Only names inside the folder: an index is somebody's text, and must not read files elsewhere.
-        return [folder / Path(shard).name for shard in shards]
     others = [name for name in ("pytorch_model.bin", "tf_model.h5") if (folder / name).is_file()]
     found = f"it has {' and '.join(others)}, which kerasbert does not read; " if others else ""
     raise CheckpointError(f"{folder}: no model.safetensors; {found}save the model as safetensors first")
