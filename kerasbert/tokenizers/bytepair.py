@@ -43,7 +43,7 @@ class BytePairTokenizer(HostTokenizer):
             trim_offsets=True,
             add_prefix_space=getattr(backend.pre_tokenizer, "add_prefix_space", False),
         )
-        super().__init__(backend, pad_token="<pad>", single_extra=2, pair_extra=4)
+        super().__init__(backend, pad_token="<pad>")
 
     @classmethod
     def read(cls, folder: Path) -> "BytePairTokenizer":

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,22 +17,20 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 class HostTokenizer:
     """A tokenizer of the `tokenizers` library, with our rules for batches, padding and truncation.
 
-    Calling it gives int32 arrays `(batch, sequence)`, padded on the right to the longest row. Nothing in it changes
-    after construction, so threads may share one. Lone surrogates, which no UTF-8 file can hold, count as U+FFFD.
+    Calling it gives int32 arrays `(batch, sequence)`, padded on the right to the longest row. Threads may share one.
+    Lone surrogates, which no UTF-8 file can hold, count as U+FFFD.
 
     Args:
         backend: the `tokenizers.Tokenizer`, with normalizer, pre-tokenizer, model and post-processor in place.
         pad_token: the token that fills short rows.
-        single_extra: how many special tokens the post-processor adds to one text.
-        pair_extra: how many it adds to a pair.
     """
 
     kind: str
     has_token_types: bool
 
-    def __init__(self, backend: tokenizers.Tokenizer, *, pad_token: str, single_extra: int, pair_extra: int):
+    def __init__(self, backend: tokenizers.Tokenizer, *, pad_token: str):
         self._backend = backend
-        self._extra = {False: single_extra, True: pair_extra}
+        self._truncating: dict[int, tokenizers.Tokenizer] = {}
         self.pad_token = pad_token
         self.pad_id = backend.token_to_id(pad_token)
         by_id = {index: token for token, index in backend.get_vocab(with_added_tokens=True).items()}
@@ -62,7 +60,7 @@ class HostTokenizer:
         Raises:
             TokenizerError: a text is not a string, `pairs` has another length, or `max_length` leaves no room.
         """
-        encodings = self._encode(texts, pairs, max_length, self._backend.encode_batch_fast)
+        encodings = self._encode(texts, pairs, max_length, tokenizers.Tokenizer.encode_batch_fast)
         width = max((len(encoding) for encoding in encodings), default=0)
         batch = {"input_ids": np.full((len(encodings), width), self.pad_id, np.int32)}
         if self.has_token_types:
@@ -78,7 +76,7 @@ class HostTokenizer:
     def encode(self, texts, pairs=None, *, max_length: int | None = None) -> list[tokenizers.Encoding]:
         """Tokenises a batch and keeps what the arrays do not: `ids`, `type_ids`, `tokens` and `offsets` (characters of
         the text), one `tokenizers.Encoding` a row, unpadded. Arguments and errors are those of a call."""
-        return self._encode(texts, pairs, max_length, self._backend.encode_batch)
+        return self._encode(texts, pairs, max_length, tokenizers.Tokenizer.encode_batch)
 
     def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:
         """The text of one row of ids, as far as they tell it."""
@@ -88,44 +86,27 @@ class HostTokenizer:
         texts, pairs = _columns(texts, pairs)
         rows = texts if pairs is None else list(zip(texts, pairs, strict=True))
         if max_length is None:
-            return encode_batch(rows)
-        room = max_length - self._extra[pairs is not None]
-        if room < 0:
+            return encode_batch(self._backend, rows)
+        extra = self._backend.num_special_tokens_to_add(pairs is not None)
+        if max_length < extra:
             what = "a text" if pairs is None else "a pair"
             raise TokenizerError(
-                f"max_length={max_length} is too small: the special tokens of {what} alone are {max_length - room}"
+                f"max_length={max_length} is too small: the special tokens of {what} alone are {extra}"
             )
-        # Truncation is not left to the library because it would be state of the tokenizer, which threads share.
-        firsts = encode_batch(texts, add_special_tokens=False)
-        seconds = [None] * len(firsts) if pairs is None else encode_batch(pairs, add_special_tokens=False)
-        encodings = []
-        for first, second in zip(firsts, seconds, strict=True):
-            keep_first, keep_second = longest_first(len(first), 0 if second is None else len(second), room)
-            first.truncate(keep_first)
-            if second is not None:
-                second.truncate(keep_second)
-            encodings.append(self._backend.post_process(first, second))
-        return encodings
+        return encode_batch(self._backend_that_cuts(max_length), rows)
+
+    def _backend_that_cuts(self, max_length: int) -> tokenizers.Tokenizer:
+        """A copy with this length set: truncation is state of the library's tokenizer, and threads share ours."""
+        if max_length not in self._truncating:
+            backend = tokenizers.Tokenizer.from_str(self._backend.to_str())
+            backend.enable_truncation(max_length, strategy="longest_first")
+            self._truncating[max_length] = backend
+        return self._truncating[max_length]
 
     def _save_tokenizer_json(self, folder: Path, config: dict) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / "tokenizer.json", self._backend.to_str(pretty=True))
         write_text(folder / "tokenizer_config.json", json.dumps(config, indent=2) + "\n")
-
-
-def longest_first(first: int, second: int, room: int) -> tuple[int, int]:
-    """How many tokens of each text stay when both together may have `room`.
-
-    Transformers' `longest_first`: tokens go, one at a time, from the end of the longer text (of the second, when both
-    are as long). This is the `tokenizers` library's closed form of that.
-    """
-    if first + second <= room:
-        return first, second
-    short, long = sorted((first, second))
-    long = short if short > room else max(short, room - short)
-    if short + long > room:
-        short, long = room // 2, room - room // 2
-    return (long, short) if first > second else (short, long)
 
 
 def read_json(path: Path) -> dict:
@@ -140,15 +121,23 @@ def read_json(path: Path) -> dict:
 
 
 def _columns(texts, pairs) -> tuple[list[str], list[str] | None]:
-    texts = [texts] if isinstance(texts, str) else list(texts)
+    texts = _rows(texts, "texts")
     if pairs is None and texts and all(isinstance(row, tuple) and len(row) == 2 for row in texts):
         texts, pairs = [row[0] for row in texts], [row[1] for row in texts]
     if pairs is None:
         return _checked(texts, "texts"), None
-    pairs = [pairs] if isinstance(pairs, str) else list(pairs)
+    pairs = _rows(pairs, "pairs")
     if len(texts) != len(pairs):
         raise TokenizerError(f"{len(texts)} texts but {len(pairs)} pairs: each text needs one second text")
     return _checked(texts, "texts"), _checked(pairs, "pairs")
+
+
+def _rows(texts, where: str) -> list:
+    if isinstance(texts, str):
+        return [texts]
+    if not isinstance(texts, Iterable):
+        raise TokenizerError(f"{where} is {texts!r:.60} ({type(texts).__name__}), not a string or a list of strings")
+    return list(texts)
 
 
 def _checked(texts: list, where: str) -> list[str]:

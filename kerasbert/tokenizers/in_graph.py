@@ -239,7 +239,8 @@ def _first_come(begins, ends):
 
 
 def _longest_first(first: tf.RaggedTensor, second: tf.RaggedTensor | None, room: int):
-    """`host.longest_first`, for all rows at once."""
+    """The `tokenizers` library's strategy of this name: the shorter text keeps at most half of the room, rounded down,
+    the longer one the rest; of two as long, the first counts as the shorter."""
 
     def cut(rows, keep):
         return tf.RaggedTensor.from_tensor(rows.to_tensor(shape=(None, room)), lengths=keep)

@@ -56,6 +56,11 @@ class WordPieceTokenizer(HostTokenizer):
         tokenize_chinese_chars: bool = True,
         added_tokens: Iterable[dict] = (),
     ):
+        flags = {"do_lower_case": do_lower_case, "tokenize_chinese_chars": tokenize_chinese_chars}
+        flags |= {} if strip_accents is None else {"strip_accents": strip_accents}
+        for name, value in flags.items():
+            if not isinstance(value, bool):
+                raise TokenizerError(f"{name} is {value!r}, not true or false")
         self.do_lower_case = do_lower_case
         self.strip_accents = strip_accents
         self.tokenize_chinese_chars = tokenize_chinese_chars
@@ -85,7 +90,7 @@ class WordPieceTokenizer(HostTokenizer):
         # In runs, because ids go by the order and each call costs as much as all tokens so far.
         for special, run in itertools.groupby(added, key=lambda token: token.special):
             (backend.add_special_tokens if special else backend.add_tokens)(list(run))
-        super().__init__(backend, pad_token="[PAD]", single_extra=2, pair_extra=3)
+        super().__init__(backend, pad_token="[PAD]")
 
     @classmethod
     def read(cls, folder: Path) -> "WordPieceTokenizer":
@@ -203,6 +208,10 @@ def _read_tokenizer_json(path: Path) -> tuple[list[str], dict]:
         added = sorted(content.get("added_tokens") or [], key=lambda token: token["id"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise TokenizerError(f"{path}: no usable vocabulary in it ({error!r})") from error
+    for token in added:
+        flags = [token.get(flag, False) for flag in _FLAGS]
+        if not isinstance(token.get("content"), str) or not all(isinstance(flag, bool) for flag in flags):
+            raise TokenizerError(f"{path}: {token!r:.200} does not describe an added token")
     size = len(model["vocab"])
     if sorted(by_id) != list(range(size)):
         raise TokenizerError(f"{path}: the ids of its {size} pieces do not run from 0 to {size - 1}")
