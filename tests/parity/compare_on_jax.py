@@ -23,7 +23,7 @@ TASKS = {
 
 def compare(model, name: str) -> None:
     for label, case in recorded(name).items():
-        found = model.predict_on_batch(inputs_of(model, case))
+        found = model(inputs_of(model, case))
         for output, value in found.items() if isinstance(found, dict) else [("logits", found)]:
             real = {"sequence_output": case["attention_mask"], "mlm_logits": real_words(case)}.get(output)
             assert_close(value, case[output], case=f"{name} {label} {output}", real=real, tolerance=1e-4)
