@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-import keras
-
 from kerasbert.errors import ExportError
 from kerasbert.export import golden
 from kerasbert.export.parity import Row, Truth, check, report, verify
 from kerasbert.files import check_target, new_folder
-from kerasbert.runtime.manifest import File, Manifest
+from kerasbert.runtime.manifest import File, Manifest, measure
 
 
 def _tflite(model, folder: Path, variants: Sequence["Variant"]) -> None:
@@ -87,14 +85,15 @@ def export_bundle(
         ExportError: a file could not be made, or did not pass.
         DataError: a row of `data` that cannot be used.
     """
-    quantize = (quantize,) if isinstance(quantize, str) else quantize
+    formats = _chosen("formats", formats, tuple(WRITERS))
+    quantize = _chosen("quantize", quantize, ("none", "int8"))
+    if "tflite" not in formats and "none" not in quantize:
+        raise ExportError(f"{', '.join(formats)}: has no {', '.join(quantize)}, only tflite has; leave quantize out")
     chosen = {
         name: variant
         for name, variant in VARIANTS.items()
         if variant.format in formats and (variant.quantize in quantize or variant.format != "tflite")
     }
-    if not chosen:
-        raise ExportError(f"nothing to export: formats {', '.join(formats) or 'none'}, quantize {', '.join(quantize)}")
     if model.tokenizer is None:
         raise ExportError("the model has no tokenizer, and a bundle needs one; load it with from_pretrained")
     check_target(folder, megabytes=model.count_params() * 4e-6 * (len(chosen) + 1))
@@ -104,6 +103,7 @@ def export_bundle(
         model.tokenizer.save(building)
         progress("recording the Keras model's answers")
         golden.write(model, building)
+        checksums = {path.name: measure(path)[1] for path in sorted(building.iterdir())}
         reference = None if truth is None else model.predict_logits(truth.texts, truth.pairs)
         for format in dict.fromkeys(variant.format for variant in chosen.values()):
             progress(f"writing {format}")
@@ -117,6 +117,7 @@ def export_bundle(
             pad_id=model.config.pad_token_id,
             tokenizer=model.tokenizer.options(),
             files={name: File.describe(building, v.path, v.precision) for name, v in chosen.items()},
+            checksums=checksums,
             versions={package: version(package) for package in PACKAGES},
         ).write(building)
         rows = verify(building, truth=truth, reference=reference, progress=progress)
@@ -125,16 +126,23 @@ def export_bundle(
     return rows
 
 
+def _chosen(what: str, names: str | Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """The names, one or more, all of them known: a wrong one must not leave a file out without a word."""
+    names = (names,) if isinstance(names, str) else tuple(names)
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        given = ", ".join(map(repr, unknown)) or "empty, so there is nothing to export"
+        raise ExportError(f"{what} is {given}: use one or more of {', '.join(known)}")
+    return names
+
+
 def _float32(model):
     """The model itself, or its float32 twin: TFLite's converter crashes on mixed precision (tensorflow #46380)."""
     if all(layer.compute_dtype == "float32" for layer in (*model.layers, *model.encoder.layers)):
         return model
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
-    try:
-        twin = type(model).from_config(model.get_config())
-    finally:
-        keras.config.set_dtype_policy(policy)
+    config = model.get_config()
+    encoder = {**config["encoder"], "dtype": "float32"}
+    twin = type(model).from_config({**config, "encoder": encoder, "dtype": "float32"})
     twin.set_weights(model.get_weights())
     twin.encoder.tokenizer = model.tokenizer
     return twin

@@ -100,11 +100,14 @@ def _tflite(path: Path) -> dict:
 
 def _onnx(path: Path) -> dict:
     import onnx
+    from google.protobuf.message import DecodeError
 
     try:
         proto = onnx.load(path)
-    except Exception as error:  # protobuf's DecodeError is not one class over its versions
+    except DecodeError as error:
         raise BundleError(f"{path}: not a whole ONNX model ({error}); export again") from None
+    if not proto.graph.node:  # what protobuf makes of an empty file
+        raise BundleError(f"{path}: an ONNX model without operations; export again")
 
     def tensor(value) -> list:
         return [size.dim_param or size.dim_value for size in value.type.tensor_type.shape.dim]
@@ -120,9 +123,13 @@ def _onnx(path: Path) -> dict:
 
 
 def _saved_model(path: Path) -> dict:
+    from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-    saved = SavedModel.FromString((path / "saved_model.pb").read_bytes())
+    try:
+        saved = SavedModel.FromString((path / "saved_model.pb").read_bytes())
+    except DecodeError as error:
+        raise BundleError(f"{path}: not a whole SavedModel ({error}); export again") from None
     signatures = {
         name: {"inputs": sorted(signature.inputs), "outputs": sorted(signature.outputs)}
         for name, signature in sorted(saved.meta_graphs[0].signature_def.items())

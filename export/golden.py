@@ -41,7 +41,8 @@ PAIRS = [
 def write(model, folder: Path) -> None:
     """Records texts, ids and the Keras model's logits as golden.json.
 
-    Keras answers each text alone, so unpadded; the exported files answer it padded, which the comparison then covers.
+    Keras answers each text alone, so hardly padded; `.tflite` files answer it padded to their length, and the others
+    once alone and once beside longer texts.
     """
     texts = [*TEXTS, *(first for first, _ in PAIRS)]
     pairs = [*([None] * len(TEXTS)), *(second for _, second in PAIRS)]
@@ -55,12 +56,18 @@ def write(model, folder: Path) -> None:
 
 
 def read(folder: Path) -> list[dict]:
-    """The rows of golden.json: `text`, `pair`, `input_ids`, `logits`."""
+    """The rows of golden.json: `text`, `pair`, `input_ids`, `logits`.
+
+    Raises:
+        BundleError: it is missing or not whole.
+    """
     path = folder / NAME
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-        for row in rows:
-            row["logits"] = np.array(row["logits"], dtype="float32")
+        rows = [
+            {**{name: row[name] for name in ("text", "pair", "input_ids")}, "logits": np.float32(row["logits"])}
+            for row in json.loads(path.read_text(encoding="utf-8"))
+        ]
+        np.stack([row["logits"] for row in rows])  # one row at least, and all of one length
         return rows
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BundleError(f"{path}: the recorded answers cannot be read ({error}); export again") from None

@@ -41,7 +41,7 @@ def write_onnx(model, path: Path) -> None:
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # it logs what it cannot convert; the checker raises
     with quiet():
         proto, _ = tf2onnx.convert.from_function(
-            tf.function(answer, input_signature=signature), input_signature=signature, opset=OPSET
+            tf.function(answer, autograph=False, input_signature=signature), input_signature=signature, opset=OPSET
         )
     graph = proto.graph
     _restore_means(graph)

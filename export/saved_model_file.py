@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text  # noqa: F401 - registers the ops of the text signature
 
+from kerasbert.export.saved_module import save_module
 from kerasbert.quiet import quiet
 from kerasbert.runtime.interpreter import Run
 
@@ -29,10 +30,12 @@ def write_saved_model(model, path: Path) -> None:
         logits = model(inputs, training=False)
         return {"logits": logits, "scores": scores(logits)}
 
+    # Nothing below has a branch on tensors, and AutoGraph would rewrite every function called, for seconds.
     module = tf.Module()
     module.weights = [variable.value for variable in model.variables]
     ids = tf.function(
         answer,
+        autograph=False,
         input_signature=[{name: tf.TensorSpec((None, None), tf.int32, name=name) for name in model.encoder.input}],
     )
     signatures = {"ids": ids, "serving_default": ids}
@@ -48,11 +51,10 @@ def write_saved_model(model, path: Path) -> None:
         def strings(name):
             return tf.TensorSpec((None,), tf.string, name=name)
 
-        text = tf.function(answer_text, input_signature=[strings("text")])
-        text_pair = tf.function(answer_text, input_signature=[strings("text"), strings("text_pair")])
+        text = tf.function(answer_text, autograph=False, input_signature=[strings("text")])
+        text_pair = tf.function(answer_text, autograph=False, input_signature=[strings("text"), strings("text_pair")])
         signatures |= {"text": text, "text_pair": text_pair, "serving_default": text}
-    with quiet():
-        tf.saved_model.save(module, str(path), signatures=signatures)
+    save_module(module, path, signatures)
 
 
 def open_saved_model(path: Path) -> tuple[Run, Run | None]:

@@ -1,5 +1,6 @@
 """TFLite: one fixed length, weights as float32 or 8 bits."""
 
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from kerasbert.errors import ExportError
+from kerasbert.export.saved_module import save_module
 from kerasbert.quiet import quiet
 
 OPTIMIZATIONS = {"none": [], "int8": [tf.lite.Optimize.DEFAULT]}
@@ -30,15 +32,18 @@ def write_tflite(model, targets: Mapping[Path, str], *, length: int) -> None:
     """
     answer = tf.function(
         lambda inputs: {"logits": model(inputs, training=False)},
+        autograph=False,
         input_signature=[{name: tf.TensorSpec((1, length), tf.int32, name=name) for name in model.encoder.input}],
     )
     module = tf.Module()
     module.weights = [variable.value for variable in model.variables]
     for folder in {path.parent for path in targets}:  # the scratch lies on the target's disk, whose room was checked
-        with tempfile.TemporaryDirectory(prefix=".saved_model.", dir=folder) as scratch, quiet():
-            tf.saved_model.save(module, scratch, signatures=answer)
+        with tempfile.TemporaryDirectory(prefix=".saved_model.", dir=folder) as scratch:
+            save_module(module, Path(scratch), answer)
             for path, quantize in targets.items():
-                path.write_bytes(_convert(scratch, quantize, path))
+                with quiet():
+                    content = _convert(scratch, quantize, path)
+                path.write_bytes(content)
 
 
 def _convert(saved_model: str, quantize: str, path: Path) -> bytes:
@@ -47,4 +52,6 @@ def _convert(saved_model: str, quantize: str, path: Path) -> bytes:
     try:
         return converter.convert()
     except Exception as error:  # the converter has its own class, not exported, and raises others too
-        raise ExportError(f"{path.name}: TFLite cannot express this model ({str(error).splitlines()[0]})") from error
+        strange = sorted(set(re.findall(r"'(tf\.\w+)' op is neither", str(error))))
+        reason = f"no {', '.join(strange)}" if strange else str(error).partition("\n")[0]
+        raise ExportError(f"{path.name}: TFLite cannot express this model ({reason})") from error

@@ -14,19 +14,22 @@ def read_graph(path: str | Path) -> dict:
 
     Returns:
         `signatures`, `inputs` and `outputs` (name -> shape), `operations` (name -> count), `partitions` of the XNNPACK
-        delegate, `nodes_outside` (operations that it does not take, name -> count), and `foreign_operations`: the Flex
-        and custom ones, which a plain LiteRT cannot run.
+        delegate, and `nodes_outside` (operations that it does not take, name -> count).
 
     Raises:
-        BundleError: not a whole TFLite file.
+        BundleError: not a whole TFLite file, or one with Flex or custom operations, which a plain LiteRT cannot run.
     """
     try:
         with quiet():
             interpreter = Interpreter(model_path=str(path), num_threads=1)
+            # LiteRT has no public list of operations; this one is what its own model analyser reads.
+            foreign = {n["op_name"] for n in interpreter._get_ops_details() if not n["op_name"].isupper()}
+            if foreign:
+                raise BundleError(f"{path}: needs operations that LiteRT does not have: {', '.join(sorted(foreign))}")
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
-        raise BundleError(f"{path}: not a whole TFLite model ({str(error).splitlines()[0]}); export again") from None
-    # LiteRT has no public list of operations; this one is what its own model analyser reads.
+        reason = str(error).partition("\n")[0]
+        raise BundleError(f"{path}: not a whole TFLite model ({reason}); export again") from None
     nodes = interpreter._get_ops_details()
     delegates = [node for node in nodes if node["op_name"] == "DELEGATE"]
     plain = [node for node in nodes if node["op_name"] != "DELEGATE"]
@@ -38,7 +41,6 @@ def read_graph(path: str | Path) -> dict:
         "operations": dict(Counter(node["op_name"] for node in plain).most_common()),
         "partitions": len(delegates),
         "nodes_outside": dict(Counter(node["op_name"] for node in plain if node["index"] not in inside)),
-        "foreign_operations": sorted({n["op_name"] for n in plain if n["op_name"].startswith(("Flex", "CUSTOM"))}),
     }
 
 

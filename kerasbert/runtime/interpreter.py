@@ -33,6 +33,8 @@ def tflite(path: Path, *, threads: int, pad_id: int) -> Run:
     fill = {"input_ids": pad_id}
 
     def run(batch: dict) -> np.ndarray:
+        if np.shape(batch["input_ids"])[1] > length:
+            raise BundleError(f"{path}: takes {length} tokens a text; export again for a max_length beyond that")
         rows = []
         for row in range(len(batch["input_ids"])):
             inputs = {

@@ -4,12 +4,14 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from kerasbert.errors import BundleError
 
 NAME = "kerasbert.json"
 VERSION = 1
+AGAIN = "export or copy it again"
+CHANGED = f"its bytes are not the ones that were written; {AGAIN}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +28,11 @@ class File:
     sha256: str
     precision: str
 
+    def __post_init__(self):
+        path = PurePosixPath(self.path)
+        if path.is_absolute() or ".." in path.parts:  # a bundle is somebody's text, and must not open files elsewhere
+            raise ValueError(f"the path {self.path!r} leads out of the bundle")
+
     @classmethod
     def describe(cls, folder: Path, path: str, precision: str) -> "File":
         size, digest = measure(folder / path)
@@ -40,8 +47,9 @@ class Manifest:
         task: "text_classifier". problem_type, labels: how logits become answers.
         max_length: tokens a text is cut to, and those that `.tflite` inputs are padded to.
         inputs: names, each int (batch, length). pad_id: fills `input_ids`; the other inputs are filled with 0.
-        tokenizer: its options; the vocabulary is in vocab.txt.
+        tokenizer: its options; the vocabulary is in vocab.txt, or, for byte pairs, in tokenizer.json.
         files: format name -> `File`, the preferred one first.
+        checksums: SHA-256 of the tokenizer's files and of golden.json, by name.
         versions: of the packages that wrote it.
     """
 
@@ -53,6 +61,7 @@ class Manifest:
     pad_id: int
     tokenizer: dict
     files: dict
+    checksums: dict
     versions: dict
     version: int = VERSION
 
@@ -76,6 +85,37 @@ class Manifest:
             raise BundleError(f"{folder}: no {NAME}, so no bundle; make one with `kerasbert export`") from None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BundleError(f"{path}: not readable as a bundle's description ({error}); export again") from None
+
+    def check_others(self, folder: Path) -> None:
+        """Checks the files beside the models, as far as they are there.
+
+        Raises:
+            BundleError: one was changed; another vocabulary would give other ids, and so other answers, without a word.
+        """
+        for name, digest in self.checksums.items():
+            if (folder / name).exists() and measure(folder / name)[1] != digest:
+                raise BundleError(f"{folder / name}: {CHANGED}")
+
+    def check_file(self, folder: Path, name: str, *, whole: bool = True) -> Path:
+        """The path of a model's file, if it is the one that was written.
+
+        Args:
+            whole: compare every byte; otherwise the size of a file only, which takes no time.
+
+        Raises:
+            BundleError: it is missing or was changed, or the bundle holds no such format.
+        """
+        if name not in self.files:
+            raise BundleError(f"{folder}: holds no {name!r}; it has {', '.join(self.files)}")
+        file = self.files[name]
+        path = folder / file.path
+        if not path.exists():
+            raise BundleError(f"{path}: missing, though {NAME} lists it; {AGAIN}")
+        if path.is_file() and path.stat().st_size != file.bytes:
+            raise BundleError(f"{path}: {path.stat().st_size} bytes, but {file.bytes} were written; {AGAIN}")
+        if whole and measure(path) != (file.bytes, file.sha256):
+            raise BundleError(f"{path}: {CHANGED}")
+        return path
 
 
 def measure(path: Path) -> tuple[int, str]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from kerasbert import tokenizers
 from kerasbert.decoding.labels import decode
-from kerasbert.errors import BundleError
+from kerasbert.errors import BundleError, TokenizerError
 from kerasbert.runtime.interpreter import Run, load_file
 from kerasbert.runtime.manifest import Manifest
 
@@ -47,8 +47,11 @@ class Classifier:
         self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, batch_size: int = 32
     ) -> np.ndarray:
         """As `TextClassifier.predict_logits`: float32 (texts, labels)."""
+        texts, pairs = _rows(texts), None if pairs is None else _rows(pairs)
+        if pairs is not None and len(pairs) != len(texts):
+            raise TokenizerError(f"{len(texts)} texts but {len(pairs)} pairs: each text needs one second text")
         batches = [
-            self.run(self._inputs(texts[i : i + batch_size], pairs and pairs[i : i + batch_size]))
+            self.run(self._inputs(texts[i : i + batch_size], None if pairs is None else pairs[i : i + batch_size]))
             for i in range(0, len(texts), batch_size)
         ]
         return np.concatenate(batches) if batches else np.zeros((0, len(self.labels)), dtype="float32")
@@ -56,6 +59,11 @@ class Classifier:
     def _inputs(self, texts, pairs) -> dict:
         encoded = self.tokenizer(texts, pairs, max_length=self.manifest.max_length)
         return {name: encoded[name] for name in self.manifest.inputs}
+
+
+def _rows(texts: str | Sequence[str]) -> list[str]:
+    """One string is a batch of one."""
+    return [texts] if isinstance(texts, str) else list(texts)
 
 
 def load(bundle: str | Path, *, file: str | None = None, threads: int | None = None) -> Classifier:
@@ -71,7 +79,9 @@ def load(bundle: str | Path, *, file: str | None = None, threads: int | None = N
     """
     folder = Path(bundle)
     manifest = Manifest.read(folder)
-    return Classifier(manifest, tokenizers.load(folder), open_file(folder, manifest, file, threads=threads))
+    manifest.check_others(folder)
+    tokenizer = tokenizers.from_options(manifest.tokenizer, folder)
+    return Classifier(manifest, tokenizer, open_file(folder, manifest, file, threads=threads))
 
 
 def open_file(folder: Path, manifest: Manifest, name: str | None, *, threads: int | None = None) -> Run:
@@ -79,15 +89,5 @@ def open_file(folder: Path, manifest: Manifest, name: str | None, *, threads: in
     light = [format for format, file in manifest.files.items() if Path(file.path).suffix in (".tflite", ".onnx")]
     if name is None and not light:
         raise BundleError(f"{folder}: holds no .tflite or .onnx file; export one of these for the runtime")
-    name = name or light[0]
-    if name not in manifest.files:
-        raise BundleError(f"{folder}: holds no {name!r}; it has {', '.join(manifest.files)}")
-    file = manifest.files[name]
-    path = folder / file.path
-    if not path.exists():
-        raise BundleError(f"{path}: missing, though {folder.name}/kerasbert.json lists it; export again")
-    if path.is_file() and path.stat().st_size != file.bytes:
-        raise BundleError(
-            f"{path}: {path.stat().st_size} bytes, but {file.bytes} were written; export or copy it again"
-        )
+    path = manifest.check_file(folder, light[0] if name is None else name, whole=False)
     return load_file(path, pad_id=manifest.pad_id, threads=threads)
