@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from kerasbert.cli import options
+from kerasbert.files import check_target
 
 
 @click.command()
@@ -40,13 +41,12 @@ def export(model, formats, quantize, max_length, data, folder, **columns):
       kerasbert export model/ --out bundle/
       kerasbert export model/ --format tflite --quantize int8 --max-length 64 --data dev.csv --out phone/
     """
+    check_target(folder)
     options.load_tensorflow()
     from kerasbert.cli.table import print_rows
     from kerasbert.export.bundle import export_bundle
-    from kerasbert.files import check_target
     from kerasbert.models.text_classifier import TextClassifier
 
-    check_target(folder)
     opened = TextClassifier.from_pretrained(model, max_length=max_length)
     rows = export_bundle(
         opened,

@@ -25,7 +25,9 @@ LOSSES = {
 }
 METRICS = {
     "single_label_classification": lambda: [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-    "multi_label_classification": lambda: [keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy")],
+    "multi_label_classification": lambda: [
+        keras.metrics.BinaryAccuracy(threshold=0.0)
+    ],  # of each label, not of each text
     "regression": lambda: [keras.metrics.MeanAbsoluteError(name="mae")],
 }
 
