@@ -124,7 +124,7 @@ class InGraphWordPiece(tf.Module):
             characters = tf.strings.unicode_decode(tf.strings.join([texts, _ROW_END]), "UTF-8")
             ends = characters.row_splits[1:] - 1
             characters = characters.flat_values
-            symbols = tf.gather(self._symbols, tf.minimum(characters, self._symbols.shape[0] - 1))
+            symbols = tf.gather(self._symbols, characters)
             places, values = self._as_written(characters)
             places = tf.concat([ends, places], 0)[:, tf.newaxis]
             values = tf.concat([tf.fill(tf.shape(ends), SPACE), values], 0)
@@ -200,11 +200,10 @@ class _Finder(tf.Module):
             found = table.lookup(tf.strings.unicode_encode(window, "UTF-8"))
             symbols = tf.where(found > 0, found, symbols)
             lengths = tf.where(found > 0, tf.constant(length, tf.int64), lengths)
-        found = tf.where(lengths > 0)[:, 0]
-        places, symbols, lengths = tf.gather(places, found), tf.gather(symbols, found), tf.gather(lengths, found)
+        places, symbols, lengths = (tf.boolean_mask(each, lengths > 0) for each in (places, symbols, lengths))
         if self._overlap:
-            first = _first_come(places, places + lengths)
-            places, symbols, lengths = (tf.boolean_mask(each, first) for each in (places, symbols, lengths))
+            remain = _first_come(places, places + lengths)
+            places, symbols, lengths = (tf.boolean_mask(each, remain) for each in (places, symbols, lengths))
         steps = tf.ragged.range(lengths)
         filled = tf.where(steps.values == 0, tf.repeat(symbols, lengths), DROPPED)
         return tf.repeat(places, lengths) + steps.values, filled
@@ -229,12 +228,12 @@ def _can_overlap(contents: set[str]) -> bool:
 
 def _first_come(begins, ends):
     """Which of the matches, in order, remain when each that overlaps an earlier remaining one is left out."""
+    none = tf.zeros([], tf.int64)
 
     def one_by_one():
-        reached = tf.scan(lambda reach, match: tf.where(match[0] < reach, reach, match[1]), (begins, ends), reach)
-        return begins >= tf.concat([[reach], reached[:-1]], 0)
+        reached = tf.scan(lambda reach, match: tf.where(match[0] < reach, reach, match[1]), (begins, ends), none)
+        return begins >= tf.concat([[none], reached[:-1]], 0)
 
-    reach = tf.zeros([], tf.int64)
     return tf.cond(tf.reduce_all(begins[1:] >= ends[:-1]), lambda: tf.ones_like(begins, tf.bool), one_by_one)
 
 

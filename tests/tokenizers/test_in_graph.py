@@ -238,6 +238,7 @@ def test_in_a_dataset_with_any_batch(small):
     np.testing.assert_array_equal(batches[1]["input_ids"], host(["xyz", "京北"])["input_ids"])
 
 
+@pytest.mark.slow
 def test_a_saved_model_needs_tensorflow_text_only(small, tmp_path):
     host, graph = small
     module = tf.Module()
