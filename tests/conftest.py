@@ -94,6 +94,17 @@ def tiny_classifier(tiny_bert, opinion_file, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_bundle(tiny_classifier, tmp_path_factory) -> Path:
+    """`tiny_classifier` in every format, through the gate. For reading: a test that changes files copies it first."""
+    from kerasbert import TextClassifier
+    from kerasbert.export import export_bundle
+
+    folder = tmp_path_factory.mktemp("tiny") / "bundle"
+    export_bundle(TextClassifier.from_pretrained(tiny_classifier), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The labelled data that lies beside a development checkout."""
     folder = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -1,0 +1,69 @@
+"""Tiny classifiers of the three families and the three problem types, exported once for all tests."""
+
+import logging
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from kerasbert import TextClassifier
+from kerasbert.cli.main import main
+from kerasbert.export import export_bundle
+
+FIXTURES = Path(__file__).resolve().parents[1] / "parity" / "fixtures"
+# RoBERTa has no text signature, whose graph takes seconds to build: it stands for what every family shares.
+MODELS = {
+    "roberta": ("roberta_classifier", {}),
+    "distilbert": ("distilbert_classifier", {}),
+    "several labels": ("roberta_classifier", {"problem_type": "multi_label_classification"}),
+    "a number": ("roberta_classifier", {"problem_type": "regression", "labels": ["value"]}),
+}
+
+
+@dataclass
+class Exported:
+    """A model, its bundle, and what the gate said."""
+
+    model: TextClassifier
+    bundle: Path
+    rows: list
+
+
+@pytest.fixture(scope="session")
+def fixtures() -> Path:
+    """Where the tiny folders of transformers and its recorded answers are."""
+    return FIXTURES
+
+
+@pytest.fixture(scope="session")
+def exported(tiny_classifier, tiny_bundle, tmp_path_factory):
+    """`exported("roberta")` -> its `Exported`; "bert" is `tiny_classifier`, the others are in `MODELS`."""
+    made = {"bert": Exported(TextClassifier.from_pretrained(tiny_classifier), tiny_bundle, [])}
+
+    def export(name: str) -> Exported:
+        if name not in made:
+            folder, changes = MODELS[name]
+            model = TextClassifier.from_pretrained(FIXTURES / folder, **changes)
+            if "labels" in changes:  # a new head, whose answers hardly depend on the text
+                kernel = model.get_layer("classifier").dense.kernel
+                kernel.assign(100 * kernel)
+            bundle = tmp_path_factory.mktemp("exported") / "bundle"
+            made[name] = Exported(model, bundle, export_bundle(model, bundle))
+        return made[name]
+
+    return export
+
+
+@pytest.fixture
+def cli(monkeypatch, tmp_path):
+    """`cli("verify", folder)` in an empty folder -> click's result: exit_code, stdout, stderr, exception."""
+    log = logging.getLogger("kerasbert")
+    before = log.level, log.propagate, log.handlers
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    monkeypatch.chdir(tmp_path)
+    yield lambda *args: CliRunner().invoke(main, [str(arg) for arg in args])
+    log.level, log.propagate, log.handlers = before
