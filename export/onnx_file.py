@@ -44,7 +44,7 @@ def write_onnx(model, path: Path) -> None:
             tf.function(answer, autograph=False, input_signature=signature), input_signature=signature, opset=OPSET
         )
     graph = proto.graph
-    _restore_means(graph)
+    _restore_norms(graph)
     _attach(graph, {f"weight_{i}": variable for i, variable in enumerate(variables)})
     for tensor in graph.input:
         for size, name in zip(tensor.type.tensor_type.shape.dim, ("batch", "sequence"), strict=True):
@@ -57,12 +57,24 @@ def write_onnx(model, path: Path) -> None:
     onnx.save(proto, path)
 
 
-def _restore_means(graph: onnx.GraphProto) -> None:
-    """tf2onnx writes a mean over the last of three axes as GlobalAveragePool; ONNX Runtime sees no LayerNorm in it."""
+def _restore_norms(graph: onnx.GraphProto) -> None:
+    """Writes LayerNorm as ONNX Runtime looks for it, to run it as one operation.
+
+    tf2onnx writes a mean over the last of three axes as GlobalAveragePool, and a square as a product.
+    """
+    maker = {name: node for node in graph.node for name in node.output}
+    squares = []
     for node in graph.node:
         if node.op_type == "GlobalAveragePool":
             node.op_type = "ReduceMean"
             node.attribute.append(onnx.helper.make_attribute("axes", [-1]))
+            before = maker.get(node.input[0])
+            if before is not None and before.op_type == "Mul" and before.input[0] == before.input[1]:
+                squares.append(before)
+    for node in squares:
+        node.op_type, node.input[1] = "Pow", "two"
+    if squares:
+        graph.initializer.append(numpy_helper.from_array(np.float32(2), "two"))
 
 
 def _attach(graph: onnx.GraphProto, weights: dict) -> None:
