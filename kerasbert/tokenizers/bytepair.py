@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import ClassVar
 
 from tokenizers import AddedToken, Tokenizer
 from tokenizers.decoders import ByteLevel as ByteLevelDecoder
@@ -30,6 +31,7 @@ class BytePairTokenizer(HostTokenizer):
 
     kind = "bytepair"
     has_token_types = False
+    special: ClassVar = {"pad": "<pad>", "unk": "<unk>", "cls": "<s>", "sep": "</s>", "mask": "<mask>"}
 
     def __init__(self, backend: Tokenizer):
         missing = [token for token in REQUIRED if backend.token_to_id(token) is None]
@@ -43,7 +45,7 @@ class BytePairTokenizer(HostTokenizer):
             trim_offsets=True,
             add_prefix_space=getattr(backend.pre_tokenizer, "add_prefix_space", False),
         )
-        super().__init__(backend, pad_token="<pad>")
+        super().__init__(backend)
 
     @classmethod
     def read(cls, folder: Path) -> "BytePairTokenizer":
@@ -58,6 +60,9 @@ class BytePairTokenizer(HostTokenizer):
             raise TokenizerError(f"{path}: {error}") from error
         except Exception as error:  # the library raises bare Exception for files that it cannot use
             raise TokenizerError(f"{path}: not a byte-pair tokenizer that can be read: {error}") from error
+
+    def continues_word(self, token: str) -> bool:
+        return not token.startswith("\u0120")  # what byte-level BPE writes for a space
 
     @classmethod
     def from_options(cls, options: dict, folder: Path) -> "BytePairTokenizer":

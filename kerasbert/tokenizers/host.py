@@ -22,17 +22,17 @@ class HostTokenizer:
 
     Args:
         backend: the `tokenizers.Tokenizer`, with normalizer, pre-tokenizer, model and post-processor in place.
-        pad_token: the token that fills short rows.
     """
 
     kind: str
     has_token_types: bool
+    special: dict[str, str]
+    """Special tokens by what they are for: pad, unk, cls, sep, mask."""
 
-    def __init__(self, backend: tokenizers.Tokenizer, *, pad_token: str):
+    def __init__(self, backend: tokenizers.Tokenizer):
         self._backend = backend
         self._truncating: dict[int, tokenizers.Tokenizer] = {}
-        self.pad_token = pad_token
-        self.pad_id = backend.token_to_id(pad_token)
+        self.pad_id = self.id_of("pad")
         by_id = {index: token for token, index in backend.get_vocab(with_added_tokens=True).items()}
         if sorted(by_id) != list(range(len(by_id))):
             gap = next(index for index in range(len(by_id)) if index not in by_id)
@@ -40,6 +40,14 @@ class HostTokenizer:
                 f"the vocabulary has {len(by_id)} tokens and none with id {gap}; ids must run from 0 without a gap"
             )
         self.vocabulary = [by_id[index] for index in range(len(by_id))]
+
+    def id_of(self, role: str) -> int | None:
+        """The id of a special token by what it is for, such as "mask"; None where the vocabulary does not have it."""
+        return self._backend.token_to_id(self.special[role])
+
+    def continues_word(self, token: str) -> bool:
+        """Whether a token of the vocabulary goes on with the word before it."""
+        raise NotImplementedError
 
     @property
     def vocab_size(self) -> int:
@@ -72,6 +80,11 @@ class HostTokenizer:
             if self.has_token_types:
                 batch["token_type_ids"][row, : len(encoding)] = encoding.type_ids
         return batch
+
+    def pieces(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids of each text, uncut and without special tokens around them."""
+        rows, _ = _columns(texts, None)
+        return [row.ids for row in self._backend.encode_batch_fast(rows, add_special_tokens=False)]
 
     def encode(self, texts, pairs=None, *, max_length: int | None = None) -> list[tokenizers.Encoding]:
         """Tokenises a batch and keeps what the arrays do not: `ids`, `type_ids`, `tokens` and `offsets` (characters of

@@ -4,6 +4,7 @@ import itertools
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from tokenizers import AddedToken, Tokenizer
 from tokenizers.decoders import WordPiece as WordPieceDecoder
@@ -46,6 +47,7 @@ class WordPieceTokenizer(HostTokenizer):
 
     kind = "wordpiece"
     has_token_types = True
+    special: ClassVar = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
 
     def __init__(
         self,
@@ -90,7 +92,7 @@ class WordPieceTokenizer(HostTokenizer):
         # In runs, because ids go by the order and each call costs as much as all tokens so far.
         for special, run in itertools.groupby(added, key=lambda token: token.special):
             (backend.add_special_tokens if special else backend.add_tokens)(list(run))
-        super().__init__(backend, pad_token="[PAD]")
+        super().__init__(backend)
 
     @classmethod
     def read(cls, folder: Path) -> "WordPieceTokenizer":
@@ -116,6 +118,9 @@ class WordPieceTokenizer(HostTokenizer):
             return cls(pieces, **options)
         except TokenizerError as error:
             raise TokenizerError(f"{vocab_txt if vocab_txt.exists() else tokenizer_json}: {error}") from error
+
+    def continues_word(self, token: str) -> bool:
+        return token.startswith("##")
 
     @classmethod
     def from_options(cls, options: dict, folder: Path) -> "WordPieceTokenizer":

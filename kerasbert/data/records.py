@@ -1,0 +1,159 @@
+"""Pre-training rows and their files: TFRecord shards of tf.train.Example, read and written as NumPy arrays.
+
+A row holds one instance, or several packed ones. Its features, all lists of int64:
+
+| feature | content |
+|---|---|
+| `input_ids` | the tokens, special ones included, unmasked and unpadded |
+| `lengths` | tokens of each instance in the row |
+| `first_lengths` | how many of these belong to the first segment: token type 0 |
+| `nsp_label` | for each instance of mode mlm-nsp or mlm-sop |
+| `word_starts` | 1 where a token begins a word, if a segmenter said so |
+
+Examples are encoded here and not by protobuf, whose lists of integers would take longer than tokenising the text.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from kerasbert.errors import DataError
+
+Column = tuple[np.ndarray, np.ndarray]
+"""Values of all rows in one array, and where each row begins: (rows + 1,)."""
+FRAME = 12
+"""Bytes before a record's content in a TFRecord file: its length and that length's checksum; 4 more come after."""
+
+
+def encode(columns: Mapping[str, Column]) -> list[bytes]:
+    """Each row's tf.train.Example. Values from 0 to 2^28 - 1.
+
+    Args:
+        columns: feature -> its values; a row without any leaves the feature out.
+    """
+    parts = {name: _varints(*column) for name, column in columns.items()}
+    rows = len(next(iter(columns.values()))[1]) - 1
+    heads = {name: b"\n" + _size(len(name)) + name.encode() + b"\x12" for name in columns}
+    examples = []
+    for row in range(rows):
+        features = []
+        for name, (content, bounds) in parts.items():
+            values = content[bounds[row] : bounds[row + 1]]
+            if values:
+                packed = b"\n" + _size(len(values)) + values  # Int64List.value
+                feature = b"\x1a" + _size(len(packed)) + packed  # Feature.int64_list
+                entry = heads[name] + _size(len(feature)) + feature
+                features += [b"\n", _size(len(entry)), entry]  # Features.feature
+        content = b"".join(features)
+        examples.append(b"\n" + _size(len(content)) + content)  # Example.features
+    return examples
+
+
+def decode(examples: Sequence[bytes]) -> dict[str, Column]:
+    """`encode` back: the int64 features of some rows. Features of other types are passed over."""
+    found: dict[str, list[tuple[int, bytes]]] = {}
+    for row, example in enumerate(examples):
+        for name, values in _features(example):
+            found.setdefault(name, []).append((row, values))
+    columns = {}
+    for name, pieces in found.items():
+        content = np.frombuffer(b"".join(values for _, values in pieces), dtype=np.uint8)
+        last = content < 128
+        ends = np.cumsum(last)
+        bounds = np.cumsum([len(values) for _, values in pieces])
+        counts = np.zeros(len(examples), dtype=np.int64)
+        counts[[row for row, _ in pieces]] = np.diff(np.concatenate([[0], ends[bounds - 1]]))
+        columns[name] = (_from_varints(content, last), np.concatenate([[0], np.cumsum(counts)]))
+    return columns
+
+
+def write_records(path: Path, examples: Sequence[bytes]) -> np.ndarray:
+    """Writes a TFRecord file and returns where each record's content begins and ends: int64 (records, 2)."""
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for example in examples:
+            writer.write(example)
+    sizes = np.fromiter(map(len, examples), dtype=np.int64, count=len(examples))
+    begins = np.cumsum(sizes + FRAME + 4) - sizes - 4
+    return np.stack([begins, begins + sizes], axis=1)
+
+
+def scan_records(path: Path) -> np.ndarray:
+    """The places of a TFRecord file's records, as `write_records` returns them.
+
+    Raises:
+        DataError: the file ends within a record.
+    """
+    size, place, places = path.stat().st_size, 0, []
+    with open(path, "rb") as stream:
+        while place < size:
+            stream.seek(place)
+            head = stream.read(8)
+            begin = place + FRAME
+            end = begin + int.from_bytes(head, "little")
+            if len(head) < 8 or end + 4 > size:
+                raise DataError(f"{path}: ends within a record at byte {place}; copy or prepare it again")
+            places.append((begin, end))
+            place = end + 4
+    return np.array(places, dtype=np.int64).reshape(-1, 2)
+
+
+def _varints(values: np.ndarray, splits: np.ndarray) -> tuple[bytes, list[int]]:
+    """Protobuf's variable-length integers, low seven bits first, and where each row's bytes begin."""
+    values = np.asarray(values, dtype=np.uint32)
+    columns = np.empty((len(values), 4), dtype=np.uint8)
+    rest = values
+    for place in range(4):
+        more = rest >= 128
+        columns[:, place] = (rest & 127) | (more.astype(np.uint32) << 7)
+        rest = rest >> 7
+    widths = 1 + (values >= 1 << 7).astype(np.int64) + (values >= 1 << 14) + (values >= 1 << 21)
+    content = columns[np.arange(4) < widths[:, None]].tobytes()
+    return content, np.concatenate([[0], np.cumsum(widths)])[splits].tolist()
+
+
+def _from_varints(content: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """The integers of varints of at most nine bytes; int64."""
+    begins = np.concatenate([[0], np.flatnonzero(last)[:-1] + 1]) if len(content) else np.zeros(0, dtype=np.int64)
+    widths = np.diff(np.concatenate([begins, [len(content)]]))
+    shifts = 7 * (np.arange(len(content)) - np.repeat(begins, widths))
+    return np.add.reduceat((content & 127).astype(np.int64) << shifts, begins) if len(content) else begins
+
+
+def _size(number: int) -> bytes:
+    """One varint."""
+    encoded = bytearray()
+    while number >= 128:
+        encoded.append(number & 127 | 128)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)
+
+
+def _features(example: bytes) -> Iterator[tuple[str, bytes]]:
+    """(name, packed values) of the int64 features of a serialised tf.train.Example."""
+    for _, features in _fields(example):
+        for _, entry in _fields(features):
+            parts = dict(_fields(entry))
+            for kind, feature in _fields(parts.get(2, b"")):
+                if kind == 3:
+                    yield parts[1].decode(), b"".join(values for _, values in _fields(feature))
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
+    """(number, content) of a message's length-delimited fields; an Example of packed integers has no others."""
+    place = 0
+    while place < len(message):
+        tag, place = message[place], place + 1
+        if tag & 7 != 2:
+            raise DataError("a record that is no tf.train.Example of packed integers")
+        size, shift = 0, 0
+        while True:
+            byte, place = message[place], place + 1
+            size |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                break
+        yield tag >> 3, message[place : place + size]
+        place += size
