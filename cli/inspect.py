@@ -10,19 +10,25 @@ from kerasbert.cli import options
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
+@click.option("--plot", type=click.Path(path_type=Path), help="Draw the row lengths of prepared data as a PNG.")
 @options.as_json
-def inspect(path, as_json):
-    """Say what PATH holds: a model folder, a bundle, a .tflite, .onnx or .safetensors file, or a labelled file.
+def inspect(path, plot, as_json):
+    """Say what PATH holds: a model, a bundle, prepared data, a .tflite, .onnx or .safetensors file, a labelled file.
 
     \b
     Example:
       kerasbert inspect model/
       kerasbert inspect bundle/model_int8.tflite
+      kerasbert inspect data/ --plot lengths.png
       kerasbert inspect train.csv --json
     """
-    from kerasbert.export.describe import describe
+    from kerasbert.export.describe import PREPARED, describe, draw_lengths
 
     facts = describe(path)
+    if plot:
+        if facts["kind"] != PREPARED:
+            raise click.UsageError(f"--plot draws the rows of prepared data; {path} is a {facts['kind']}")
+        draw_lengths(path, plot)
     if as_json:
         click.echo(json.dumps(facts, ensure_ascii=False))
         return

@@ -29,6 +29,24 @@ def out(command):
     )
 
 
+def corpus(command):
+    """--documents and --errors."""
+    command = click.option(
+        "--documents",
+        default="auto",
+        show_default=True,
+        type=click.Choice(["auto", "blank-lines", "files", "jsonl"]),
+        help="End at a blank line, with the file, or with a line of JSON; auto goes by the files' names.",
+    )(command)
+    return click.option(
+        "--errors",
+        default="strict",
+        show_default=True,
+        type=click.Choice(["strict", "replace"]),
+        help="What bytes that are not UTF-8 are.",
+    )(command)
+
+
 def seed(command):
     return click.option(
         "--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1), help="Of every random draw."

@@ -1,7 +1,8 @@
-"""A bar on stderr, with the time left, for work of many texts."""
+"""What long work shows on stderr: how far it is, how fast, and the time left."""
 
 import io
 import sys
+import time
 
 import click
 import numpy as np
@@ -9,10 +10,29 @@ import numpy as np
 CHUNK = 128
 
 
-def bar(texts: int):
-    """A progress bar for so many texts; unseen where stderr is no terminal."""
+def bar(length: int, label: str = "answering"):
+    """A progress bar for so many texts or bytes; unseen where stderr is no terminal."""
     file = sys.stderr if sys.stderr.isatty() else io.StringIO()
-    return click.progressbar(length=texts, label="answering", show_pos=True, file=file)
+    return click.progressbar(length=length, label=label, show_pos=True, file=file)
+
+
+def slice_lines():
+    """A callback for `kerasbert.data.pipelines.prepare`: a line a finished slice."""
+    started, tokens, seconds = time.monotonic(), 0, 0.0
+
+    def show(shards, done: int, total: int) -> None:
+        nonlocal tokens, seconds
+        tokens += sum(shard.tokens for shard in shards)
+        seconds += sum(shard.seconds for shard in shards)
+        spent = time.monotonic() - started
+        left = spent / done * (total - done)
+        click.echo(
+            f"slice {done}/{total}  {tokens / 1e6:.1f} M tokens  {tokens / spent / 1e6:.2f} M tokens/s  "
+            f"{tokens / max(seconds, 1e-3) / 1e6:.2f} M tokens/CPU-s  {int(left) // 60}:{int(left) % 60:02d} left",
+            err=True,
+        )
+
+    return show
 
 
 def predict_logits(model, texts, pairs) -> np.ndarray:

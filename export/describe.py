@@ -155,8 +155,43 @@ def _labelled(path: Path) -> dict:
     }
 
 
+PREPARED = "pre-training data"
+
+
+def draw_lengths(folder: Path, picture: Path) -> None:
+    """The row lengths of prepared data as a PNG."""
+    from kerasbert.data.pipelines import Index
+    from kerasbert.data.preview import plot_lengths
+
+    plot_lengths(Index.read(folder), picture)
+
+
+def _prepared(path: Path) -> dict:
+    from kerasbert.data.pipelines import Index
+    from kerasbert.data.preview import preview
+
+    index = Index.read(path)
+    rows, tokens, instances = (index.total(name) for name in ("rows", "tokens", "instances"))
+    return {
+        "kind": PREPARED,
+        **index.settings,
+        "vocab_size": index.vocab_size,
+        "shards": len(index.shards),
+        **{f"{name} in all": index.total(name) for name in ("documents", "instances", "rows", "tokens")},
+        "real tokens": f"{tokens / (rows * index.settings['max_length']):.1%} of the rows at full length",
+        **({"pairs of label 1": f"{index.total('random') / instances:.1%}"} if index.settings["mode"] != "mlm" else {}),
+        **preview(path),
+    }
+
+
 Kind = Callable[[Path], dict]
-FOLDERS: dict[str, Kind] = {MANIFEST: _bundle, "saved_model.pb": _saved_model, "config.json": _model}
+FOLDERS: dict[str, Kind] = {
+    "index.json": _prepared,
+    "plan.json": _prepared,
+    MANIFEST: _bundle,
+    "saved_model.pb": _saved_model,
+    "config.json": _model,
+}
 FILES: dict[str, Kind] = {
     ".tflite": _tflite,
     ".onnx": _onnx,

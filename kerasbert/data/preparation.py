@@ -76,7 +76,8 @@ class Shard:
 
     Attributes:
         file: its name. rows, instances, documents, tokens (special ones included), random (pairs of label 1): counts.
-        largest_id: in it. lengths: rows by tokens, 32 classes of equal width up to max_length.
+        most: instances of a row, at the most. largest_id: in it.
+        lengths: rows by tokens, 32 classes of equal width up to max_length.
         bytes: of text read. seconds: CPU time it took; not part of what must be equal.
     """
 
@@ -86,6 +87,7 @@ class Shard:
     documents: int
     tokens: int
     random: int
+    most: int
     largest_id: int
     lengths: list
     bytes: int
@@ -179,6 +181,7 @@ def _rows(tokens: TokenisedDocuments, word_starts, tokeniser, settings: Settings
         "instances": len(instances),
         "tokens": int(sizes.sum()),
         "random": int(labels.sum()),
+        "most": int(np.diff(rows).max(initial=0)),
         "largest_id": int(ids.max(initial=0)),
         "lengths": np.bincount((sizes - 1) * CLASSES // settings.max_length, minlength=CLASSES).tolist(),
     }

@@ -1,0 +1,93 @@
+"""kerasbert prepare."""
+
+from pathlib import Path
+
+import click
+
+from kerasbert.cli import options
+
+
+@click.command()
+@click.argument("texts", nargs=-1, required=True)
+@click.option(
+    "--vocab",
+    "tokenizer",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder with vocab.txt or tokenizer.json.",
+)
+@options.out
+@click.option(
+    "--mode",
+    default="mlm-nsp",
+    show_default=True,
+    type=click.Choice(["mlm", "mlm-nsp", "mlm-sop"]),
+    help="Whole sentences; pairs that follow or not; pairs in order or swapped.",
+)
+@click.option("--max-length", default=128, show_default=True, type=click.IntRange(min=8), help="Tokens of a row.")
+@click.option("--pack", is_flag=True, help="Several instances a row, without attention between them.")
+@click.option(
+    "--short",
+    "short_probability",
+    default=0.1,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Share of shorter instances.",
+)
+@click.option(
+    "--sentences",
+    default="icu",
+    show_default=True,
+    type=click.Choice(["icu", "lines"]),
+    help="Found by rules, or one a line.",
+)
+@click.option(
+    "--words",
+    type=click.Choice(["spaces"]),
+    help="Words for whole-word masking are what stands between spaces (Chinese).",
+)
+@options.corpus
+@options.seed
+@click.option(
+    "--slice-mb",
+    default=16.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    help="Text of a shard, about.",
+)
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(min=1), help="Processes of this machine.")
+@click.option(
+    "--runner", help="An Apache Beam runner instead, such as DirectRunner, FlinkRunner, SparkRunner, DataflowRunner."
+)
+@click.option(
+    "--beam",
+    "beam_options",
+    multiple=True,
+    help="An option for Beam, such as --beam=--flink_master=HOST; again for more.",
+)
+def prepare(texts, tokenizer, folder, slice_mb, workers, runner, beam_options, pack, **chosen):
+    """Make pre-training data of TEXTS: files, folders or patterns, compressed or not.
+
+    The shards are the same for any number of workers and any runner; the same command goes on where a killed one
+    stopped.
+
+    \b
+    Example:
+      kerasbert prepare books/ --vocab vocab/ --workers 8 --out data/
+      kerasbert prepare "wiki/*.jsonl.zst" --vocab vocab/ --mode mlm --max-length 512 --pack --out data/
+      kerasbert prepare books/ --vocab vocab/ --runner FlinkRunner --beam=--flink_master=HOST:8081 --out /shared/data
+    """
+    options.load_tensorflow()
+    from kerasbert.cli.progress import slice_lines
+    from kerasbert.data.pipelines import beam_engine
+    from kerasbert.data.pipelines import prepare as prepare_data
+    from kerasbert.data.preparation import Settings
+
+    if beam_options and not runner:
+        raise click.UsageError("--beam is for a --runner; name one")
+    settings = Settings(packed=pack, slice_bytes=int(slice_mb * 2**20), **chosen)
+    engine = beam_engine(runner, beam_options) if runner else None
+    index = prepare_data(
+        texts, tokenizer, folder, settings=settings, workers=workers, engine=engine, progress=slice_lines()
+    )
+    click.echo(f"{folder}: {index.total('tokens')} tokens in {index.total('rows')} rows, {len(index.shards)} shards")

@@ -1,0 +1,50 @@
+"""kerasbert vocab."""
+
+import click
+
+from kerasbert.cli import options
+
+
+@click.command()
+@click.argument("texts", nargs=-1, required=True)
+@options.out
+@click.option(
+    "--size", default=30522, show_default=True, type=click.IntRange(min=6), help="Tokens, special ones included."
+)
+@click.option(
+    "--kind", default="wordpiece", show_default=True, type=click.Choice(["wordpiece", "bpe"]), help="BERT's, RoBERTa's."
+)
+@click.option("--cased", is_flag=True, help="Keep capitals and accents (wordpiece).")
+@click.option(
+    "--min-frequency", default=2, show_default=True, type=click.IntRange(min=1), help="Of pieces that are joined."
+)
+@options.corpus
+def vocab(texts, folder, size, kind, cased, min_frequency, documents, errors):
+    """Learn a vocabulary from TEXTS: files, folders or patterns, compressed or not.
+
+    \b
+    Example:
+      kerasbert vocab books/ --size 8000 --out vocab/
+      kerasbert vocab "wiki/*.jsonl.zst" --kind bpe --size 50265 --out vocab/
+    """
+    from kerasbert.cli.progress import bar
+    from kerasbert.data.documents import find_files, guess_format, plan_slices, read_documents
+    from kerasbert.files import check_target, new_folder
+    from kerasbert.tokenizers.training import TRAINERS
+
+    check_target(folder)
+    files = find_files(texts)
+    form = guess_format(files) if documents == "auto" else documents
+    slices = plan_slices(files, form)
+    chosen = {"do_lower_case": not cased} if kind == "wordpiece" else {}
+    with bar(sum(span.end - span.start for spans in slices for span in spans), "reading") as shown:
+
+        def stream():
+            for spans in slices:
+                yield from (document.text for document in read_documents(spans, form, errors))
+                shown.update(sum(span.end - span.start for span in spans))
+
+        tokenizer = TRAINERS[kind](stream(), size, min_frequency=min_frequency, **chosen)
+    with new_folder(folder) as building:
+        tokenizer.save(building)
+    click.echo(f"{folder}: {tokenizer.vocab_size} tokens")

@@ -1,0 +1,239 @@
+"""Prepared data -> batches to train on. Batch k is a function of (data, seed, k) and of nothing else.
+
+So a run that was stopped goes on at the exact batch, on any number of workers, on any backend: the batches are NumPy
+arrays of few, fixed shapes.
+"""
+
+import mmap
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from kerasbert import tokenizers
+from kerasbert.data.draws import key_of, permute
+from kerasbert.data.masking import Masking, MaskingVocabulary, mask_row
+from kerasbert.data.pipelines import Index, vocabulary_hash
+from kerasbert.data.records import decode
+from kerasbert.errors import ConfigError, DataError
+
+_ORDER, _BATCHES, _MASKS = range(3)  # what a draw is for
+
+
+class PretrainingData:
+    """Batches of a folder that `kerasbert.data.pipelines.prepare` made.
+
+    ```python
+    data = PretrainingData("data/", batch_size=256, seed=1)
+    data.batch(1000)                                  # a dict of NumPy arrays
+    data.dataset(start=1000)                          # a tf.data.Dataset that goes on from there, epoch after epoch
+    ```
+
+    Every batch has, int32 unless said: `input_ids` (masked), `attention_mask`, `token_type_ids` (batch, length);
+    `mlm_positions`, `mlm_ids`, float32 `mlm_weights` (batch, masked). Rows of single instances of pairs also
+    `nsp_label` (batch,). Packed rows have, instead of a plain mask, `instance_ids` (batch, length), the number of the
+    instance in its row from 1 on and 0 for padding, and `position_ids`, which begin anew with each; of pairs,
+    `nsp_label`, `cls_positions` and float32 `nsp_weights` (batch, instances).
+
+    Args:
+        folder: prepared data.
+        batch_size: rows of a batch, over all workers.
+        masking: how words are masked, anew in each epoch.
+        seed: of the order and of the masks.
+        buckets: lengths to pad to; a batch holds rows of one bucket. None pads all to the longest row there may be.
+        tokenizer: of the model, to be checked against the data's.
+
+    Raises:
+        DataError: not whole, changed, or of another vocabulary. ConfigError: settings that cannot be.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        batch_size: int,
+        masking: Masking | None = None,
+        seed: int = 0,
+        buckets: Sequence[int] | None = None,
+        tokenizer=None,
+    ):
+        self.folder, self.index = Path(folder), Index.read(folder)
+        self.batch_size, self.masking, self.seed = batch_size, masking or Masking(), seed
+        self.settings = self.index.settings
+        self.tokenizer = tokenizers.load(self.folder / "tokenizer")
+        self._check_vocabulary(tokenizer)
+        self._places = [self._open_places(shard) for shard in self.index.shards]
+        self._first_rows = np.concatenate([[0], np.cumsum([len(places) for places in self._places])])
+        self._contents: dict[int, mmap.mmap] = {}
+        self.rows = int(self._first_rows[-1])
+        if not 0 < batch_size <= self.rows:
+            raise ConfigError(f"batch_size is {batch_size}: use 1 to {self.rows}, the rows of {folder}")
+        self.vocabulary = MaskingVocabulary.of(self.tokenizer)
+        longest = self.settings["max_length"]
+        self.buckets = sorted({*(length for length in buckets or () if length < longest), longest})
+        self.pad_id = self.tokenizer.id_of("pad")
+
+    def _check_vocabulary(self, tokenizer) -> None:
+        for given, place in ((self.tokenizer, f"{self.folder}/tokenizer"), (tokenizer, "the model")):
+            if given is not None and vocabulary_hash(given) != self.index.vocabulary:
+                raise DataError(
+                    f"{self.folder}: prepared with another vocabulary ({self.index.vocab_size} tokens) than that of "
+                    f"{place} ({given.vocab_size} tokens); prepare the text with the model's own"
+                )
+        largest = max((shard.largest_id for shard in self.index.shards), default=0)
+        if largest >= self.index.vocab_size:
+            raise DataError(
+                f"{self.folder}: holds the id {largest}, but the vocabulary ends at {self.index.vocab_size}"
+            )
+
+    def _open_places(self, shard) -> np.ndarray:
+        """int64 (rows, 3): begin and end in the file, and tokens."""
+        path = self.folder / "shards" / shard.file
+        try:
+            places = np.load(path.with_suffix(".npy"), mmap_mode="r", allow_pickle=False)
+            size = path.stat().st_size
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path}: missing or broken, though the index lists it ({error}); prepare again") from None
+        if len(places) != shard.rows or (shard.rows and size != places[-1, 1] + 4):
+            raise DataError(f"{path}: not the file that was prepared; copy or prepare it again")
+        return places
+
+    @cached_property
+    def _bucket_rows(self) -> list[np.ndarray | range]:
+        """The rows of each bucket."""
+        if len(self.buckets) == 1:
+            return [range(self.rows)]
+        lengths = np.concatenate([places[:, 2] for places in self._places])
+        bucket = np.searchsorted(self.buckets, lengths)
+        return [np.flatnonzero(bucket == number) for number in range(len(self.buckets))]
+
+    @cached_property
+    def _batches_before(self) -> np.ndarray:
+        """How many batches of an epoch lie in the buckets before each. The rows that fill no batch wait for another
+        epoch, in which the order puts others last."""
+        return np.concatenate([[0], np.cumsum([len(rows) // self.batch_size for rows in self._bucket_rows])])
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches of an epoch."""
+        return int(self._batches_before[-1])
+
+    def rows_of(self, step: int) -> tuple[np.ndarray, int, int]:
+        """The rows of batch `step`, its padded length, and its epoch."""
+        if not self.steps_per_epoch:
+            raise ConfigError(f"batch_size is {self.batch_size}: no bucket has that many rows; use less, or no buckets")
+        epoch, place = divmod(step, self.steps_per_epoch)
+        place = int(permute(np.array([place]), self.steps_per_epoch, key_of(self.seed, _BATCHES, epoch))[0])
+        bucket = int(np.searchsorted(self._batches_before, place, side="right")) - 1
+        rows = self._bucket_rows[bucket]
+        first = (place - int(self._batches_before[bucket])) * self.batch_size
+        chosen = permute(np.arange(first, first + self.batch_size), len(rows), key_of(self.seed, _ORDER, epoch, bucket))
+        return (chosen if isinstance(rows, range) else rows[chosen]), self.buckets[bucket], epoch
+
+    def batch(self, step: int, *, shard: tuple[int, int] = (0, 1)) -> dict[str, np.ndarray]:
+        """Batch `step`, counted over all epochs; or, of `shard` (i, n), the i-th of its n equal parts."""
+        rows, length, epoch = self.rows_of(step)
+        number, count = shard
+        if self.batch_size % count:
+            raise ConfigError(f"batch_size {self.batch_size} cannot be split over {count} workers; use a multiple")
+        part = self.batch_size // count
+        rows = rows[number * part : (number + 1) * part]
+        columns = self.read_rows(rows)
+        batch = self._layout(columns, length)
+        batch |= self._mask(columns, batch["input_ids"], rows, epoch)
+        return batch
+
+    def batches(self, start: int = 0, *, shard: tuple[int, int] = (0, 1)) -> Iterator[dict[str, np.ndarray]]:
+        """Batches `start`, `start + 1` and so on, without an end."""
+        step = start
+        while True:
+            yield self.batch(step, shard=shard)
+            step += 1
+
+    def dataset(self, start: int = 0, *, shard: tuple[int, int] = (0, 1)):
+        """`batches` as a tf.data.Dataset."""
+        import tensorflow as tf
+
+        example = self.batch(start, shard=shard)
+        fixed = len(self.buckets) == 1
+        signature = {
+            name: tf.TensorSpec(value.shape if fixed else (value.shape[0], *[None] * (value.ndim - 1)), value.dtype)
+            for name, value in example.items()
+        }
+        return tf.data.Dataset.from_generator(
+            lambda: self.batches(start, shard=shard), output_signature=signature
+        ).prefetch(4)
+
+    def read_rows(self, rows: Sequence[int]) -> list[dict[str, np.ndarray]]:
+        """The stored features of some rows, unmasked; see `kerasbert.data.records`."""
+        examples = []
+        for row in rows:
+            shard = int(np.searchsorted(self._first_rows, row, side="right")) - 1
+            begin, end, _ = self._places[shard][row - self._first_rows[shard]]
+            examples.append(self._content(shard)[begin:end])
+        columns = decode(examples)
+        return [
+            {name: values[bounds[i] : bounds[i + 1]] for name, (values, bounds) in columns.items()}
+            for i in range(len(examples))
+        ]
+
+    def _content(self, shard: int) -> mmap.mmap:
+        if shard not in self._contents:
+            with open(self.folder / "shards" / self.index.shards[shard].file, "rb") as stream:
+                self._contents[shard] = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        return self._contents[shard]
+
+    def _layout(self, rows: Sequence[dict], length: int) -> dict[str, np.ndarray]:
+        """Unmasked batch: tokens and where they belong."""
+        packed, pairs = self.settings["packed"], self.settings["mode"] != "mlm"
+        most = max(shard.most for shard in self.index.shards) if packed else 1
+        size = len(rows)
+        batch = {"input_ids": np.full((size, length), self.pad_id, dtype=np.int32)}
+        names = ["attention_mask", "token_type_ids", *(["instance_ids", "position_ids"] if packed else [])]
+        batch |= {name: np.zeros((size, length), dtype=np.int32) for name in names}
+        if pairs:
+            batch["nsp_label"] = np.zeros((size, most), dtype=np.int32)
+            batch["cls_positions"] = np.zeros((size, most), dtype=np.int32)
+            batch["nsp_weights"] = np.zeros((size, most), dtype=np.float32)
+        for number, row in enumerate(rows):
+            ids, lengths = row["input_ids"], row["lengths"]
+            tokens, ends = len(ids), np.cumsum(lengths)
+            begins = ends - lengths
+            place = np.arange(tokens) - np.repeat(begins, lengths)
+            batch["input_ids"][number, :tokens] = ids
+            batch["attention_mask"][number, :tokens] = 1
+            if pairs:
+                batch["token_type_ids"][number, :tokens] = place >= np.repeat(row["first_lengths"], lengths)
+                batch["nsp_label"][number, : len(lengths)] = row["nsp_label"]
+                batch["cls_positions"][number, : len(lengths)] = begins
+                batch["nsp_weights"][number, : len(lengths)] = 1.0
+            if packed:
+                batch["instance_ids"][number, :tokens] = np.repeat(np.arange(1, len(lengths) + 1), lengths)
+                batch["position_ids"][number, :tokens] = place
+        if pairs and not packed:
+            del batch["cls_positions"], batch["nsp_weights"]
+            batch["nsp_label"] = batch["nsp_label"][:, 0]
+        return batch
+
+    def _mask(self, rows: Sequence[dict], input_ids: np.ndarray, numbers: Sequence[int], epoch: int) -> dict:
+        """Masks `input_ids` in place, and says where and what stood there."""
+        slots = int(self.masking.rate * input_ids.shape[1]) + 1
+        positions = np.zeros((len(rows), slots), dtype=np.int32)
+        ids = np.zeros_like(positions)
+        weights = np.zeros(positions.shape, dtype=np.float32)
+        for i, (row, number) in enumerate(zip(rows, numbers, strict=True)):
+            key = key_of(self.seed, _MASKS, epoch, int(number))
+            where, replacements = mask_row(
+                row["input_ids"],
+                key=key,
+                masking=self.masking,
+                vocabulary=self.vocabulary,
+                word_starts=row.get("word_starts"),
+            )
+            where, replacements = where[:slots], replacements[:slots]
+            positions[i, : len(where)] = where
+            ids[i, : len(where)] = row["input_ids"][where]
+            weights[i, : len(where)] = 1.0
+            input_ids[i, where] = replacements
+        return {"mlm_positions": positions, "mlm_ids": ids, "mlm_weights": weights}
