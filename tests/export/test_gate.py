@@ -1,0 +1,165 @@
+"""The gate bites: an export whose file answers otherwise leaves nothing. The files are really wrong, nothing judges
+in the judge's place."""
+
+from contextlib import contextmanager
+
+import pytest
+
+from kerasbert import TextClassifier
+from kerasbert.errors import ExportError
+from kerasbert.export import bundle, export_bundle
+from kerasbert.layers.attention import AttentionBias
+from kerasbert.tokenizers import WordPieceTokenizer
+
+FORMATS = ("tflite", "onnx", "savedmodel")
+
+
+@pytest.fixture
+def model(tiny_classifier):
+    return TextClassifier.from_pretrained(tiny_classifier)
+
+
+@pytest.fixture
+def spoil(monkeypatch):
+    """Has every writer write its file while `change(model)`, a context, holds."""
+
+    def spoiled(change):
+        for format, write in bundle.WRITERS.items():
+
+            def wrong(model, *args, write=write):
+                with change(model):
+                    write(model, *args)
+
+            monkeypatch.setitem(bundle.WRITERS, format, wrong)
+
+    return spoiled
+
+
+@contextmanager
+def one_weight_off(model):
+    """A hundredth is added to one weight of the classifier."""
+    kernel = model.get_layer("classifier").dense.kernel
+    before = kernel.numpy()
+    after = before.copy()
+    after[0, 0] += 0.01
+    kernel.assign(after)
+    yield
+    kernel.assign(before)
+
+
+@contextmanager
+def answers_turned_round(model):
+    kernel, bias = model.get_layer("classifier").dense.weights
+    for variable in (kernel, bias):
+        variable.assign(-variable)
+    yield
+    for variable in (kernel, bias):
+        variable.assign(-variable)
+
+
+@contextmanager
+def no_mask(model):
+    call = AttentionBias.call
+    AttentionBias.call = lambda self, mask: 0.0 * call(self, mask)
+    yield
+    AttentionBias.call = call
+
+
+@contextmanager
+def other_tokenizer(model):
+    own = model.tokenizer
+    model.encoder.tokenizer = WordPieceTokenizer(own.pieces, do_lower_case=False)
+    yield
+    model.encoder.tokenizer = own
+
+
+@pytest.mark.parametrize(
+    ("format", "change", "complaint"),
+    [
+        ("tflite", one_weight_off, r"^the parity gate failed: tflite: logits differ by 0.0\d+, 0.0001 allowed$"),
+        ("onnx", one_weight_off, r"^the parity gate failed: onnx: logits differ by 0.0\d+, 0.0001 allowed; in a batch"),
+        ("savedmodel", one_weight_off, r"saved_model: logits differ by 0.0\d+, 0.0001 allowed; in a batch: .*text sig"),
+        ("tflite", no_mask, r"failed: tflite: logits differ"),
+        # Alone a text has no padding: only beside others does it show that the mask is gone.
+        ("onnx", no_mask, r"failed: onnx: in a batch: logits differ by [\d.]+, 0.0001 allowed$"),
+        pytest.param(
+            "savedmodel",
+            no_mask,
+            r"failed: saved_model: in a batch: logits differ .*; text signature: logits differ",
+            marks=pytest.mark.slow,
+        ),
+        (
+            "savedmodel",
+            other_tokenizer,
+            r"failed: saved_model: text signature: logits differ by [\d.]+, 0.0001 allowed$",
+        ),
+    ],
+)
+def test_a_file_that_answers_otherwise_leaves_nothing(model, spoil, tmp_path, format, change, complaint):
+    spoil(change)
+    with pytest.raises(ExportError, match=complaint):
+        export_bundle(model, tmp_path / "out", formats=format, quantize="none")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_wrong_file_among_good_ones_leaves_nothing(model, spoil, tmp_path, monkeypatch):
+    good = dict(bundle.WRITERS)
+    spoil(one_weight_off)
+    monkeypatch.setitem(bundle.WRITERS, "tflite", good["tflite"])
+    with pytest.raises(ExportError, match=r"^the parity gate failed: onnx: [^|]+$"):
+        export_bundle(model, tmp_path / "out", formats=("tflite", "onnx"), quantize="none")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_int8_has_to_keep_the_labels(model, spoil, tmp_path):
+    spoil(answers_turned_round)
+    with pytest.raises(ExportError, match=r"^the parity gate failed: tflite-int8: \d+\.\d% of answers agree, 99% want"):
+        export_bundle(model, tmp_path / "out", formats="tflite", quantize="int8")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_int8_has_to_keep_them_on_labelled_data_even_where_keras_hesitates(model, spoil, opinion_file, tmp_path):
+    for variable in model.get_layer("classifier").dense.weights:
+        variable.assign(1e-3 * variable)
+    spoil(answers_turned_round)
+    options = {"formats": "tflite", "quantize": "int8"}
+    export_bundle(model, tmp_path / "passes", **options)
+    with pytest.raises(
+        ExportError, match=r"0.00% of answers on the data agree, 99% wanted; accuracy on the data falls"
+    ):
+        export_bundle(model, tmp_path / "out", **options, data=opinion_file)
+    assert [path.name for path in tmp_path.iterdir()] == ["passes"]
+
+
+def test_float32_has_to_keep_its_logits_on_labelled_data(model, tmp_path, opinion_file, monkeypatch):
+    """The golden texts answered right, a labelled one not."""
+    from kerasbert.runtime.pipelines import Classifier
+
+    right = Classifier.predict_logits
+
+    def wrong(self, texts, pairs=None, **options):
+        return right(self, texts, pairs, **options) + (0.01 if texts[0].startswith("the film was bad") else 0.0)
+
+    monkeypatch.setattr(Classifier, "predict_logits", wrong)
+    export_bundle(model, tmp_path / "passes", formats="tflite", quantize="none")
+    with pytest.raises(ExportError, match=r"tflite: on the data: logits differ by 0.01, 0.0001 allowed"):
+        export_bundle(model, tmp_path / "out", formats="tflite", quantize="none", data=opinion_file)
+    assert [path.name for path in tmp_path.iterdir()] == ["passes"]
+
+
+def test_the_command_ends_with_one_line_and_exit_code_1(cli, spoil, tiny_classifier, tmp_path):
+    spoil(one_weight_off)
+    result = cli("export", tiny_classifier, "--format", "onnx", "--out", "out")
+    assert (result.exit_code, result.stdout) == (1, "")
+    *steps, error = result.stderr.splitlines()
+    assert [step for step in steps if not step.endswith(" ...")] == []
+    assert error.startswith("Error: the parity gate failed: onnx: logits differ by 0.0")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_whose_own_answers_are_no_numbers_is_refused(model, tmp_path):
+    bias = model.get_layer("classifier").dense.bias
+    bias.assign(bias + float("nan"))
+    with pytest.raises(ExportError, match=r"onnx: Keras's own logits are not all finite"):
+        export_bundle(model, tmp_path / "out", formats="onnx")
+    assert list(tmp_path.iterdir()) == []
