@@ -9,6 +9,7 @@ import gzip
 import io
 import json
 import lzma
+import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import zstandard
 
+from kerasbert.data.zstd import ZstdFile
 from kerasbert.errors import DataError
 
 SLICE_BYTES = 16 << 20
@@ -27,9 +29,15 @@ ENCODING_ERRORS = ("strict", "replace")
 OPENERS: dict[str, Callable] = {
     ".gz": gzip.open,
     ".xz": lzma.open,
-    ".zst": lambda path: zstandard.open(path, "rb"),
+    ".zst": ZstdFile,
 }
 BROKEN = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, zstandard.ZstdError)
+JSON_LINES = (".jsonl", ".ndjson")
+
+_SLACK = 1.25  # how much longer than asked a slice may be, so that none is a crumb
+
+_BLANK_LINES = re.compile(r"\n\s*\n")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,7 @@ FORMATS = {
 
 @dataclass(frozen=True, order=True)
 class Span:
-    """Bytes `start` to `end` of a file. A compressed file, or one that is a document, is one span; `end` is its size."""
+    """Bytes `start` to `end` of a file. A compressed file, or one that is a document, is one span up to its size."""
 
     path: str
     start: int
@@ -65,10 +73,10 @@ class Span:
 
 @dataclass(frozen=True)
 class Document:
-    """A text and where it stands, for errors."""
+    """A text, its lines ended by line feeds, and the bytes that it took in its file."""
 
     text: str
-    place: str
+    size: int
 
 
 def find_files(inputs: Sequence[str]) -> list[Path]:
@@ -79,24 +87,29 @@ def find_files(inputs: Sequence[str]) -> list[Path]:
     """
     found = set()
     for given in map(str, inputs):
-        path = Path(given)
-        if path.is_dir():
-            files = {file for file in path.rglob("*") if file.is_file() and not file.name.startswith(".")}
-        elif path.is_file():
-            files = {path}
-        else:
-            files = {Path(name) for name in glob.glob(given, recursive=True) if Path(name).is_file()}
+        files = set()
+        for path in map(Path, [given] if Path(given).exists() else glob.glob(given, recursive=True)):
+            files |= {path} if path.is_file() else {file for file in path.rglob("*") if _is_text_in(path, file)}
         if not files:
-            raise DataError(f"{given}: no such file, folder or pattern")
+            raise DataError(f"{given}: no such file, pattern, or folder with files")
         found |= files
     return sorted(found)
 
 
+def _is_text_in(folder: Path, path: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return path.is_file() and not hidden
+
+
 def guess_format(files: Sequence[Path]) -> str:
-    """`jsonl` for files of that name, else `blank-lines`; mixed names must be told."""
-    kinds = {"jsonl" if ".jsonl" in path.suffixes else "blank-lines" for path in files}
+    """`jsonl` for files of that name, else `blank-lines`.
+
+    Raises:
+        DataError: both together.
+    """
+    kinds = {"jsonl" if {*JSON_LINES} & {*path.suffixes} else "blank-lines" for path in files}
     if len(kinds) > 1:
-        raise DataError(f"{files[0].parent}: .jsonl files and others together; prepare them one kind at a time")
+        raise DataError(f"{files[0].parent}: JSON lines and other files together; take one kind at a time")
     return kinds.pop()
 
 
@@ -107,8 +120,12 @@ def plan_slices(files: Sequence[Path], format: str, slice_bytes: int = SLICE_BYT
     """
     slices, current, size = [], [], 0
     for path in files:
-        for span in _cut(path, FORMATS[format], slice_bytes):
-            if current and size + span.end - span.start > slice_bytes * 1.25:
+        try:
+            spans = _cut(path, FORMATS[format], slice_bytes)
+        except OSError as error:
+            raise _unreadable(path, error) from None
+        for span in spans:
+            if current and size + span.end - span.start > slice_bytes * _SLACK:
                 slices.append(current)
                 current, size = [], 0
             current.append(span)
@@ -116,29 +133,27 @@ def plan_slices(files: Sequence[Path], format: str, slice_bytes: int = SLICE_BYT
     return [*slices, current] if current else slices
 
 
-def _cut(path: Path, form: Format, slice_bytes: int) -> Iterator[Span]:
-    size = path.stat().st_size
-    if form.ends_at is None or path.suffix in OPENERS or size <= slice_bytes * 1.25:
-        if size:
-            yield Span(str(path), 0, size)
-        return
-    with open(path, "rb") as stream:
-        start = 0
-        while start < size:
-            end = (
-                size if size - start <= slice_bytes * 1.25 else _next_end(stream, start + slice_bytes, size, form, path)
-            )
-            yield Span(str(path), start, end)
-            start = end
+def _cut(path: Path, form: Format, slice_bytes: int) -> list[Span]:
+    start, size = 0, path.stat().st_size
+    spans = []
+    if form.ends_at is not None and path.suffix not in OPENERS and size > slice_bytes * _SLACK:
+        with open(path, "rb") as stream:
+            while size - start > slice_bytes * _SLACK:
+                end = _next_end(stream, start + slice_bytes, size, form, path)
+                spans.append(Span(str(path), start, end))
+                start = end
+    return [*spans, Span(str(path), start, size)] if start < size else spans
 
 
 def _next_end(stream, offset: int, size: int, form: Format, path: Path) -> int:
     """Where the document that covers `offset` ends."""
     stream.seek(offset)
-    stream.readline()
-    while form.ends_at == "blank line" and stream.tell() < size and stream.readline().strip():
-        if stream.tell() - offset > DOCUMENT_BYTES:
-            raise _too_long(path, offset)
+    stream.readline(DOCUMENT_BYTES + 1)
+    while form.ends_at == "blank line" and stream.tell() < size and (line := stream.readline(DOCUMENT_BYTES + 1)):
+        if line.isspace() or stream.tell() - offset > DOCUMENT_BYTES:
+            break
+    if stream.tell() - offset > DOCUMENT_BYTES:
+        raise _too_long(path, offset)
     return stream.tell()
 
 
@@ -160,7 +175,7 @@ def read_documents(spans: Sequence[Span], format: str, errors: str = "strict") -
         except BROKEN as error:
             raise DataError(f"{path}: broken {path.suffix} file ({error}); fetch it again") from None
         except OSError as error:
-            raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+            raise _unreadable(path, error) from None
 
 
 def _open(span: Span):
@@ -176,9 +191,9 @@ def _documents(path: Path, stream, span: Span, form: Format, errors: str) -> Ite
     end = None if path.suffix in OPENERS else span.end
     for offset, raw in _raw_documents(path, stream, span.start, end, form):
         if b"\0" in raw:
-            raise DataError(f"{path}: a NUL byte at {offset + raw.index(0)}; a binary file is no text")
-        if raw.startswith(b"\xef\xbb\xbf"):
-            raw = raw[3:]
+            raise DataError(
+                f"{path}: a NUL byte at {offset + raw.index(0)}, so it is no text in UTF-8; leave it out, or convert it"
+            )
         try:
             text = raw.decode("utf-8", errors)
         except UnicodeDecodeError as error:
@@ -187,11 +202,17 @@ def _documents(path: Path, stream, span: Span, form: Format, errors: str) -> Ite
                 f"{path}, line {line}: byte 0x{raw[error.start]:02x} is not UTF-8; "
                 "save the file as UTF-8, or pass --errors replace"
             ) from None
+        text = text.removeprefix("\ufeff")
         if form.json:
             text = _json_text(text, span, offset)
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-        if text.strip():
-            yield Document(text, f"{path}, byte {offset}")
+        text = text.replace("\r\n", "\n")
+        texts = [text]
+        if "\r" in text:  # lines of old Macs, whose blank lines no reader of bytes has seen
+            text = text.replace("\r", "\n")
+            texts = _BLANK_LINES.split(text) if form.ends_at == "blank line" else [text]
+        for text in texts:
+            if text.strip():
+                yield Document(text, len(raw) // len(texts))
 
 
 def _raw_documents(path: Path, stream, offset: int, end: int | None, form: Format) -> Iterator[tuple[int, bytes]]:
@@ -203,10 +224,7 @@ def _raw_documents(path: Path, stream, offset: int, end: int | None, form: Forma
         yield offset, content
         return
     lines, start, size = [], offset, 0
-    while end is None or offset < end:
-        line = stream.readline(DOCUMENT_BYTES + 1)
-        if not line:
-            break
+    while (end is None or offset < end) and (line := stream.readline(DOCUMENT_BYTES + 1)):
         offset += len(line)
         size += len(line)
         if size > DOCUMENT_BYTES:
@@ -214,25 +232,26 @@ def _raw_documents(path: Path, stream, offset: int, end: int | None, form: Forma
         blank = line.isspace()
         if not blank:
             lines.append(line)
-        if lines and (blank or form.ends_at == "line"):
-            yield start, b"".join(lines)
         if blank or form.ends_at == "line":
+            if lines:
+                yield start, b"".join(lines)
             lines, start, size = [], offset, 0
     if lines:
         yield start, b"".join(lines)
 
 
-def _json_text(text: str, span: Span, offset: int) -> str:
+def _json_text(line: str, span: Span, offset: int) -> str:
     try:
-        row = json.loads(text)
-        found = row["text"]
-    except ValueError as error:
-        raise DataError(f"{span.path}, line {_line_at(span, offset)}: not JSON ({error})") from None
+        text = json.loads(line)["text"]
+    except (ValueError, RecursionError) as error:
+        wrong = f"not JSON ({error})"
     except (KeyError, TypeError):
-        raise DataError(f'{span.path}, line {_line_at(span, offset)}: no object with a "text"') from None
-    if not isinstance(found, str):
-        raise DataError(f'{span.path}, line {_line_at(span, offset)}: "text" is {found!r:.60}, not a string')
-    return found
+        wrong = 'no object with a "text"'
+    else:
+        if isinstance(text, str):
+            return _SURROGATE.sub("\ufffd", text)  # JSON can write halves of characters, which no UTF-8 can hold
+        wrong = f'"text" is {text!r:.60}, not a string'
+    raise DataError(f"{span.path}, line {_line_at(span, offset)}: {wrong}")
 
 
 def _line_at(span: Span, offset: int) -> int:
@@ -247,6 +266,10 @@ def _line_at(span: Span, offset: int) -> int:
 
 def _too_long(path: Path, offset: int) -> DataError:
     return DataError(
-        f"{path}: the document at byte {offset} is longer than {DOCUMENT_BYTES >> 20} MB; "
+        f"{path}: the document around byte {offset} is longer than {DOCUMENT_BYTES / 2**20:g} MB; "
         "separate documents by blank lines, or choose the right --documents"
     )
+
+
+def _unreadable(path: Path, error: OSError) -> DataError:
+    return DataError(f"{path}: cannot be read ({error.strerror or error})")
