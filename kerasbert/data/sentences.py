@@ -9,6 +9,7 @@ LOCALE = "en_US@ss=standard"
 """`ss=standard` is what keeps "Mr. Smith" whole; Chinese and Japanese full stops end sentences in any locale."""
 PARAGRAPH = "\u2029"
 
+_OPENING = "“‘「『（《〈【〔"  # ICU leaves them with the sentence before, where no space stands between
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
 _CHARACTERS = 1 << 20  # of one call: to set ICU up takes as long as thousands of characters
 
@@ -45,11 +46,15 @@ def _split(texts: list[str]) -> list[list[str]]:
     sentences: list[list[str]] = [[] for _ in texts]
     document = place = 0
     end = len(texts[0]) + 1 if texts else 0
+    opened = ""
     for piece in SentenceBreaker(PARAGRAPH.join([*texts, ""]), LOCALE) if texts else ():
         while place >= end:
             document += 1
             end += len(texts[document]) + 1
         place += len(piece)
-        if sentence := piece.strip():
+        piece = opened + piece
+        sentence = piece.rstrip(_OPENING)
+        opened = piece[len(sentence) :]
+        if sentence := sentence.strip():
             sentences[document].append(sentence)
     return sentences
