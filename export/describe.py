@@ -128,11 +128,12 @@ def _saved_model(path: Path) -> dict:
 
     try:
         saved = SavedModel.FromString((path / "saved_model.pb").read_bytes())
-    except DecodeError as error:
+        (graph,) = saved.meta_graphs  # none, in what protobuf makes of an empty file
+    except (DecodeError, ValueError) as error:
         raise BundleError(f"{path}: not a whole SavedModel ({error}); export again") from None
     signatures = {
         name: {"inputs": sorted(signature.inputs), "outputs": sorted(signature.outputs)}
-        for name, signature in sorted(saved.meta_graphs[0].signature_def.items())
+        for name, signature in sorted(graph.signature_def.items())
         if not name.startswith("__")
     }
     return {"kind": "SavedModel", "megabytes": _megabytes(path), "signatures": signatures}

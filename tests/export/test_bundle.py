@@ -1,0 +1,230 @@
+"""What `export_bundle` writes, what it refuses, and that it leaves nothing half-done."""
+
+import errno
+import json
+import os
+import resource
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import kerasbert as kb
+from kerasbert import BertConfig, BertEncoder, TextClassifier
+from kerasbert.errors import ExportError, KerasBertError
+from kerasbert.export import golden, parity
+from kerasbert.export.bundle import VARIANTS, export_bundle
+from kerasbert.export.parity import open_any
+from kerasbert.runtime.manifest import NAME, Manifest, measure
+
+TEXTS = ["good", "the film was awful, day", ""]
+TOKENIZER = {"vocab.txt", "tokenizer.json", "tokenizer_config.json"}
+REST = {NAME, "golden.json", "report.json"}
+
+
+@pytest.fixture
+def model(tiny_classifier):
+    return TextClassifier.from_pretrained(tiny_classifier)
+
+
+@contextmanager
+def disk_of(kilobytes: int):
+    """No file may grow beyond this: the operating system refuses the write, as it does on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (kilobytes * 1000, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_bundle_holds_what_it_says(exported):
+    model, bundle = exported("bert").model, exported("bert").bundle
+    assert names(bundle) == {variant.path for variant in VARIANTS.values()} | TOKENIZER | REST
+    manifest = Manifest.read(bundle)
+    assert list(manifest.files) == list(VARIANTS)
+    for name, file in manifest.files.items():
+        assert (file.bytes, file.sha256) == measure(bundle / file.path)
+        assert file.precision == ("int8" if name == "tflite-int8" else "float32")
+    assert set(manifest.checksums) == TOKENIZER | {"golden.json"}
+    assert (manifest.labels, manifest.problem_type) == (["negative", "positive"], "single_label_classification")
+    assert (manifest.max_length, manifest.pad_id, manifest.task) == (32, 0, "text_classifier")
+    assert manifest.inputs == ["input_ids", "attention_mask", "token_type_ids"]
+    assert manifest.tokenizer == model.tokenizer.options()
+    assert manifest.versions["keras"] == keras.__version__
+    assert bundle.stat().st_mode & 0o777 == 0o755
+
+
+def test_the_golden_texts_cover_what_a_port_gets_wrong(exported):
+    """The empty text, scripts, pairs, and texts and pairs beyond the length; ids and logits are the model's."""
+    model = exported("bert").model
+    rows = golden.read(exported("bert").bundle)
+    assert [row["text"] for row in rows if row["pair"] is None] == golden.TEXTS
+    assert [(row["text"], row["pair"]) for row in rows if row["pair"] is not None] == golden.PAIRS
+    lengths = [len(row["input_ids"]) for row in rows]
+    assert min(lengths) == 2
+    assert lengths.count(model.max_length) >= 4
+    for row in rows:
+        pair = None if row["pair"] is None else [row["pair"]]
+        np.testing.assert_allclose(model.predict_logits([row["text"]], pair)[0], row["logits"], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("function", "options", "files"),
+    [
+        ("tflite", {}, {"model.tflite", "model_int8.tflite"}),
+        ("tflite", {"quantize": "int8"}, {"model_int8.tflite"}),
+        ("tflite", {"quantize": ["none"]}, {"model.tflite"}),
+        ("onnx", {}, {"model.onnx"}),
+        ("saved_model", {}, {"saved_model"}),
+        ("export_bundle", {"formats": "onnx"}, {"model.onnx"}),
+        ("export_bundle", {"formats": ["onnx", "tflite"], "quantize": "int8"}, {"model.onnx", "model_int8.tflite"}),
+    ],
+)
+def test_public_functions_write_the_formats_of_their_name(exported, tmp_path, function, options, files):
+    model = exported("roberta").model
+    steps = []
+    rows = getattr(kb.export, function)(model, tmp_path / "out", **options, progress=steps.append)
+    assert {row.path for row in rows} == files
+    tokenizer = {"tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt"}
+    assert names(tmp_path / "out") == files | tokenizer | REST
+    assert steps[0] == "recording the Keras model's answers"
+    assert [step for step in steps if step.startswith("checking")] == [f"checking {row.format}" for row in rows]
+    report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert report == parity.report(rows)
+    assert list(tmp_path.iterdir()) == [tmp_path / "out"]
+
+
+def test_public_names_are_there():
+    assert kb.export.verify is parity.verify
+    assert kb.export.export_bundle is export_bundle
+    assert set(dir(kb.export)) == {"export_bundle", "saved_model", "tflite", "onnx", "verify"}
+    with pytest.raises(AttributeError, match=r"module 'kerasbert.export' has no attribute 'coreml'"):
+        _ = kb.export.coreml
+
+
+@pytest.mark.parametrize(
+    ("how", "dtype", "format"),
+    [
+        ("argument", "mixed_float16", "tflite"),
+        ("policy", "mixed_bfloat16", "onnx"),
+        ("policy", "mixed_float16", "onnx"),
+    ],
+)
+def test_mixed_precision_is_exported_from_its_float32_variables(tiny_classifier, tmp_path, dtype, how, format):
+    wanted = TextClassifier.from_pretrained(tiny_classifier).predict_logits(TEXTS)
+    if how == "policy":
+        keras.config.set_dtype_policy(dtype)
+    try:
+        model = TextClassifier.from_pretrained(tiny_classifier, dtype=None if how == "policy" else dtype)
+        assert np.abs(model.predict_logits(TEXTS) - wanted).max() > 1e-4  # it is another arithmetic
+        rows = export_bundle(model, tmp_path / "out", formats=format, quantize="none")
+        assert keras.config.dtype_policy().name == (dtype if how == "policy" else "float32")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert model.encoder.blocks[0].compute_dtype == dtype.removeprefix("mixed_")
+    assert all(row.max_difference < 1e-5 for row in rows)
+    found = open_any(tmp_path / "out", format)[0].predict_logits(TEXTS)
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+def test_labelled_data_is_measured_too(model, tmp_path, opinion_file):
+    rows = export_bundle(model, tmp_path / "out", formats="tflite", data=opinion_file)
+    assert [(row.accuracy, row.agreement) for row in rows] == [(1.0, 1.0)] * 2
+
+
+def test_wrong_data_is_named_before_anything_is_written(model, tmp_path):
+    data = tmp_path / "data.csv"
+    data.write_text("text,label\na good film,delighted\n", encoding="utf-8")
+    with pytest.raises(KerasBertError, match=r"data.csv, line 2: unknown label 'delighted'"):
+        export_bundle(model, tmp_path / "out", data=data)
+    assert names(tmp_path) == {"data.csv"}
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"formats": ()}, r"formats is empty, so there is nothing to export: use one or more of tflite, onnx, savedmo"),
+        ({"quantize": ()}, r"quantize is empty, so there is nothing to export: use one or more of none, int8"),
+        ({"formats": ("tflite", "onx")}, r"formats is 'onx': use one or more of tflite, onnx, savedmodel"),
+        ({"formats": "saved_model"}, r"formats is 'saved_model': use one or more of"),
+        ({"formats": "tflite,onnx"}, r"formats is 'tflite,onnx': use one or more of"),
+        ({"quantize": ("none", "int4")}, r"quantize is 'int4': use one or more of none, int8"),
+        ({"formats": ("onnx", "savedmodel"), "quantize": "int8"}, r"onnx, savedmodel: has no int8, only tflite has"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(model, tmp_path, options, complaint):
+    with pytest.raises(ExportError, match=complaint):
+        export_bundle(model, tmp_path / "out", **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_without_tokenizer_is_refused(tmp_path):
+    config = BertConfig(vocab_size=9, hidden_size=4, num_hidden_layers=1, num_attention_heads=1, intermediate_size=4)
+    model = TextClassifier(BertEncoder(config), labels=["a", "b"])
+    with pytest.raises(ExportError, match=r"the model has no tokenizer, and a bundle needs one; load it with from_pre"):
+        export_bundle(model, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_with_something_in_it_is_refused_before_any_work(model, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    steps = []
+    with pytest.raises(KerasBertError, match=r"the output folder is not empty; name another, or empty it first"):
+        export_bundle(model, tmp_path, progress=steps.append)
+    assert (steps, names(tmp_path)) == ([], {"mine.txt"})
+
+
+def test_an_empty_folder_is_filled(exported, tmp_path):
+    export_bundle(exported("roberta").model, tmp_path, formats="onnx")
+    assert REST | {"model.onnx"} < names(tmp_path)
+
+
+@pytest.mark.parametrize("formats", ["tflite", "onnx", "savedmodel"])
+def test_a_disk_that_refuses_leaves_nothing(exported, tmp_path, formats):
+    model = exported("roberta").model  # its files are of 100 kB and more
+    with pytest.raises(KerasBertError, match=rf"failed \({os.strerror(errno.EFBIG)}\)"), disk_of(kilobytes=80):
+        export_bundle(model, tmp_path / "out", formats=formats)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("formats", ["tflite", "savedmodel"])
+def test_the_command_says_so_in_one_line(cli, fixtures, tmp_path, formats):
+    with disk_of(kilobytes=80):
+        result = cli("export", fixtures / "roberta_classifier", "--format", formats, "--out", "out")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == (
+        f"Error: writing a SavedModel failed ({os.strerror(errno.EFBIG)}); make room or name another folder"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_in_the_middle_leaves_nothing(exported, tmp_path, monkeypatch):
+    """The last file of all: ENOSPC, which a test cannot have for real, from the write of report.json."""
+    write = Path.write_text
+
+    def full(self, *args, **options):
+        if self.name == "report.json":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(self, *args, **options)
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(KerasBertError, match=rf"out: writing failed \({os.strerror(errno.ENOSPC)}\)"):
+        export_bundle(exported("roberta").model, tmp_path / "out", formats="onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_leaves_nothing(exported, tmp_path):
+    def stop(step):
+        if step.startswith("checking"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        export_bundle(exported("roberta").model, tmp_path / "out", formats="onnx", progress=stop)
+    assert list(tmp_path.iterdir()) == []
