@@ -40,7 +40,7 @@ def permute(positions: np.ndarray, size: int, key: int) -> np.ndarray:
     """
     half = max(1, (max(size - 1, 1).bit_length() + 1) // 2)
     low = np.uint64((1 << half) - 1)
-    rounds = [np.uint64(key_of(key, number)) for number in range(4)]
+    rounds = [np.uint64(key_of(key, number)) for number in range(8)]  # with 4, small sizes come out uneven
     values = np.asarray(positions, dtype="uint64").copy()
     outside = np.ones(values.shape, dtype=bool)
     while outside.any():
