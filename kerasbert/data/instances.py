@@ -16,7 +16,7 @@ IS_NEXT, IS_RANDOM = 0, 1
 
 @dataclass(frozen=True)
 class TokenisedDocuments:
-    """Word pieces of many documents in one row.
+    """Word pieces of many documents in one row. No sentence is without tokens, no document without sentences.
 
     Attributes:
         ids: int32 (tokens,).
@@ -63,17 +63,15 @@ def full_sentences(
     bounds, first_sentence = documents.sentences.tolist(), documents.documents.tolist()
     for document in range(len(documents)):
         document_key = key_of(key, document)
-        begin = end = bounds[first_sentence[document]]
-        limit = _target(room, short_probability, document_key, begin)
-        for sentence in range(first_sentence[document], first_sentence[document + 1]):
-            reach = bounds[sentence + 1]
+        start = begin = end = bounds[first_sentence[document]]
+        limit = _target(room, short_probability, document_key, 0)
+        for reach in bounds[first_sentence[document] + 1 : first_sentence[document + 1] + 1]:
             if reach - begin > limit and end > begin:
                 yield Instance((begin, end))
                 begin = end
-                limit = _target(room, short_probability, document_key, begin - bounds[first_sentence[document]])
+                limit = _target(room, short_probability, document_key, 2 * (begin - start))
             end = reach
-        if end > begin:
-            yield Instance((begin, end))
+        yield Instance((begin, end))
 
 
 def sentence_pairs(
@@ -81,25 +79,25 @@ def sentence_pairs(
 ) -> Iterator[Instance]:
     """Modes `mlm-nsp` and, with `swap`, `mlm-sop`: two segments of sentences and whether the second follows the first.
 
-    As in the paper's code (BERT, appendix A.2), but the labels are a fair coin for every pair: a chunk of one sentence,
-    which that code can only call "random", makes no pair here; such sentences still serve as random partners.
+    As in the paper's code (BERT, appendix A.2), but the labels are a fair coin for every pair: a last sentence alone,
+    which that code can only call "random", makes no pair here. It still serves as the random partner of others.
+    Partners come from the same call's other documents. A document without others is taken for two, its halves.
     SOP swaps the two segments instead of drawing another second one (ALBERT, section 3.1).
     """
     room = max_length - 3
-    documents = cut_long_sentences(documents, max(room // 2, 1))
+    documents = cut_long_sentences(documents, room // 2)
     bounds, first_sentence = documents.sentences.tolist(), documents.documents.tolist()
-    count = len(documents)
+    if len(documents) == 1 and not swap:
+        first_sentence.insert(1, first_sentence[1] // 2)
+    count = len(first_sentence) - 1
     for document in range(count):
         begin, stop = first_sentence[document], first_sentence[document + 1]
         document_key, draw = key_of(key, document), 0
-        while begin < stop:
+        while stop - begin >= 2:
             limit = _target(room, short_probability, document_key, draw)
-            end = begin + 1
+            end = begin + 2
             while end < stop and bounds[end] - bounds[begin] < limit:
                 end += 1
-            if end - begin < 2:
-                begin, draw = end, draw + 8
-                continue
             split = begin + 1 + int(uniform(document_key, draw + 2) * (end - begin - 1))
             first, second = (bounds[begin], bounds[split]), (bounds[split], bounds[end])
             label = int(uniform(document_key, draw + 3) < 0.5)
@@ -108,7 +106,8 @@ def sentence_pairs(
             elif label:
                 other = int(uniform(document_key, draw + 4) * (count - 1))
                 other += other >= document
-                second = _random_run(bounds, first_sentence, other, limit - (first[1] - first[0]), document_key, draw)
+                sentences = first_sentence[other], first_sentence[other + 1]
+                second = _random_run(bounds, *sentences, limit - (first[1] - first[0]), document_key, draw)
                 end = split  # the second half was not used and begins the next pair, as in the paper's code
             yield Instance(*_truncate(first, second, room, document_key, draw), label)
             begin, draw = end, draw + 8
@@ -121,9 +120,8 @@ def _target(room: int, short_probability: float, key: int, draw: int) -> int:
     return 2 + int(uniform(key, draw + 1) * (room - 1))
 
 
-def _random_run(bounds, first_sentence, document: int, length: int, key: int, draw: int) -> tuple[int, int]:
-    """Sentences of a document from a random one on, until `length` tokens or its end."""
-    start, stop = first_sentence[document], first_sentence[document + 1]
+def _random_run(bounds, start: int, stop: int, length: int, key: int, draw: int) -> tuple[int, int]:
+    """Sentences from a random one of `start` to `stop` on, until `length` tokens or the last."""
     start += int(uniform(key, draw + 5) * (stop - start))
     end = start + 1
     while end < stop and bounds[end] - bounds[start] < length:

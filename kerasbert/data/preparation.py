@@ -263,7 +263,7 @@ class _Tokeniser:
             bounds = word_bounds[np.concatenate([[0], np.cumsum([len(text) for text in words])]).astype(np.int64)]
         kept = np.flatnonzero(np.diff(bounds))
         sentences = np.concatenate([bounds[:-1][kept], bounds[-1:]])
-        return TokenisedDocuments(ids, sentences, np.searchsorted(kept, splits)), word_starts
+        return TokenisedDocuments(ids, sentences, np.unique(np.searchsorted(kept, splits))), word_starts
 
     def _pieces(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """ids int32 (tokens,), and where each text's begin, int64 (texts + 1,)."""
