@@ -1,0 +1,105 @@
+"""What exporting a random BERT costs, format by format.
+
+    python tests/bench/export_base.py [--size base] [--length 128]
+
+Prints seconds and CPU-seconds of writing each file and of the parity gate, and what of each TFLite graph runs outside
+the delegate. The vocabulary is made up: 30,522 pieces.
+"""
+
+import argparse
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from kerasbert import BertConfig, BertEncoder, TextClassifier
+from kerasbert.config import SIZES
+from kerasbert.export import bundle
+from kerasbert.export.bundle import VARIANTS, WRITERS, export_bundle
+from kerasbert.export.tflite_graph import read_graph
+from kerasbert.tokenizers import WordPieceTokenizer
+
+PIECES = 30_522
+
+
+def vocabulary() -> list[str]:
+    """Special tokens, letters alone and in words, and made-up words up to the size of BERT's."""
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789.,!?'"
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters)]
+    syllables = [a + b for a in "bcdfghklmnprstvwz" for b in "aeiou"]
+    words = (first + second + third for first in syllables for second in syllables for third in syllables)
+    return [*pieces, *(next(words) for _ in range(PIECES - len(pieces)))]
+
+
+def random_classifier(size: str, length: int) -> TextClassifier:
+    tokenizer = WordPieceTokenizer(vocabulary())
+    encoder = BertEncoder(BertConfig(vocab_size=PIECES, **SIZES[size]), tokenizer=tokenizer)
+    return TextClassifier(encoder, labels=["negative", "positive"], max_length=length)
+
+
+class Clock:
+    """Seconds and CPU-seconds of the steps, each under its name."""
+
+    def __init__(self):
+        self.rows = {}
+        self.step = None
+
+    def start(self, name: str | None) -> None:
+        """The step before ends where this one starts."""
+        now = time.perf_counter(), time.process_time()
+        if self.step is not None:
+            name_before, then = self.step
+            self.rows[name_before] = tuple(b - a for a, b in zip(then, now, strict=True))
+        self.step = name, now
+
+
+def timed(clock: Clock, write: Callable) -> Callable:
+    """A writer that is called for one file after the other, so that each has its time (and TFLite saves twice)."""
+
+    def write_one_by_one(model, folder, variants):
+        for variant in variants:
+            clock.start(f"writing {variant.path}")
+            write(model, folder, [variant])
+
+    return write_one_by_one
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--size", choices=SIZES, default="base")
+    parser.add_argument("--length", type=int, default=128)
+    options = parser.parse_args()
+    model = random_classifier(options.size, options.length)
+    print(f"{options.size}, {model.count_params():,} parameters, length {options.length}")
+
+    clock = Clock()
+    for format, write in list(WRITERS.items()):
+        bundle.WRITERS[format] = timed(clock, write)
+    with tempfile.TemporaryDirectory() as folder:
+        rows = export_bundle(model, Path(folder) / "bundle", progress=clock.start)
+        clock.start(None)
+        graphs = {row.path: read_graph(Path(folder) / "bundle" / row.path) for row in rows if "tflite" in row.format}
+
+    steps = {name: times for name, times in clock.rows.items() if name not in {f"writing {f}" for f in WRITERS}}
+    gate = [times for name, times in steps.items() if name.startswith("checking")]
+    steps["the whole gate"] = tuple(map(sum, zip(*gate, strict=True)))
+    steps["all"] = tuple(map(sum, zip(*clock.rows.values(), strict=True)))
+    print(f"{'step':<38} {'seconds':>8} {'CPU':>8}")
+    for name, (wall, cpu) in steps.items():
+        print(f"{name:<38} {wall:>8.1f} {cpu:>8.1f}")
+    print(f"most memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.1f} GB")
+    for row in rows:
+        print(
+            f"{row.path}: {row.megabytes:.1f} MB, differs by {row.max_difference:.1e}, {row.milliseconds:.1f} ms a text"
+        )
+    for path, graph in graphs.items():
+        outside = ", ".join(f"{count} {name}" for name, count in graph["nodes_outside"].items())
+        print(
+            f"{path}: {sum(graph['operations'].values())} nodes, {graph['partitions']} partition(s); outside: {outside}"
+        )
+    assert {row.format for row in rows} == set(VARIANTS)
+
+
+if __name__ == "__main__":
+    main()
