@@ -42,7 +42,8 @@ def run(folder: Path, *, checkpoint: str, epochs: int, progress: Callable[[str],
     with new_folder(folder) as building:
         progress("fine-tuning")
         train, dev = SAMPLES / "sentiment_train.csv", SAMPLES / "sentiment_dev.csv"
-        finetune_classifier(checkpoint, train, building / "model", dev=dev, epochs=epochs, max_length=64)
+        recipe = {"batch_size": 16, "learning_rate": 1e-4, "max_length": 64}  # few sentences: more and larger steps
+        finetune_classifier(checkpoint, train, building / "model", dev=dev, epochs=epochs, **recipe)
         model = TextClassifier.from_pretrained(building / "model")
         rows = export_bundle(model, building / "bundle", data=dev, progress=progress)
         return rows, load(building / "bundle")(SENTENCES)
