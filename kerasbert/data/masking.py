@@ -7,7 +7,7 @@ import numpy as np
 from kerasbert.data.draws import keys_of, uniforms
 from kerasbert.errors import ConfigError
 
-_KINDS = 4  # draws of a word: its priority, the length of its n-gram, what becomes of it, and the row's budget
+_ORDER, _LENGTH, _FATE, _BUDGET, _ID = range(5)  # what a draw is for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,8 @@ class Masking:
         mask_share, random_share: of the chosen words, those that become [MASK] and those that become random tokens; the
             rest stay. Decided for a word, not for each of its pieces.
         whole_words: whether the pieces of a word are masked together.
-        ngram: the most words in a row that are masked together; n of them with a probability of 1/n (ALBERT, 4.1).
+        ngram: the most words in a row that are chosen together; n of them with a probability in proportion to 1/n
+            (ALBERT, section 4.1).
     """
 
     rate: float = 0.15
@@ -61,7 +62,7 @@ class MaskingVocabulary:
         if mask_id is None:
             mask = tokenizer.special["mask"]
             raise ConfigError(f"the vocabulary of {tokenizer.vocab_size} tokens has no {mask}, which masking needs")
-        special = set(tokenizer.special.values())
+        special = tokenizer.special_tokens
         is_ordinary = np.array([t not in special and not t.startswith("[unused") for t in tokenizer.vocabulary])
         continues = np.array([tokenizer.continues_word(token) for token in tokenizer.vocabulary])
         return cls(mask_id, np.flatnonzero(is_ordinary), is_ordinary, continues)
@@ -90,39 +91,45 @@ def mask_row(
     else:
         begins = np.arange(len(candidates))
     ends = np.append(begins[1:], len(candidates))
-    words = np.arange(len(begins))
-    draws = uniforms(keys_of(key, np.arange(_KINDS))[:, None], words[None, :])
+    keys = keys_of(key, np.arange(5))
+    draws = uniforms(keys[:_ID, None], np.arange(len(begins)))
 
     # The budget is rounded up or down by a coin, so that short rows keep the rate too.
-    budget = max(1, int(masking.rate * len(candidates) + draws[3, 0]))
-    grams = _gram_lengths(draws[1], masking.ngram)
-    chosen = np.full(len(begins), -1)  # the word whose fate a word shares
+    budget = max(1, int(masking.rate * len(candidates) + draws[_BUDGET, 0]))
+    order = np.argsort(draws[_ORDER], kind="stable")
+    chosen = _choose(order, _gram_ends(candidates, begins, draws[_LENGTH], masking.ngram), begins, ends, budget)
+    taken = np.repeat(chosen, ends - begins)
+    positions, share = candidates[taken], np.repeat(draws[_FATE], ends - begins)[taken]
+    random_ids = vocabulary.ordinary[(uniforms(keys[_ID], positions) * len(vocabulary.ordinary)).astype(np.int64)]
+    kept_or_random = np.where(share < masking.mask_share + masking.random_share, random_ids, ids[positions])
+    replacements = np.where(share < masking.mask_share, vocabulary.mask_id, kept_or_random)
+    return positions, replacements
+
+
+def _choose(order: np.ndarray, stops: np.ndarray, begins: np.ndarray, ends: np.ndarray, budget: int) -> np.ndarray:
+    """Which words are masked: n-grams in `order`, as many as the budget of tokens allows; bool (words,)."""
+    chosen = bytearray(len(order))
     left = budget
-    for word in np.argsort(draws[0], kind="stable"):
-        stop = min(word + grams[word], len(begins))
-        size = ends[stop - 1] - begins[word]
-        if size > left or (chosen[word:stop] >= 0).any():
+    reach = ends[stops - 1] - begins
+    for word in order.tolist():
+        stop, size = int(stops[word]), int(reach[word])
+        if size > left or any(chosen[word:stop]):
             continue
-        chosen[word:stop] = word
+        chosen[word:stop] = b"\1" * (stop - word)
         left -= size
         if not left:
             break
     if left == budget:  # every word is longer than the budget: the first in line all the same
-        word = int(np.argmin(draws[0]))
-        chosen[word] = word
-    widths = ends - begins
-    fate = np.repeat(chosen, widths)
-    taken = fate >= 0
-    positions, fate = candidates[taken], fate[taken]
-    share = draws[2][fate]
-    drawn = uniforms(keys_of(key, np.array([_KINDS])), positions)
-    random_ids = vocabulary.ordinary[(drawn * len(vocabulary.ordinary)).astype(np.int64)]
-    replacements = np.where(
-        share < masking.mask_share,
-        vocabulary.mask_id,
-        np.where(share < masking.mask_share + masking.random_share, random_ids, ids[positions]),
-    )
-    return positions, replacements
+        chosen[int(order[0])] = 1
+    return np.frombuffer(chosen, dtype=bool)
+
+
+def _gram_ends(candidates: np.ndarray, begins: np.ndarray, draws: np.ndarray, most: int) -> np.ndarray:
+    """Where the n-gram that begins with each word ends: n words on, or at the special token before that."""
+    words = np.arange(len(begins))
+    broken = np.flatnonzero(np.diff(candidates)[begins[1:] - 1] > 1) + 1
+    ends = np.append(broken, len(begins))[np.searchsorted(broken, words, side="right")]
+    return np.minimum(words + _gram_lengths(draws, most), ends)
 
 
 def _gram_lengths(draws: np.ndarray, most: int) -> np.ndarray:

@@ -50,6 +50,12 @@ class HostTokenizer:
         raise NotImplementedError
 
     @property
+    def special_tokens(self) -> set[str]:
+        """The tokens that are no text: those of `special`, and added ones that are marked so."""
+        added = self._backend.get_added_tokens_decoder().values()
+        return {*self.special.values(), *(token.content for token in added if token.special)}
+
+    @property
     def vocab_size(self) -> int:
         """Tokens in the vocabulary, added ones included: the rows an embedding table needs."""
         return len(self.vocabulary)
