@@ -20,45 +20,30 @@ def pack(lengths: np.ndarray, capacity: int, most: int = 0) -> tuple[np.ndarray,
     """
     lengths = np.asarray(lengths).astype(np.int16 if capacity < 2**15 else np.int32)  # 16 bits sort ten times faster
     counts = np.bincount(lengths, minlength=capacity + 1)
-    # open_rows[free] is a list of groups [copies, contents]; contents are the lengths in each of the copies.
-    open_rows: list[list] = [[] for _ in range(capacity + 1)]
-    open_rows_closed = []
+    # open_rows[free] is a list of groups (rows, contents): so many rows that hold these lengths; at first, empty ones.
+    open_rows: list[list] = [[] for _ in range(capacity)] + [[(len(lengths), ())]]
+    crowded = []  # groups of rows that hold `most` items
     for length in range(capacity, 0, -1):
-        left = int(counts[length])
-        free = length
-        while left and free <= capacity:
-            groups = open_rows[free]
-            while groups and left:
-                copies, contents = groups.pop()
-                fit = free // length if not most else min(free // length, most - len(contents))
-                if fit < 1:
-                    open_rows_closed.append((copies, contents))
-                    continue
-                full, rest = divmod(left, fit)
-                used = min(copies, full)
-                if used:
-                    open_rows[free - fit * length].append((used, contents + (length,) * fit))
-                    left -= used * fit
-                if used < copies and 0 < left < fit:
-                    open_rows[free - left * length].append((1, contents + (length,) * left))
-                    used, left = used + 1, 0
-                if used < copies:
-                    groups.append((copies - used, contents))
-                    if not left:
-                        break
-            free += 1
-        if left:
-            fit = capacity // length if not most else min(capacity // length, most)
-            full, rest = divmod(left, fit)
-            if full:
-                open_rows[capacity - fit * length].append((full, (length,) * fit))
-            if rest:
-                open_rows[capacity - rest * length].append((1, (length,) * rest))
-    groups = [group for free in range(capacity + 1) for group in open_rows[free]] + open_rows_closed
-    return _place(lengths, counts, groups)
+        left, free = int(counts[length]), length
+        while left:
+            if not open_rows[free]:
+                free += 1
+                continue
+            rows, contents = open_rows[free].pop()
+            fit = min(free // length, most - len(contents)) if most else free // length
+            full, rest = divmod(min(left, rows * fit), fit)
+            left -= full * fit + rest
+            partly = int(rest > 0)
+            for number, times in ((full, fit), (partly, rest), (rows - full - partly, 0)):
+                if number:
+                    is_crowded = most and len(contents) + times == most
+                    groups = crowded if is_crowded else open_rows[free - times * length]
+                    groups.append((number, contents + (length,) * times))
+    groups = [group for groups in (*open_rows, crowded) for group in groups if group[1]]
+    return _place(lengths, groups)
 
 
-def _place(lengths: np.ndarray, counts: np.ndarray, groups: list) -> tuple[np.ndarray, np.ndarray]:
+def _place(lengths: np.ndarray, groups: list) -> tuple[np.ndarray, np.ndarray]:
     """Gives each place of the groups' rows the next item of its length."""
     sizes = np.concatenate([np.full(copies, len(contents)) for copies, contents in groups] or [np.zeros(0, int)])
     rows = np.concatenate([[0], np.cumsum(sizes)])
