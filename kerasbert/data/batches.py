@@ -5,7 +5,7 @@ arrays of few, fixed shapes.
 """
 
 import mmap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -16,12 +16,13 @@ from kerasbert.data.draws import key_of, permute
 from kerasbert.data.masking import Masking, MaskingVocabulary, mask_row
 from kerasbert.data.pipelines import Index, vocabulary_hash
 from kerasbert.data.records import decode
+from kerasbert.data.stepwise import Batch, Stepwise
 from kerasbert.errors import ConfigError, DataError
 
 _ORDER, _BATCHES, _MASKS = range(3)  # what a draw is for
 
 
-class PretrainingData:
+class PretrainingData(Stepwise):
     """Batches of a folder that `kerasbert.data.pipelines.prepare` made.
 
     ```python
@@ -131,39 +132,14 @@ class PretrainingData:
         chosen = permute(np.arange(first, first + self.batch_size), len(rows), key_of(self.seed, _ORDER, epoch, bucket))
         return (chosen if isinstance(rows, range) else rows[chosen]), self.buckets[bucket], epoch
 
-    def batch(self, step: int, *, shard: tuple[int, int] = (0, 1)) -> dict[str, np.ndarray]:
+    def batch(self, step: int, *, shard: tuple[int, int] = (0, 1)) -> Batch:
         """Batch `step`, counted over all epochs; or, of `shard` (i, n), the i-th of its n equal parts."""
         rows, length, epoch = self.rows_of(step)
-        number, count = shard
-        if self.batch_size % count:
-            raise ConfigError(f"batch_size {self.batch_size} cannot be split over {count} workers; use a multiple")
-        part = self.batch_size // count
-        rows = rows[number * part : (number + 1) * part]
+        rows = rows[self.part_of(shard)]
         columns = self.read_rows(rows)
         batch = self._layout(columns, length)
         batch |= self._mask(columns, batch["input_ids"], rows, epoch)
         return batch
-
-    def batches(self, start: int = 0, *, shard: tuple[int, int] = (0, 1)) -> Iterator[dict[str, np.ndarray]]:
-        """Batches `start`, `start + 1` and so on, without an end."""
-        step = start
-        while True:
-            yield self.batch(step, shard=shard)
-            step += 1
-
-    def dataset(self, start: int = 0, *, shard: tuple[int, int] = (0, 1)):
-        """`batches` as a tf.data.Dataset."""
-        import tensorflow as tf
-
-        example = self.batch(start, shard=shard)
-        fixed = len(self.buckets) == 1
-        signature = {
-            name: tf.TensorSpec(value.shape if fixed else (value.shape[0], *[None] * (value.ndim - 1)), value.dtype)
-            for name, value in example.items()
-        }
-        return tf.data.Dataset.from_generator(
-            lambda: self.batches(start, shard=shard), output_signature=signature
-        ).prefetch(4)
 
     def read_rows(self, rows: Sequence[int]) -> list[dict[str, np.ndarray]]:
         """The stored features of some rows, unmasked; see `kerasbert.data.records`."""
@@ -184,7 +160,7 @@ class PretrainingData:
                 self._contents[shard] = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
         return self._contents[shard]
 
-    def _layout(self, rows: Sequence[dict], length: int) -> dict[str, np.ndarray]:
+    def _layout(self, rows: Sequence[dict], length: int) -> Batch:
         """Unmasked batch: tokens and where they belong."""
         packed, pairs = self.settings["packed"], self.settings["mode"] != "mlm"
         most = max(shard.most for shard in self.index.shards) if packed else 1
