@@ -61,10 +61,10 @@ def decode(examples: Sequence[bytes]) -> dict[str, Column]:
     for name, pieces in found.items():
         content = np.frombuffer(b"".join(values for _, values in pieces), dtype=np.uint8)
         last = content < 128
-        ends = np.cumsum(last)
-        bounds = np.cumsum([len(values) for _, values in pieces])
+        values_before = np.concatenate([[0], np.cumsum(last)])
+        bounds = np.cumsum([0, *(len(values) for _, values in pieces)])
         counts = np.zeros(len(examples), dtype=np.int64)
-        counts[[row for row, _ in pieces]] = np.diff(np.concatenate([[0], ends[bounds - 1]]))
+        counts[[row for row, _ in pieces]] = np.diff(values_before[bounds])
         columns[name] = (_from_varints(content, last), np.concatenate([[0], np.cumsum(counts)]))
     return columns
 
@@ -114,11 +114,13 @@ def _varints(values: np.ndarray, splits: np.ndarray) -> tuple[bytes, list[int]]:
 
 
 def _from_varints(content: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """The integers of varints of at most nine bytes; int64."""
-    begins = np.concatenate([[0], np.flatnonzero(last)[:-1] + 1]) if len(content) else np.zeros(0, dtype=np.int64)
-    widths = np.diff(np.concatenate([begins, [len(content)]]))
+    """The integers of varints; int64."""
+    if not len(content):
+        return np.zeros(0, dtype=np.int64)
+    begins = np.concatenate([[0], np.flatnonzero(last)[:-1] + 1])
+    widths = np.diff(np.append(begins, len(content)))
     shifts = 7 * (np.arange(len(content)) - np.repeat(begins, widths))
-    return np.add.reduceat((content & 127).astype(np.int64) << shifts, begins) if len(content) else begins
+    return np.add.reduceat((content & 127).astype(np.int64) << shifts, begins)
 
 
 def _size(number: int) -> bytes:
@@ -146,14 +148,12 @@ def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
     place = 0
     while place < len(message):
         tag, place = message[place], place + 1
-        if tag & 7 != 2:
-            raise DataError("a record that is no tf.train.Example of packed integers")
-        size, shift = 0, 0
-        while True:
-            byte, place = message[place], place + 1
-            size |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                break
+        size = shift = 0
+        more = tag & 7 == 2
+        while more and place < len(message):
+            size |= (message[place] & 127) << shift
+            more, place, shift = message[place] >= 128, place + 1, shift + 7
+        if tag & 7 != 2 or more or place + size > len(message):
+            raise DataError("a record that is no whole tf.train.Example of packed integers; prepare the data again")
         yield tag >> 3, message[place : place + size]
         place += size
