@@ -36,15 +36,17 @@ def vocab(texts, folder, size, kind, cased, min_frequency, documents, errors):
     files = find_files(texts)
     form = guess_format(files) if documents == "auto" else documents
     slices = plan_slices(files, form)
+    passes = 2 if kind == "wordpiece" else 1
     chosen = {"do_lower_case": not cased} if kind == "wordpiece" else {}
     with bar(sum(span.end - span.start for spans in slices for span in spans), "reading") as shown:
 
-        def stream():
-            for spans in slices:
-                yield from (document.text for document in read_documents(spans, form, errors))
-                shown.update(sum(span.end - span.start for span in spans))
+        class Texts:
+            def __iter__(self):
+                for spans in slices:
+                    yield from (document.text for document in read_documents(spans, form, errors))
+                    shown.update(sum(span.end - span.start for span in spans) // passes)
 
-        tokenizer = TRAINERS[kind](stream(), size, min_frequency=min_frequency, **chosen)
+        tokenizer = TRAINERS[kind](Texts(), size, min_frequency=min_frequency, **chosen)
     with new_folder(folder) as building:
         tokenizer.save(building)
     click.echo(f"{folder}: {tokenizer.vocab_size} tokens")

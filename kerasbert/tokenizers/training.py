@@ -1,5 +1,6 @@
 """Vocabularies learned from text, by the trainers of the `tokenizers` library."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 from tokenizers import AddedToken, Tokenizer
@@ -26,7 +27,7 @@ def train_wordpiece(
     """A WordPiece vocabulary for BERT.
 
     Args:
-        texts: any number of them; a stream is read once.
+        texts: any number of them, read twice: a list, or whatever `iter` starts anew.
         vocab_size: tokens, the five special ones included.
         do_lower_case, strip_accents: as in `WordPieceTokenizer`.
         min_frequency: how often a pair of pieces must occur to become one.
@@ -38,14 +39,15 @@ def train_wordpiece(
     backend = Tokenizer(WordPiece(unk_token="[UNK]", max_input_chars_per_word=MAX_CHARACTERS_PER_WORD))
     backend.normalizer = BertNormalizer(lowercase=do_lower_case, strip_accents=strip_accents)
     backend.pre_tokenizer = BertPreTokenizer()
+    kept, rare = _characters(texts, backend.normalizer, alphabet)
+    # All characters are named beforehand: the trainer would take them in an order that differs from run to run.
+    first = [*SPECIAL, *kept, *(f"##{character}" for character in kept)]
     trainer = WordPieceTrainer(
-        vocab_size=vocab_size,
-        min_frequency=min_frequency,
-        limit_alphabet=alphabet,
-        special_tokens=list(SPECIAL),
-        show_progress=False,
+        vocab_size=vocab_size, min_frequency=min_frequency, special_tokens=first, show_progress=False
     )
-    pieces = _train(backend, trainer, texts, vocab_size, len(SPECIAL))
+    if rare:
+        texts = (text.translate(rare) for text in texts)
+    pieces = _train(backend, trainer, texts, vocab_size, len(first))
     return WordPieceTokenizer(pieces, do_lower_case=do_lower_case, strip_accents=strip_accents)
 
 
@@ -70,20 +72,33 @@ def train_bytepair(texts: Iterable[str], vocab_size: int, *, min_frequency: int 
     return BytePairTokenizer(backend)
 
 
+def _characters(texts: Iterable[str], normalizer: BertNormalizer, most: int) -> tuple[list[str], dict[int, str]]:
+    """The most frequent characters as the tokenizer sees them, sorted; and what blanks out the others in a text."""
+    written = Counter()
+    for text in texts:
+        written.update(text)
+    seen = {character: normalizer.normalize_str(character).split() for character in written}
+    counts = Counter()
+    for character, count in written.items():
+        counts.update(dict.fromkeys("".join(seen[character]), count))
+    ranked = sorted(counts, key=lambda character: (-counts[character], character))
+    kept = set(ranked[:most])
+    rare = {ord(c): " " for c, parts in seen.items() if parts and not set("".join(parts)) <= kept}
+    return sorted(kept), rare
+
+
 TRAINERS = {"wordpiece": train_wordpiece, "bpe": train_bytepair}
 
 
 def _train(backend: Tokenizer, trainer, texts: Iterable[str], vocab_size: int, least: int) -> list[str]:
     """Trains, and returns the tokens by id."""
     if vocab_size <= least:
-        raise TokenizerError(f"vocab_size is {vocab_size}: {least} are taken before the first word; use more")
+        raise TokenizerError(
+            f"vocab_size is {vocab_size}: {least} are taken by special tokens and characters; "
+            "use more, or a smaller alphabet"
+        )
     backend.train_from_iterator(texts, trainer)
     vocabulary = backend.get_vocab()
     if len(vocabulary) <= least:
         raise TokenizerError("the corpus holds no text to learn a vocabulary from")
-    if len(vocabulary) > vocab_size:
-        raise TokenizerError(
-            f"vocab_size is {vocab_size}, but the characters of the text alone are {len(vocabulary)} tokens; "
-            "use more, or a smaller alphabet"
-        )
     return sorted(vocabulary, key=vocabulary.get)
