@@ -161,14 +161,14 @@ PREPARED = "pre-training data"
 
 def draw_lengths(folder: Path, picture: Path) -> None:
     """The row lengths of prepared data as a PNG."""
-    from kerasbert.data.pipelines import Index
+    from kerasbert.data.index import Index
     from kerasbert.data.preview import plot_lengths
 
     plot_lengths(Index.read(folder), picture)
 
 
 def _prepared(path: Path) -> dict:
-    from kerasbert.data.pipelines import Index
+    from kerasbert.data.index import Index
     from kerasbert.data.preview import preview
 
     index = Index.read(path)

@@ -1,11 +1,11 @@
 """Whole files or none: everything is written under a temporary name beside the target, then renamed."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from uuid import uuid4
 
 from kerasbert.errors import KerasBertError
 
@@ -78,18 +78,29 @@ def new_folder(target: str | Path, *, update: bool = False) -> Iterator[Path]:
                 parent.rmdir()
 
 
-def write_text(path: str | Path, text: str) -> None:
-    """Writes a UTF-8 file, its lines ended by a line feed, whole or not at all."""
-    path = Path(path)
-    building = path.with_name(f".{path.name}.{os.getpid()}")
+@contextmanager
+def new_file(target: str | Path) -> Iterator[Path]:
+    """Yields a temporary path that becomes `target` when the block ends well, and is gone when it does not.
+
+    Raises:
+        KerasBertError: the block or the renaming met an OSError, such as a full disk.
+    """
+    target = Path(target)
+    building = target.with_name(f".{target.name}.{uuid4().hex}")
     try:
-        building.write_text(text, encoding="utf-8", newline="\n")
-        building.replace(path)
+        yield building
+        building.replace(target)
     except OSError as error:
-        raise KerasBertError(f"{path}: writing failed ({error.strerror})") from None
+        raise KerasBertError(f"{target}: writing failed ({error.strerror or error})") from None
     finally:
         with suppress(OSError):  # renamed, or never made
             building.unlink()
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Writes a UTF-8 file, its lines ended by a line feed, whole or not at all."""
+    with new_file(path) as building:
+        building.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _about(error: OSError, folder: Path) -> bool:

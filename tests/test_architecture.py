@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 ARROWS = {
-    "cli": "export training.finetune models runtime data decoding quiet files errors _version",
+    "cli": "export training.finetune models runtime data decoding tokenizers quiet files errors _version",
     "export": "training.finetune models runtime checkpoints data decoding tokenizers samples quiet files errors",
     # A recipe from file to folder; it stands above models, the rest of `training` below.
     "training.finetune": "models training checkpoints data files",
@@ -21,7 +21,7 @@ ARROWS = {
     "checkpoints": "tokenizers config files errors",
     "runtime": "decoding tokenizers quiet errors",
     "layers": "",
-    "data": "errors",
+    "data": "tokenizers files errors",
     "decoding": "",
     "tokenizers": "files errors",
     "config": "errors",
@@ -37,6 +37,10 @@ NO_TENSORFLOW = ("config", "layers", "models", "training", "checkpoints", "token
 WITH_TENSORFLOW = {
     "kerasbert.layers.gather": "on TensorFlow's backend only, because keras.ops.take adds three ops a table to exports",
     "kerasbert.data.datasets": "tf.data; models load it when a dataset is asked for",
+    "kerasbert.data.document_tokenizer": "tokenises in the graph; only the preparation of data loads it",
+    "kerasbert.data.records": "writes TFRecord files",
+    "kerasbert.data.stepwise": "batches as a tf.data pipeline",
+    "kerasbert.data.pipelines": "keeps TensorFlow in a worker to one core",
     "kerasbert.tokenizers.in_graph": "tensorflow-text; only exports load it",
 }
 NO_KERAS = ("config", "tokenizers", "data", "decoding", "runtime", "checkpoints")

@@ -13,8 +13,8 @@ import numpy as np
 
 from kerasbert import tokenizers
 from kerasbert.data.draws import key_of, permute
+from kerasbert.data.index import Index, vocabulary_hash
 from kerasbert.data.masking import Masking, MaskingVocabulary, mask_row
-from kerasbert.data.pipelines import Index, vocabulary_hash
 from kerasbert.data.records import decode
 from kerasbert.data.stepwise import Batch, Stepwise
 from kerasbert.errors import ConfigError, DataError

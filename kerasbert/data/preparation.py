@@ -2,25 +2,23 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from kerasbert import tokenizers
-from kerasbert.data.documents import FORMATS, Document, Span, read_documents
+from kerasbert.data.document_tokenizer import SEGMENTERS, DocumentTokenizer
+from kerasbert.data.documents import ENCODING_ERRORS, FORMATS, SLICE_BYTES, Document, Span, read_documents
 from kerasbert.data.draws import key_of
-from kerasbert.data.instances import MODES, Instance, TokenisedDocuments
-from kerasbert.data.packing import pack
+from kerasbert.data.index import CLASSES, Shard
+from kerasbert.data.instances import MODES
+from kerasbert.data.joining import join
 from kerasbert.data.records import encode, write_records
 from kerasbert.data.sentences import SPLITTERS
 from kerasbert.errors import ConfigError
-from kerasbert.files import write_text
-
-SEGMENTERS: dict[str, Callable[[str], list[str]]] = {"spaces": str.split}
-"""By name: a sentence -> its words, for scripts in which a tokenizer cannot see them. Register your own here."""
+from kerasbert.files import new_file, write_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,33 +27,35 @@ class Settings:
 
     Attributes:
         mode: a key of `kerasbert.data.instances.MODES`.
-        documents: a key of `kerasbert.data.documents.FORMATS`. sentences: of `kerasbert.data.sentences.SPLITTERS`.
+        documents: a key of `kerasbert.data.documents.FORMATS`, or "auto", to go by the files' names.
+        sentences: a key of `kerasbert.data.sentences.SPLITTERS`.
         max_length: tokens of a row, special ones included.
         short_probability: share of instances that aim at a random shorter length.
         packed: whether rows hold several instances.
-        words: a key of `SEGMENTERS`, or None: words are what the tokenizer makes of spaces.
+        words: a key of `kerasbert.data.document_tokenizer.SEGMENTERS`; None, and words are what the tokenizer says.
         errors: "strict" or "replace", for bytes that are not UTF-8.
         slice_bytes: text of a shard, about.
         seed: of every draw.
     """
 
     mode: str = "mlm"
-    documents: str = "blank-lines"
+    documents: str = "auto"
     sentences: str = "icu"
     max_length: int = 512
     short_probability: float = 0.1
     packed: bool = False
     words: str | None = None
     errors: str = "strict"
-    slice_bytes: int = 16 << 20
+    slice_bytes: int = SLICE_BYTES
     seed: int = 0
 
     def __post_init__(self):
         for name, known in (
             ("mode", MODES),
-            ("documents", FORMATS),
+            ("documents", ("auto", *FORMATS)),
             ("sentences", SPLITTERS),
-            ("words", {None: None, **SEGMENTERS}),
+            ("words", (None, *SEGMENTERS)),
+            ("errors", ENCODING_ERRORS),
         ):
             if getattr(self, name) not in known:
                 names = ", ".join(str(key) for key in known)
@@ -64,37 +64,12 @@ class Settings:
             raise ConfigError(f"max_length is {self.max_length}: use 8 or more")
         if not 0 <= self.short_probability <= 1:
             raise ConfigError(f"short_probability is {self.short_probability}: use a share from 0 to 1")
+        if self.slice_bytes < 1:
+            raise ConfigError(f"slice_bytes is {self.slice_bytes}: use 1 or more")
 
     @property
     def pairs(self) -> bool:
         return self.mode != "mlm"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shard:
-    """Facts of one shard, kept beside it and summed in the index.
-
-    Attributes:
-        file: its name. rows, instances, documents, tokens (special ones included), random (pairs of label 1): counts.
-        most: instances of a row, at the most. largest_id: in it.
-        lengths: rows by tokens, 32 classes of equal width up to max_length.
-        bytes: of text read. seconds: CPU time it took; not part of what must be equal.
-    """
-
-    file: str
-    rows: int
-    instances: int
-    documents: int
-    tokens: int
-    random: int
-    most: int
-    largest_id: int
-    lengths: list
-    bytes: int
-    seconds: float
-
-
-CLASSES = 32
 
 
 def prepare_slice(folder: Path, number: int, spans: Sequence[Span], settings: Settings) -> list[Shard]:
@@ -109,179 +84,94 @@ def prepare_slice(folder: Path, number: int, spans: Sequence[Span], settings: Se
     Returns:
         What the shards hold.
     """
-    tokeniser = _tokeniser(folder / "tokenizer", settings.words)
+    shards = finished_slice(folder, number)
+    if shards is not None:
+        return shards
     shards = []
-    started = time.process_time()
     for part, documents in enumerate(_parts(read_documents(spans, settings.documents, settings.errors), settings)):
-        name = f"{number:05d}-{part:04d}"
-        facts = folder / "shards" / f"{name}.json"
-        if facts.exists():  # written after the shard itself, so the shard is whole
-            shards.append(Shard(**json.loads(facts.read_text(encoding="utf-8"))))
-            started = time.process_time()
-            continue
-        texts = [document.text for document in documents]
-        sentences = SPLITTERS[settings.sentences](texts, wrapped=FORMATS[settings.documents].wrapped)
-        tokens, word_starts = tokeniser.tokenise(sentences)
-        counts, columns = _rows(tokens, word_starts, tokeniser, settings, key_of(settings.seed, number, part))
-        path = folder / "shards" / f"{name}.tfrecord"
-        building = path.with_name(f".{path.name}")
-        places = write_records(building, encode(columns))
-        np.save(path.with_suffix(".npy"), np.column_stack([places, np.diff(columns["input_ids"][1])]))
-        building.replace(path)
-        shard = Shard(
-            file=path.name,
-            documents=len(documents),
-            bytes=sum(map(len, texts)),
-            seconds=round(time.process_time() - started, 3),
-            **counts,
-        )
-        write_text(facts, json.dumps(asdict(shard)) + "\n")
-        shards.append(shard)
-        started = time.process_time()
+        facts = folder / "shards" / f"{number:05d}-{part:04d}.json"
+        if not facts.exists():  # it is written after the shard, which is whole then
+            shard = _write_shard(folder, facts.stem, documents, settings, key_of(settings.seed, number, part))
+            write_text(facts, json.dumps(asdict(shard)) + "\n")
+        shards.append(Shard(**json.loads(facts.read_text(encoding="utf-8"))))
+    write_text(_facts_of_slice(folder, number), json.dumps([asdict(shard) for shard in shards]) + "\n")
     return shards
 
 
+def finished_slice(folder: Path, number: int) -> list[Shard] | None:
+    """What `prepare_slice` returned, or None if it has not come to its end yet."""
+    try:
+        facts = json.loads(_facts_of_slice(folder, number).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return [Shard(**shard) for shard in facts]
+
+
+def _facts_of_slice(folder: Path, number: int) -> Path:
+    return folder / "shards" / f"{number:05d}.json"
+
+
 def _parts(documents: Iterator[Document], settings: Settings) -> Iterator[list[Document]]:
-    """Runs of documents of about `slice_bytes`; the last run takes a small rest."""
+    """Runs of two or more documents, for each needs a random partner, of about `slice_bytes`."""
     part, size = [], 0
     for document in documents:
-        if size > settings.slice_bytes * 1.5:
+        if size > settings.slice_bytes * 1.5 and len(part) > 1:
             yield part
             part, size = [], 0
         part.append(document)
-        size += len(document.text)
+        size += document.size
     if part:
         yield part
 
 
-def _rows(tokens: TokenisedDocuments, word_starts, tokeniser, settings: Settings, key: int):
-    """The counts of a shard and the columns of its rows."""
-    options = {"max_length": settings.max_length, "short_probability": settings.short_probability, "key": key}
-    if settings.pairs:
-        options["swap"] = settings.mode == "mlm-sop"
-    instances = list(MODES[settings.mode](tokens, **options))
-    ids, splits, first_lengths, source = _join(tokens.ids, instances, tokeniser)
-    lengths = np.diff(splits)
-    order, rows = np.arange(len(lengths)), np.arange(len(lengths) + 1)
-    if settings.packed:
-        order, rows = pack(lengths, settings.max_length)
-        ids, source = _reorder(ids, splits, order), _reorder(source, splits, order)
-        lengths, first_lengths = lengths[order], first_lengths[order]
-        splits = np.concatenate([[0], np.cumsum(lengths)])
-    row_splits = splits[rows]
-    columns = {"input_ids": (ids, row_splits), "lengths": (lengths, rows)}
-    labels = np.array([instance.label or 0 for instance in instances], dtype=np.int64)[order]
-    if settings.pairs:
-        columns |= {"first_lengths": (first_lengths, rows), "nsp_label": (labels, rows)}
-    if word_starts is not None:
-        columns["word_starts"] = (np.append(word_starts, 1)[source], row_splits)
-    sizes = np.diff(row_splits)
-    counts = {
-        "rows": len(rows) - 1,
-        "instances": len(instances),
-        "tokens": int(sizes.sum()),
-        "random": int(labels.sum()),
-        "most": int(np.diff(rows).max(initial=0)),
-        "largest_id": int(ids.max(initial=0)),
-        "lengths": np.bincount((sizes - 1) * CLASSES // settings.max_length, minlength=CLASSES).tolist(),
-    }
-    return counts, columns
+def _write_shard(folder: Path, name: str, documents: Sequence[Document], settings: Settings, key: int) -> Shard:
+    """`name`.tfrecord, and `name`.npy: where each row begins and ends in it, and its tokens."""
+    started = time.process_time()
+    tokenizer = _tokenizer(folder / "tokenizer", settings.words)
+    split = SPLITTERS[settings.sentences]
+    sentences = split([document.text for document in documents], wrapped=FORMATS[settings.documents].wrapped)
+    tokens, word_starts = tokenizer(sentences)
+    options = {"swap": settings.mode == "mlm-sop"} if settings.pairs else {}
+    instances = MODES[settings.mode](
+        tokens, max_length=settings.max_length, short_probability=settings.short_probability, key=key, **options
+    )
+    columns = join(
+        tokens,
+        list(instances),
+        pairs=settings.pairs,
+        cls_id=tokenizer.cls_id,
+        sep_id=tokenizer.sep_id,
+        word_starts=word_starts,
+        pack_to=settings.max_length if settings.packed else None,
+    )
+    ids, splits = columns["input_ids"]
+    lengths, rows = columns["lengths"]
+    sizes = np.diff(splits)
+    path = folder / "shards" / f"{name}.tfrecord"
+    with new_file(path) as building:
+        places = write_records(building, encode(columns))
+    with new_file(path.with_suffix(".npy")) as building, open(building, "wb") as stream:
+        np.save(stream, np.column_stack([places, sizes]))
+    return Shard(
+        file=path.name,
+        rows=len(sizes),
+        instances=len(lengths),
+        documents=len(tokens),
+        tokens=len(ids),
+        random=int(columns["nsp_label"][0].sum()) if settings.pairs else 0,
+        most=int(np.diff(rows).max(initial=0)),
+        largest_id=int(ids.max(initial=0)),
+        lengths=np.bincount((sizes - 1) * CLASSES // settings.max_length, minlength=CLASSES).tolist(),
+        bytes=sum(document.size for document in documents),
+        seconds=round(time.process_time() - started, 3),
+    )
 
 
-def _join(ids: np.ndarray, instances: Sequence[Instance], tokeniser: "_Tokeniser"):
-    """`[CLS] first [SEP]` or `[CLS] first [SEP] second [SEP]` of every instance, in one array.
-
-    Returns:
-        ids int32, where each instance begins, tokens of each first segment, and for each token its place in the
-        documents' ids (special tokens: the place behind the last).
-    """
-    pairs = bool(instances) and instances[0].second is not None
-    runs = np.array([(*i.first, *i.second) if pairs else i.first for i in instances], dtype=np.int64)
-    runs = runs.reshape(len(instances), -1, 2)
-    sizes = runs[:, :, 1] - runs[:, :, 0]
-    # Places in a text with three strangers at its end: the ids of the special tokens.
-    extended = np.concatenate([ids, np.array([tokeniser.cls_id, tokeniser.sep_id], dtype=ids.dtype)])
-    cls, sep = len(ids), len(ids) + 1
-    widths = np.empty((len(instances), 1 + 2 * runs.shape[1]), dtype=np.int64)
-    begins = np.empty_like(widths)
-    widths[:, 0], begins[:, 0] = 1, cls
-    for segment in range(runs.shape[1]):
-        widths[:, 1 + 2 * segment], begins[:, 1 + 2 * segment] = sizes[:, segment], runs[:, segment, 0]
-        widths[:, 2 + 2 * segment], begins[:, 2 + 2 * segment] = 1, sep
-    flat = widths.reshape(-1)
-    ends = np.cumsum(flat)
-    place = np.arange(ends[-1] if len(ends) else 0) + np.repeat(begins.reshape(-1) - (ends - flat), flat)
-    splits = np.concatenate([[0], np.cumsum(widths.sum(axis=1))])
-    first_lengths = 2 + sizes[:, 0] if len(instances) else np.zeros(0, dtype=np.int64)
-    return extended[place], splits, first_lengths, np.minimum(place, len(ids))
-
-
-def _reorder(values: np.ndarray, splits: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """The rows of a ragged array in another order."""
-    sizes = np.diff(splits)[order]
-    ends = np.cumsum(sizes)
-    return values[np.arange(len(values)) + np.repeat(splits[:-1][order] - (ends - sizes), sizes)]
-
-
-class _Tokeniser:
-    """Sentences of documents -> `TokenisedDocuments`, in the graph for WordPiece and on the host otherwise."""
-
-    BATCH = 8192  # sentences: enough to share the graph's overhead, little enough to stay in the cache
-
-    def __init__(self, folder: Path, words: str | None):
-        self.host = tokenizers.load(folder)
-        self.segment = None if words is None else SEGMENTERS[words]
-        self.cls_id, self.sep_id = self.host.id_of("cls"), self.host.id_of("sep")
-
-    @cached_property
-    def _graph(self):
-        import tensorflow as tf
-
-        from kerasbert.tokenizers.in_graph import InGraphWordPiece
-
-        tokenizer = InGraphWordPiece(self.host)
-
-        def pieces(texts):
-            found = tokenizer.pieces(texts)
-            return found.values, found.row_splits
-
-        return tf.function(pieces, input_signature=[tf.TensorSpec((None,), tf.string)])
-
-    def tokenise(self, documents: Sequence[Sequence[str]]) -> tuple[TokenisedDocuments, np.ndarray | None]:
-        """Also 1 for each token that begins a word, if there is a segmenter. Sentences without a token are left out."""
-        texts = [sentence for document in documents for sentence in document]
-        splits = np.concatenate([[0], np.cumsum([len(document) for document in documents])]).astype(np.int64)
-        if self.segment is None:
-            ids, bounds = self._pieces(texts)
-            word_starts = None
-        else:
-            words = [self.segment(text) for text in texts]
-            ids, word_bounds = self._pieces([word for text in words for word in text])
-            word_starts = np.zeros(len(ids) + 1, dtype=np.int64)
-            word_starts[word_bounds[:-1]] = 1
-            word_starts = word_starts[: len(ids)]
-            bounds = word_bounds[np.concatenate([[0], np.cumsum([len(text) for text in words])]).astype(np.int64)]
-        kept = np.flatnonzero(np.diff(bounds))
-        sentences = np.concatenate([bounds[:-1][kept], bounds[-1:]])
-        return TokenisedDocuments(ids, sentences, np.unique(np.searchsorted(kept, splits))), word_starts
-
-    def _pieces(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """ids int32 (tokens,), and where each text's begin, int64 (texts + 1,)."""
-        ids, counts = [], []
-        for begin in range(0, len(texts), self.BATCH):
-            batch = texts[begin : begin + self.BATCH]
-            if self.host.kind == "wordpiece":
-                values, splits = self._graph(batch)
-                ids.append(values.numpy())
-                counts.append(np.diff(splits.numpy()))
-            else:
-                rows = self.host.pieces([f" {text}" for text in batch])  # a word's space belongs to it
-                ids.append(np.fromiter((i for row in rows for i in row), dtype=np.int32))
-                counts.append(np.fromiter(map(len, rows), dtype=np.int64))
-        joined = np.concatenate([np.zeros(0, dtype=np.int32), *ids])
-        return joined, np.concatenate([[0], np.cumsum(np.concatenate([np.zeros(0, dtype=np.int64), *counts]))])
+def _tokenizer(folder: Path, words: str | None) -> DocumentTokenizer:
+    """One for all slices of a process; another if the folder was written anew meanwhile."""
+    return _read_tokenizer(folder, words, (folder / "tokenizer.json").stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=1)
-def _tokeniser(folder: Path, words: str | None) -> _Tokeniser:
-    return _Tokeniser(folder, words)
+def _read_tokenizer(folder: Path, words: str | None, written: int) -> DocumentTokenizer:
+    return DocumentTokenizer(folder, words)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasbert.data.batches import PretrainingData
-from kerasbert.data.pipelines import Index
+from kerasbert.data.index import Index
 
 ROWS = 3
 

@@ -70,10 +70,17 @@ def decode(examples: Sequence[bytes]) -> dict[str, Column]:
 
 
 def write_records(path: Path, examples: Sequence[bytes]) -> np.ndarray:
-    """Writes a TFRecord file and returns where each record's content begins and ends: int64 (records, 2)."""
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for example in examples:
-            writer.write(example)
+    """Writes a TFRecord file and returns where each record's content begins and ends: int64 (records, 2).
+
+    Raises:
+        OSError: the disk is full, for one.
+    """
+    try:
+        with tf.io.TFRecordWriter(str(path)) as writer:
+            for example in examples:
+                writer.write(example)
+    except tf.errors.OpError as error:
+        raise OSError(error.message) from None
     sizes = np.fromiter(map(len, examples), dtype=np.int64, count=len(examples))
     begins = np.cumsum(sizes + FRAME + 4) - sizes - 4
     return np.stack([begins, begins + sizes], axis=1)
