@@ -63,7 +63,7 @@ class DocumentTokenizer:
                 ids.append(values.numpy())
                 counts.append(np.diff(splits.numpy()))
             else:
-                rows = self._host.pieces([f" {text}" for text in batch])  # a word's space belongs to it
+                rows = self._host.piece_ids([f" {text}" for text in batch])  # a word's space belongs to it
                 ids.append(np.fromiter((i for row in rows for i in row), dtype=np.int32))
                 counts.append(np.fromiter(map(len, rows), dtype=np.int64))
         return np.concatenate(ids), np.cumsum(np.concatenate(counts))

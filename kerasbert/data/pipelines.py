@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -144,7 +145,7 @@ def local_engine(workers: int):
     def run(folder: Path, slices: Slices, settings: Settings) -> Iterator[tuple[int, list[Shard]]]:
         # Fresh processes, not forks: TensorFlow's threads do not survive a fork.
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(workers, len(slices)) or 1, context, initializer=_one_thread) as pool:
+        with ProcessPoolExecutor(min(workers, len(slices)) or 1, context, initializer=_begin_worker) as pool:
             numbers = {
                 pool.submit(prepare_slice, folder, number, spans, settings): number
                 for number, spans in enumerate(slices)
@@ -163,8 +164,10 @@ def local_engine(workers: int):
     return run
 
 
-def _one_thread() -> None:
-    """Keeps a worker to one core and off the GPU."""
+def _begin_worker() -> None:
+    """Keeps a worker to one core and off the GPU, and ends it when its parent is killed, which no pool does."""
+    parent = multiprocessing.parent_process()
+    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 

@@ -87,7 +87,7 @@ class HostTokenizer:
                 batch["token_type_ids"][row, : len(encoding)] = encoding.type_ids
         return batch
 
-    def pieces(self, texts: Sequence[str]) -> list[list[int]]:
+    def piece_ids(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of each text, uncut and without special tokens around them."""
         rows, _ = _columns(texts, None)
         return [row.ids for row in self._backend.encode_batch_fast(rows, add_special_tokens=False)]

@@ -54,7 +54,7 @@ def test_rare_characters_are_left_out():
 def test_bytes_are_never_unknown():
     tokenizer = train_bytepair(TEXTS, 300)
     text = "日本語 🎉 \x01 never seen"
-    assert tokenizer.decode(tokenizer.pieces([text])[0]) == text
+    assert tokenizer.decode(tokenizer.piece_ids([text])[0]) == text
 
 
 @pytest.mark.parametrize(
