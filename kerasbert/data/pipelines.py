@@ -205,6 +205,8 @@ def beam_engine(runner: str = "DirectRunner", options: Sequence[str] = ()):
             )
         for number, _ in work:
             shards = finished_slice(folder, number)
+            if shards is None and _error_file(folder, number).exists():
+                raise DataError(_error_file(folder, number).read_text(encoding="utf-8"))
             if shards is None:
                 raise DataError(f"{folder}: the workers wrote elsewhere; name an --out that all of them share")
             yield number, shards
@@ -212,6 +214,14 @@ def beam_engine(runner: str = "DirectRunner", options: Sequence[str] = ()):
     return run
 
 
-def _prepare_slice(folder: Path, settings: Settings, work: tuple[int, Sequence[Span]]) -> int:
+def _prepare_slice(folder: Path, settings: Settings, work: tuple[int, Sequence[Span]]) -> None:
+    """Text that cannot be used is written down: raised, runners would try it again, and wrap it in their traceback."""
     number, spans = work
-    return len(prepare_slice(folder, number, spans, settings))
+    try:
+        prepare_slice(folder, number, spans, settings)
+    except DataError as error:
+        write_text(_error_file(folder, number), str(error))
+
+
+def _error_file(folder: Path, number: int) -> Path:
+    return folder / "shards" / f"{number:05d}.error"
