@@ -2,9 +2,12 @@
 
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
+import keras
+import numpy as np
 import tensorflow as tf
 
 from kerasbert.errors import ExportError
@@ -30,13 +33,19 @@ def write_tflite(model, targets: Mapping[Path, str], *, length: int) -> None:
     Raises:
         ExportError: the converter gave up, or needed operations that are not built into LiteRT.
     """
+    module = tf.Module()
+    module.weights = [variable.value for variable in model.variables]
+    module.tables = _even_tables(model.encoder.embeddings)
+
+    def answer(inputs: dict) -> dict:
+        with _evened(model.encoder.embeddings, module.tables, inputs["attention_mask"]):
+            return {"logits": model(inputs, training=False)}
+
     answer = tf.function(
-        lambda inputs: {"logits": model(inputs, training=False)},
+        answer,
         autograph=False,
         input_signature=[{name: tf.TensorSpec((1, length), tf.int32, name=name) for name in model.encoder.input}],
     )
-    module = tf.Module()
-    module.weights = [variable.value for variable in model.variables]
     for folder in {path.parent for path in targets}:  # the scratch lies on the target's disk, whose room was checked
         with tempfile.TemporaryDirectory(prefix=".saved_model.", dir=folder) as scratch:
             save_module(module, Path(scratch), answer)
@@ -44,6 +53,38 @@ def write_tflite(model, targets: Mapping[Path, str], *, length: int) -> None:
                 with quiet():
                     content = _convert(scratch, quantize, path)
                 path.write_bytes(content)
+
+
+def _even_tables(embeddings) -> list[tuple[tf.Variable, np.ndarray]]:
+    """The word and the position table with all columns of one range, and what each column was divided by.
+
+    A table has one int8 scale in TFLite. Trained ones have columns ten times as wide as others, and the narrow ones
+    would be left with a few steps: on a fine-tuned MiniLM that was half of the error of int8.
+    """
+    tables = []
+    for variable in (embeddings.word_table, embeddings.position_table):
+        table = keras.ops.convert_to_numpy(variable)
+        widths = np.maximum(np.abs(table).max(axis=0), np.finfo(np.float32).tiny)
+        tables.append((tf.Variable(table / widths, trainable=False), widths))
+    return tables
+
+
+@contextmanager
+def _evened(embeddings, tables, attention_mask) -> Iterator[None]:
+    """Within the block, the layer computes with `_even_tables` and multiplies what it takes from them.
+
+    The positions are constants, which the converter would multiply beforehand and only then quantise. So their scale is
+    multiplied by the first token's mask, which is always 1 but known at run time only.
+    """
+    first_is_real = tf.cast(attention_mask, tf.float32)[:, :1]
+    (word, word_widths), (position, position_widths) = tables
+    mapping = [(embeddings.word_table, word), (embeddings.position_table, position)]
+    embeddings.column_scales = (word_widths, first_is_real * position_widths)
+    try:
+        with keras.StatelessScope(state_mapping=mapping):
+            yield
+    finally:
+        embeddings.column_scales = None
 
 
 def _convert(saved_model: str, quantize: str, path: Path) -> bytes:

@@ -58,6 +58,7 @@ class Embeddings(keras.layers.Layer):
             "stddev": stddev,
         }
         self.position_offset = position_offset
+        self.column_scales = None  # (word, position): what an export divided the columns of its copies of the tables by
         self.norm = LayerNorm(epsilon=epsilon, name="norm", dtype=self.dtype_policy)
         self.dropout = keras.layers.Dropout(dropout, name="dropout", dtype=self.dtype_policy)
 
@@ -84,8 +85,11 @@ class Embeddings(keras.layers.Layer):
         length, longest = ops.shape(input_ids)[1], self.settings["max_positions"] - self.position_offset
         if isinstance(length, int) and length > longest:
             raise ValueError(f"{length} tokens are more than the {longest} positions: give the tokenizer a max_length")
-        x = gather(self.word_table, input_ids)  # (B, T, D)
-        x = x + self.position_table[self.position_offset : self.position_offset + length]
+        word = gather(self.word_table, input_ids)  # (B, T, D)
+        position = self.position_table[self.position_offset : self.position_offset + length]
+        if self.column_scales is not None:
+            word, position = (x * scale for x, scale in zip((word, position), self.column_scales, strict=True))
+        x = word + position
         if token_type_ids is not None:
             x = x + gather(self.type_table, token_type_ids)
         elif self.type_table is not None:
