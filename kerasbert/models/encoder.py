@@ -28,7 +28,8 @@ class BertEncoder(keras.Model):
 
     Args:
         config: the numbers.
-        tokenizer: owned by the model, for `encoder.tokenizer(texts)` and saving; None where there is only a model.
+        tokenizer: for `encoder.tokenizer(texts)`, which gives what the model takes, and for saving; None where there
+            is only a model.
         pooler: whether to end in a pooler; None asks the family.
     """
 
@@ -81,9 +82,7 @@ class BertEncoder(keras.Model):
 
         # Config
         self.config = config
-        self.tokenizer = tokenizer
-        if tokenizer is not None and not config.takes_token_types:
-            tokenizer.has_token_types = False  # what the model's own tokenizer gives, the model takes
+        self.tokenizer = tokenizer and tokenizer.with_token_types(config.takes_token_types)
         self.embeddings = embeddings
         self.blocks = blocks
         self.pooler = self.get_layer("pooler") if pooler else None
@@ -109,7 +108,8 @@ class BertEncoder(keras.Model):
             self.tokenizer.save(folder)
 
     def load_assets(self, folder):
-        self.tokenizer = hf.read_tokenizer(folder)
+        tokenizer = hf.read_tokenizer(folder)
+        self.tokenizer = tokenizer and tokenizer.with_token_types(self.config.takes_token_types)
 
     def get_config(self):
         return {

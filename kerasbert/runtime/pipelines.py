@@ -28,7 +28,8 @@ class Classifier:
     """
 
     def __init__(self, manifest: Manifest, tokenizer, run: Run):
-        self.manifest, self.tokenizer, self.run = manifest, tokenizer, run
+        self.manifest, self.run = manifest, run
+        self.tokenizer = tokenizer.with_token_types("token_type_ids" in manifest.inputs)
         self.labels, self.problem_type = manifest.labels, manifest.problem_type
 
     def __call__(self, texts: str | Sequence[str], pairs: str | Sequence[str] | None = None) -> dict | list[dict]:

@@ -1,5 +1,6 @@
 """What the host-side tokenizers share: checked text in, padded int32 arrays out."""
 
+import copy
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -45,6 +46,14 @@ class HostTokenizer:
         """The id of a special token by what it is for, such as "mask"; None where the vocabulary does not have it."""
         return self._backend.token_to_id(self.special[role])
 
+    def with_token_types(self, wanted: bool) -> "HostTokenizer":
+        """This tokenizer, or a copy, whose batches have `token_type_ids` or not, as a model takes them."""
+        if self.has_token_types == wanted:
+            return self
+        twin = copy.copy(self)  # others may share this one
+        twin.has_token_types = wanted
+        return twin
+
     def continues_word(self, token: str) -> bool:
         """Whether a token of the vocabulary goes on with the word before it."""
         raise NotImplementedError
@@ -69,7 +78,7 @@ class HostTokenizer:
             max_length: tokens a row may have, special ones included; the longer text of a pair is cut first.
 
         Returns:
-            `input_ids`, `attention_mask` and, for WordPiece, `token_type_ids`: int32, `(batch, longest row)`.
+            `input_ids`, `attention_mask` and, with `has_token_types`, `token_type_ids`: int32, `(batch, longest row)`.
 
         Raises:
             TokenizerError: a text is not a string, `pairs` has another length, or `max_length` leaves no room.

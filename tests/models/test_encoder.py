@@ -1,10 +1,12 @@
 """The encoder as a Keras model: sizes, saving, policies, its tokenizer."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 
-from kerasbert import BertConfig, BertEncoder
+from kerasbert import BertConfig, BertEncoder, tokenizers
 from kerasbert.config import SIZES
 from kerasbert.tokenizers import WordPieceTokenizer
 
@@ -83,12 +85,30 @@ def test_weights_alone_are_saved_and_loaded(tmp_path):
     np.testing.assert_array_equal(encoder(inputs)["pooled_output"], other(inputs)["pooled_output"])
 
 
-@pytest.mark.parametrize("model_type", ["bert", "distilbert"])
-def test_the_model_takes_what_its_tokenizer_gives(model_type):
-    tokenizer = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "dog", "cat"])
-    encoder = BertEncoder(small(model_type, vocab_size=7), tokenizer=tokenizer)
-    outputs = encoder(encoder.tokenizer([("dog", "cat"), ("cat dog cat", "dog")]))
-    assert outputs["sequence_output"].shape == (2, 7, 16)
+PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "dog", "cat"]
+ROBERTA = Path(__file__).parents[1] / "parity" / "fixtures" / "roberta"
+
+
+@pytest.mark.parametrize(
+    ("model_type", "segments"), [("bert", 2), ("bert", 1), ("distilbert", 0), ("roberta", 1), ("roberta", 2)]
+)
+def test_the_model_takes_what_its_tokenizer_gives_also_from_a_keras_file(model_type, segments, tmp_path):
+    tokenizer = tokenizers.load(ROBERTA) if model_type == "roberta" else WordPieceTokenizer(PIECES)
+    config = small(model_type, vocab_size=tokenizer.vocab_size, type_vocab_size=segments)
+    encoder = BertEncoder(config, tokenizer=tokenizer)
+    encoder.save(tmp_path / "encoder.keras")
+    for model in (encoder, keras.models.load_model(tmp_path / "encoder.keras")):
+        inputs = model.tokenizer([("dog", "cat"), ("cat dog cat", "dog")])
+        assert inputs.keys() == model.input.keys()
+        assert model(inputs)["sequence_output"].shape == (*inputs["input_ids"].shape, 16)
+
+
+def test_models_of_two_families_may_share_a_tokenizer():
+    tokenizer = WordPieceTokenizer(PIECES)
+    for model_type in ("bert", "distilbert", "bert"):
+        encoder = BertEncoder(small(model_type, vocab_size=7), tokenizer=tokenizer)
+        assert encoder.tokenizer(["dog"]).keys() == encoder.input.keys()
+    assert "token_type_ids" in tokenizer(["dog"])
 
 
 @pytest.mark.parametrize(

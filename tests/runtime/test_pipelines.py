@@ -1,20 +1,24 @@
 """A bundle opened without TensorFlow, and asked all sorts of things."""
 
+import dataclasses
 import json
 import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from kerasbert import tokenizers
 from kerasbert.errors import BundleError, KerasBertError, TokenizerError
-from kerasbert.runtime import load
-from kerasbert.runtime.manifest import NAME, VERSION
+from kerasbert.runtime import Classifier, load
+from kerasbert.runtime.manifest import NAME, VERSION, Manifest
 
 FILES = ("tflite", "onnx", "tflite-int8")
 PYTHON = (sys.executable, "-W", "error")
+ROBERTA = Path(__file__).parents[1] / "parity" / "fixtures" / "roberta"
 
 
 @pytest.fixture(params=FILES)
@@ -226,6 +230,21 @@ def test_a_length_that_the_file_does_not_have_is_named(copy):
     ):
         load(copy)("good " * 100)
     assert load(copy)("the film was lovely")["label"] == "positive"
+
+
+def test_a_model_with_segments_gets_them_from_a_tokenizer_that_has_none():
+    """As a RoBERTa with two segments does: its tokenizer counts everything to the first."""
+    values = {field.name: {} for field in dataclasses.fields(Manifest)}
+    values |= {"labels": ["a", "b"], "max_length": 9, "inputs": ["input_ids", "token_type_ids"]}
+    asked = []
+
+    def run(batch):
+        asked.append(batch)
+        return np.zeros((len(batch["input_ids"]), 2), "float32")
+
+    Classifier(Manifest(**values), tokenizers.load(ROBERTA), run).predict_logits(["a dog"], ["a cat"])
+    assert list(asked[0]) == ["input_ids", "token_type_ids"]
+    assert asked[0]["token_type_ids"].tolist() == [[0] * 9]
 
 
 def test_the_terminal_stays_clean(tiny_bundle, capfd):
