@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+import keras
+
 from kerasbert.errors import ExportError
 from kerasbert.export import golden
 from kerasbert.export.parity import Row, Truth, check, report, verify
@@ -94,6 +96,11 @@ def export_bundle(
         for name, variant in VARIANTS.items()
         if variant.format in formats and (variant.quantize in quantize or variant.format != "tflite")
     }
+    if keras.backend.backend() != "tensorflow":
+        raise ExportError(
+            f"exports are written by TensorFlow, but Keras runs on {keras.backend.backend()}: save_pretrained the "
+            "model, and export it with KERAS_BACKEND=tensorflow"
+        )
     if model.tokenizer is None:
         raise ExportError("the model has no tokenizer, and a bundle needs one; load it with from_pretrained")
     check_target(folder, megabytes=model.count_params() * 4e-6 * (len(chosen) + 1))

@@ -13,7 +13,7 @@ from kerasbert.data.labels import targets
 from kerasbert.data.readers import pairs_of, read_examples
 from kerasbert.data.rows import pad_rows, token_rows
 from kerasbert.decoding.labels import PROBLEM_TYPES, decode
-from kerasbert.errors import ConfigError
+from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.layers.heads import POOLINGS, ClassificationHead
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.training.optimizers import adamw
@@ -25,9 +25,8 @@ LOSSES = {
 }
 METRICS = {
     "single_label_classification": lambda: [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-    "multi_label_classification": lambda: [
-        keras.metrics.BinaryAccuracy(threshold=0.0)
-    ],  # of each label, not of each text
+    # Of each label, not of each text.
+    "multi_label_classification": lambda: [keras.metrics.BinaryAccuracy(threshold=0.0)],
     "regression": lambda: [keras.metrics.MeanAbsoluteError(name="mae")],
 }
 
@@ -116,11 +115,17 @@ class TextClassifier(keras.Model):
         A checkpoint without a classifier, or with one for other labels, gets a new head, and says so in one line.
 
         Raises:
-            CheckpointError: weights that do not fit. ConfigError: no labels given and none in the checkpoint.
+            CheckpointError: weights that do not fit, or no labels given and none in the checkpoint.
+            ConfigError: arguments that do not go together.
         """
         checkpoint = hf.open_checkpoint(path)
         stored = stored_task(checkpoint)
-        labels = list(labels or stored["labels"] or ())
+        labels = stored["labels"] if labels is None else labels
+        if labels is None:
+            raise CheckpointError(
+                f'{path}: has no classifier; fine-tune it first, or give labels=["negative", "positive"]'
+            )
+        labels = labels if isinstance(labels, str) else list(labels)  # a string is refused below, not taken apart
         pooling = pooling or stored["pooling"]
         encoder = BertEncoder(
             checkpoint.config,
@@ -142,10 +147,14 @@ class TextClassifier(keras.Model):
 
     def compile(self, optimizer=None, loss=None, metrics=None, **kwargs):
         """Keras's own, with defaults: `kerasbert.training.optimizers.adamw` at 5e-5, the problem's loss, one metric."""
-        optimizer = adamw(self.trainable_variables) if optimizer is None else optimizer
+        optimizer = adamw() if optimizer is None else optimizer
         loss = LOSSES[self.problem_type]() if loss is None else loss
         metrics = METRICS[self.problem_type]() if metrics is None else metrics
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
+
+    def compile_from_config(self, config):  # Keras's own leaves a model whose `compile` is its own uncompiled
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
 
     def dataset(self, path: str, *, batch_size: int = 32, shuffle: bool = True, seed: int = 0, **columns):
         """A labelled file as batches for `fit` and `evaluate`.
@@ -238,9 +247,7 @@ def _check(config, pooler, labels, problem_type, pooling, max_length) -> None:
     if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
         raise ConfigError(f"labels is {labels!r}: give a list of names")
     if not labels:
-        raise ConfigError(
-            'the checkpoint has no classifier: give labels=["negative", "positive"], in any order you like'
-        )
+        raise ConfigError('labels is empty: give names such as ["negative", "positive"], in any order you like')
     if len(set(labels)) != len(labels):
         raise ConfigError(f"labels repeat: {', '.join(sorted({x for x in labels if list(labels).count(x) > 1}))}")
     if problem_type == "regression" and len(labels) != 1:

@@ -64,7 +64,7 @@ def finetune_classifier(
     steps = len(data) * epochs
     kind = "texts" if pairs_of(examples) is None else "pairs"
     log.info("%s: %d %s, %s; %d steps", train, len(examples), kind, _listed(labels), steps)
-    model.compile(adamw(model.trainable_variables, learning_rate=learning_rate, steps=steps, warmup=warmup))
+    model.compile(adamw(learning_rate=learning_rate, steps=steps, warmup=warmup))
     history = model.fit(
         data,
         epochs=epochs,

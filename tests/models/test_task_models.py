@@ -123,7 +123,7 @@ def test_the_next_sentence_head_needs_a_family_and_a_pooler_that_have_one():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"labels": []}, "has no classifier: give labels"),
+        ({"labels": []}, "labels is empty: give names"),
         ({"labels": "ab"}, "give a list of names"),
         ({"labels": ["a", "a"]}, "labels repeat: a"),
         ({"labels": ["a"]}, "two or more"),

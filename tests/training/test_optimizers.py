@@ -41,7 +41,7 @@ def test_some_steps_equal_the_formula(size, steps):
         {name: (size * random.normal(size=shape)).astype("float32") for name, shape in shapes.items()} for _ in range(6)
     ]
     variables = [keras.Variable(value, name=name) for name, value in start.items()]
-    optimizer = adamw(variables, learning_rate=0.02, steps=steps, warmup=0.34, weight_decay=0.1, clip_norm=1.5)
+    optimizer = adamw(learning_rate=0.02, steps=steps, warmup=0.34, weight_decay=0.1, clip_norm=1.5)
     for step in gradients:
         optimizer.apply([keras.ops.convert_to_tensor(gradient) for gradient in step.values()], variables)
     rates = [0.02] * 6 if steps is None else np.interp(range(6), [0, 2, 6], [0, 0.02, 0])
@@ -56,7 +56,7 @@ def test_kernels_and_tables_decay_but_no_layer_norm_and_no_bias(tiny_bert):
     variables = model.trainable_variables
     for variable in variables:
         variable.assign(keras.ops.ones_like(variable))
-    optimizer = adamw(variables, learning_rate=0.5, weight_decay=0.01)
+    optimizer = adamw(learning_rate=0.5, weight_decay=0.01)
     optimizer.apply([keras.ops.zeros_like(variable) for variable in variables], variables)
     after = {variable.path: np.asarray(variable) for variable in variables}
     decayed = {path for path, value in after.items() if (value != 1).any()}
@@ -77,7 +77,7 @@ def test_kernels_and_tables_decay_but_no_layer_norm_and_no_bias(tiny_bert):
 
 def test_the_optimizer_survives_saving_with_its_model(tmp_path):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
-    model.compile(adamw(model.trainable_variables, steps=10), loss="mse")
+    model.compile(adamw(steps=10), loss="mse")
     model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
