@@ -78,7 +78,12 @@ def other_tokenizer(model):
     [
         ("tflite", one_weight_off, r"^the parity gate failed: tflite: logits differ by 0.0\d+, 0.0001 allowed$"),
         ("onnx", one_weight_off, r"^the parity gate failed: onnx: logits differ by 0.0\d+, 0.0001 allowed; in a batch"),
-        ("savedmodel", one_weight_off, r"saved_model: logits differ by 0.0\d+, 0.0001 allowed; in a batch: .*text sig"),
+        pytest.param(
+            "savedmodel",
+            one_weight_off,
+            r"saved_model: logits differ by 0.0\d+, 0.0001 allowed; in a batch: .*text signature: logits differ",
+            marks=pytest.mark.slow,
+        ),
         ("tflite", no_mask, r"failed: tflite: logits differ"),
         # Alone a text has no padding: only beside others does it show that the mask is gone.
         ("onnx", no_mask, r"failed: onnx: in a batch: logits differ by [\d.]+, 0.0001 allowed$"),
@@ -102,6 +107,7 @@ def test_a_file_that_answers_otherwise_leaves_nothing(model, spoil, tmp_path, fo
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_one_wrong_file_among_good_ones_leaves_nothing(model, spoil, tmp_path, monkeypatch):
     good = dict(bundle.WRITERS)
     spoil(one_weight_off)
@@ -122,13 +128,11 @@ def test_int8_has_to_keep_them_on_labelled_data_even_where_keras_hesitates(model
     for variable in model.get_layer("classifier").dense.weights:
         variable.assign(1e-3 * variable)
     spoil(answers_turned_round)
-    options = {"formats": "tflite", "quantize": "int8"}
-    export_bundle(model, tmp_path / "passes", **options)
-    with pytest.raises(
-        ExportError, match=r"0.00% of answers on the data agree, 99% wanted; accuracy on the data falls"
-    ):
-        export_bundle(model, tmp_path / "out", **options, data=opinion_file)
-    assert [path.name for path in tmp_path.iterdir()] == ["passes"]
+    # No complaint about the golden texts comes first: there it may hesitate as Keras does.
+    complaint = r"^the parity gate failed: tflite-int8: 0.00% of answers on the data agree, 99% wanted; accuracy on the"
+    with pytest.raises(ExportError, match=complaint):
+        export_bundle(model, tmp_path / "out", formats="tflite", quantize="int8", data=opinion_file)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_float32_has_to_keep_its_logits_on_labelled_data(model, tmp_path, opinion_file, monkeypatch):
@@ -141,10 +145,9 @@ def test_float32_has_to_keep_its_logits_on_labelled_data(model, tmp_path, opinio
         return right(self, texts, pairs, **options) + (0.01 if texts[0].startswith("the film was bad") else 0.0)
 
     monkeypatch.setattr(Classifier, "predict_logits", wrong)
-    export_bundle(model, tmp_path / "passes", formats="tflite", quantize="none")
-    with pytest.raises(ExportError, match=r"tflite: on the data: logits differ by 0.01, 0.0001 allowed"):
+    with pytest.raises(ExportError, match=r"failed: tflite: on the data: logits differ by 0.01, 0.0001 allowed$"):
         export_bundle(model, tmp_path / "out", formats="tflite", quantize="none", data=opinion_file)
-    assert [path.name for path in tmp_path.iterdir()] == ["passes"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_command_ends_with_one_line_and_exit_code_1(cli, spoil, tiny_classifier, tmp_path):

@@ -11,8 +11,9 @@ from kerasbert.runtime import load
 FORMATS = ("tflite", "onnx", "saved_model")
 LIGHT = ("tflite", "onnx", "tflite-int8")
 BERT = "bert"
-# DistilBERT's text signature takes its seconds again.
-NAMES = (BERT, "roberta", pytest.param("distilbert", marks=pytest.mark.slow), "several labels", "a number")
+# The slow ones are exported for these tests alone.
+DISTILBERT, NUMBER = (pytest.param(name, marks=pytest.mark.slow) for name in ("distilbert", "a number"))
+NAMES = (BERT, "roberta", "several labels", DISTILBERT, NUMBER)
 LONG = "the film was good and the room was kind " * 30
 TEXTS = [
     "",
@@ -47,7 +48,7 @@ def test_logits_are_keras_s_alone_and_beside_others(exported, name, format, pair
     assert_same(np.concatenate(alone), wanted)
 
 
-@pytest.mark.parametrize("name", [BERT, pytest.param("distilbert", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", [BERT, DISTILBERT])
 def test_raw_text_in_the_graph_gives_keras_s_logits(exported, name):
     model = exported(name).model
     _, ask = open_any(exported(name).bundle, "saved_model")
@@ -78,7 +79,7 @@ def test_the_runtime_answers_as_the_model_does(exported, name, format):
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize("name", ["roberta", pytest.param("distilbert", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["roberta", DISTILBERT])
 def test_ids_give_the_logits_that_transformers_gave(exported, fixtures, name, format):
     """Short and longest, full and padded; recorded by tests/parity/record_transformers.py."""
     run = open_any(exported(name).bundle, format)[0].run
@@ -90,7 +91,7 @@ def test_ids_give_the_logits_that_transformers_gave(exported, fixtures, name, fo
             assert_same(run(inputs), recorded[f"{case}.logits"], tolerance=1e-5)
 
 
-@pytest.mark.parametrize("name", [BERT, "several labels", "a number"])
+@pytest.mark.parametrize("name", [BERT, "several labels", NUMBER])
 def test_the_gate_measured_every_file(exported, name):
     rows = {row["format"]: row for row in json.loads((exported(name).bundle / "report.json").read_text())}
     assert list(rows) == ["tflite", "onnx", "saved_model", "tflite-int8"]

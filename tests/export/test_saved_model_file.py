@@ -72,7 +72,7 @@ def test_byte_pairs_have_only_ids(exported):
     [
         ("roberta", lambda logits: np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)),
         ("several labels", lambda logits: 1 / (1 + np.exp(-logits))),
-        ("a number", lambda logits: logits),
+        pytest.param("a number", lambda logits: logits, marks=pytest.mark.slow),
     ],
 )
 def test_scores_are_what_the_problem_makes_of_logits(exported, name, scores):
