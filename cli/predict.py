@@ -9,8 +9,6 @@ import click
 
 from kerasbert.cli import options
 
-CHUNK = 128
-
 
 @click.command()
 @click.argument("model")
@@ -31,7 +29,7 @@ def predict(model, texts, source, pair, **columns):
       kerasbert predict bundle/ "a lovely film" "two lost hours"
       kerasbert predict model/ --input reviews.txt > answers.jsonl
     """
-    from kerasbert.cli.progress import bar
+    from kerasbert.cli.progress import CHUNK, bar
     from kerasbert.data.readers import pairs_of, read_texts
 
     if bool(texts) == bool(source):

@@ -8,6 +8,7 @@ import click
 import numpy as np
 
 CHUNK = 128
+"""Texts that are answered between two steps of a bar."""
 
 
 def bar(length: int, label: str = "answering"):

@@ -192,6 +192,18 @@ def test_what_is_neither_a_folder_nor_on_the_hub_is_one_clear_line(name):
     assert "\n" not in str(raised.value)
 
 
+def test_a_hub_id_is_read_from_what_was_downloaded_before(tmp_path, monkeypatch):
+    """From the cache, as huggingface_hub lays it out: no test asks the network."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    home = tmp_path / "models--kerasbert-tests--bert"
+    (home / "refs").mkdir(parents=True)
+    (home / "refs" / "main").write_text("0" * 40)
+    shutil.copytree(FIXTURES / "bert", home / "snapshots" / ("0" * 40))
+    encoder = BertEncoder.from_pretrained("kerasbert-tests/bert")
+    assert same_weights(encoder, BertEncoder.from_pretrained(FIXTURES / "bert"))
+    assert encoder.tokenizer is not None
+
+
 # Tokenizer
 
 

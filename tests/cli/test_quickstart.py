@@ -1,4 +1,4 @@
-"""The whole path in one command, on a tiny checkpoint; the weights that it takes by itself are for the README to run."""
+"""The whole path in one command, on a tiny checkpoint; the weights that it takes by itself are left to the README."""
 
 import json
 import re
