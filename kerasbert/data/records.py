@@ -115,9 +115,9 @@ def _varints(values: np.ndarray, splits: np.ndarray) -> tuple[bytes, list[int]]:
         more = rest >= 128
         columns[:, place] = (rest & 127) | (more.astype(np.uint32) << 7)
         rest = rest >> 7
-    widths = 1 + (values >= 1 << 7).astype(np.int64) + (values >= 1 << 14) + (values >= 1 << 21)
-    content = columns[np.arange(4) < widths[:, None]].tobytes()
-    return content, np.concatenate([[0], np.cumsum(widths)])[splits].tolist()
+    widths = np.uint8(1) + (values >= 1 << 7) + (values >= 1 << 14) + (values >= 1 << 21)
+    content = columns[np.arange(4, dtype=np.uint8) < widths[:, None]].tobytes()
+    return content, np.concatenate([[0], np.cumsum(widths, dtype=np.int64)])[splits].tolist()
 
 
 def _from_varints(content: np.ndarray, last: np.ndarray) -> np.ndarray:
