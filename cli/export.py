@@ -5,7 +5,9 @@ from pathlib import Path
 import click
 
 from kerasbert.cli import options
+from kerasbert.errors import BundleError
 from kerasbert.files import check_target
+from kerasbert.runtime.manifest import NAME as MANIFEST
 
 
 @click.command()
@@ -42,6 +44,8 @@ def export(model, formats, quantize, max_length, data, folder, **columns):
       kerasbert export model/ --format tflite --quantize int8 --max-length 64 --data dev.csv --out phone/
     """
     check_target(folder)
+    if (Path(model) / MANIFEST).is_file():
+        raise BundleError(f"{model}: is a bundle already; name the model folder that it was made from")
     options.load_tensorflow()
     from kerasbert.cli.table import print_rows
     from kerasbert.export.bundle import export_bundle

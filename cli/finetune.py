@@ -52,12 +52,16 @@ def classify(checkpoint, train, dev, folder, text_column, pair_column, label_col
       kerasbert finetune classify --checkpoint minilm/ --train mrpc.tsv --text-column "#1 String" \\
           --pair-column "#2 String" --label-column Quality --out model/
     """
+    from kerasbert.data.readers import read_examples
     from kerasbert.files import check_target
 
-    check_target(folder)  # before the seconds that TensorFlow takes to load
+    columns = {"text_column": text_column, "pair_column": pair_column, "label_column": label_column}
+    # What is easily wrong is told before the seconds that TensorFlow takes to load.
+    check_target(folder)
+    for path in filter(None, (train, dev)):
+        read_examples(path, **columns)
     options.load_tensorflow()
     from kerasbert.training.finetune import finetune_classifier
 
-    columns = {"text_column": text_column, "pair_column": pair_column, "label_column": label_column}
     figures = finetune_classifier(checkpoint, train, folder, dev=dev, columns=columns, **recipe)
     click.echo(f"{folder}: saved; " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))

@@ -10,16 +10,26 @@ import click
 from kerasbert.cli import options
 
 
+def _utf8(context, parameter, value):
+    """Refuses what the terminal gave in another encoding: Python hides such bytes in surrogates."""
+    for text in value if isinstance(value, tuple) else (value or "",):
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise click.BadParameter(f"{text!r} is not UTF-8") from None
+    return value
+
+
 @click.command()
 @click.argument("model")
-@click.argument("texts", nargs=-1)
+@click.argument("texts", nargs=-1, callback=_utf8)
 @click.option(
     "--input",
     "source",
     type=click.Path(path_type=Path, allow_dash=True),
     help="Texts: .csv, .tsv, .jsonl, or .txt (one a line); - for standard input.",
 )
-@click.option("--pair", help="Second text of every text given, for models of pairs.")
+@click.option("--pair", callback=_utf8, help="Second text of every text given, for models of pairs.")
 @options.text_columns
 def predict(model, texts, source, pair, **columns):
     """Answer TEXTS, or the texts of a file, with MODEL: a saved model or a bundle. Prints a JSON object a line.

@@ -9,7 +9,7 @@ from kerasbert.cli import options
 
 @click.command()
 @click.option(
-    "--out", "folder", default="quickstart", show_default=True, type=click.Path(path_type=Path), help="To make."
+    "--out", "folder", default="quickstart", show_default=True, type=click.Path(path_type=Path), help="Folder to make."
 )
 @click.option("--checkpoint", help="A Hugging Face folder or hub id [default: the MiniLM package].")
 @click.option("--epochs", default=3, show_default=True, type=click.IntRange(min=1), help="Passes over the sample.")

@@ -102,7 +102,9 @@ def export_bundle(
             "model, and export it with KERAS_BACKEND=tensorflow"
         )
     if model.tokenizer is None:
-        raise ExportError("the model has no tokenizer, and a bundle needs one; load it with from_pretrained")
+        raise ExportError(
+            "this model has no tokenizer; put vocab.txt or tokenizer.json into its folder, or give its encoder one"
+        )
     check_target(folder, megabytes=model.count_params() * 4e-6 * (len(chosen) + 1))
     model = _float32(model)
     truth = None if data is None else Truth.read(data, model, **(columns or {}))

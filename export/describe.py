@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kerasbert.errors import BundleError, KerasBertError
+from kerasbert.quiet import quiet
 from kerasbert.runtime.manifest import NAME as MANIFEST
 from kerasbert.runtime.manifest import Manifest, measure
 
@@ -124,8 +125,9 @@ def _onnx(path: Path) -> dict:
 
 def _saved_model(path: Path) -> dict:
     from google.protobuf.message import DecodeError
-    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
+    with quiet():
+        from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
     try:
         saved = SavedModel.FromString((path / "saved_model.pb").read_bytes())
         (graph,) = saved.meta_graphs  # none, in what protobuf makes of an empty file

@@ -20,4 +20,6 @@ def save_module(module: tf.Module, path: Path, signatures: Callable | Mapping[st
             tf.saved_model.save(module, str(path), signatures=signatures)
     except tf.errors.OpError as error:
         reason = error.message.rpartition("; ")[2].partition(" [Op:")[0]
-        raise ExportError(f"writing a SavedModel failed ({reason}); make room or name another folder") from error
+        raise ExportError(
+            f"{path}: writing a SavedModel failed ({reason}); make room or name another folder"
+        ) from error

@@ -67,6 +67,9 @@ def new_folder(target: str | Path, *, update: bool = False) -> Iterator[Path]:
         else:
             building.chmod(0o755)  # mkdtemp's folders are private, a user's are not
             building.rename(target)
+    except KerasBertError as error:  # it may name a file of the temporary folder, which will be gone
+        error.args = (str(error).replace(str(building), str(target)),)
+        raise
     except OSError as error:
         if _about(error, building):
             raise KerasBertError(f"{target}: writing failed ({error.strerror})") from None

@@ -55,6 +55,12 @@ def test_a_block_that_fails_leaves_nothing_and_its_error_comes_through(place, er
     assert below(place) == []
 
 
+def test_an_error_of_ours_names_the_folder_that_was_asked_for(place):
+    with pytest.raises(KerasBertError) as caught, new_folder(place / "out") as building:
+        raise KerasBertError(f"{building / 'vocab.txt'}: writing failed")
+    assert str(caught.value) == f"{place / 'out' / 'vocab.txt'}: writing failed"
+
+
 def test_an_empty_folder_that_is_there_is_filled(place):
     (place / "out").mkdir()
     identity = (place / "out").stat().st_ino

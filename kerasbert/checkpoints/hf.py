@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 from kerasbert import tokenizers
 from kerasbert.checkpoints import hub, names
 from kerasbert.config import BertConfig, read_config_json
-from kerasbert.errors import CheckpointError
+from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.files import new_folder
 
 log = logging.getLogger("kerasbert")
@@ -43,7 +43,9 @@ class Checkpoint:
         """The folder's tokenizer, checked against the word table; None where the folder has none."""
         tokenizer = read_tokenizer(self.folder)
         if tokenizer is not None:
-            tokenizers.check_vocabulary(tokenizer, self.config.vocab_size, self.folder)
+            table, _ = names.tensor_name(self.config.model_type, "embeddings/word_embeddings", prefix=False)
+            rows, *_ = self.shapes.get(table, (self.config.vocab_size,))
+            tokenizers.check_vocabulary(tokenizer, rows, self.folder)
         return tokenizer
 
     def has(self, group: str) -> bool:
@@ -133,7 +135,10 @@ def open_checkpoint(path: str | Path) -> Checkpoint:
     """
     folder = hub.folder_of(str(path))
     settings = read_config_json(folder)
-    config = BertConfig.from_dict(settings)
+    try:
+        config = BertConfig.from_dict(settings)
+    except ConfigError as error:
+        raise ConfigError(f"{folder / 'config.json'}: {error}") from None
     shapes, files = {}, {}
     for file in _weight_files(folder):
         try:

@@ -129,8 +129,8 @@ def _write_shard(folder: Path, name: str, documents: Sequence[Document], setting
     started = time.process_time()
     tokenizer = _tokenizer(folder / "tokenizer", settings.words)
     split = SPLITTERS[settings.sentences]
-    sentences = split([document.text for document in documents], wrapped=FORMATS[settings.documents].wrapped)
-    tokens, word_starts = tokenizer(sentences)
+    texts = [document.text for document in documents]
+    tokens, word_starts = tokenizer(split(texts, wrapped=FORMATS[settings.documents].wrapped))
     options = {"swap": settings.mode == "mlm-sop"} if settings.pairs else {}
     instances = MODES[settings.mode](
         tokens, max_length=settings.max_length, short_probability=settings.short_probability, key=key, **options

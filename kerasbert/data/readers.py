@@ -78,7 +78,7 @@ def read_texts(path: str | Path, *, text_column: str | None = None, pair_column:
     lines = enumerate(_decode(path).replace("\r\n", "\n").split("\n"), 1)
     examples = [Example(text, None, None, line) for line, text in lines if text.strip()]
     if not examples:
-        raise DataError(f"{path}: holds no text")
+        raise DataError(f"{'standard input' if path == Path('-') else path}: holds no text")
     return examples
 
 
@@ -105,9 +105,9 @@ def _decode(path: Path) -> str:
 def _rows(path: Path) -> Iterator[tuple[int, dict]]:
     reader = READERS.get(path.suffix.lower())
     if reader is None:
-        raise DataError(
-            f"{path}: files named {path.suffix or 'without an ending'!r} are not read; use {', '.join(READERS)}"
-        )
+        named = f"files named {path.suffix!r}" if path.suffix else "files without an ending"
+        what = "folders" if path.is_dir() else named
+        raise DataError(f"{path}: {what} are not read; use {', '.join(READERS)}")
     return reader(path, _decode(path))
 
 

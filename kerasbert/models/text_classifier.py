@@ -215,7 +215,9 @@ class TextClassifier(keras.Model):
 
     def _rows(self, texts, pairs) -> dict:
         if self.tokenizer is None:
-            raise ConfigError("this model has no tokenizer; build its encoder with one, or use from_pretrained")
+            raise ConfigError(
+                "this model has no tokenizer; put vocab.txt or tokenizer.json into its folder, or give its encoder one"
+            )
         return token_rows(self.tokenizer, texts, pairs, max_length=self.max_length, names=list(self.encoder.input))
 
     def get_config(self):

@@ -81,7 +81,7 @@ class Manifest:
                 )
             files = {name: File(**file) for name, file in values.pop("files").items()}
             return cls(files=files, **values)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise BundleError(f"{folder}: no {NAME}, so no bundle; make one with `kerasbert export`") from None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BundleError(f"{path}: not readable as a bundle's description ({error}); export again") from None

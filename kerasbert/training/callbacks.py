@@ -1,6 +1,7 @@
 """What a person sees while a model trains, and what ends a run that has gone wrong."""
 
 import math
+import shutil
 import sys
 import time
 
@@ -72,6 +73,8 @@ class Progress(keras.callbacks.Callback):
         self._show(f"epoch {epoch + 1}/{self.params['epochs']}  {took:.0f} s  {_figures(logs)}", end="\n")
 
     def _show(self, line: str, end: str) -> None:
+        if self.live and not end:  # a line that wraps could not be rewritten
+            line = line[: shutil.get_terminal_size().columns - 1]
         print(("\r\x1b[K" if self.live else "") + line, end=end, file=self.stream, flush=True)
 
 

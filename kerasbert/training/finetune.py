@@ -63,7 +63,7 @@ def finetune_classifier(
     held_out = None if dev is None else model.dataset(dev, batch_size=batch_size, shuffle=False, **columns)
     steps = len(data) * epochs
     kind = "texts" if pairs_of(examples) is None else "pairs"
-    log.info("%s: %d %s, %s; %d steps", train, len(examples), kind, _listed(labels), steps)
+    log.info("%s: %d %s, %s; %d steps, the first of them slow", train, len(examples), kind, _listed(labels), steps)
     model.compile(adamw(learning_rate=learning_rate, steps=steps, warmup=warmup))
     history = model.fit(
         data,

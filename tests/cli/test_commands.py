@@ -52,7 +52,7 @@ def test_finetune_writes_a_folder_and_says_what_it_reached(run, finetune, opinio
     assert re.fullmatch(rf"{tmp_path}/out: saved; {figures}\n", result.stdout)
     lines = result.stderr.splitlines()
     assert lines[0].endswith("bert: new, not from the checkpoint: classifier")
-    assert lines[1].endswith("train.csv: 200 texts, labels negative, positive; 20 steps")
+    assert lines[1].endswith("train.csv: 200 texts, labels negative, positive; 20 steps, the first of them slow")
     assert list(dict.fromkeys(line.split("  ")[0] for line in lines[2:])) == ["epoch 1/2", "epoch 2/2"]
     assert {"config.json", "model.safetensors", "vocab.txt"} <= {path.name for path in (tmp_path / "out").iterdir()}
 
@@ -170,6 +170,32 @@ def test_finetune_refuses_a_vocabulary_of_another_size(fails, finetune, damaged,
     WordPieceTokenizer(pieces).save(damaged)
     line = fails(*finetune(checkpoint=damaged))
     assert f"the vocabulary ({len(pieces)} tokens) is {said} than the embedding table" in line
+
+
+def test_a_config_that_is_wrong_is_named(fails, finetune, damaged):
+    config = json.loads((damaged / "config.json").read_text())
+    (damaged / "config.json").write_text(json.dumps({**config, "num_attention_heads": 5}))
+    message = f"{damaged}/config.json: hidden_size 32 is not a multiple of num_attention_heads 5"
+    assert fails(*finetune(checkpoint=damaged)) == message
+
+
+def test_a_wrong_vocab_size_is_told_from_a_wrong_vocabulary(fails, finetune, damaged):
+    config = json.loads((damaged / "config.json").read_text())
+    rows = config["vocab_size"]
+    (damaged / "config.json").write_text(json.dumps({**config, "vocab_size": rows + 300}))
+    line = fails(*finetune(checkpoint=damaged))
+    assert f"embeddings.word_embeddings.weight: ({rows}, 32) in the file, ({rows + 300}, 32) in the model" in line
+
+
+def test_export_of_a_bundle_names_what_to_do(fails, tiny_bundle):
+    message = f"{tiny_bundle}: is a bundle already; name the model folder that it was made from"
+    assert fails("export", tiny_bundle, "--out", "out") == message
+
+
+def test_predict_wants_text_that_is_utf8(run):
+    result = run("predict", "model", "caf\udce9")
+    assert result.exit_code == 2
+    assert "'caf\\udce9' is not UTF-8" in result.stderr
 
 
 def test_finetune_refuses_more_tokens_than_positions(fails, finetune):

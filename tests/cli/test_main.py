@@ -54,7 +54,7 @@ def test_examples_are_calls_that_exist():
             words = line.split()[1:]
             called = max((path for path in ALL if tuple(words[: len(path)]) == path), key=len)
             known = {option for parameter in ALL[called].params for option in parameter.opts}
-            assert {word for word in words if word.startswith("--")} <= known, line
+            assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known, line
 
 
 def test_the_readme_shows_every_command():
@@ -172,6 +172,15 @@ def test_predict_into_head_is_quiet_from_start_to_end(tiny_classifier, tmp_path)
         said = process.stderr.read()
     assert answer["label"] == "positive"
     assert (process.returncode, said) == (1, b"")
+
+
+@pytest.mark.slow
+def test_inspect_of_a_saved_model_says_nothing_of_tensorflow(tiny_bundle):
+    command = [sys.executable, "-m", "kerasbert.cli", "inspect", tiny_bundle / "saved_model"]
+    environment = {name: value for name, value in os.environ.items() if "LOG_LEVEL" not in name}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "SavedModel" in done.stdout
 
 
 def test_warnings_of_ours_are_a_line_and_those_of_libraries_are_silent():

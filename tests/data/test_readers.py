@@ -109,7 +109,7 @@ def test_without_labels_they_are_none(file):
             r"line 1: no text in 'text_pair' \(found None\)",
         ),
         ("a.xlsx", "text,label\na,1\n", r"a.xlsx: files named '.xlsx' are not read; use .csv, .tsv, .jsonl$"),
-        ("a", "text,label\na,1\n", r"a: files named 'without an ending' are not read"),
+        ("a", "text,label\na,1\n", r"a: files without an ending are not read; use .csv"),
     ],
 )
 def test_bad_files_are_named_with_their_line(file, name, content, message):
@@ -130,6 +130,9 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(DataError, match=r"folder.csv: cannot be read \(Is a directory\)$"):
         read_examples(tmp_path / "folder.csv")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(DataError, match=r"folder: folders are not read; use .csv"):
+        read_examples(tmp_path / "folder")
 
 
 def test_plain_text_has_a_text_a_line(file):
@@ -145,6 +148,8 @@ def test_texts_come_from_labelled_files_too(file):
 def test_a_dash_is_standard_input(monkeypatch):
     monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=io.BytesIO("one\nzwölf\n".encode())))
     assert short(read_texts("-")) == [("one", None, 1), ("zwölf", None, 2)]
+    with pytest.raises(DataError, match=r"^standard input: holds no text$"):  # all of it is read now
+        read_texts("-")
 
 
 def test_texts_of_other_kinds_of_files_are_refused(file):

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import resource
 from contextlib import contextmanager
 from pathlib import Path
@@ -171,7 +172,7 @@ def test_what_cannot_be_meant_is_refused(model, tmp_path, options, complaint):
 def test_a_model_without_tokenizer_is_refused(tmp_path):
     config = BertConfig(vocab_size=9, hidden_size=4, num_hidden_layers=1, num_attention_heads=1, intermediate_size=4)
     model = TextClassifier(BertEncoder(config), labels=["a", "b"])
-    with pytest.raises(ExportError, match=r"the model has no tokenizer, and a bundle needs one; load it with from_pre"):
+    with pytest.raises(ExportError, match=r"no tokenizer; put vocab.txt or tokenizer.json into"):
         export_bundle(model, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
@@ -196,8 +197,9 @@ def test_the_command_says_so_in_one_line(cli, fixtures, tmp_path):
     with disk_of(kilobytes=80):
         result = cli("export", fixtures / "roberta_classifier", "--format", "tflite", "--out", "out")
     assert result.exit_code == 1
-    assert result.stderr.splitlines()[-1] == (
-        f"Error: writing a SavedModel failed ({os.strerror(errno.EFBIG)}); make room or name another folder"
+    assert re.fullmatch(
+        rf"Error: /.*: writing a SavedModel failed \({os.strerror(errno.EFBIG)}\); make room or name another folder",
+        result.stderr.splitlines()[-1],
     )
     assert list(tmp_path.iterdir()) == []
 

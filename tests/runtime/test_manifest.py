@@ -49,6 +49,9 @@ def test_what_was_written_is_read(manifest, tmp_path):
 
 
 def test_a_folder_without_it_is_no_bundle(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(BundleError, match=r"file: no kerasbert.json, so no bundle"):
+        Manifest.read(tmp_path / "file")
     with pytest.raises(BundleError, match=r"no kerasbert.json, so no bundle; make one with `kerasbert export`"):
         Manifest.read(tmp_path)
 

@@ -92,6 +92,15 @@ def test_a_terminal_line_is_rewritten_several_times_a_second(clock):
     assert [line.endswith("\n") for line in lines[1:]] == [False] * 5 + [True]
 
 
+def test_a_terminal_line_is_cut_to_the_terminal(clock, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
+    stream = Terminal()
+    run(Progress(100, stream=stream), clock, epochs=1, steps=2, seconds=1.0)
+    live, last = stream.getvalue().split("\r\x1b[K")[1:]
+    assert live == "epoch 1/1  step 2/2  50 texts"
+    assert last == "epoch 1/1  2 s  accuracy 0.7500  loss 0.2500\n"  # stays, whole
+
+
 def test_keras_calls_it_with_what_it_needs():
     stream = io.StringIO()
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])

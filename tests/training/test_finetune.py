@@ -46,7 +46,7 @@ def test_training_goes_on_from_a_classifier_with_the_same_labels(tiny_classifier
             str(turned), opinion_file, tmp_path / "out", epochs=1, learning_rate=1e-9, max_length=32, warmup=0.0
         )
     assert figures["accuracy"] == 0.0  # it still answers as it did, and what it says now has the other name
-    assert "train.csv: 200 texts, labels positive, negative; 7 steps" in caplog.text
+    assert "train.csv: 200 texts, labels positive, negative; 7 steps, the first of them slow" in caplog.text
     assert "new, not from the checkpoint" not in caplog.text
     assert TextClassifier.from_pretrained(str(tmp_path / "out")).labels == ["positive", "negative"]
 
