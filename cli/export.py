@@ -43,6 +43,10 @@ def export(model, formats, quantize, max_length, data, folder, **columns):
       kerasbert export model/ --out bundle/
       kerasbert export model/ --format tflite --quantize int8 --max-length 64 --data dev.csv --out phone/
     """
+    if "tflite" not in formats and "none" not in quantize:
+        raise click.UsageError(
+            f"--quantize int8 is for --format tflite; {', '.join(formats)} have float32 weights only"
+        )
     check_target(folder)
     if (Path(model) / MANIFEST).is_file():
         raise BundleError(f"{model}: is a bundle already; name the model folder that it was made from")

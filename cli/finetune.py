@@ -31,7 +31,9 @@ def finetune():
     "--warmup", default=0.1, show_default=True, type=click.FloatRange(0, 1), help="Share of steps to the peak."
 )
 @click.option(
-    "--max-length", default=128, show_default=True, type=click.IntRange(min=3), help="Tokens a text is cut to."
+    "--max-length",
+    type=click.IntRange(min=3),
+    help="Tokens a text is cut to [default: 128, or what the model can take].",
 )
 @click.option(
     "--problem-type",

@@ -16,6 +16,9 @@ from kerasbert.training.optimizers import adamw
 
 log = logging.getLogger("kerasbert")
 
+MAX_LENGTH = 128
+"""Tokens a text is cut to unless told otherwise; the time of a step grows with it."""
+
 
 def finetune_classifier(
     checkpoint: str,
@@ -27,7 +30,7 @@ def finetune_classifier(
     batch_size: int = 32,
     learning_rate: float = 5e-5,
     warmup: float = 0.1,
-    max_length: int = 128,
+    max_length: int | None = None,
     problem_type: str = "single_label_classification",
     pooling: str | None = None,
     seed: int = 0,
@@ -40,7 +43,8 @@ def finetune_classifier(
     Args:
         checkpoint: folder or hub id. train, dev: labelled files. columns: for `kerasbert.data.readers.read_examples`.
         epochs, batch_size, learning_rate, warmup: the recipe, AdamW with a linear schedule.
-        max_length: tokens a text is cut to. pooling: None keeps the checkpoint's.
+        max_length: tokens a text is cut to; None: 128, or what the model can take if that is less.
+        pooling: None keeps the checkpoint's.
 
     Returns:
         The figures of the last epoch: `loss` and the metric, and both with `val_` in front where there is `dev`.
@@ -51,7 +55,9 @@ def finetune_classifier(
     columns = columns or {}
     check_target(folder)
     examples = read_examples(train, **columns)
-    labels = _as_stored(label_names(examples, problem_type, path=str(train)), checkpoint, problem_type)
+    opened = hf.open_checkpoint(checkpoint)
+    max_length = max_length or min(MAX_LENGTH, opened.config.max_length)
+    labels = _as_stored(label_names(examples, problem_type, path=str(train)), opened, problem_type)
     for path, read in ((train, examples), *([] if dev is None else [(dev, read_examples(dev, **columns))])):
         targets(read, labels, problem_type, path=str(path))
     keras.utils.set_random_seed(seed)
@@ -77,9 +83,9 @@ def finetune_classifier(
     return {name: float(values[-1]) for name, values in history.history.items()}
 
 
-def _as_stored(labels: list[str], checkpoint: str, problem_type: str) -> list[str]:
+def _as_stored(labels: list[str], checkpoint: hf.Checkpoint, problem_type: str) -> list[str]:
     """The labels in the order of the checkpoint's classifier, if that has the same: training then goes on from it."""
-    stored = stored_task(hf.open_checkpoint(checkpoint))["labels"] or []
+    stored = stored_task(checkpoint)["labels"] or []
     same = len(stored) == 1 if problem_type == "regression" else set(stored) == set(labels)
     return stored if same else labels
 

@@ -198,6 +198,20 @@ def test_predict_wants_text_that_is_utf8(run):
     assert "'caf\\udce9' is not UTF-8" in result.stderr
 
 
+def test_finetune_takes_what_a_short_model_can_take(run, finetune, tmp_path):
+    call = finetune(epochs=1)
+    place = call.index("--max-length")
+    assert run(*call[:place], *call[place + 2 :]).exit_code == 0
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert config["kerasbert"]["max_length"] == 64  # of 64 positions; 128 else
+
+
+def test_int8_of_a_format_without_it_is_a_wrong_call(run, tiny_classifier, tmp_path):
+    result = run("export", tiny_classifier, "--format", "onnx", "--quantize", "int8", "--out", tmp_path / "bundle")
+    assert (result.exit_code, list(tmp_path.iterdir())) == (2, [])
+    assert "--quantize int8 is for --format tflite" in result.stderr
+
+
 def test_finetune_refuses_more_tokens_than_positions(fails, finetune):
     assert fails(*finetune(**{"max-length": 65})) == "max_length is 65: use 3 to 64, the model's positions"
 
