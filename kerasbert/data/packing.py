@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def pack(lengths: np.ndarray, capacity: int, most: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def pack(lengths: np.ndarray, capacity: int) -> tuple[np.ndarray, np.ndarray]:
     """Puts lengths into rows of at most `capacity`.
 
     The work is done on the histogram: all items of one length go at once into rows of one free space, so that the time
@@ -12,7 +12,6 @@ def pack(lengths: np.ndarray, capacity: int, most: int = 0) -> tuple[np.ndarray,
     Args:
         lengths: int (items,), each from 1 to capacity.
         capacity: tokens of a row.
-        most: items of a row; 0 for any number.
 
     Returns:
         `items` (items,), a permutation, and `rows` (rows + 1,): row r holds `items[rows[r]:rows[r + 1]]`, longest
@@ -22,7 +21,6 @@ def pack(lengths: np.ndarray, capacity: int, most: int = 0) -> tuple[np.ndarray,
     counts = np.bincount(lengths, minlength=capacity + 1)
     # open_rows[free] is a list of groups (rows, contents): so many rows that hold these lengths; at first, empty ones.
     open_rows: list[list] = [[] for _ in range(capacity)] + [[(len(lengths), ())]]
-    crowded = []  # groups of rows that hold `most` items
     for length in range(capacity, 0, -1):
         left, free = int(counts[length]), length
         while left:
@@ -30,16 +28,14 @@ def pack(lengths: np.ndarray, capacity: int, most: int = 0) -> tuple[np.ndarray,
                 free += 1
                 continue
             rows, contents = open_rows[free].pop()
-            fit = min(free // length, most - len(contents)) if most else free // length
+            fit = free // length
             full, rest = divmod(min(left, rows * fit), fit)
             left -= full * fit + rest
             partly = int(rest > 0)
             for number, times in ((full, fit), (partly, rest), (rows - full - partly, 0)):
                 if number:
-                    is_crowded = most and len(contents) + times == most
-                    groups = crowded if is_crowded else open_rows[free - times * length]
-                    groups.append((number, contents + (length,) * times))
-    groups = [group for groups in (*open_rows, crowded) for group in groups if group[1]]
+                    open_rows[free - times * length].append((number, contents + (length,) * times))
+    groups = [group for groups in open_rows for group in groups if group[1]]
     return _place(lengths, groups)
 
 

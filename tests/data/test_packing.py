@@ -39,17 +39,6 @@ def test_rows_are_those_of_best_fit(seed):
         assert (np.diff(items[lengths[items] == length]) > 0).all()
 
 
-@pytest.mark.parametrize("most", [1, 2, 3, 7])
-@pytest.mark.parametrize("seed", range(10))
-def test_no_row_holds_more_than_the_most(seed, most):
-    lengths, capacity = generated(seed)
-    items, rows = pack(lengths, capacity, most)
-    assert sorted(items.tolist()) == list(range(len(lengths)))
-    sizes = np.diff(rows)
-    assert sizes.max(initial=0) <= most
-    assert all(lengths[items[b:e]].sum() <= capacity for b, e in pairwise(rows))
-
-
 def test_nothing_makes_no_rows():
     items, rows = pack(np.zeros(0, dtype=int), 10)
     assert (items.tolist(), rows.tolist()) == ([], [0])
