@@ -10,6 +10,27 @@ LOCALE = "en_US@ss=standard"
 PARAGRAPH = "\u2029"
 
 _OPENING = "“‘「『（《〈【〔"  # ICU leaves them with the sentence before, where no space stands between
+_BEFORE_A_NAME = frozenset(
+    [
+        "Dr.",
+        "St.",
+        "Gen.",
+        "Lt.",
+        "Lieut.",
+        "Hon.",
+        "Mme.",
+        "Mlle.",
+        "Messrs.",
+        "Gov.",
+        "Sen.",
+        "Adm.",
+        "Pres.",
+        "e.g.",
+        "i.e.",
+        "cf.",
+    ]
+)
+"""What ICU's list of abbreviations lacks, of those that hardly ever end a sentence."""
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
 _CHARACTERS = 1 << 20  # of one call: to set ICU up takes as long as thousands of characters
 
@@ -53,8 +74,17 @@ def _split(texts: list[str]) -> list[list[str]]:
             end += len(texts[document]) + 1
         place += len(piece)
         piece = opened + piece
+        if piece.endswith(". ") and _goes_on(piece):
+            opened = piece
+            continue
         sentence = piece.rstrip(_OPENING)
         opened = piece[len(sentence) :]
         if sentence := sentence.strip():
             sentences[document].append(sentence)
     return sentences
+
+
+def _goes_on(piece: str) -> bool:
+    """Whether the full stop at the end belongs to a title or an initial ("Dr.", "J."; but "I." is a sentence's end)."""
+    word = piece[-12:].rsplit(None, 1)[-1]
+    return word in _BEFORE_A_NAME or (len(word) == 2 and word[0].isupper() and word != "I.")

@@ -86,3 +86,16 @@ def test_no_character_but_space_is_lost(name):
         (found,) = SPLITTERS[name]([text], wrapped=True)
         assert "".join("".join(found).split()) == "".join(text.split())
         assert all(sentence == sentence.strip() != "" for sentence in found)
+
+
+@pytest.mark.parametrize("name", ["Dr. Watson", "St. Ives", "Gen. Lee", "J. K. Jerome", "Mme. Bovary", "Mr. Pickwick"])
+def test_titles_and_initials_stay_with_the_name(name):
+    found = split_by_icu([f"We met {name} today. He left.", "Next."], wrapped=True)
+    assert found == [[f"We met {name} today.", "He left."], ["Next."]]
+
+
+def test_a_title_at_the_end_of_a_paragraph_ends_the_sentence():
+    assert split_by_icu(["So did I. Ask the Dr.\n\nShe knows.", "A."], wrapped=True) == [
+        ["So did I.", "Ask the Dr.", "She knows."],
+        ["A."],
+    ]
