@@ -11,24 +11,7 @@ PARAGRAPH = "\u2029"
 
 _OPENING = "“‘「『（《〈【〔"  # ICU leaves them with the sentence before, where no space stands between
 _BEFORE_A_NAME = frozenset(
-    [
-        "Dr.",
-        "St.",
-        "Gen.",
-        "Lt.",
-        "Lieut.",
-        "Hon.",
-        "Mme.",
-        "Mlle.",
-        "Messrs.",
-        "Gov.",
-        "Sen.",
-        "Adm.",
-        "Pres.",
-        "e.g.",
-        "i.e.",
-        "cf.",
-    ]
+    "Dr. St. Gen. Lt. Lieut. Hon. Mme. Mlle. Messrs. Gov. Sen. Adm. Pres. e.g. i.e. cf.".split()  # noqa: SIM905
 )
 """What ICU's list of abbreviations lacks, of those that hardly ever end a sentence."""
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
