@@ -6,7 +6,7 @@ arrays of few, fixed shapes.
 
 import mmap
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,8 @@ from kerasbert import tokenizers
 from kerasbert.data.draws import key_of, permute
 from kerasbert.data.index import Index, vocabulary_hash
 from kerasbert.data.masking import Masking, MaskingVocabulary, mask_row
-from kerasbert.data.records import decode
-from kerasbert.data.stepwise import Batch, Stepwise
+from kerasbert.data.records import decode, open_content
+from kerasbert.data.stepwise import OPEN_FILES, Batch, Stepwise
 from kerasbert.errors import ConfigError, DataError
 
 _ORDER, _BATCHES, _MASKS = range(3)  # what a draw is for
@@ -33,16 +33,17 @@ class PretrainingData(Stepwise):
 
     Every batch has, int32 unless said: `input_ids` (masked), `attention_mask`, `token_type_ids` (batch, length);
     `mlm_positions`, `mlm_ids`, float32 `mlm_weights` (batch, masked). Rows of single instances of pairs also
-    `nsp_label` (batch,). Packed rows have, instead of a plain mask, `instance_ids` (batch, length), the number of the
-    instance in its row from 1 on and 0 for padding, and `position_ids`, which begin anew with each; of pairs,
-    `nsp_label`, `cls_positions` and float32 `nsp_weights` (batch, instances).
+    `nsp_label` (batch,). Packed rows also `instance_ids` (batch, length), the number of the instance in its row from 1
+    on and 0 for padding, and `position_ids`, which begin anew with each; of pairs, `nsp_label`, `cls_positions` and
+    float32 `nsp_weights` (batch, instances).
 
     Args:
         folder: prepared data.
         batch_size: rows of a batch, over all workers.
         masking: how words are masked, anew in each epoch.
         seed: of the order and of the masks.
-        buckets: lengths to pad to; a batch holds rows of one bucket. None pads all to the longest row there may be.
+        buckets: lengths to pad to; a batch holds rows of one bucket. One that holds less than a batch joins the next.
+            None pads all to the longest row there may be.
         tokenizer: of the model, to be checked against the data's.
 
     Raises:
@@ -64,15 +65,15 @@ class PretrainingData(Stepwise):
         self.settings = self.index.settings
         self.tokenizer = tokenizers.load(self.folder / "tokenizer")
         self._check_vocabulary(tokenizer)
-        self._places = [self._open_places(shard) for shard in self.index.shards]
-        self._first_rows = np.concatenate([[0], np.cumsum([len(places) for places in self._places])])
-        self._contents: dict[int, mmap.mmap] = {}
+        for shard in self.index.shards:
+            self._read_places(shard)  # a shard that is missing or broken is told now
+        self._first_rows = np.concatenate([[0], np.cumsum([shard.rows for shard in self.index.shards])])
+        self._open = lru_cache(OPEN_FILES // 2)(self._open_shard)
         self.rows = int(self._first_rows[-1])
         if not 0 < batch_size <= self.rows:
             raise ConfigError(f"batch_size is {batch_size}: use 1 to {self.rows}, the rows of {folder}")
         self.vocabulary = MaskingVocabulary.of(self.tokenizer)
-        longest = self.settings["max_length"]
-        self.buckets = sorted({*(length for length in buckets or () if length < longest), longest})
+        self.buckets = self._filled_buckets(buckets or ())
         self.pad_id = self.tokenizer.id_of("pad")
 
     def _check_vocabulary(self, tokenizer) -> None:
@@ -88,7 +89,7 @@ class PretrainingData(Stepwise):
                 f"{self.folder}: holds the id {largest}, but the vocabulary ends at {self.index.vocab_size}"
             )
 
-    def _open_places(self, shard) -> np.ndarray:
+    def _read_places(self, shard) -> np.ndarray:
         """int64 (rows, 3): begin and end in the file, and tokens."""
         path = self.folder / "shards" / shard.file
         try:
@@ -100,13 +101,38 @@ class PretrainingData(Stepwise):
             raise DataError(f"{path}: not the file that was prepared; copy or prepare it again")
         return places
 
+    def _open_shard(self, number: int) -> tuple[np.ndarray, mmap.mmap]:
+        shard = self.index.shards[number]
+        return self._read_places(shard), open_content(self.folder / "shards" / shard.file)
+
+    @cached_property
+    def _lengths(self) -> np.ndarray:
+        """Tokens of each row."""
+        return np.concatenate([self._read_places(shard)[:, 2].astype(np.int32) for shard in self.index.shards])
+
+    def _filled_buckets(self, buckets: Sequence[int]) -> list[int]:
+        """The buckets that hold a batch at least, so that every row has its turn."""
+        longest = self.settings["max_length"]
+        buckets = sorted({*(length for length in buckets if length < longest), longest})
+        if len(buckets) == 1:
+            return buckets
+        counts = np.bincount(np.searchsorted(buckets, self._lengths), minlength=len(buckets))
+        filled, waiting = [], 0
+        for length, count in zip(buckets, counts, strict=True):
+            waiting += count
+            if waiting >= self.batch_size:
+                filled.append(length)
+                waiting = 0
+        if waiting:
+            filled[-1] = longest
+        return filled
+
     @cached_property
     def _bucket_rows(self) -> list[np.ndarray | range]:
         """The rows of each bucket."""
         if len(self.buckets) == 1:
             return [range(self.rows)]
-        lengths = np.concatenate([places[:, 2] for places in self._places])
-        bucket = np.searchsorted(self.buckets, lengths)
+        bucket = np.searchsorted(self.buckets, self._lengths)
         return [np.flatnonzero(bucket == number) for number in range(len(self.buckets))]
 
     @cached_property
@@ -122,8 +148,6 @@ class PretrainingData(Stepwise):
 
     def rows_of(self, step: int) -> tuple[np.ndarray, int, int]:
         """The rows of batch `step`, its padded length, and its epoch."""
-        if not self.steps_per_epoch:
-            raise ConfigError(f"batch_size is {self.batch_size}: no bucket has that many rows; use less, or no buckets")
         epoch, place = divmod(step, self.steps_per_epoch)
         place = int(permute(np.array([place]), self.steps_per_epoch, key_of(self.seed, _BATCHES, epoch))[0])
         bucket = int(np.searchsorted(self._batches_before, place, side="right")) - 1
@@ -146,19 +170,14 @@ class PretrainingData(Stepwise):
         examples = []
         for row in rows:
             shard = int(np.searchsorted(self._first_rows, row, side="right")) - 1
-            begin, end, _ = self._places[shard][row - self._first_rows[shard]]
-            examples.append(self._content(shard)[begin:end])
+            places, content = self._open(shard)
+            begin, end, _ = places[row - self._first_rows[shard]]
+            examples.append(content[begin:end])
         columns = decode(examples)
         return [
             {name: values[bounds[i] : bounds[i + 1]] for name, (values, bounds) in columns.items()}
             for i in range(len(examples))
         ]
-
-    def _content(self, shard: int) -> mmap.mmap:
-        if shard not in self._contents:
-            with open(self.folder / "shards" / self.index.shards[shard].file, "rb") as stream:
-                self._contents[shard] = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-        return self._contents[shard]
 
     def _layout(self, rows: Sequence[dict], length: int) -> Batch:
         """Unmasked batch: tokens and where they belong."""

@@ -5,13 +5,14 @@ write the same (NVIDIA's HDF5 files are another format and not read).
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from kerasbert.data.draws import key_of, permute
-from kerasbert.data.records import decode, scan_records
-from kerasbert.data.stepwise import Batch, Stepwise
+from kerasbert.data.records import decode, open_content, scan_records
+from kerasbert.data.stepwise import OPEN_FILES, Batch, Stepwise
 from kerasbert.errors import ConfigError, DataError
 
 NAMES = {
@@ -44,6 +45,7 @@ class ClassicData(Stepwise):
         missing = [str(file) for file in self.files if not file.is_file()]
         if missing:
             raise DataError(f"{missing[0]}: no such file")
+        self._content = lru_cache(OPEN_FILES)(open_content)
         self._places = [scan_records(file) for file in self.files]
         self._first_rows = np.concatenate([[0], np.cumsum([len(places) for places in self._places])])
         self.rows = int(self._first_rows[-1])
@@ -66,9 +68,7 @@ class ClassicData(Stepwise):
         for row in rows:
             file = int(np.searchsorted(self._first_rows, row, side="right")) - 1
             begin, end = self._places[file][row - self._first_rows[file]]
-            with open(self.files[file], "rb") as stream:
-                stream.seek(begin)
-                examples.append(stream.read(end - begin))
+            examples.append(self._content(self.files[file])[begin:end])
         columns = decode(examples)
         batch = {}
         for theirs, ours in {**NAMES, **OTHER_NAMES}.items():

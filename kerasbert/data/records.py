@@ -13,11 +13,11 @@ A row holds one instance, or several packed ones. Its features, all lists of int
 Examples are encoded here and not by protobuf, whose lists of integers would take longer than tokenising the text.
 """
 
+import mmap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from kerasbert.errors import DataError
 
@@ -75,6 +75,8 @@ def write_records(path: Path, examples: Sequence[bytes]) -> np.ndarray:
     Raises:
         OSError: the disk is full, for one.
     """
+    import tensorflow as tf  # reading does without
+
     try:
         with tf.io.TFRecordWriter(str(path)) as writer:
             for example in examples:
@@ -104,6 +106,12 @@ def scan_records(path: Path) -> np.ndarray:
             places.append((begin, end))
             place = end + 4
     return np.array(places, dtype=np.int64).reshape(-1, 2)
+
+
+def open_content(path: Path) -> mmap.mmap:
+    """A file's bytes, read when they are asked for."""
+    with open(path, "rb") as stream:
+        return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def _varints(values: np.ndarray, splits: np.ndarray) -> tuple[bytes, list[int]]:

@@ -7,6 +7,8 @@ import numpy as np
 from kerasbert.errors import ConfigError
 
 Batch = dict[str, np.ndarray]
+OPEN_FILES = 256
+"""How many files a source keeps open: a process may have 1024 as a rule, and a corpus more shards than that."""
 
 
 class Stepwise:
@@ -18,9 +20,11 @@ class Stepwise:
         """Which rows of a batch are the i-th of n equal parts, of `shard` (i, n).
 
         Raises:
-            ConfigError: the batch cannot be split so.
+            ConfigError: the batch cannot be split so, or there is no such part.
         """
         number, count = shard
+        if not 0 <= number < count:
+            raise ConfigError(f"shard is {shard}: use (i, n) with i from 0 to n - 1")
         if self.batch_size % count:
             raise ConfigError(f"batch_size {self.batch_size} cannot be split over {count} workers; use a multiple")
         part = self.batch_size // count

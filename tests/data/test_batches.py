@@ -1,12 +1,16 @@
 """Batches of prepared data against the rows that are stored."""
 
 import json
+import os
 import random
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
+from kerasbert.data import batches
 from kerasbert.data.batches import PretrainingData
 from kerasbert.data.masking import Masking
 from kerasbert.data.pipelines import prepare
@@ -164,6 +168,33 @@ def test_buckets_pad_no_further_than_they_must(folders):
     assert lengths == {16, 32, 48}
 
 
+@pytest.mark.parametrize("batch_size", [3, 20, 60])
+def test_rows_of_a_bucket_that_fills_no_batch_have_their_turn(folders, batch_size):
+    data = PretrainingData(folders / "pairs", batch_size=batch_size, buckets=[10, 12, 16, 32, 47])
+    seen = {int(row) for step in range(40 * data.steps_per_epoch) for row in data.rows_of(step)[0]}
+    assert seen == set(range(data.rows))
+
+
+def test_a_corpus_of_many_shards_keeps_few_files_open(tmp_path, tiny_bert, monkeypatch):
+    settings = Settings(mode="mlm", max_length=32, slice_bytes=200)
+    index = prepare([str(corpus(tmp_path / "corpus.txt"))], tiny_bert, tmp_path / "data", settings=settings)
+    monkeypatch.setattr(batches, "OPEN_FILES", 6)
+    before = len(os.listdir("/dev/fd"))
+    data = PretrainingData(tmp_path / "data", batch_size=4)
+    whole = data.read_rows(range(data.rows))
+    assert len(index.shards) > 30
+    assert len(os.listdir("/dev/fd")) - before <= 6
+    assert sum(len(row["input_ids"]) for row in whole) == index.total("tokens")
+
+
+def test_batches_need_no_tensorflow(folders):
+    code = (
+        "import sys; from kerasbert.data.batches import PretrainingData; "
+        "PretrainingData(sys.argv[1], batch_size=4).batch(0); assert 'tensorflow' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, str(folders / "pairs")], check=True)
+
+
 def test_the_dataset_goes_on_where_it_is_told(folders):
     data = PretrainingData(folders / "packed", batch_size=4)
     for step, batch in zip(range(5, 8), data.dataset(start=5).as_numpy_iterator(), strict=False):
@@ -213,3 +244,5 @@ def test_batches_that_cannot_be_are_refused(folders):
         PretrainingData(folders / "pairs", batch_size=100_000)
     with pytest.raises(ConfigError, match="cannot be split over 3 workers"):
         PretrainingData(folders / "pairs", batch_size=4).batch(0, shard=(0, 3))
+    with pytest.raises(ConfigError, match=r"shard is \(2, 2\)"):
+        PretrainingData(folders / "pairs", batch_size=4).batch(0, shard=(2, 2))
