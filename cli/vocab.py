@@ -32,6 +32,8 @@ def vocab(texts, folder, size, kind, cased, min_frequency, documents, errors):
     from kerasbert.files import check_target, new_folder
     from kerasbert.tokenizers.training import TRAINERS
 
+    if cased and kind != "wordpiece":
+        raise click.UsageError(f"--cased is for wordpiece; {kind} keeps capitals and accents anyway")
     check_target(folder)
     files = find_files(texts)
     form = guess_format(files) if documents == "auto" else documents

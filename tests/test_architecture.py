@@ -21,7 +21,7 @@ ARROWS = {
     "checkpoints": "tokenizers config files errors",
     "runtime": "decoding tokenizers quiet errors",
     "layers": "",
-    "data": "tokenizers files errors",
+    "data": "tokenizers quiet files errors",
     "decoding": "",
     "tokenizers": "files errors",
     "config": "errors",
@@ -40,7 +40,7 @@ WITH_TENSORFLOW = {
     "kerasbert.data.document_tokenizer": "tokenises in the graph; only the preparation of data loads it",
     "kerasbert.data.records": "writes TFRecord files",
     "kerasbert.data.stepwise": "batches as a tf.data pipeline",
-    "kerasbert.data.pipelines": "keeps TensorFlow in a worker to one core",
+    "kerasbert.data.workers": "keeps TensorFlow in a worker to one core",
     "kerasbert.tokenizers.in_graph": "tensorflow-text; only exports load it",
 }
 NO_KERAS = ("config", "tokenizers", "data", "decoding", "runtime", "checkpoints")

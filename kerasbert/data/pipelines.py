@@ -7,7 +7,6 @@ import json
 import multiprocessing
 import os
 import shutil
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -21,6 +20,7 @@ from kerasbert.data.documents import Span, find_files, guess_format, plan_slices
 from kerasbert.data.index import INDEX, PLAN, Index, Shard, vocabulary_hash
 from kerasbert.data.masking import MaskingVocabulary
 from kerasbert.data.preparation import Settings, finished_slice, prepare_slice
+from kerasbert.data.workers import begin_worker
 from kerasbert.errors import DataError, KerasBertError, MissingDependency
 from kerasbert.files import check_target, write_text
 
@@ -145,7 +145,7 @@ def local_engine(workers: int):
     def run(folder: Path, slices: Slices, settings: Settings) -> Iterator[tuple[int, list[Shard]]]:
         # Fresh processes, not forks: TensorFlow's threads do not survive a fork.
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(workers, len(slices)) or 1, context, initializer=_begin_worker) as pool:
+        with ProcessPoolExecutor(min(workers, len(slices)) or 1, context, initializer=begin_worker) as pool:
             numbers = {
                 pool.submit(prepare_slice, folder, number, spans, settings): number
                 for number, spans in enumerate(slices)
@@ -162,18 +162,6 @@ def local_engine(workers: int):
                 pool.shutdown(cancel_futures=True)
 
     return run
-
-
-def _begin_worker() -> None:
-    """Keeps a worker to one core and off the GPU, and ends it when its parent is killed, which no pool does."""
-    parent = multiprocessing.parent_process()
-    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    tf.config.set_visible_devices([], "GPU")
 
 
 def beam_engine(runner: str = "DirectRunner", options: Sequence[str] = ()):

@@ -94,8 +94,7 @@ def _train(backend: Tokenizer, trainer, texts: Iterable[str], vocab_size: int, l
     """Trains, and returns the tokens by id."""
     if vocab_size <= least:
         raise TokenizerError(
-            f"vocab_size is {vocab_size}: {least} are taken by special tokens and characters; "
-            "use more, or a smaller alphabet"
+            f"vocab_size is {vocab_size}: {least} are taken by special tokens and characters; use more"
         )
     backend.train_from_iterator(texts, trainer)
     vocabulary = backend.get_vocab()

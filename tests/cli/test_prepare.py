@@ -79,4 +79,5 @@ def test_a_vocabulary_without_mask_is_refused_before_anything_is_written(fails, 
 def test_wrong_calls_end_with_2(run, corpus, tiny_bert, opinion_file):
     for words in (("--beam=--x=1",), ("--max-length", 3), ("--mode", "nsp")):
         assert run("prepare", corpus, "--vocab", tiny_bert, "--out", "data", *words).exit_code == 2
+    assert run("vocab", corpus, "--kind", "bpe", "--cased", "--out", "vocab").exit_code == 2
     assert run("inspect", opinion_file, "--plot", "x.png").exit_code == 2
