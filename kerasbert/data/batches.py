@@ -226,7 +226,7 @@ class PretrainingData(Stepwise):
                 vocabulary=self.vocabulary,
                 word_starts=row.get("word_starts"),
             )
-            where, replacements = where[:slots], replacements[:slots]
+            where, replacements = where[:slots], replacements[:slots]  # a whole word may be longer than all slots
             positions[i, : len(where)] = where
             ids[i, : len(where)] = row["input_ids"][where]
             weights[i, : len(where)] = 1.0

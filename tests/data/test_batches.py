@@ -195,10 +195,12 @@ def test_batches_need_no_tensorflow(folders):
     subprocess.run([sys.executable, "-c", code, str(folders / "pairs")], check=True)
 
 
-def test_the_dataset_goes_on_where_it_is_told(folders):
-    data = PretrainingData(folders / "packed", batch_size=4)
-    for step, batch in zip(range(5, 8), data.dataset(start=5).as_numpy_iterator(), strict=False):
-        for name, values in data.batch(step).items():
+@pytest.mark.parametrize(("name", "buckets"), [("packed", None), ("packed pairs", None), ("pairs", [16, 32])])
+def test_the_dataset_goes_on_where_it_is_told(folders, name, buckets):
+    data = PretrainingData(folders / name, batch_size=4, buckets=buckets)
+    dataset = data.dataset(start=5, shard=(1, 2)).take(6)
+    for step, batch in zip(range(5, 11), dataset.as_numpy_iterator(), strict=True):
+        for name, values in data.batch(step, shard=(1, 2)).items():
             np.testing.assert_array_equal(batch[name], values)
 
 
