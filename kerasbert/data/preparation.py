@@ -87,13 +87,14 @@ def prepare_slice(folder: Path, number: int, spans: Sequence[Span], settings: Se
     shards = finished_slice(folder, number)
     if shards is not None:
         return shards
-    shards = []
+    shards, started = [], time.process_time()  # reading counts as well
     for part, documents in enumerate(_parts(read_documents(spans, settings.documents, settings.errors), settings)):
         facts = folder / "shards" / f"{number:05d}-{part:04d}.json"
         if not facts.exists():  # it is written after the shard, which is whole then
-            shard = _write_shard(folder, facts.stem, documents, settings, key_of(settings.seed, number, part))
+            shard = _write_shard(folder, facts.stem, documents, settings, key_of(settings.seed, number, part), started)
             write_text(facts, json.dumps(asdict(shard)) + "\n")
         shards.append(Shard(**json.loads(facts.read_text(encoding="utf-8"))))
+        started = time.process_time()
     write_text(_facts_of_slice(folder, number), json.dumps([asdict(shard) for shard in shards]) + "\n")
     return shards
 
@@ -124,9 +125,14 @@ def _parts(documents: Iterator[Document], settings: Settings) -> Iterator[list[D
         yield part
 
 
-def _write_shard(folder: Path, name: str, documents: Sequence[Document], settings: Settings, key: int) -> Shard:
-    """`name`.tfrecord, and `name`.npy: where each row begins and ends in it, and its tokens."""
-    started = time.process_time()
+def _write_shard(
+    folder: Path, name: str, documents: Sequence[Document], settings: Settings, key: int, started: float
+) -> Shard:
+    """`name`.tfrecord, and `name`.npy: where each row begins and ends in it, and its tokens.
+
+    Args:
+        started: the process's CPU time when the reading of `documents` began.
+    """
     tokenizer = _tokenizer(folder / "tokenizer", settings.words)
     split = SPLITTERS[settings.sentences]
     texts = [document.text for document in documents]
