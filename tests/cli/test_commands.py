@@ -13,18 +13,6 @@ TEXTS = [("the film was lovely", "positive"), ("the hotel was rude", "negative")
 
 
 @pytest.fixture
-def file(tmp_path):
-    """Writes a file and gives its path."""
-
-    def write(name, content):
-        path = tmp_path / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return path
-
-    return write
-
-
-@pytest.fixture
 def labelled(file):
     return file("test.csv", "text,label\n" + "".join(f"{text},{label}\n" for text, label in TEXTS))
 

@@ -11,18 +11,6 @@ from kerasbert.data.readers import Example, pairs_of, read_examples, read_texts
 from kerasbert.errors import DataError
 
 
-@pytest.fixture
-def file(tmp_path):
-    """Writes a file of that name (text as UTF-8, or bytes as they are) and gives its path."""
-
-    def write(name, content):
-        path = tmp_path / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return path
-
-    return write
-
-
 def short(examples):
     return [(example.text, example.label, example.line) for example in examples]
 

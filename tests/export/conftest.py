@@ -1,16 +1,11 @@
 """Tiny classifiers of the three families and the three problem types, exported once for all tests."""
 
-import logging
-import os
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from kerasbert import TextClassifier
-from kerasbert.cli.main import main
 from kerasbert.export import export_bundle
 
 FIXTURES = Path(__file__).resolve().parents[1] / "parity" / "fixtures"
@@ -55,15 +50,3 @@ def exported(tiny_classifier, tiny_bundle, tmp_path_factory):
         return made[name]
 
     return export
-
-
-@pytest.fixture
-def cli(monkeypatch, tmp_path):
-    """`cli("verify", folder)` in an empty folder -> click's result: exit_code, stdout, stderr, exception."""
-    log = logging.getLogger("kerasbert")
-    before = log.level, log.propagate, log.handlers
-    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
-    monkeypatch.setattr(os, "environ", os.environ.copy())
-    monkeypatch.chdir(tmp_path)
-    yield lambda *args: CliRunner().invoke(main, [str(arg) for arg in args])
-    log.level, log.propagate, log.handlers = before

@@ -193,9 +193,9 @@ def test_a_disk_that_refuses_leaves_nothing(exported, tmp_path, formats):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_command_says_so_in_one_line(cli, fixtures, tmp_path):
+def test_the_command_says_so_in_one_line(run, fixtures, tmp_path):
     with disk_of(kilobytes=80):
-        result = cli("export", fixtures / "roberta_classifier", "--format", "tflite", "--out", "out")
+        result = run("export", fixtures / "roberta_classifier", "--format", "tflite", "--out", "out")
     assert result.exit_code == 1
     assert re.fullmatch(
         rf"Error: /.*: writing a SavedModel failed \({os.strerror(errno.EFBIG)}\); make room or name another folder",

@@ -133,9 +133,9 @@ def test_what_it_does_not_know_is_said(tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_command_prints_a_line_a_fact(cli, paths, kind):
-    result = cli("inspect", paths[kind])
+def test_the_command_prints_a_line_a_fact(run, paths, kind):
+    result = run("inspect", paths[kind])
     assert result.exit_code == 0, result.output
     facts = describe(paths[kind])
     assert [line.split("  ")[0].rstrip() for line in result.stdout.splitlines()] == list(facts)
-    assert json.loads(cli("inspect", paths[kind], "--json").stdout) == facts
+    assert json.loads(run("inspect", paths[kind], "--json").stdout) == facts

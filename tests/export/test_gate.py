@@ -150,9 +150,9 @@ def test_float32_has_to_keep_its_logits_on_labelled_data(model, tmp_path, opinio
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_command_ends_with_one_line_and_exit_code_1(cli, spoil, tiny_classifier, tmp_path):
+def test_the_command_ends_with_one_line_and_exit_code_1(run, spoil, tiny_classifier, tmp_path):
     spoil(one_weight_off)
-    result = cli("export", tiny_classifier, "--format", "onnx", "--out", "out")
+    result = run("export", tiny_classifier, "--format", "onnx", "--out", "out")
     assert (result.exit_code, result.stdout) == (1, "")
     *steps, error = result.stderr.splitlines()
     assert [step for step in steps if not step.endswith(" ...")] == []

@@ -103,7 +103,7 @@ def test_the_gate_measured_every_file(exported, name):
 
 
 @pytest.mark.parametrize("paired", [False, True], ids=["texts", "pairs"])
-def test_evaluate_and_predict_say_the_same_of_model_and_bundle(cli, exported, tiny_classifier, tmp_path, paired):
+def test_evaluate_and_predict_say_the_same_of_model_and_bundle(run, exported, tiny_classifier, tmp_path, paired):
     data = tmp_path / "data.jsonl"
     with open(data, "w", encoding="utf-8") as stream:
         for index, (text, pair) in enumerate(zip(TEXTS, PAIRS, strict=True)):
@@ -111,12 +111,12 @@ def test_evaluate_and_predict_say_the_same_of_model_and_bundle(cli, exported, ti
             print(json.dumps({**row, "sentence2": pair or "-"} if paired else row), file=stream)
 
     def figures(path):
-        result = cli("evaluate", path, "--data", data, "--json")
+        result = run("evaluate", path, "--data", data, "--json")
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout)
 
     def answers(path):
-        result = cli("predict", path, "--input", data)
+        result = run("predict", path, "--input", data)
         assert result.exit_code == 0, result.output
         return [json.loads(line) for line in result.stdout.splitlines()]
 

@@ -218,24 +218,24 @@ def test_an_empty_second_text_is_a_pair_too(light, exported):
     verified(light)
 
 
-def test_the_command_prints_a_table_and_ends_well(cli, light):
-    result = cli("verify", light)
+def test_the_command_prints_a_table_and_ends_well(run, light):
+    result = run("verify", light)
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["format", *FILES]
     assert "accuracy" not in lines[0]
 
 
-def test_the_command_gives_json_and_the_accuracy_on_data(cli, light, opinion_file):
-    result = cli("verify", light, "--data", opinion_file, "--json")
+def test_the_command_gives_json_and_the_accuracy_on_data(run, light, opinion_file):
+    result = run("verify", light, "--data", opinion_file, "--json")
     assert result.exit_code == 0, result.output
     assert [(row["format"], row["accuracy"]) for row in json.loads(result.stdout)] == [(name, 1.0) for name in FILES]
 
 
-def test_the_command_marks_what_failed_and_ends_with_one_line_and_exit_code_1(cli, light):
+def test_the_command_marks_what_failed_and_ends_with_one_line_and_exit_code_1(run, light):
     change_golden(light, lambda rows: rows[0].update(logits=[-5.0, 5.0]))
     rewrite(light)
-    result = cli("verify", light)
+    result = run("verify", light)
     assert result.exit_code == 1
     assert [line.split()[-1] for line in result.stdout.splitlines()][1:] == ["FAILED"] * 3
     *steps, error = result.stderr.splitlines()
@@ -244,7 +244,7 @@ def test_the_command_marks_what_failed_and_ends_with_one_line_and_exit_code_1(cl
 
 
 @pytest.mark.parametrize("how", ["byte", "file", "golden", "vocabulary", "bundle"])
-def test_the_command_ends_with_one_line_and_exit_code_1(cli, light, how):
+def test_the_command_ends_with_one_line_and_exit_code_1(run, light, how):
     if how == "byte":
         flip(light / "model.tflite")
     elif how == "file":
@@ -255,7 +255,7 @@ def test_the_command_ends_with_one_line_and_exit_code_1(cli, light, how):
         (light / "vocab.txt").write_text("[PAD]\n")
     else:
         (light / NAME).unlink()
-    result = cli("verify", light)
+    result = run("verify", light)
     assert (result.exit_code, result.stdout) == (1, ""), result.output
     (error,) = (line for line in result.stderr.splitlines() if not line.endswith(" ..."))
     assert error.startswith(f"Error: {light}")
