@@ -31,6 +31,11 @@ def finetune():
     "--warmup", default=0.1, show_default=True, type=click.FloatRange(0, 1), help="Share of steps to the peak."
 )
 @click.option(
+    "--layer-decay",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Each block learns at that share of the rate of the block above, such as 0.9.  [default: one rate for all]",
+)
+@click.option(
     "--max-length",
     type=click.IntRange(min=3),
     help="Tokens a text is cut to [default: 128, or what the model can take].",

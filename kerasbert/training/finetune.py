@@ -30,6 +30,7 @@ def finetune_classifier(
     batch_size: int = 32,
     learning_rate: float = 5e-5,
     warmup: float = 0.1,
+    layer_decay: float | None = None,
     max_length: int | None = None,
     problem_type: str = "single_label_classification",
     pooling: str | None = None,
@@ -43,6 +44,8 @@ def finetune_classifier(
     Args:
         checkpoint: folder or hub id. train, dev: labelled files. columns: for `kerasbert.data.readers.read_examples`.
         epochs, batch_size, learning_rate, warmup: the recipe, AdamW with a linear schedule.
+        layer_decay: what the learning rate of each block is multiplied by, from the last one down; None: nothing. See
+            `kerasbert.training.optimizers.layer_factors`.
         max_length: tokens a text is cut to; None: 128, or what the model can take if that is less.
         pooling: None keeps the checkpoint's.
 
@@ -70,7 +73,7 @@ def finetune_classifier(
     steps = len(data) * epochs
     kind = "texts" if pairs_of(examples) is None else "pairs"
     log.info("%s: %d %s, %s; %d steps, the first of them slow", train, len(examples), kind, _listed(labels), steps)
-    model.compile(adamw(learning_rate=learning_rate, steps=steps, warmup=warmup))
+    model.compile(adamw(learning_rate=learning_rate, steps=steps, warmup=warmup, layer_decay=layer_decay))
     history = model.fit(
         data,
         epochs=epochs,

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from safetensors.numpy import load_file
 
 from kerasbert.tokenizers import WordPieceTokenizer
 
@@ -43,6 +44,18 @@ def test_finetune_writes_a_folder_and_says_what_it_reached(run, finetune, opinio
     assert lines[1].endswith("train.csv: 200 texts, labels negative, positive; 20 steps, the first of them slow")
     assert list(dict.fromkeys(line.split("  ")[0] for line in lines[2:])) == ["epoch 1/2", "epoch 2/2"]
     assert {"config.json", "model.safetensors", "vocab.txt"} <= {path.name for path in (tmp_path / "out").iterdir()}
+
+
+@pytest.mark.slow
+def test_finetune_lets_lower_layers_learn_more_slowly(run, finetune, tiny_bert, tmp_path):
+    """So slowly here that only the head and the pooler, which learn at the full rate, move visibly."""
+    rates = {"epochs": 1, "batch-size": 50, "learning-rate": 1e-3, "warmup": 0}
+    assert run(*finetune(**{"layer-decay": 1e-4, **rates})).exit_code == 0
+    before, after = (load_file(folder / "model.safetensors") for folder in (tiny_bert, tmp_path / "out"))
+    after = {name.removeprefix("bert."): value for name, value in after.items()}
+    moved = {name: float(abs(value - after[name]).max()) for name, value in before.items()}
+    assert min(value for name, value in moved.items() if name.startswith("pooler")) > 1e-4
+    assert max(value for name, value in moved.items() if not name.startswith("pooler")) < 1e-5
 
 
 def test_evaluate_prints_a_line_a_figure(run, tiny_classifier, labelled):
