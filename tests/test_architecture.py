@@ -36,6 +36,8 @@ ARROWS = {
 NO_TENSORFLOW = ("config", "layers", "models", "training", "checkpoints", "tokenizers", "data", "decoding", "runtime")
 WITH_TENSORFLOW = {
     "kerasbert.layers.gather": "on TensorFlow's backend only, because keras.ops.take adds three ops a table to exports",
+    "kerasbert.layers.masked_lm_loss": "on TensorFlow's backend only, whose kernel gives loss and gradient in one pass",
+    "kerasbert.training.trainer": "the train step of TensorFlow's backend; JAX has Keras's own",
     "kerasbert.data.datasets": "tf.data; models load it when a dataset is asked for",
     "kerasbert.data.document_tokenizer": "tokenises in the graph; only the preparation of data loads it",
     "kerasbert.data.records": "writes TFRecord files",

@@ -27,14 +27,31 @@ class AttentionBias(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("kerasbert")
+class PackedAttentionBias(keras.layers.Layer):
+    """Rows of several instances: numbers of the queries' instances, int (batch, queries), and of the keys', (batch,
+    sequence) -> (batch, 1, queries, sequence): 0 within an instance, `MASKED` elsewhere.
+
+    A masked weight is 0.0 and not just small, so an instance's vectors do not change by a bit with its neighbours.
+    """
+
+    def call(self, query_instances, instance_ids):
+        same = ops.expand_dims(query_instances, 2) == ops.expand_dims(instance_ids, 1)
+        return ops.expand_dims((1.0 - ops.cast(same, self.compute_dtype)) * MASKED, 1)
+
+    def compute_output_shape(self, query_shape, input_shape):
+        return (*query_shape[:1], 1, *query_shape[1:], *input_shape[1:])
+
+
+@keras.saving.register_keras_serializable("kerasbert")
 class SelfAttention(keras.layers.Layer):
     """`softmax(q k^T / sqrt(H) + bias) v` over `num_heads` heads, and a linear layer on the joined heads.
 
     Call arguments:
         x: (batch, sequence, hidden_size).
-        bias: (batch, 1, 1 or sequence, sequence), added to the scores.
+        bias: (batch, 1, 1 or queries, sequence), added to the scores.
+        queries: (batch, queries, hidden_size), the vectors that attend to `x`; None: `x` itself.
 
-    Output shape: (batch, sequence, hidden_size).
+    Output shape: (batch, queries, hidden_size).
     """
 
     def __init__(self, *, hidden_size, num_heads, dropout=0.0, stddev=0.02, **kwargs):
@@ -46,19 +63,19 @@ class SelfAttention(keras.layers.Layer):
         )
         self.dropout = keras.layers.Dropout(dropout, name="dropout", dtype=self.dtype_policy)
 
-    def build(self, x_shape, bias_shape=None):
+    def build(self, x_shape, bias_shape=None, queries_shape=None):
         for layer in (self.query, self.key, self.value, self.output_dense):
             layer.build(x_shape)
         self.built = True
 
-    def call(self, x, bias):
-        q = self.split(self.query(x))  # (B, N, T, H)
-        k = self.split(self.key(x))
+    def call(self, x, bias, queries=None):
+        q = self.split(self.query(x if queries is None else queries))  # (B, N, Q, H)
+        k = self.split(self.key(x))  # (B, N, T, H)
         v = self.split(self.value(x))
-        scores = ops.matmul(q, ops.transpose(k, (0, 1, 3, 2)))  # (B, N, T, T)
+        scores = ops.matmul(q, ops.transpose(k, (0, 1, 3, 2)))  # (B, N, Q, T)
         # Scaled behind the product: ONNX Runtime does not recognise attention whose q is scaled first.
         weights = ops.softmax(scores * (1.0 / math.sqrt(self.hidden_size // self.num_heads)) + bias)
-        context = ops.matmul(self.dropout(weights), v)  # (B, N, T, H)
+        context = ops.matmul(self.dropout(weights), v)  # (B, N, Q, H)
         return self.output_dense(self.merge(context))
 
     def split(self, x):
@@ -72,8 +89,8 @@ class SelfAttention(keras.layers.Layer):
         batch, _, length, _ = ops.shape(x)
         return ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (batch, length, self.hidden_size))
 
-    def compute_output_shape(self, x_shape, bias_shape=None):
-        return x_shape
+    def compute_output_shape(self, x_shape, bias_shape=None, queries_shape=None):
+        return queries_shape or x_shape
 
     def get_config(self):
         own = {

@@ -27,6 +27,7 @@ class Embeddings(keras.layers.Layer):
     Call arguments:
         input_ids: int32 (batch, sequence).
         token_type_ids: int32 (batch, sequence); left out where there is at most one segment row.
+        position_ids: int32 (batch, sequence), from 0, of rows that hold several instances; None: 0, 1, 2 and so on.
 
     Output shape: (batch, sequence, hidden_size).
     """
@@ -62,7 +63,7 @@ class Embeddings(keras.layers.Layer):
         self.norm = LayerNorm(epsilon=epsilon, name="norm", dtype=self.dtype_policy)
         self.dropout = keras.layers.Dropout(dropout, name="dropout", dtype=self.dtype_policy)
 
-    def build(self, input_ids_shape, token_type_ids_shape=None):
+    def build(self, input_ids_shape, token_type_ids_shape=None, position_ids_shape=None):
         width, types = self.settings["hidden_size"], self.settings["type_vocab_size"]
         normal = keras.initializers.TruncatedNormal(stddev=self.settings["stddev"])
 
@@ -81,12 +82,15 @@ class Embeddings(keras.layers.Layer):
         self.norm.build((None, None, width))
         self.built = True
 
-    def call(self, input_ids, token_type_ids=None):
+    def call(self, input_ids, token_type_ids=None, position_ids=None):
         length, longest = ops.shape(input_ids)[1], self.settings["max_positions"] - self.position_offset
         if isinstance(length, int) and length > longest:
             raise ValueError(f"{length} tokens are more than the {longest} positions: give the tokenizer a max_length")
         word = gather(self.word_table, input_ids)  # (B, T, D)
-        position = self.position_table[self.position_offset : self.position_offset + length]
+        if position_ids is None:
+            position = self.position_table[self.position_offset : self.position_offset + length]  # (T, D)
+        else:
+            position = gather(self.position_table, position_ids + self.position_offset)
         if self.column_scales is not None:
             word, position = (x * scale for x, scale in zip((word, position), self.column_scales, strict=True))
         x = word + position
@@ -96,7 +100,7 @@ class Embeddings(keras.layers.Layer):
             x = x + self.type_table[0]
         return self.dropout(self.norm(x))
 
-    def compute_output_shape(self, input_ids_shape, token_type_ids_shape=None):
+    def compute_output_shape(self, input_ids_shape, token_type_ids_shape=None, position_ids_shape=None):
         return (*input_ids_shape, self.settings["hidden_size"])
 
     def get_config(self):

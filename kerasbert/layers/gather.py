@@ -1,4 +1,4 @@
-"""Table lookup."""
+"""Rows of a table, tokens of a sequence."""
 
 import keras
 from keras import ops
@@ -15,3 +15,10 @@ def gather(table, ids):
 
         return tf.gather(table, ids)
     return ops.take(table, ids, axis=0)
+
+
+def gather_tokens(x, positions):
+    """The vectors at some places of each row: (B, T, ...) and int (B, P), in 0 to T - 1 -> (B, P, ...)."""
+    batch, length = ops.shape(x)[:2]
+    places = positions + ops.expand_dims(ops.arange(batch, dtype=positions.dtype) * length, -1)
+    return gather(ops.reshape(x, (-1, *x.shape[2:])), places)

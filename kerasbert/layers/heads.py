@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from kerasbert.layers.dense import dense
+from kerasbert.layers.gather import gather_tokens
 from kerasbert.layers.layer_norm import LayerNorm
 
 
@@ -88,7 +89,7 @@ class MaskedLMHead(keras.layers.Layer):
         x: (batch, sequence, hidden_size).
         mlm_positions: int32 (batch, masked), into the sequence.
 
-    Output shape: (batch, masked, vocab_size).
+    Output: float32 (batch, masked, vocab_size).
     """
 
     def __init__(self, *, embeddings, activation="gelu", epsilon=1e-12, stddev=0.02, **kwargs):
@@ -104,14 +105,17 @@ class MaskedLMHead(keras.layers.Layer):
             self.embeddings.build((None, None))
         self.dense.build(x_shape)
         self.norm.build(x_shape)
-        self.bias = self.add_weight(shape=(self.vocab_size,), initializer="zeros", name="bias")
+        self.bias = self.add_weight(shape=(self.vocab_size,), initializer="zeros", name="bias", autocast=False)
         self.built = True
 
     def call(self, x, mlm_positions):
-        x = ops.take_along_axis(x, ops.expand_dims(mlm_positions, -1), axis=1)  # (B, M, D)
-        x = self.norm(self.dense(x))
+        x = self.transform(gather_tokens(x, mlm_positions))  # (B, M, D)
         word_table = ops.cast(self.embeddings.word_table, x.dtype)
-        return ops.matmul(x, ops.transpose(word_table)) + ops.cast(self.bias, x.dtype)  # (B, M, V)
+        return ops.cast(ops.matmul(x, ops.transpose(word_table)), "float32") + self.bias  # (B, M, V)
+
+    def transform(self, x):
+        """(..., hidden_size), the vectors of masked tokens -> what the word table is multiplied with."""
+        return self.norm(self.dense(x))
 
     def compute_output_shape(self, x_shape, mlm_positions_shape):
         return (*mlm_positions_shape, self.vocab_size)

@@ -1,27 +1,43 @@
 """The pre-training model: encoder, masked words, next sentence."""
 
 import keras
+from keras import ops
 
 from kerasbert.checkpoints import hf
 from kerasbert.errors import ConfigError
+from kerasbert.layers.attention import PackedAttentionBias
+from kerasbert.layers.gather import gather_tokens
 from kerasbert.layers.heads import ClassificationHead, MaskedLMHead
+from kerasbert.layers.masked_lm_loss import masked_lm_loss
 from kerasbert.models.encoder import BertEncoder
+from kerasbert.training.trainer import SummedLossTrainer
 
 
 @keras.saving.register_keras_serializable("kerasbert")
-class PretrainingModel(keras.Model):
+class PretrainingModel(SummedLossTrainer, keras.Model):
     """BERT with its two pre-training heads (Devlin et al. 2018, section 3.1).
 
+    ```python
+    model = kb.PretrainingModel(kb.BertEncoder(config, tokenizer=tokenizer))
+    model.compile(kb.training.recipes.RECIPES["bert"].optimizer())
+    model.fit(data.dataset(), steps_per_epoch=data.steps_per_epoch, epochs=3)     # data: a PretrainingData
+    ```
+
     Inputs: the encoder's, and `mlm_positions`, int32 (batch, masked): only these reach the vocabulary.
-    Outputs: `mlm_logits` (batch, masked, vocab_size) and, with `nsp`, `nsp_logits` float32 (batch, 2), where label 0
-    means that the second segment follows the first.
+    Outputs: `mlm_logits` float32 (batch, masked, vocab_size) and, with `nsp`, `nsp_logits` float32 (batch, 2), where
+    label 0 means that the second segment follows the first.
+
+    Trained on batches of `kerasbert.data.batches.PretrainingData`, packed or not; the loss is the mean over masked
+    words plus, with `nsp`, the mean over pairs.
 
     Args:
         encoder: with a pooler where `nsp` is asked for.
         nsp: whether there is a next-sentence head; None: where the encoder has a pooler and two segments.
+        recompute: keep only the blocks' inputs of the forward pass and compute the rest again in the backward pass:
+            a third more work, a fraction of the memory.
     """
 
-    def __init__(self, encoder: BertEncoder, *, nsp: bool | None = None, **kwargs):
+    def __init__(self, encoder: BertEncoder, *, nsp: bool | None = None, recompute: bool = False, **kwargs):
         config, dtype = encoder.config, kwargs.get("dtype")
         if nsp is None:
             nsp = encoder.pooler is not None and config.family.nsp and config.takes_token_types
@@ -39,22 +55,98 @@ class PretrainingModel(keras.Model):
             name="mlm",
             **shared,
         )
+        nsp_head = ClassificationHead(num_labels=2, name="nsp", **shared) if nsp else None
+
         # Graph
         mlm_positions = keras.Input((None,), dtype="int32", name="mlm_positions")
         outputs = {"mlm_logits": mlm(encoder.output["sequence_output"], mlm_positions)}
         if nsp:
-            head = ClassificationHead(num_labels=2, name="nsp", **shared)
-            outputs["nsp_logits"] = head(encoder.output["pooled_output"])
+            outputs["nsp_logits"] = nsp_head(encoder.output["pooled_output"])
         super().__init__(inputs={**encoder.input, "mlm_positions": mlm_positions}, outputs=outputs, **kwargs)
 
         # Config
         self.config = config
         self.encoder = encoder
+        self.mlm, self.nsp_head = mlm, nsp_head
         self.nsp = nsp
+        self.recompute = recompute
+        self.tasks = ("mlm", "nsp") if nsp else ("mlm",)
+        self.packed_bias = PackedAttentionBias(name="packed_bias", dtype=dtype)
+
+    def call(self, inputs, training=None, mask=None):
+        """Logits; of a batch that holds the labels, the sums that training needs."""
+        if "mlm_ids" in inputs:
+            return self.sums_of(inputs, training)
+        return super().call({name: inputs[name] for name in self.input}, training=training)
 
     @property
     def tokenizer(self):
         return self.encoder.tokenizer
+
+    def weights_of(self, batch: dict) -> dict:
+        """What each loss is a mean over: masked words, pairs."""
+        weights = {"mlm": ops.sum(batch["mlm_weights"])}
+        if self.nsp:
+            weights["nsp"] = ops.sum(nsp_weights(batch))
+        return weights
+
+    def sums_of(self, batch: dict, training: bool | None = None) -> dict:
+        """Losses and right answers, summed: float32 scalars `{"mlm": {"loss", "accuracy"}, "nsp": ...}`."""
+        mlm_positions = batch["mlm_positions"]
+        positions, pairs = mlm_positions, 0
+        if self.nsp:
+            first = ops.zeros_like(mlm_positions[:, :1])
+            cls_positions = batch.get("cls_positions", first)
+            pairs = cls_positions.shape[1]
+            positions = ops.concatenate([cls_positions, mlm_positions], axis=1)
+        x = self.vectors(batch, positions, training)
+
+        features = self.mlm.transform(x[:, pairs:])
+        loss, right = masked_lm_loss(
+            ops.reshape(features, (-1, features.shape[-1])),
+            ops.cast(self.encoder.embeddings.word_table, features.dtype),
+            ops.convert_to_tensor(self.mlm.bias),
+            ops.reshape(batch["mlm_ids"], (-1,)),
+            ops.reshape(batch["mlm_weights"], (-1,)),
+        )
+        sums = {"mlm": {"loss": loss, "accuracy": right}}
+        if self.nsp:
+            logits = self.nsp_head(self.encoder.pooler.dense(x[:, :pairs]), training=training)  # (B, S, 2)
+            labels = ops.reshape(batch["nsp_label"], (-1, pairs))
+            weights = nsp_weights(batch)
+            losses = keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+            right = ops.cast(ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), labels), "float32")
+            sums["nsp"] = {"loss": ops.sum(losses * weights), "accuracy": ops.sum(right * weights)}
+        return sums
+
+    def vectors(self, batch: dict, positions, training: bool | None = None):
+        """The encoder's vectors at some places of each row, and no others in its last block.
+
+        Args:
+            batch: of `PretrainingData`, packed or not. positions: int32 (batch, places).
+
+        Returns:
+            (batch, places, hidden_size).
+        """
+        encoder = self.encoder
+        x = encoder.embeddings(
+            batch["input_ids"],
+            token_type_ids=batch["token_type_ids"] if self.config.takes_token_types else None,
+            position_ids=batch.get("position_ids"),
+            training=training,
+        )
+        instance_ids = batch.get("instance_ids")
+        if instance_ids is None:
+            bias = last_bias = encoder.get_layer("attention_bias")(batch["attention_mask"])
+        else:
+            bias = self.packed_bias(instance_ids, instance_ids)
+            asking = gather_tokens(ops.expand_dims(instance_ids, -1), positions)[..., 0]
+            last_bias = self.packed_bias(asking, instance_ids)
+        *blocks, last = encoder.blocks
+        for block in blocks:
+            run = keras.remat(block) if self.recompute else block
+            x = run(x, bias, training=training)
+        return last(x, last_bias, positions=positions, training=training)
 
     @classmethod
     def from_pretrained(cls, path: str, *, dtype=None) -> "PretrainingModel":
@@ -75,6 +167,7 @@ class PretrainingModel(keras.Model):
         return {
             "encoder": self.encoder.get_config(),
             "nsp": self.nsp,
+            "recompute": self.recompute,
             "name": self.name,
             "dtype": self.get_layer("mlm").dtype_policy.name,
         }
@@ -82,3 +175,10 @@ class PretrainingModel(keras.Model):
     @classmethod
     def from_config(cls, config):
         return cls(**{**config, "encoder": BertEncoder.from_config(config["encoder"])})
+
+
+def nsp_weights(batch: dict):
+    """float32 (batch, pairs): 1 for a pair, 0 for an empty place of a packed row."""
+    if "nsp_weights" in batch:
+        return batch["nsp_weights"]
+    return ops.ones_like(ops.expand_dims(batch["nsp_label"], -1), dtype="float32")

@@ -1,0 +1,92 @@
+"""Cross-entropy over a large vocabulary, without ever holding all logits."""
+
+import math
+
+import keras
+from keras import ops
+
+LOGITS = 2**24
+"""The most logits that are held at once: 64 MB of float32."""
+
+
+def masked_lm_loss(x, word_table, bias, ids, weights):
+    """The loss of masked words, and how many are right, summed with weights.
+
+    Logits, softmax and the gradient's three products are made in one pass over pieces of the words and forgotten: what
+    stays is as large as the arguments. (Liger kernels do the same for torch, arXiv 2410.10989, section 3.2.)
+
+    Args:
+        x: (words, hidden_size), from `MaskedLMHead.transform`.
+        word_table: (vocab_size, hidden_size), in the dtype of `x`. bias: float32 (vocab_size,).
+        ids: int32 (words,), the true words. weights: float32 (words,).
+
+    Returns:
+        float32 scalars `loss`, in nats, with a gradient to `x`, `word_table` and `bias`; and `right`, without one.
+    """
+    words, size = ops.shape(x)[0], max(1, LOGITS // word_table.shape[0])
+    if isinstance(words, int):
+        pieces = math.ceil(words / size)
+        size = math.ceil(words / pieces)
+    else:
+        size = ops.minimum(size, words)
+        pieces = -(-words // size)
+
+    def of_all(x, word_table, bias):
+        if isinstance(pieces, int) and pieces == 1:
+            loss, right, *gradients = _piece(x, word_table, bias, ids, weights)
+        else:
+            filled = (0, pieces * size - words)
+            rows = (ops.pad(x, (filled, (0, 0))), ops.pad(ids, (filled,)), ops.pad(weights, (filled,)))
+
+            def add_piece(number, sums):
+                cut = [_rows(values, number * size, size) for values in rows]
+                loss, right, dx, *others = _piece(cut[0], word_table, bias, *cut[1:])
+                dxs = ops.slice_update(sums[2], (number * size, 0), dx)
+                return (sums[0] + loss, sums[1] + right, dxs, *(a + b for a, b in zip(sums[3:], others, strict=True)))
+
+            zeros = (0.0, 0.0, ops.zeros_like(rows[0]), ops.zeros(word_table.shape, "float32"), ops.zeros_like(bias))
+            start = tuple(ops.convert_to_tensor(zero) for zero in zeros)
+            loss, right, dx, *others = ops.fori_loop(0, pieces, add_piece, start)
+            gradients = [dx[:words], *others]
+
+        def gradient(*upstream):
+            scale = upstream[0][0] if isinstance(upstream[0], (tuple, list)) else upstream[0]
+            like = (x, word_table, bias)
+            return tuple(
+                ops.cast(scale * ops.cast(g, "float32"), v.dtype) for g, v in zip(gradients, like, strict=True)
+            )
+
+        return (loss, right), gradient
+
+    return ops.custom_gradient(of_all)(x, word_table, bias)
+
+
+def _rows(values, start, size):
+    return ops.slice(values, (start, *[0] * (len(values.shape) - 1)), (size, *values.shape[1:]))
+
+
+def _piece(x, word_table, bias, ids, weights):
+    """Loss, right ones, and the loss's gradients to x, word_table and bias, of some words."""
+    logits = ops.cast(ops.matmul(x, ops.transpose(word_table)), "float32") + bias  # (W, V)
+    best = ops.max(logits, axis=-1)
+    losses, dlogits = _cross_entropy(logits, ids)
+    dlogits = ops.cast(dlogits, x.dtype)
+    weights = ops.expand_dims(weights, -1)
+    weighted = ops.cast(weights, x.dtype)
+    dx = ops.matmul(dlogits, word_table) * weighted
+    dtable = ops.cast(ops.matmul(ops.transpose(dlogits), x * weighted), "float32")
+    dbias = ops.cast(ops.matmul(ops.transpose(dlogits), weighted), "float32")[:, 0]
+    true = ops.take_along_axis(logits, ops.expand_dims(ids, -1), axis=-1)
+    right = ops.sum(weights * ops.cast(true >= ops.expand_dims(best, -1), "float32"))
+    return ops.sum(weights[:, 0] * losses), right, dx, dtable, dbias
+
+
+def _cross_entropy(logits, ids):
+    """(W, V) and (W,) -> the losses (W,), and their gradients to the logits (W, V): softmax minus one-hot."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf  # one kernel for both; only this backend comes here
+
+        return tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(features=logits, labels=ids)
+    log_sum = ops.logsumexp(logits, axis=-1, keepdims=True)
+    true = ops.one_hot(ids, logits.shape[-1], dtype=logits.dtype)
+    return log_sum[:, 0] - ops.sum(logits * true, axis=-1), ops.exp(logits - log_sum) - true

@@ -1,0 +1,184 @@
+"""The train step that is right under every strategy: Keras's `fit` around it, TensorFlow's or JAX's trainer below.
+
+A model with this trainer says what its losses are as sums and weights; a loss is `sum / weight` over the whole batch,
+wherever its rows are computed. On TensorFlow the step is ours. What Keras 3.15 does instead, and why it does not serve:
+
+- A loss is a mean on each replica, and replicas are averaged: wrong where they hold different numbers of masked words.
+  Here the weights are all-reduced first, and every replica divides by the total.
+- Clipping comes before the all-reduce, so results depend on the number of replicas (keras#20582 names the same of
+  accumulation, which raises with more than one). Here gradients are summed over micro-batches, then over replicas;
+  Keras's optimizer clips what it gets.
+- XLA is off under any strategy. Here the forward and backward pass is a function of its own, compiled if wanted.
+- `fit` raises under MultiWorkerMirroredStrategy: its symbolic build reduces a nested batch, and its logs are reduced
+  over axis 0 of scalars (keras#20585, #20329). Here the model is built already, and all replicas have the same logs.
+"""
+
+import keras
+from keras import ops
+
+from kerasbert.errors import ConfigError
+
+TENSORFLOW = keras.backend.backend() == "tensorflow"
+if TENSORFLOW:
+    import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("kerasbert")
+class Perplexity(keras.metrics.Mean):
+    """exp of a mean loss."""
+
+    def result(self):
+        return ops.exp(super().result())
+
+
+class SummedLossTrainer:
+    """Before `keras.Model` among the bases of a model that has two methods of a batch, a dict of tensors:
+
+    `weights_of(batch)`: what each loss is a mean over, `{"mlm": float32 scalar}`, functions of the data alone;
+    `sums_of(batch, training)`: `{"mlm": {"loss": ..., "accuracy": ...}}`, float32 scalars, summed over the same.
+
+    The model's loss is the sum of its losses' means.
+    """
+
+    def compile(self, optimizer="adam", *, accumulate: int = 1, jit_compile: bool | str = "auto", run_eagerly=False):
+        """Configures `fit`.
+
+        Args:
+            optimizer: any of Keras's; clipping, its own, sees the gradient of the whole batch.
+            accumulate: micro-batches that a batch is cut into, one after the other in memory; TensorFlow only (on JAX
+                give the optimizer `gradient_accumulation_steps`).
+            jit_compile: whether XLA compiles the forward and backward pass; "auto": where there is a GPU or TPU. On a
+                CPU oneDNN's kernels are faster.
+            run_eagerly: without a graph, to debug.
+
+        Raises:
+            ConfigError: a value that cannot be.
+        """
+        if not isinstance(accumulate, int) or accumulate < 1:
+            raise ConfigError(f"accumulate is {accumulate!r}: use a whole number of micro-batches, 1 or more")
+        if accumulate > 1 and not TENSORFLOW:
+            raise ConfigError(
+                f"accumulate is {accumulate}: on {keras.backend.backend()} give the optimizer "
+                "gradient_accumulation_steps instead"
+            )
+        if jit_compile == "auto":
+            jit_compile = not TENSORFLOW or _has_accelerator()
+        super().compile(optimizer=optimizer, jit_compile=False if TENSORFLOW else jit_compile, run_eagerly=run_eagerly)
+        self.accumulate, self.jit_step = accumulate, jit_compile
+        self.means = {}
+        for task in self.tasks:
+            self.means[f"{task}_loss"] = keras.metrics.Mean(name=f"{task}_loss")
+            self.means[f"{task}_accuracy"] = keras.metrics.Mean(name=f"{task}_accuracy")
+        self.perplexity = Perplexity(name="perplexity")
+        if TENSORFLOW:
+            self._passes = {}
+            _take_summed_gradients(self.optimizer)
+
+    def total_loss(self, sums: dict, weights: dict):
+        return sum(sums[task]["loss"] / ops.maximum(weights[task], 1.0) for task in sums)
+
+    def record(self, sums: dict, weights: dict) -> dict:
+        """Adds a batch to the metrics; returns the batch's own figures."""
+        logs = {"loss": self.total_loss(sums, weights)}
+        for task, values in sums.items():
+            for name, value in values.items():
+                mean = value / ops.maximum(weights[task], 1.0)
+                self.means[f"{task}_{name}"].update_state(mean, sample_weight=weights[task])
+                logs[f"{task}_{name}"] = mean
+        first = next(iter(sums))
+        self.perplexity.update_state(logs[f"{first}_loss"], sample_weight=weights[first])
+        return {**logs, "perplexity": ops.exp(logs[f"{first}_loss"])}
+
+    # On JAX, Keras's trainer: arrays are global there, so a mean is the mean over all replicas.
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return self.total_loss(y_pred, self.weights_of(x))
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        self.record(y_pred, self.weights_of(x))
+        return self.get_metrics_result()
+
+    # On TensorFlow.
+
+    if TENSORFLOW:
+
+        def train_step(self, batch):
+            context = tf.distribute.get_replica_context()
+            weights = context.all_reduce(tf.distribute.ReduceOp.SUM, self.weights_of(batch))
+            sums, gradients = self._accumulated(batch, weights)
+            sums, gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, (sums, gradients))
+            self.optimizer.apply(gradients, self.trainable_variables)
+            return self._record_on_replica(sums, weights)
+
+        def test_step(self, batch):
+            context = tf.distribute.get_replica_context()
+            weights, sums = self.weights_of(batch), self._compiled(self.sums_of)(batch, training=False)
+            sums, weights = context.all_reduce(tf.distribute.ReduceOp.SUM, (sums, weights))
+            return self._record_on_replica(sums, weights)
+
+        def _record_on_replica(self, sums, weights):
+            logs = self.record(sums, weights)
+            self._loss_tracker.update_state(logs["loss"])
+            return logs
+
+        def _accumulated(self, batch, weights):
+            """Sums and gradients of this replica's rows, micro-batch after micro-batch."""
+            step, count = self._compiled(self._forward_backward), self.accumulate
+            if count == 1:
+                return step(batch, weights)
+            rows = batch["input_ids"].shape[0]
+            if rows is not None and rows % count:
+                raise ConfigError(f"{rows} rows of a replica cannot be cut into {count} micro-batches; use a multiple")
+            micro = {name: tf.reshape(x, (count, -1, *x.shape[1:])) for name, x in batch.items()}
+            total = step({name: x[0] for name, x in micro.items()}, weights)
+            flat = tf.nest.flatten(total)
+
+            def add(number, sums):
+                more = tf.nest.flatten(step({name: x[number] for name, x in micro.items()}, weights))
+                return number + 1, [a + b for a, b in zip(sums, more, strict=True)]
+
+            _, flat = tf.while_loop(lambda number, _: number < count, add, (1, flat), parallel_iterations=1)
+            return tf.nest.pack_sequence_as(total, flat)
+
+        def _forward_backward(self, batch, weights):
+            variables = [variable.value for variable in self.trainable_variables]
+            with tf.GradientTape() as tape:
+                sums = self.sums_of(batch, training=True)
+                loss = self.optimizer.scale_loss(self.total_loss(sums, weights))
+            gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            return sums, [tf.convert_to_tensor(gradient) for gradient in gradients]
+
+        def _compiled(self, function):
+            if not self.jit_step or self.run_eagerly:
+                return function
+            name = function.__name__
+            if name not in self._passes:
+                self._passes[name] = tf.function(function, jit_compile=True, reduce_retracing=False)
+            return self._passes[name]
+
+        def _make_function(self, step):
+            """Keras's maker of train and test functions."""
+            strategy = self.distribute_strategy
+
+            @tf.autograph.experimental.do_not_convert
+            def function(iterator):
+                logs = strategy.run(step, args=(iterator.get_next(),))
+                return {name: strategy.experimental_local_results(value)[0] for name, value in logs.items()}
+
+            return function if self.run_eagerly else tf.function(function)
+
+        def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+            """The model is built; the optimizer's variables must be made under the strategy and outside the step."""
+            if self.optimizer is not None and not self.optimizer.built:
+                with self.distribute_strategy.scope():
+                    self.optimizer.build(self.trainable_variables)
+
+
+def _has_accelerator() -> bool:
+    return bool(tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("TPU"))
+
+
+def _take_summed_gradients(optimizer) -> None:
+    """Keras's optimizer would all-reduce the gradients that it gets; ours have been, so that it clips the sum."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of a LossScaleOptimizer
+    optimizer._all_reduce_sum_gradients = list
