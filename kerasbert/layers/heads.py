@@ -111,7 +111,7 @@ class MaskedLMHead(keras.layers.Layer):
     def call(self, x, mlm_positions):
         x = self.transform(gather_tokens(x, mlm_positions))  # (B, M, D)
         word_table = ops.cast(self.embeddings.word_table, x.dtype)
-        return ops.cast(ops.matmul(x, ops.transpose(word_table)), "float32") + self.bias  # (B, M, V)
+        return ops.cast(ops.matmul(x, ops.transpose(word_table)), "float32") + ops.cast(self.bias, "float32")
 
     def transform(self, x):
         """(..., hidden_size), the vectors of masked tokens -> what the word table is multiplied with."""

@@ -105,7 +105,7 @@ class PretrainingModel(SummedLossTrainer, keras.Model):
         loss, right = masked_lm_loss(
             ops.reshape(features, (-1, features.shape[-1])),
             ops.cast(self.encoder.embeddings.word_table, features.dtype),
-            ops.convert_to_tensor(self.mlm.bias),
+            ops.cast(self.mlm.bias, "float32"),
             ops.reshape(batch["mlm_ids"], (-1,)),
             ops.reshape(batch["mlm_weights"], (-1,)),
         )
