@@ -28,6 +28,28 @@ class FiniteLoss(keras.callbacks.Callback):
             )
 
 
+class Line:
+    """The line of a long run: rewritten several times a second on a terminal, elsewhere a new one every `seconds`."""
+
+    def __init__(self, stream, seconds: float = 20.0):
+        self.stream, self.live = stream, stream.isatty()
+        self.seconds = 0.2 if self.live else seconds
+        self.shown = time.monotonic()
+
+    def due(self, now: float) -> bool:
+        """Whether it is time for the next one."""
+        return now - self.shown >= self.seconds
+
+    def show(self, text: str, *, last: bool = False) -> None:
+        """Args: last: stays on the terminal."""
+        if not last:
+            self.shown = time.monotonic()
+        if self.live and not last:  # a line that wraps could not be rewritten
+            text = text[: shutil.get_terminal_size().columns - 1]
+        end = "" if self.live and not last else "\n"
+        print(("\r\x1b[K" if self.live else "") + text, end=end, file=self.stream, flush=True)
+
+
 class Progress(keras.callbacks.Callback):
     """One line on stderr: epoch, step, texts a second, time left in the run (validation included), loss and metrics.
 
@@ -39,11 +61,11 @@ class Progress(keras.callbacks.Callback):
 
     def __init__(self, texts: int, *, seconds: float = 20.0, stream=None):
         super().__init__()
-        self.texts, self.seconds, self.stream = texts, seconds, stream or sys.stderr
+        self.texts = texts
+        self.line = Line(stream or sys.stderr, seconds)
 
     def on_train_begin(self, logs=None):
-        self.live = self.stream.isatty()
-        self.started = self.shown = time.monotonic()
+        self.started = self.line.shown = time.monotonic()
         self.run = None  # (time, epochs done) from which speed is measured; so is self.lap, within an epoch
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -57,25 +79,18 @@ class Progress(keras.callbacks.Callback):
         if self.run is None:  # the first step traces and compiles, which says nothing of the others
             self.run = self.lap = now, done
             return
-        if now - self.shown < (0.2 if self.live else self.seconds):
+        if not self.line.due(now):
             return
-        self.shown = now
         rate = self.texts * (done - self.lap[1]) / (now - self.lap[0])
         left = round((epochs - done) * (now - self.run[0]) / (done - self.run[1]))
-        self._show(
+        self.line.show(
             f"epoch {self.epoch + 1}/{epochs}  step {batch + 1}/{steps}  {rate:.0f} texts/s  "
-            f"{left // 60}:{left % 60:02d} left  {_figures(logs)}",
-            end="" if self.live else "\n",
+            f"{left // 60}:{left % 60:02d} left  {_figures(logs)}"
         )
 
     def on_epoch_end(self, epoch, logs=None):
         took = time.monotonic() - self.started
-        self._show(f"epoch {epoch + 1}/{self.params['epochs']}  {took:.0f} s  {_figures(logs)}", end="\n")
-
-    def _show(self, line: str, end: str) -> None:
-        if self.live and not end:  # a line that wraps could not be rewritten
-            line = line[: shutil.get_terminal_size().columns - 1]
-        print(("\r\x1b[K" if self.live else "") + line, end=end, file=self.stream, flush=True)
+        self.line.show(f"epoch {epoch + 1}/{self.params['epochs']}  {took:.0f} s  {_figures(logs)}", last=True)
 
 
 def _figures(logs: dict | None) -> str:

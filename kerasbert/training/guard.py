@@ -1,0 +1,66 @@
+"""What ends a pre-training run early: a loss that explodes, a signal."""
+
+import math
+import signal
+from collections import deque
+from contextlib import contextmanager
+
+import keras
+
+WINDOW = 50
+"""Steps whose mean loss is what is usual."""
+
+
+class LossGuard(keras.callbacks.Callback):
+    """Stops `fit` where the loss is no number, or several times what is usual; `tripped` then says how.
+
+    Args:
+        factor: how many times the mean of the last `WINDOW` losses is too much.
+    """
+
+    def __init__(self, factor: float = 2.0):
+        super().__init__()
+        self.factor = factor
+        self.losses = deque(maxlen=WINDOW)
+        self.tripped = None
+
+    def on_train_begin(self, logs=None):
+        self.tripped = None
+
+    def on_train_batch_end(self, batch, logs=None):
+        loss = float(logs["loss"])
+        usual = sum(self.losses) / WINDOW if len(self.losses) == WINDOW else math.inf
+        if not math.isfinite(loss) or loss > self.factor * usual:
+            self.tripped = f"{loss}" if not math.isfinite(loss) else f"{loss:.3f}, usual is {usual:.3f}"
+            self.model.stop_training = True
+        else:
+            self.losses.append(loss)
+
+    def state(self) -> dict:
+        """What a checkpoint keeps of it."""
+        return {"losses": list(self.losses)}
+
+    def restore(self, state: dict) -> None:
+        self.losses = deque(state["losses"], maxlen=WINDOW)
+
+
+@contextmanager
+def caught_signals():
+    """Within, SIGTERM and SIGINT only append their names to the list that is yielded; a second SIGINT interrupts."""
+    names = []
+
+    def remember(number, frame):
+        if names and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        names.append(signal.Signals(number).name)
+
+    try:
+        before = {number: signal.signal(number, remember) for number in (signal.SIGTERM, signal.SIGINT)}
+    except ValueError:  # not the main thread, which has the signals to itself
+        yield names
+        return
+    try:
+        yield names
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,86 @@
+"""The state of a run on disk: written whole or not at all, read back to the last bit."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+from keras import ops
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from kerasbert.errors import CheckpointError
+from kerasbert.files import new_folder
+
+TENSORS, STATE = "tensors.safetensors", "state.json"
+
+
+class Checkpoints:
+    """Folders `step-00001000` with the variables of a model and its optimizer, and a dict beside them.
+
+    The variables are all there are: weights, moments, the schedule's step, the loss scale, dropout's random states.
+
+    Args:
+        folder: made with the first checkpoint. keep: the newest so many stay, and the best.
+    """
+
+    def __init__(self, folder: str | Path, *, keep: int = 2):
+        self.folder, self.keep = Path(folder), keep
+
+    def paths(self) -> list[Path]:
+        """The whole ones, oldest first."""
+        found = self.folder.glob("step-*") if self.folder.is_dir() else ()
+        return sorted(path for path in found if re.fullmatch(r"step-\d{8,}", path.name))
+
+    def save(self, model, step: int, state: dict) -> None:
+        """Writes the checkpoint of a step, then removes the oldest ones; `state["best"]` names a step that stays.
+
+        Raises:
+            KerasBertError: the disk is full or cannot be written; the checkpoints before it are untouched.
+        """
+        path = self._path(step)
+        if path.exists():
+            return
+        tensors = {name: np.ascontiguousarray(ops.convert_to_numpy(v)) for name, v in _variables(model).items()}
+        with new_folder(path) as building:
+            try:
+                save_file(tensors, building / TENSORS)
+            except SafetensorError as error:  # a full disk, for one
+                raise CheckpointError(f"{path}: the checkpoint could not be written ({error})") from None
+            (building / STATE).write_text(json.dumps(state), encoding="utf-8")
+        best = self._path(state["best"]) if state.get("best") is not None else None
+        for old in self.paths()[: -self.keep]:
+            if old != best:
+                shutil.rmtree(old, ignore_errors=True)
+
+    def load(self, model, path: Path) -> dict:
+        """Puts a checkpoint back into the model and its built optimizer; returns what was saved beside it.
+
+        Raises:
+            CheckpointError: not whole, or of another model.
+        """
+        try:
+            state = json.loads((path / STATE).read_text(encoding="utf-8"))
+            tensors = load_file(path / TENSORS)
+        except (OSError, ValueError, SafetensorError) as error:
+            raise CheckpointError(
+                f"{path}: not a whole checkpoint ({error}); remove it to use the one before"
+            ) from None
+        variables = _variables(model)
+        here, there = ({name: tuple(v.shape) for name, v in values.items()} for values in (variables, tensors))
+        if here != there:
+            differing = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
+            raise CheckpointError(f"{path}: of another model or optimizer; they differ in {', '.join(differing[:8])}")
+        for name, variable in variables.items():
+            variable.assign(tensors[name])
+        return state
+
+    def _path(self, step: int) -> Path:
+        return self.folder / f"step-{step:08d}"
+
+
+def _variables(model) -> dict:
+    """All state of a run, under names that do not depend on the process."""
+    groups = {"model": model.variables, "optimizer": model.optimizer.variables}
+    return {f"{group}/{number}": v for group, variables in groups.items() for number, v in enumerate(variables)}
