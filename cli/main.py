@@ -15,6 +15,7 @@ COMMANDS = {
     "quickstart": "Fine-tune, export, verify and ask a small model, in minutes.",
     "vocab": "Learn a vocabulary from text.",
     "prepare": "Make pre-training data of text.",
+    "pretrain": "Teach an encoder to fill in masked words.",
     "finetune": "Teach a checkpoint a task from a labelled file.",
     "evaluate": "Measure a model or a bundle on a labelled file.",
     "predict": "Answer texts with a model or a bundle.",

@@ -12,12 +12,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 ARROWS = {
-    "cli": "export training.finetune models runtime data decoding tokenizers quiet files errors _version",
+    "cli": "export training.finetune training.pretrain training models runtime data decoding tokenizers config quiet files "
+    "errors _version",
     "export": "training.finetune models runtime checkpoints data decoding tokenizers samples quiet files errors",
-    # A recipe from file to folder; it stands above models, the rest of `training` below.
+    # From file to folder; these two stand above models, the rest of `training` below.
     "training.finetune": "models training checkpoints data files",
+    "training.pretrain": "models training data config files errors",
     "models": "layers checkpoints training data decoding config errors",
-    "training": "errors",
+    "training": "files errors _version",
     "checkpoints": "tokenizers config files errors",
     "runtime": "decoding tokenizers quiet errors",
     "layers": "",
@@ -37,6 +39,9 @@ NO_TENSORFLOW = ("config", "layers", "models", "training", "checkpoints", "token
 WITH_TENSORFLOW = {
     "kerasbert.layers.gather": "on TensorFlow's backend only, because keras.ops.take adds three ops a table to exports",
     "kerasbert.layers.masked_lm_loss": "on TensorFlow's backend only, whose kernel gives loss and gradient in one pass",
+    "kerasbert.training.distribution": "strategies are TensorFlow's; JAX has Keras's own",
+    "kerasbert.training.journal": "TensorBoard's logs",
+    "kerasbert.training.report": "asks TensorFlow's backend for the accelerators' names",
     "kerasbert.training.trainer": "the train step of TensorFlow's backend; JAX has Keras's own",
     "kerasbert.data.datasets": "tf.data; models load it when a dataset is asked for",
     "kerasbert.data.document_tokenizer": "tokenises in the graph; only the preparation of data loads it",

@@ -64,7 +64,7 @@ class PretrainingData(Stepwise):
         self.batch_size, self.masking, self.seed = batch_size, masking or Masking(), seed
         self.settings = self.index.settings
         self.tokenizer = tokenizers.load(self.folder / "tokenizer")
-        self._check_vocabulary(tokenizer)
+        self.check_vocabulary(tokenizer)
         for shard in self.index.shards:
             self._read_places(shard)  # a shard that is missing or broken is told now
         self._first_rows = np.concatenate([[0], np.cumsum([shard.rows for shard in self.index.shards])])
@@ -76,7 +76,8 @@ class PretrainingData(Stepwise):
         self.buckets = self._filled_buckets(buckets or ())
         self.pad_id = self.tokenizer.id_of("pad")
 
-    def _check_vocabulary(self, tokenizer) -> None:
+    def check_vocabulary(self, tokenizer) -> None:
+        """Raises DataError: the data are of another vocabulary than the tokenizer; None: than their own copy."""
         for given, place in ((self.tokenizer, f"{self.folder}/tokenizer"), (tokenizer, "the model")):
             if given is not None and vocabulary_hash(given) != self.index.vocabulary:
                 raise DataError(

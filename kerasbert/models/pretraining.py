@@ -149,13 +149,19 @@ class PretrainingModel(SummedLossTrainer, keras.Model):
         return last(x, last_bias, positions=positions, training=training)
 
     @classmethod
-    def from_pretrained(cls, path: str, *, dtype=None) -> "PretrainingModel":
-        """Reads a Hugging Face folder or hub id; heads that it lacks are new, and said to be."""
+    def from_pretrained(
+        cls, path: str, *, nsp: bool | None = None, recompute: bool = False, dtype=None
+    ) -> "PretrainingModel":
+        """Reads a Hugging Face folder or hub id; heads that it lacks are new, and said to be.
+
+        Args:
+            nsp: whether there is a next-sentence head; None: if the checkpoint has one.
+        """
         checkpoint = hf.open_checkpoint(path)
-        encoder = BertEncoder(
-            checkpoint.config, tokenizer=checkpoint.tokenizer(), pooler=checkpoint.has("pooler"), dtype=dtype
-        )
-        model = cls(encoder, nsp=checkpoint.has("nsp"), dtype=dtype)
+        nsp = checkpoint.has("nsp") if nsp is None else nsp
+        pooler = nsp or checkpoint.has("pooler")
+        encoder = BertEncoder(checkpoint.config, tokenizer=checkpoint.tokenizer(), pooler=pooler, dtype=dtype)
+        model = cls(encoder, nsp=nsp, recompute=recompute, dtype=dtype)
         checkpoint.load_into(model)
         return model
 

@@ -37,12 +37,13 @@ class Journal(keras.callbacks.Callback):
         return {"seconds": self.seconds, "sums": self.sums, "count": self.count}
 
     def restore(self, step: int, state: dict) -> None:
-        """Goes back to a step: later records are removed."""
+        """Goes to a step of this run or of one before; later records are removed."""
         self.step = step
         self.seconds, self.sums, self.count = state["seconds"], dict(state["sums"]), state["count"]
         if self.folder is not None:
             self.rows = [row for row in read_csv(self.folder) if row["step"] <= step]
-            self._write()
+            if self.rows:
+                self._write()
 
     def on_train_begin(self, logs=None):
         self.lap = self.shown = time.monotonic()
@@ -67,16 +68,27 @@ class Journal(keras.callbacks.Callback):
         if self.line.due(now) or self.step in (1, self.total):
             left = "" if speed is None else _clock((self.total - self.step) / speed) + " left  "
             rate = "" if speed is None else f"{speed * self.tokens:,.0f} tokens/s  "
-            figures = "  ".join(f"{name} {float(value):.4f}" for name, value in logs.items() if name != "perplexity")
-            self.line.show(f"step {self.step:,}/{self.total:,}  {rate}{left}{figures}", last=self.step == self.total)
+            self.line.show(
+                f"step {self.step:,}/{self.total:,}  {rate}{left}{_shown(logs)}", last=self.step == self.total
+            )
 
-    def add(self, figures: dict) -> None:
-        """Writes figures of held-out data into the record of this step."""
+    def figures(self) -> dict[str, float]:
+        """The last of each kind."""
+        last = {}
+        for row in self.rows:
+            last |= row
+        return {name: value for name, value in last.items() if name.endswith(("loss", "accuracy", "perplexity"))}
+
+    def add(self, figures: dict, *, seconds: float) -> None:
+        """Writes figures of held-out data into the record of this step; the seconds it took are not training's."""
+        self.lap += seconds
+        if self.first is not None:
+            self.first = self.first[0] + seconds, self.first[1]
         if not self.rows or self.rows[-1]["step"] != self.step:
             self.rows.append({"step": self.step})
         self.rows[-1].update(figures)
         self._save(figures)
-        self.line.show(f"step {self.step:,}  " + "  ".join(f"{k} {v:.4f}" for k, v in figures.items()), last=True)
+        self.line.show(f"step {self.step:,}/{self.total:,}  {_shown(figures)}", last=True)
 
     def _record(self, speed: float | None) -> None:
         figures = {name: value / self.count for name, value in self.sums.items()}
@@ -91,13 +103,15 @@ class Journal(keras.callbacks.Callback):
         if self.folder is None:
             return
         self._write()
-        import tensorflow as tf  # its summaries, on any backend
+        import tensorflow as tf  # its event files, on any backend
 
         if self.writer is None:
             self.writer = tf.summary.create_file_writer(str(self.folder / "run" / "tensorboard"))
+        summary = tf.compat.v1.Summary()  # `tf.summary.scalar` would need TensorBoard itself
+        for name, value in figures.items():
+            summary.value.add(tag=name, simple_value=value)
         with self.writer.as_default():
-            for name, value in figures.items():
-                tf.summary.scalar(name, value, step=self.step)
+            tf.summary.experimental.write_raw_pb(summary.SerializeToString(), step=self.step)
         self.writer.flush()
 
     def _write(self) -> None:
@@ -123,6 +137,12 @@ def read_csv(folder: Path) -> list[dict[str, float]]:
             ]
         except (ValueError, TypeError, AttributeError) as error:
             raise DataError(f"{path}: not the record of a run ({error}); remove it") from None
+
+
+def _shown(figures: dict) -> str:
+    alone = sum(name.endswith("_loss") for name in figures) == 1  # then the loss is that one
+    names = (name for name in figures if name != "perplexity" and not (alone and name == "loss"))
+    return "  ".join(f"{name} {float(figures[name]):.4f}" for name in names)
 
 
 def _clock(seconds: float) -> str:

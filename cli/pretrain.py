@@ -1,0 +1,101 @@
+"""kerasbert pretrain."""
+
+from pathlib import Path
+
+import click
+
+from kerasbert.cli import options
+from kerasbert.config import FAMILIES, SIZES
+
+RECIPES = ("bert", "roberta", "lamb", "lamb-2", "24h")  # a test compares it with the table, which needs Keras
+STRATEGIES = ("auto", "one", "mirrored", "multi-worker", "tpu")
+ABOVE_0 = click.FloatRange(min=0, min_open=True)
+
+
+@click.command()
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option(
+    "--out", "folder", required=True, type=click.Path(path_type=Path), help="Folder of the run and its model."
+)
+@click.option("--size", default="tiny", show_default=True, type=click.Choice(list(SIZES)), help="Of a new model.")
+@click.option("--model-type", default="bert", show_default=True, type=click.Choice(list(FAMILIES)), help="Its family.")
+@click.option("--positions", type=click.IntRange(min=8), help="Longest text it will take [default: the data's rows].")
+@click.option("--init-from", help="Begin with the weights of this folder or hub id; optimizer and steps are new.")
+@click.option("--resume", is_flag=True, help="Go on with the run in --out, or begin it if there is none.")
+@click.option("--dev", type=click.Path(path_type=Path), help="Prepared held-out data to measure on.")
+@click.option("--recipe", default="24h", show_default=True, type=click.Choice(RECIPES), help="Whatever is not given.")
+@click.option("--steps", type=click.IntRange(min=1), help="Updates.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Rows of an update, over all devices.")
+@click.option("--learning-rate", type=ABOVE_0, help="Peak.")
+@click.option("--warmup", type=click.FloatRange(0, 1), help="Share of the steps to the peak.")
+@click.option("--schedule", type=click.Choice(["linear", "polynomial", "cosine", "wsd"]), help="Way down from there.")
+@click.option("--optimizer", type=click.Choice(["adamw", "lamb"]))
+@click.option("--weight-decay", type=click.FloatRange(min=0))
+@click.option("--clip-norm", type=ABOVE_0, help="The most that the gradient's norm may be.")
+@click.option("--dropout", type=click.FloatRange(0, 1, max_open=True), help="Of a new model, while training.")
+@click.option(
+    "--mask-rate", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="Share of tokens to predict."
+)
+@click.option("--whole-words", is_flag=True, help="Mask the pieces of a word together.")
+@click.option("--buckets", help="Lengths to pad rows to, such as 32,64,128 [default: the longest].")
+@click.option(
+    "--strategy", default="auto", show_default=True, type=click.Choice(STRATEGIES), help="Over which devices."
+)
+@click.option(
+    "--accumulate", default=1, show_default=True, type=click.IntRange(min=1), help="Micro-batches of a batch."
+)
+@click.option("--precision", default="float32", show_default=True, type=click.Choice(["float32", "bf16", "fp16"]))
+@click.option("--xla/--no-xla", "jit_compile", default=None, help="Compile the step [default: where there is a GPU].")
+@click.option("--recompute", is_flag=True, help="Save memory: compute blocks again in the backward pass.")
+@click.option(
+    "--save-every", default=1000, show_default=True, type=click.IntRange(min=1), help="Steps of a checkpoint."
+)
+@click.option("--save-minutes", default=10.0, show_default=True, type=ABOVE_0, help="Or so long after the last one.")
+@click.option("--keep", default=2, show_default=True, type=click.IntRange(min=1), help="Checkpoints, beside the best.")
+@click.option(
+    "--evaluate-every", type=click.IntRange(min=1), help="Steps between measurements [default: --save-every]."
+)
+@click.option("--log-every", default=10, show_default=True, type=click.IntRange(min=1), help="Steps of a record.")
+@click.option("--max-rollbacks", default=3, show_default=True, type=click.IntRange(min=0), help="Explosions forgiven.")
+@options.seed
+def pretrain(data, folder, recipe, buckets, whole_words, jit_compile, **chosen):
+    """Teach an encoder to fill in masked words, on DATA of `kerasbert prepare`.
+
+    Checkpoints are written meanwhile; a killed run goes on with --resume as if nothing had happened, on any number of
+    devices. On several machines, run the same command on each with its own TF_CONFIG.
+
+    \b
+    Example:
+      kerasbert pretrain data/ --size tiny --batch-size 32 --steps 5000 --learning-rate 1e-3 --out model/
+      kerasbert pretrain data/ --dev held-out/ --recipe bert --size base --precision bf16 --out model/ --resume
+      kerasbert pretrain longer/ --init-from model/ --recipe lamb-2 --accumulate 64 --out model-512/
+    """
+    lengths = _lengths(buckets)
+    if chosen["init_from"] and (chosen["positions"] or chosen["dropout"] is not None):
+        raise click.UsageError("--positions and --dropout are for a new model; --init-from brings its own")
+    options.load_tensorflow()
+    from kerasbert.data.masking import Masking
+    from kerasbert.training import pretrain as pretraining
+    from kerasbert.training.recipes import Recipe
+
+    fields = Recipe.__dataclass_fields__.keys() & chosen.keys()
+    recipe = Recipe.named(recipe, **{name: chosen.pop(name) for name in fields})
+    figures = pretraining.pretrain(
+        data,
+        folder,
+        recipe,
+        masking=Masking(rate=recipe.mask_rate, whole_words=whole_words),
+        buckets=lengths,
+        jit_compile="auto" if jit_compile is None else jit_compile,
+        **chosen,
+    )
+    click.echo(f"{folder}: saved; " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
+
+
+def _lengths(buckets: str | None) -> list[int] | None:
+    if buckets is None:
+        return None
+    lengths = buckets.split(",")
+    if not all(length.strip().isdigit() and int(length) for length in lengths):
+        raise click.BadParameter(f"{buckets!r} is not a list of lengths such as 32,64,128", param_hint="--buckets")
+    return [int(length) for length in lengths]

@@ -1,0 +1,80 @@
+"""What a finished run says of itself: report.json for machines, report.md for people."""
+
+import json
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import keras
+
+from kerasbert._version import __version__
+
+PACKAGES = ("keras", "tensorflow", "numpy")
+
+
+def hardware() -> dict:
+    """The machine: processors, memory, accelerators."""
+    found = {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()}
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        devices = tf.config.list_physical_devices("GPU")
+        names = [
+            tf.config.experimental.get_device_details(device).get("device_name", device.name) for device in devices
+        ]
+        found["accelerators"] = names
+    return found
+
+
+def write_report(folder: Path, model, batches, recipe, settings: dict, rows: list[dict], *, rollbacks: int) -> None:
+    """Writes both files.
+
+    Args:
+        settings: of the run. rows: of training.csv, the last ones its figures. rollbacks: explosions forgiven.
+    """
+    last: dict = {}
+    for row in rows:
+        last |= row
+    index = batches.index
+    tokens = last["step"] * recipe.batch_size * index.total("tokens") / batches.rows
+    report = {
+        "figures": {
+            **last,
+            "tokens": round(tokens),
+            "hours": round(last["seconds"] / 3600, 3),
+            "rollbacks": rollbacks,
+            "parameters": model.count_params(),
+        },
+        "data": {
+            "folder": str(batches.folder),
+            **{name: index.total(name) for name in ("rows", "tokens", "documents", "bytes")},
+            "vocab_size": index.vocab_size,
+        },
+        "prepared with": batches.settings,
+        **{name: settings[name] for name in ("recipe", "model", "masking")},
+        "run": {name: settings[name] for name in ("seed", "precision", "init_from", "buckets")},
+        "hardware": hardware(),
+        "versions": {"kerasbert": __version__, **{name: version(name) for name in PACKAGES}},
+    }
+    (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    lines = ["# Pre-training report", "", "![loss, accuracy and learning rate](curves.png)"]
+    for title, values in report.items():
+        lines += ["", f"## {title.capitalize()}", "", "| | |", "|---|---|"]
+        lines += [f"| {name} | {_shown(value)} |" for name, value in values.items() if value not in (None, [])]
+    (folder / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _shown(value) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
