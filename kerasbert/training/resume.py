@@ -42,7 +42,7 @@ class Checkpoints:
         path = self._path(step)
         if path.exists():
             return
-        tensors = {name: np.ascontiguousarray(ops.convert_to_numpy(v)) for name, v in _variables(model).items()}
+        tensors = {name: np.array(ops.convert_to_numpy(v), order="C") for name, v in _variables(model).items()}
         with new_folder(path) as building:
             try:
                 save_file(tensors, building / TENSORS)
