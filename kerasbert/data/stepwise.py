@@ -48,6 +48,6 @@ class Stepwise:
             )
             for name, values in self.batch(start, shard=shard).items()
         }
-        return tf.data.Dataset.from_generator(
-            lambda: self.batches(start, shard=shard), output_signature=signature
-        ).prefetch(4)
+        batches = tf.data.Dataset.from_generator(lambda: self.batches(start, shard=shard), output_signature=signature)
+        # Known to be endless, or several workers would ask each other in every step whether there is a batch.
+        return batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)).prefetch(4)

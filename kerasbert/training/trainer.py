@@ -22,6 +22,9 @@ TENSORFLOW = keras.backend.backend() == "tensorflow"
 if TENSORFLOW:
     import tensorflow as tf
 
+_DRAWS = 16
+"""More than the masks that a layer draws in one pass."""
+
 
 @keras.saving.register_keras_serializable("kerasbert")
 class Perplexity(keras.metrics.Mean):
@@ -124,29 +127,43 @@ class SummedLossTrainer:
         def _accumulated(self, batch, weights):
             """Sums and gradients of this replica's rows, micro-batch after micro-batch."""
             step, count = self._compiled(self._forward_backward), self.accumulate
+            context = tf.distribute.get_replica_context()
+            number = self.optimizer.iterations.value * context.num_replicas_in_sync
+            first = (tf.cast(number, "int64") + tf.cast(context.replica_id_in_sync_group, "int64")) * count
             if count == 1:
-                return step(batch, weights)
+                return step(batch, weights, first)
             rows = batch["input_ids"].shape[0]
             if rows is not None and rows % count:
                 raise ConfigError(f"{rows} rows of a replica cannot be cut into {count} micro-batches; use a multiple")
             micro = {name: tf.reshape(x, (count, -1, *x.shape[1:])) for name, x in batch.items()}
-            total = step({name: x[0] for name, x in micro.items()}, weights)
+            total = step({name: x[0] for name, x in micro.items()}, weights, first)
             flat = tf.nest.flatten(total)
 
-            def add(number, sums):
-                more = tf.nest.flatten(step({name: x[number] for name, x in micro.items()}, weights))
-                return number + 1, [a + b for a, b in zip(sums, more, strict=True)]
+            def add(i, sums):
+                more = step({name: x[i] for name, x in micro.items()}, weights, first + tf.cast(i, "int64"))
+                return i + 1, [a + b for a, b in zip(sums, tf.nest.flatten(more), strict=True)]
 
-            _, flat = tf.while_loop(lambda number, _: number < count, add, (1, flat), parallel_iterations=1)
+            _, flat = tf.while_loop(lambda i, _: i < count, add, (1, flat), parallel_iterations=1)
             return tf.nest.pack_sequence_as(total, flat)
 
-        def _forward_backward(self, batch, weights):
+        def _forward_backward(self, batch, weights, number):
+            self._set_dropout(number)
             variables = [variable.value for variable in self.trainable_variables]
             with tf.GradientTape() as tape:
                 sums = self.sums_of(batch, training=True)
                 loss = self.optimizer.scale_loss(self.total_loss(sums, weights))
             gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
             return sums, [tf.convert_to_tensor(gradient) for gradient in gradients]
+
+        def _set_dropout(self, number):
+            """Masks are a function of the layer's seed and the number of the micro-batch, over all steps and replicas.
+
+            Keras's replicas would all draw the same ones, and a run that goes on would begin them anew.
+            """
+            for layer in self._flatten_layers():
+                if isinstance(layer, keras.layers.Dropout) and layer.rate > 0:
+                    state = layer.seed_generator.state
+                    state.assign(tf.stack([state.value[0], tf.cast(number * _DRAWS, state.dtype)]))
 
         def _compiled(self, function):
             if not self.jit_step or self.run_eagerly:
