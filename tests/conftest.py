@@ -3,6 +3,7 @@
 import csv
 import logging
 import os
+import random
 import string
 import warnings
 from importlib.util import find_spec
@@ -77,6 +78,39 @@ def tiny_bert(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("tiny") / "bert"
     BertEncoder(config, tokenizer=tokenizer).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory):
+    """`prepared(mode="mlm-nsp", seed=1)` -> a folder of pre-training data: 80 documents of random sentences, rows of 32
+    tokens, vocabulary of `small_vocabulary`. For reading: a test that changes files copies it first."""
+    from kerasbert.data.pipelines import prepare
+    from kerasbert.data.preparation import Settings
+    from kerasbert.tokenizers import WordPieceTokenizer
+
+    made = {}
+
+    def make(*, seed: int = 0, documents: int = 80, **settings) -> Path:
+        key = str((seed, documents, sorted(settings.items())))
+        if key not in made:
+            folder = tmp_path_factory.mktemp("prepared")
+            draw = random.Random(seed)
+            texts = ["\n".join(random_sentence(draw) for _ in range(draw.randint(3, 9))) for _ in range(documents)]
+            (folder / "text.txt").write_text("\n\n".join(texts), encoding="utf-8")
+            WordPieceTokenizer(small_vocabulary()).save(folder / "vocabulary")
+            chosen = Settings(**{"documents": "blank-lines", "sentences": "lines", "max_length": 32, **settings})
+            prepare([folder / "text.txt"], folder / "vocabulary", folder / "data", settings=chosen)
+            made[key] = folder / "data"
+        return made[key]
+
+    return make
+
+
+def random_sentence(draw: random.Random) -> str:
+    """A noun has adjectives of one kind only, and numbers count up: there is something to learn."""
+    noun = draw.choice(["film", "book", "hotel", "room"])
+    adjective = draw.choice(GOOD if noun in ("film", "book") else BAD)
+    return f"the {noun} was {adjective} and {draw.choice(['one two three', 'four five six', 'seven eight nine'])}."
 
 
 @pytest.fixture(scope="session")

@@ -161,16 +161,35 @@ class PretrainingData(Stepwise):
         """Batch `step`, counted over all epochs; or, of `shard` (i, n), the i-th of its n equal parts."""
         rows, length, epoch = self.rows_of(step)
         rows = rows[self.part_of(shard)]
+        try:
+            return self._batch_of(rows, length, epoch)
+        except (DataError, LookupError, ValueError) as error:
+            for row in rows:
+                self._blame(row, length, epoch, error)
+            raise
+
+    def _batch_of(self, rows: Sequence[int], length: int, epoch: int) -> Batch:
         columns = self.read_rows(rows)
         batch = self._layout(columns, length)
         batch |= self._mask(columns, batch["input_ids"], rows, epoch)
         return batch
 
+    def _blame(self, row: int, length: int, epoch: int, error: Exception) -> None:
+        """Raises DataError: that row alone cannot be read either, so its shard is broken."""
+        try:
+            self._batch_of([row], length, epoch)
+        except (DataError, LookupError, ValueError):
+            path = self.folder / "shards" / self.index.shards[self._shard_of(row)].file
+            raise DataError(f"{path}: not what was prepared ({error}); copy or prepare it again") from None
+
+    def _shard_of(self, row: int) -> int:
+        return int(np.searchsorted(self._first_rows, row, side="right")) - 1
+
     def read_rows(self, rows: Sequence[int]) -> list[dict[str, np.ndarray]]:
         """The stored features of some rows, unmasked; see `kerasbert.data.records`."""
         examples = []
         for row in rows:
-            shard = int(np.searchsorted(self._first_rows, row, side="right")) - 1
+            shard = self._shard_of(row)
             places, content = self._open(shard)
             begin, end, _ = places[row - self._first_rows[shard]]
             examples.append(content[begin:end])
@@ -195,6 +214,8 @@ class PretrainingData(Stepwise):
         for number, row in enumerate(rows):
             ids, lengths = row["input_ids"], row["lengths"]
             tokens, ends = len(ids), np.cumsum(lengths)
+            if not 0 <= ids.min() <= ids.max() < self.index.vocab_size or ends[-1] != tokens:
+                raise DataError(f"a row of {tokens} tokens with ids from {ids.min()} to {ids.max()}")
             begins = ends - lengths
             place = np.arange(tokens) - np.repeat(begins, lengths)
             batch["input_ids"][number, :tokens] = ids

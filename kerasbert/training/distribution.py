@@ -30,8 +30,8 @@ def strategy_named(name: str = "auto"):
     """A strategy for the devices that there are. Call it before TensorFlow does anything else: workers connect first.
 
     Args:
-        name: "one" device; "mirrored", all GPUs of this machine; "multi-worker", all GPUs of the machines that TF_CONFIG
-            lists; "tpu"; "auto": the first of multi-worker, tpu, mirrored and one that there is more than one device,
+        name: "one" device; "mirrored", all GPUs of this machine; "multi-worker", all GPUs of the machines in TF_CONFIG;
+            "tpu"; "auto": the first of multi-worker, tpu, mirrored and one that there is more than one device,
             or a TPU, for. On JAX "auto", all devices, or "one".
 
     Raises:
@@ -128,7 +128,7 @@ def distributed(data, strategy, start: int = 0, *, accumulate: int = 1):
     """
     replicas = check_batch(data.batch_size, strategy, accumulate)
     if not TENSORFLOW:
-        return data.batches(start)
+        return ((batch,) for batch in data.batches(start))  # a tuple, as Keras wants of a generator
     if replicas == 1:
         return data.dataset(start)
 
@@ -162,6 +162,18 @@ def is_chief(strategy) -> bool:
         return True
     has_chief = "chief" in resolver.cluster_spec().as_dict()
     return resolver.task_type == "chief" if has_chief else resolver.task_id == 0
+
+
+def check_agreed(strategy, step: int) -> None:
+    """Raises ConfigError: the workers would begin at different steps, as they do not see the same checkpoints."""
+    replicas = check_batch(0, strategy)
+    if getattr(strategy, "cluster_resolver", None) is None or replicas == 1:
+        return
+    steps = strategy.run(lambda: tf.constant(step, "float64"))
+    if float(strategy.reduce(tf.distribute.ReduceOp.SUM, steps, axis=None)) != step * replicas:
+        raise ConfigError(
+            f"this worker would begin at step {step}, another one elsewhere; name a folder that all machines share"
+        )
 
 
 def described(strategy) -> str:

@@ -3,9 +3,11 @@
 import math
 import signal
 from collections import deque
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import keras
+from keras import ops
 
 WINDOW = 50
 """Steps whose mean loss is what is usual."""
@@ -30,11 +32,17 @@ class LossGuard(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         loss = float(logs["loss"])
         usual = sum(self.losses) / WINDOW if len(self.losses) == WINDOW else math.inf
-        if not math.isfinite(loss) or loss > self.factor * usual:
-            self.tripped = f"{loss}" if not math.isfinite(loss) else f"{loss:.3f}, usual is {usual:.3f}"
-            self.model.stop_training = True
+        if not math.isfinite(loss):
+            self.trip(f"the loss became {loss}")
+        elif loss > self.factor * usual:
+            self.trip(f"the loss became {loss:.3f}, where {usual:.3f} is usual,")
         else:
             self.losses.append(loss)
+
+    def trip(self, why: str) -> None:
+        """Args: why: a sentence that can go on with "in step 7"."""
+        self.tripped = why
+        self.model.stop_training = True
 
     def state(self) -> dict:
         """What a checkpoint keeps of it."""
@@ -44,8 +52,13 @@ class LossGuard(keras.callbacks.Callback):
         self.losses = deque(state["losses"], maxlen=WINDOW)
 
 
+def are_finite(model) -> bool:
+    """Whether all weights are numbers; the loss tells that only one step later."""
+    return all(bool(ops.all(ops.isfinite(variable))) for variable in model.trainable_variables)
+
+
 @contextmanager
-def caught_signals():
+def caught_signals() -> Iterator[list[str]]:
     """Within, SIGTERM and SIGINT only append their names to the list that is yielded; a second SIGINT interrupts."""
     names = []
 

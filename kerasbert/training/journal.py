@@ -8,11 +8,13 @@ from pathlib import Path
 
 import keras
 
-from kerasbert.errors import DataError
+from kerasbert.errors import DataError, KerasBertError
 from kerasbert.files import write_text
 from kerasbert.training.callbacks import Line
 
 CSV = "training.csv"
+SOON = 3.0
+"""Seconds behind the first step until the first line with a speed."""
 
 
 class Journal(keras.callbacks.Callback):
@@ -29,7 +31,7 @@ class Journal(keras.callbacks.Callback):
         self.line = Line(stream or sys.stderr)
         self.step, self.seconds = 0, 0.0
         self.sums, self.count = {}, 0
-        self.rows = []
+        self.rows, self.names = [], []  # names: the columns of the file
         self.writer = None
 
     def state(self) -> dict:
@@ -42,12 +44,13 @@ class Journal(keras.callbacks.Callback):
         self.seconds, self.sums, self.count = state["seconds"], dict(state["sums"]), state["count"]
         if self.folder is not None:
             self.rows = [row for row in read_csv(self.folder) if row["step"] <= step]
-            if self.rows:
-                self._write()
+            if (self.folder / CSV).exists():
+                self._rewrite()
 
     def on_train_begin(self, logs=None):
-        self.lap = self.shown = time.monotonic()
+        self.lap = time.monotonic()
         self.first = None  # (time, step) behind the first step, which traces and compiles
+        self.told = False  # whether a line has shown the speed
 
     def on_train_batch_end(self, batch, logs=None):
         now = time.monotonic()
@@ -58,37 +61,39 @@ class Journal(keras.callbacks.Callback):
             if name != "perplexity":
                 self.sums[name] = self.sums.get(name, 0.0) + float(value)
         self.count += 1
-        speed = None
-        if self.first is None:
+        speed, begins, last = None, self.first is None, self.step == self.total
+        if begins:
             self.first = now, self.step
         elif now > self.first[0]:
             speed = (self.step - self.first[1]) / (now - self.first[0])  # steps a second
-        if self.step % self.every == 0 or self.step == self.total:
+        if last or self.step % self.every == 0:
             self._record(speed)
-        if self.line.due(now) or self.step in (1, self.total):
-            left = "" if speed is None else _clock((self.total - self.step) / speed) + " left  "
-            rate = "" if speed is None else f"{speed * self.tokens:,.0f} tokens/s  "
-            self.line.show(
-                f"step {self.step:,}/{self.total:,}  {rate}{left}{_shown(logs)}", last=self.step == self.total
-            )
-
-    def figures(self) -> dict[str, float]:
-        """The last of each kind."""
-        last = {}
-        for row in self.rows:
-            last |= row
-        return {name: value for name, value in last.items() if name.endswith(("loss", "accuracy", "perplexity"))}
+        soon = speed is not None and not self.told and now - self.first[0] > SOON
+        if begins or soon or last or self.line.due(now):
+            self.told = self.told or speed is not None
+            self.line.show(f"step {self.step:,}/{self.total:,}  {self._pace(speed)}{_shown(logs)}", last=last)
 
     def add(self, figures: dict, *, seconds: float) -> None:
         """Writes figures of held-out data into the record of this step; the seconds it took are not training's."""
         self.lap += seconds
-        if self.first is not None:
-            self.first = self.first[0] + seconds, self.first[1]
+        self.first = self.first[0] + seconds, self.first[1]
         if not self.rows or self.rows[-1]["step"] != self.step:
             self.rows.append({"step": self.step})
         self.rows[-1].update(figures)
-        self._save(figures)
+        if self.folder is not None:
+            self._rewrite()
+            self._summarise(figures)
         self.line.show(f"step {self.step:,}/{self.total:,}  {_shown(figures)}", last=True)
+
+    def figures(self) -> dict[str, float]:
+        """The last of each kind."""
+        last = latest(self.rows)
+        return {name: value for name, value in last.items() if name.endswith(("loss", "accuracy", "perplexity"))}
+
+    def _pace(self, speed: float | None) -> str:
+        if speed is None:
+            return ""
+        return f"{speed * self.tokens:,.0f} tokens/s  {_clock((self.total - self.step) / speed)} left  "
 
     def _record(self, speed: float | None) -> None:
         figures = {name: value / self.count for name, value in self.sums.items()}
@@ -97,12 +102,26 @@ class Journal(keras.callbacks.Callback):
         if speed is not None:
             figures["tokens_per_second"] = round(speed * self.tokens, 1)
         self.rows.append({"step": self.step, "seconds": round(self.seconds, 3), **figures})
-        self._save(figures)
+        if self.folder is not None:
+            self._append() if self.rows[-1].keys() <= set(self.names) else self._rewrite()
+            self._summarise(figures)
 
-    def _save(self, figures: dict) -> None:
-        if self.folder is None:
-            return
-        self._write()
+    def _append(self) -> None:
+        """A run may have a million records, too many to write all of them each time."""
+        path = self.folder / CSV
+        try:
+            with path.open("a", encoding="utf-8", newline="") as file:
+                file.write(_lines(self.rows[-1:], self.names))
+        except OSError as error:
+            raise KerasBertError(f"{path}: writing failed ({error.strerror})") from None
+
+    def _rewrite(self) -> None:
+        """All records: there are fewer of them, the last one holds more, or one has a new column."""
+        self.names = list(dict.fromkeys(name for row in self.rows for name in row))
+        header = dict(zip(self.names, self.names, strict=True))
+        write_text(self.folder / CSV, _lines([header, *self.rows], self.names))
+
+    def _summarise(self, figures: dict) -> None:
         import tensorflow as tf  # its event files, on any backend
 
         if self.writer is None:
@@ -114,34 +133,42 @@ class Journal(keras.callbacks.Callback):
             tf.summary.experimental.write_raw_pb(summary.SerializeToString(), step=self.step)
         self.writer.flush()
 
-    def _write(self) -> None:
-        """The whole file anew: a record more, or fewer after a return to an earlier step; never half a line."""
-        names = list(dict.fromkeys(name for row in self.rows for name in row))
-        text = io.StringIO()
-        writer = csv.DictWriter(text, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.rows)
-        write_text(self.folder / CSV, text.getvalue())
-
 
 def read_csv(folder: Path) -> list[dict[str, float]]:
-    """The records of a run, numbers, without what a record does not have; none where the file is not there yet."""
+    """The records of a run, numbers, without what a record does not have; none where the file is not there yet.
+
+    Raises:
+        DataError: something else.
+    """
     path = Path(folder) / CSV
-    if not path.exists():
+    try:
+        text = path.read_text(encoding="utf-8")
+        whole = text[: text.rfind("\n") + 1]  # a killed run may have left half a line
+        return [
+            {name: int(value) if name == "step" else float(value) for name, value in row.items() if value}
+            for row in csv.DictReader(io.StringIO(whole))
+        ]
+    except FileNotFoundError:
         return []
-    with path.open(encoding="utf-8", newline="") as file:
-        try:
-            return [
-                {name: int(value) if name == "step" else float(value) for name, value in row.items() if value}
-                for row in csv.DictReader(file)
-            ]
-        except (ValueError, TypeError, AttributeError) as error:
-            raise DataError(f"{path}: not the record of a run ({error}); remove it") from None
+    except (ValueError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: not the record of a run ({error}); remove it") from None
+
+
+def latest(rows: list[dict]) -> dict[str, float]:
+    """The last value of each column."""
+    return {name: value for row in rows for name, value in row.items()}
+
+
+def _lines(rows: list[dict], names: list[str]) -> str:
+    text = io.StringIO()
+    csv.DictWriter(text, names, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def _shown(figures: dict) -> str:
     alone = sum(name.endswith("_loss") for name in figures) == 1  # then the loss is that one
-    names = (name for name in figures if name != "perplexity" and not (alone and name == "loss"))
+    names = [name for name in figures if name != "perplexity" and not (alone and name in ("loss", "val_loss"))]
+    names.sort(key=lambda name: not name.endswith("loss"))
     return "  ".join(f"{name} {float(figures[name]):.4f}" for name in names)
 
 

@@ -12,15 +12,17 @@ def plot_curves(rows: list[dict], path: Path) -> None:
     from matplotlib.figure import Figure  # no pyplot: it would look for a screen
 
     figure = Figure(figsize=(8, 7), layout="constrained")
-    losses, accuracies, rates = figure.subplots(3, 1, sharex=True, height_ratios=(4, 3, 2))
+    panels = figure.subplots(3, 1, sharex=True, height_ratios=(4, 3, 2))
     names = list(dict.fromkeys(name for row in rows for name in row))
-    for axes, ending in ((losses, "loss"), (accuracies, "accuracy"), (rates, "learning_rate")):
+    if sum(name.endswith("_loss") and not name.startswith("val_") for name in names) == 1:  # the sum of one is that one
+        names = [name for name in names if name not in ("loss", "val_loss")]
+    for axes, ending in zip(panels, ("loss", "accuracy", "learning_rate"), strict=True):
         for name in (name for name in names if name.endswith(ending)):
             points = [(row["step"], row[name]) for row in rows if name in row]
-            axes.plot(*zip(*points, strict=True), "o--" if name.startswith("val_") else "-", label=name, markersize=3)
+            style = "o--" if name.startswith("val_") or len(points) == 1 else "-"
+            axes.plot(*zip(*points, strict=True), style, label=name, markersize=3)
+            axes.legend()
         axes.set_ylabel(ending.replace("_", " "))
         axes.grid(alpha=0.3)
-    losses.legend()
-    accuracies.legend()
-    rates.set_xlabel("step")
+    panels[-1].set_xlabel("step")
     figure.savefig(path, dpi=120, format="png")

@@ -20,40 +20,23 @@ def hardware() -> dict:
         import tensorflow as tf
 
         devices = tf.config.list_physical_devices("GPU")
-        names = [
+        found["accelerators"] = [
             tf.config.experimental.get_device_details(device).get("device_name", device.name) for device in devices
         ]
-        found["accelerators"] = names
     return found
 
 
-def write_report(folder: Path, model, batches, recipe, settings: dict, rows: list[dict], *, rollbacks: int) -> None:
+def write_report(folder: Path, figures: dict, settings: dict) -> None:
     """Writes both files.
 
     Args:
-        settings: of the run. rows: of training.csv, the last ones its figures. rollbacks: explosions forgiven.
+        figures: where the run ended. settings: dicts, a part of the report each, and values, together one part.
     """
-    last: dict = {}
-    for row in rows:
-        last |= row
-    index = batches.index
-    tokens = last["step"] * recipe.batch_size * index.total("tokens") / batches.rows
+    parts = {title: values for title, values in settings.items() if isinstance(values, dict)}
     report = {
-        "figures": {
-            **last,
-            "tokens": round(tokens),
-            "hours": round(last["seconds"] / 3600, 3),
-            "rollbacks": rollbacks,
-            "parameters": model.count_params(),
-        },
-        "data": {
-            "folder": str(batches.folder),
-            **{name: index.total(name) for name in ("rows", "tokens", "documents", "bytes")},
-            "vocab_size": index.vocab_size,
-        },
-        "prepared with": batches.settings,
-        **{name: settings[name] for name in ("recipe", "model", "masking")},
-        "run": {name: settings[name] for name in ("seed", "precision", "init_from", "buckets")},
+        "figures": figures,
+        **parts,
+        "run": {name: value for name, value in settings.items() if name not in parts},
         "hardware": hardware(),
         "versions": {"kerasbert": __version__, **{name: version(name) for name in PACKAGES}},
     }

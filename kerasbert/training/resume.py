@@ -10,10 +10,10 @@ from keras import ops
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from kerasbert.errors import CheckpointError
-from kerasbert.files import new_folder
+from kerasbert.errors import CheckpointError, ConfigError, KerasBertError
+from kerasbert.files import new_folder, write_text
 
-TENSORS, STATE = "tensors.safetensors", "state.json"
+TENSORS, STATE, SETTINGS = "tensors.safetensors", "state.json", "settings.json"
 
 
 class Checkpoints:
@@ -33,6 +33,10 @@ class Checkpoints:
         found = self.folder.glob("step-*") if self.folder.is_dir() else ()
         return sorted(path for path in found if re.fullmatch(r"step-\d{8,}", path.name))
 
+    def newest(self) -> Path | None:
+        """The last of them."""
+        return next(reversed(self.paths()), None)
+
     def save(self, model, step: int, state: dict) -> None:
         """Writes the checkpoint of a step, then removes the oldest ones; `state["best"]` names a step that stays.
 
@@ -42,6 +46,8 @@ class Checkpoints:
         path = self._path(step)
         if path.exists():
             return
+        for left in self.folder.glob(".step-*"):  # by a process that was killed while it wrote
+            shutil.rmtree(left, ignore_errors=True)
         tensors = {name: np.array(ops.convert_to_numpy(v), order="C") for name, v in _variables(model).items()}
         with new_folder(path) as building:
             try:
@@ -84,3 +90,38 @@ def _variables(model) -> dict:
     """All state of a run, under names that do not depend on the process."""
     groups = {"model": model.variables, "optimizer": model.optimizer.variables}
     return {f"{group}/{number}": v for group, variables in groups.items() for number, v in enumerate(variables)}
+
+
+def begin_settings(folder: Path, settings: dict) -> None:
+    """Writes what a run is begun with; `folder` then holds a run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / SETTINGS, json.dumps(settings, indent=1) + "\n")
+
+
+def check_settings(folder: Path, settings: dict) -> None:
+    """Compares with what the run was begun with: a dict of dicts and values.
+
+    Raises:
+        ConfigError: another value, which is named. KerasBertError: the file cannot be read.
+    """
+    path = folder / SETTINGS
+    try:
+        begun = _flat(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, AttributeError) as error:
+        raise KerasBertError(f"{path}: not readable ({error}), so the run cannot go on; begin it anew") from None
+    now = _flat(json.loads(json.dumps(settings)))
+    for name in {**begun, **now}:
+        if begun.get(name) != now.get(name):
+            raise ConfigError(
+                f"{path}: begun with {name} {begun.get(name)!r}, now {now.get(name)!r}; --resume wants the same, "
+                "--init-from in another --out begins a new run with its weights"
+            )
+
+
+def _flat(settings: dict) -> dict:
+    """{"data": {"rows": 1}, "seed": 0} -> {"data rows": 1, "seed": 0}"""
+    return {
+        f"{part} {name}" if name else part: value
+        for part, values in settings.items()
+        for name, value in (values.items() if isinstance(values, dict) else [("", values)])
+    }

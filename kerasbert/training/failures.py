@@ -1,0 +1,40 @@
+"""TensorFlow's failures in the midst of training, said in a line."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import keras
+
+from kerasbert.errors import KerasBertError
+
+if keras.backend.backend() == "tensorflow":
+    import tensorflow as tf
+
+    FAILURES = (tf.errors.OpError,)
+    LOST_WORKER = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError)
+else:
+    FAILURES = ()
+
+
+@contextmanager
+def explained(read_batch: Callable[[], object]) -> Iterator[None]:
+    """Within, what is wrong with data, memory or other workers raises an error of ours; other failures stay.
+
+    Args:
+        read_batch: reads the batch that comes next. TensorFlow hides an error of the input pipeline in text; a batch
+            can be read again, and then raises the error itself.
+    """
+    try:
+        yield
+    except FAILURES as error:
+        read_batch()
+        reason = error.message.splitlines()[0]
+        if isinstance(error, tf.errors.ResourceExhaustedError):
+            raise KerasBertError(
+                f"out of memory ({reason}); raise --accumulate, or use --recompute or a smaller --batch-size"
+            ) from None
+        if isinstance(error, LOST_WORKER):
+            raise KerasBertError(
+                f"another worker does not answer ({reason}); start all of them again with --resume"
+            ) from None
+        raise
