@@ -41,6 +41,7 @@ WITH_TENSORFLOW = {
     "kerasbert.layers.gather": "on TensorFlow's backend only, because keras.ops.take adds three ops a table to exports",
     "kerasbert.layers.masked_lm_loss": "on TensorFlow's backend only, whose kernel gives loss and gradient in one pass",
     "kerasbert.training.distribution": "strategies are TensorFlow's; JAX has Keras's own",
+    "kerasbert.training.failures": "its exceptions, which have no counterpart on JAX",
     "kerasbert.training.journal": "TensorBoard's logs",
     "kerasbert.training.report": "asks TensorFlow's backend for the accelerators' names",
     "kerasbert.training.trainer": "the train step of TensorFlow's backend; JAX has Keras's own",
