@@ -9,8 +9,11 @@ from kerasbert.layers.attention import PackedAttentionBias
 from kerasbert.layers.gather import gather_tokens
 from kerasbert.layers.heads import ClassificationHead, MaskedLMHead
 from kerasbert.layers.masked_lm_loss import masked_lm_loss
+from kerasbert.layers.recompute import recomputed
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.training.trainer import SummedLossTrainer
+
+LEARNED = ("input_ids", "attention_mask", "mlm_positions", "mlm_ids", "mlm_weights")
 
 
 @keras.saving.register_keras_serializable("kerasbert")
@@ -84,7 +87,19 @@ class PretrainingModel(SummedLossTrainer, keras.Model):
         return self.encoder.tokenizer
 
     def weights_of(self, batch: dict) -> dict:
-        """What each loss is a mean over: masked words, pairs."""
+        """What each loss is a mean over: masked words, pairs.
+
+        Raises:
+            ConfigError: the batch lacks what the model learns from.
+        """
+        missing = [name for name in LEARNED if name not in batch]
+        if missing:
+            raise ConfigError(f"a batch without {', '.join(missing)}: train on batches of PretrainingData")
+        if self.nsp and "nsp_label" not in batch:
+            raise ConfigError(
+                "a batch without nsp_label, for a model with a next-sentence head: prepare pairs (--mode mlm-nsp), or "
+                "build the model with nsp=False"
+            )
         weights = {"mlm": ops.sum(batch["mlm_weights"])}
         if self.nsp:
             weights["nsp"] = ops.sum(nsp_weights(batch))
@@ -144,15 +159,19 @@ class PretrainingModel(SummedLossTrainer, keras.Model):
             last_bias = self.packed_bias(asking, instance_ids)
         *blocks, last = encoder.blocks
         for block in blocks:
-            run = keras.remat(block) if self.recompute else block
-            x = run(x, bias, training=training)
+            if training and self.recompute:
+                x = recomputed(block, x, bias, training=training, xla=self.jit_step)
+            else:
+                x = block(x, bias, training=training)
         return last(x, last_bias, positions=positions, training=training)
 
     @classmethod
     def from_pretrained(
-        cls, path: str, *, nsp: bool | None = None, recompute: bool = False, dtype=None
+        cls, path: str | None = None, *, nsp: bool | None = None, recompute: bool = False, dtype=None
     ) -> "PretrainingModel":
         """Reads a Hugging Face folder or hub id; heads that it lacks are new, and said to be.
+
+        Without a path it is the model that comes with the package (`kerasbert/presets`).
 
         Args:
             nsp: whether there is a next-sentence head; None: if the checkpoint has one.

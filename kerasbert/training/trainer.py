@@ -43,6 +43,8 @@ class SummedLossTrainer:
     The model's loss is the sum of its losses' means.
     """
 
+    jit_step = False
+
     def compile(self, optimizer="adam", *, accumulate: int = 1, jit_compile: bool | str = "auto", run_eagerly=False):
         """Configures `fit`.
 
@@ -98,8 +100,7 @@ class SummedLossTrainer:
         return self.total_loss(y_pred, self.weights_of(x))
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        self.record(y_pred, self.weights_of(x))
-        return self.get_metrics_result()
+        return self.record(y_pred, self.weights_of(x))
 
     # On TensorFlow.
 
@@ -177,12 +178,24 @@ class SummedLossTrainer:
             """Keras's maker of train and test functions."""
             strategy = self.distribute_strategy
 
-            @tf.autograph.experimental.do_not_convert
-            def function(iterator):
-                logs = strategy.run(step, args=(iterator.get_next(),))
+            def on_batch(batch):
+                logs = strategy.run(step, args=(batch,))
                 return {name: strategy.experimental_local_results(value)[0] for name, value in logs.items()}
 
-            return function if self.run_eagerly else tf.function(function)
+            def on_next(iterator):
+                return on_batch(iterator.get_next())
+
+            graphs = [
+                function if self.run_eagerly else tf.function(function, autograph=False)
+                for function in (on_next, on_batch)
+            ]
+
+            def function(iterator):
+                if hasattr(iterator, "get_next"):
+                    return graphs[0](iterator)
+                return graphs[1](next(iterator)[0])  # of train_on_batch, which wraps its batch so
+
+            return function
 
         def _maybe_symbolic_build(self, iterator=None, data_batch=None):
             """The model is built; the optimizer's variables must be made under the strategy and outside the step."""

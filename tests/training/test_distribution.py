@@ -1,0 +1,231 @@
+"""Training is the same wherever its rows are computed; strategies by name; batches that cannot be split."""
+
+import json
+import socket
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from training.replica_runs import Rows, make_model, results, run
+
+from kerasbert.errors import ConfigError
+from kerasbert.training.distribution import cluster_size, distributed, strategy_named
+
+BASES = {
+    "pairs": {},
+    "packed": {"layout": "packed", "name": "adamw"},
+    "packed pairs": {"layout": "packed pairs"},
+}
+WAYS = {
+    "2 replicas": {"replicas": 2},
+    "4 replicas": {"replicas": 4},
+    "2 replicas, cut by Keras": {"replicas": 2, "plain": True},
+    "2 micro-batches": {"accumulate": 2},
+    "4 micro-batches": {"accumulate": 4},
+    "2 replicas x 2 micro-batches": {"replicas": 2, "accumulate": 2},
+}
+FEW = ("2 replicas", "4 micro-batches")
+SAME = [("packed pairs", way) for way in WAYS] + [(base, way) for base in ("pairs", "packed") for way in FEW]
+XLA = {
+    "xla": {},
+    "xla, 2 replicas x 2 micro-batches": {"replicas": 2, "accumulate": 2},
+}
+HALF = {"dtype": "mixed_float16", "scale": 2.0**22, "layout": "packed pairs"}
+OTHERS = {
+    "no clipping": {"clip": None},
+    "dropout, 4 micro-batches": {"dropout": 0.2, "accumulate": 4},
+    "dropout, 4 replicas": {"dropout": 0.2, "replicas": 4},
+    "dropout, 2 replicas x 2 micro-batches": {"dropout": 0.2, "replicas": 2, "accumulate": 2},
+    "dropout, one row": {"dropout": 0.2, "rows": 1, "alike": True, "steps": 1},
+    "dropout, the row on 2 replicas": {"dropout": 0.2, "rows": 2, "alike": True, "steps": 1, "replicas": 2},
+    "dropout, the row in 2 micro-batches": {"dropout": 0.2, "rows": 2, "alike": True, "steps": 1, "accumulate": 2},
+    "recomputed": {"dropout": 0.2, "replicas": 2, "recompute": True},
+    "not recomputed": {"dropout": 0.2, "replicas": 2},
+    "bfloat16": {"dtype": "mixed_bfloat16", "replicas": 2},
+    "float16": HALF,
+    "float16, 2 replicas": {**HALF, "replicas": 2},
+}
+
+
+def assert_same(one: dict, other: dict, tolerance: float = 1e-5) -> None:
+    for name in ("loss", "weights"):
+        np.testing.assert_allclose(one[name], other[name], atol=tolerance, rtol=tolerance)
+    for name in ("history", "evaluation"):
+        assert one[name] == pytest.approx(other[name], abs=tolerance, rel=10 * tolerance)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    cases = {**BASES, **OTHERS, **{f"{base}, {way}": {**BASES[base], **WAYS[way]} for base, way in SAME}}
+    return results(run(tmp_path_factory.mktemp("runs") / "runs.npz", cases))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("base", "way"), SAME)
+def test_20_steps_are_the_same(runs, base, way):
+    assert_same(runs[base], runs[f"{base}, {way}"])
+
+
+@pytest.mark.slow
+def test_clipping_acts_in_these_runs(runs):
+    assert np.abs(runs["pairs"]["weights"] - runs["no clipping"]["weights"]).max() > 1e-3
+
+
+@pytest.mark.slow
+def test_dropout_is_a_function_of_seed_step_and_place(runs):
+    for other in ("dropout, 4 replicas", "dropout, 2 replicas x 2 micro-batches"):
+        assert_same(runs["dropout, 4 micro-batches"], runs[other])
+
+
+@pytest.mark.slow
+def test_replicas_and_micro_batches_draw_masks_of_their_own(runs):
+    alone = runs["dropout, one row"]["loss"]
+    for other in ("dropout, the row on 2 replicas", "dropout, the row in 2 micro-batches"):
+        assert np.abs(runs[other]["loss"] - alone) > 1e-3
+
+
+@pytest.mark.slow
+def test_recomputation_changes_nothing_though_there_is_dropout(runs):
+    assert_same(runs["not recomputed"], runs["recomputed"])
+
+
+@pytest.mark.slow
+def test_float16_skips_steps_that_overflow_and_scales_the_loss_up_again(runs):
+    one, two = runs["float16"], runs["float16, 2 replicas"]
+    np.testing.assert_array_equal(one["scale"], two["scale"])
+    np.testing.assert_allclose(one["loss"], two["loss"], atol=0.02)
+    change = one["scale"][1:] / one["scale"][:-1]
+    assert set(change) == {0.5, 1.0, 2.0}
+    skipped = int((change == 0.5).sum()) + int(one["scale"][0] < HALF["scale"])
+    assert int(one["updates"]) == int(two["updates"]) == 20 - skipped
+    assert np.isfinite(one["weights"]).all()
+
+
+@pytest.mark.slow
+def test_16_bits_train_much_as_32_do(runs):
+    np.testing.assert_allclose(runs["bfloat16"]["loss"], runs["pairs"]["loss"], atol=0.15)
+
+
+@pytest.mark.slow
+def test_20_steps_under_xla_are_the_same(runs, tmp_path):
+    base = BASES["packed pairs"]
+    compiled = results(run(tmp_path / "xla.npz", {k: {**base, **x, "jit_compile": True} for k, x in XLA.items()}))
+    for way in XLA:
+        assert_same(runs["packed pairs"], compiled[way])
+
+
+@pytest.mark.slow
+def test_20_steps_in_2_worker_processes_are_the_same(runs, tmp_path):
+    cases = {
+        "pairs": {},
+        "pairs, cut by Keras": {"plain": True},
+        "packed pairs": {"layout": "packed pairs", "accumulate": 2},
+        "dropout": {"dropout": 0.2, "accumulate": 2},
+    }
+    cases = {name: {**case, "replicas": "workers"} for name, case in cases.items()}
+    hosts = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    started = []
+    for index in range(2):
+        config = {"cluster": {"worker": hosts}, "task": {"type": "worker", "index": index}}
+        started.append(run(tmp_path / f"{index}.npz", cases, TF_CONFIG=json.dumps(config)))
+    for found in map(results, started):
+        assert_same(runs["pairs"], found["pairs"])
+        assert_same(runs["pairs"], found["pairs, cut by Keras"])
+        assert_same(runs["packed pairs"], found["packed pairs"])
+        assert_same(runs["dropout, 4 micro-batches"], found["dropout"])
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+@pytest.mark.slow
+def test_2_devices_of_jax_train_as_1_does(tmp_path):
+    if find_spec("jax") is None:
+        pytest.skip("needs pip install jax")
+    cases = {layout: BASES[layout] for layout in BASES}
+    cases |= {f"{layout}, 2 devices": {**case, "replicas": 2} for layout, case in cases.items()}
+    cases["recomputed"] = {"recompute": True, "replicas": 2}
+    cases["dropout, recomputed"] = {"dropout": 0.2, "recompute": True, "dtype": "mixed_bfloat16"}
+    found = results(
+        run(
+            tmp_path / "jax.npz",
+            cases,
+            KERAS_BACKEND="jax",
+            JAX_PLATFORMS="cpu",
+            XLA_FLAGS="--xla_force_host_platform_device_count=2",
+        )
+    )
+    for layout in BASES:
+        assert_same(found[layout], found[f"{layout}, 2 devices"])
+    assert_same(found["pairs"], found["recomputed"])
+    assert np.isfinite(found["dropout, recomputed"]["loss"]).all()
+
+
+def test_each_replica_gets_its_rows_of_every_batch():
+    data, strategy = Rows("packed pairs"), tf.distribute.get_strategy()
+    for step, batch in zip(range(3, 6), distributed(data, strategy, start=3), strict=False):
+        for name, values in data.batch(step).items():
+            np.testing.assert_array_equal(batch[name], values)
+
+
+def test_a_batch_that_cannot_be_split_is_refused_before_the_first_step():
+    strategy = tf.distribute.get_strategy()
+    with pytest.raises(ConfigError, match=r"batch_size 8 .*3 micro-batches; use a multiple of 3"):
+        distributed(Rows(), strategy, accumulate=3)
+    model = make_model()
+    model.compile("sgd", accumulate=3)
+    with pytest.raises(ConfigError, match="8 rows of a replica cannot be cut into 3 micro-batches"):
+        model.fit(Rows().dataset(), steps_per_epoch=1, verbose=0, shuffle=False)
+
+
+def test_auto_is_one_device_where_there_is_no_more(monkeypatch):
+    if len(tf.config.list_physical_devices()) > 1:
+        pytest.skip("for a machine without GPU or TPU")
+    for name in ("TF_CONFIG", "TPU_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    assert strategy_named("auto") is strategy_named("one") is tf.distribute.get_strategy()
+    monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 0}}')
+    assert strategy_named("auto") is tf.distribute.get_strategy()
+
+
+def test_a_strategy_that_there_is_not_is_refused(monkeypatch):
+    with pytest.raises(ConfigError, match="strategy is 'horovod': use one of auto, one, mirrored, multi-worker, tpu"):
+        strategy_named("horovod")
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    with pytest.raises(ConfigError, match="needs the variable TF_CONFIG on each machine, such as"):
+        strategy_named("multi-worker")
+
+
+CLUSTER = '"cluster": {"chief": ["a:1"], "worker": ["b:1", "c:1"]}'
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("{", "not JSON"),
+        ("[]", "needs a cluster and a task"),
+        ("{" + CLUSTER + "}", "needs a cluster and a task"),
+        ('{"cluster": {"worker": "a:1"}, "task": {"type": "worker", "index": 0}}', "not a list of host:port"),
+        ('{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}', "not a list of host:port"),
+        ("{" + CLUSTER + ', "task": {"type": "ps", "index": 0}}', "type is 'ps', not worker or chief"),
+        ("{" + CLUSTER + ', "task": {"type": "worker", "index": 2}}', "worker 2, but the cluster has 2"),
+        ("{" + CLUSTER + ', "task": {"type": "worker", "index": "0"}}', "worker '0', but the cluster has 2"),
+    ],
+)
+def test_a_tf_config_that_names_no_task_is_refused(monkeypatch, value, reason):
+    monkeypatch.setenv("TF_CONFIG", value)
+    with pytest.raises(ConfigError, match="TF_CONFIG is ") as raised:
+        strategy_named("auto")
+    assert reason in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_cluster_counts_its_chief(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", "{" + CLUSTER + ', "task": {"type": "chief", "index": 0}}')
+    assert cluster_size() == 3
