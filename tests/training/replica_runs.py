@@ -130,34 +130,32 @@ def train(strategy, layout="pairs", *, steps=20, rows=8, alike=False, plain=Fals
 
 
 def main(out: str, cases: str) -> None:
-    import keras
-
-    from kerasbert.training.distribution import strategy_named
-
-    if keras.backend.backend() == "tensorflow":
-        strategies = tensorflow_strategies()
-    else:
-        strategies = {1: strategy_named("one"), 2: strategy_named("auto")}
+    cases = json.loads(cases)
+    strategies = strategies_for({case.get("replicas", 1) for case in cases.values()})
     arrays = {}
-    for name, case in json.loads(cases).items():
+    for name, case in cases.items():
         strategy = strategies[case.pop("replicas", 1)]
         arrays |= {f"{name}|{key}": value for key, value in train(strategy, **case).items()}
     np.savez(Path(out), **arrays)
 
 
-def tensorflow_strategies() -> dict:
-    import tensorflow as tf
+def strategies_for(replicas: set) -> dict:
+    """By number of replicas; a process of TensorFlow's can have one strategy of several."""
+    import keras
 
     from kerasbert.training.distribution import strategy_named
 
+    if keras.backend.backend() == "jax":
+        return {1: strategy_named("one"), 2: strategy_named("auto")}
     if os.environ.get("TF_CONFIG"):
         return {"workers": strategy_named("auto")}
+    import tensorflow as tf
+
+    most = max(replicas)
     tf.config.set_logical_device_configuration(
-        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 4
+        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * most
     )
-    devices = {count: [f"CPU:{number}" for number in range(count)] for count in (2, 4)}
-    mirrored = {count: tf.distribute.MirroredStrategy(names) for count, names in devices.items()}
-    return {1: strategy_named("one"), **mirrored}
+    return {most: strategy_named("mirrored"), 1: strategy_named("one")}
 
 
 def run(out: Path, cases: dict, **environment: str) -> subprocess.Popen:
