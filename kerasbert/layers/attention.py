@@ -38,8 +38,8 @@ class PackedAttentionBias(keras.layers.Layer):
         same = ops.expand_dims(query_instances, 2) == ops.expand_dims(instance_ids, 1)
         return ops.expand_dims((1.0 - ops.cast(same, self.compute_dtype)) * MASKED, 1)
 
-    def compute_output_shape(self, query_shape, input_shape):
-        return (*query_shape[:1], 1, *query_shape[1:], *input_shape[1:])
+    def compute_output_shape(self, query_instances_shape, instance_ids_shape):
+        return (query_instances_shape[0], 1, query_instances_shape[1], instance_ids_shape[1])
 
 
 @keras.saving.register_keras_serializable("kerasbert")

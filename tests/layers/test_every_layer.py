@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasbert.layers.attention import AttentionBias, SelfAttention
+from kerasbert.layers.attention import AttentionBias, PackedAttentionBias, SelfAttention
 from kerasbert.layers.embeddings import Embeddings
 from kerasbert.layers.heads import (
     AdditivePooling,
@@ -54,6 +54,8 @@ LAYERS = {
         [*WORDS, *EMBEDDED],
     ),
     "bias": (AttentionBias, {}, (MASK,), ()),
+    "packed bias": (PackedAttentionBias, {}, (POSITIONS, TYPES), ()),
+    "attention of some": (SelfAttention, {"hidden_size": 8, "num_heads": 2}, (X, BIAS, X[:, 1:3]), ATTENTION),
     "attention": (SelfAttention, {"hidden_size": 8, "num_heads": 2}, (X, BIAS), ATTENTION),
     "block": (
         TransformerBlock,
@@ -61,6 +63,13 @@ LAYERS = {
         (X, BIAS),
         BLOCK,
     ),
+    "block at some places": (
+        TransformerBlock,
+        {"hidden_size": 8, "num_heads": 2, "intermediate_size": 12},
+        (X, BIAS, POSITIONS),
+        BLOCK,
+    ),
+    "embeddings of packed rows": (Embeddings, TABLES, (IDS, TYPES, TYPES), [*WORDS, *TYPED, *EMBEDDED]),
     "first token": (FirstToken, {}, (X,), ()),
     "mean pooling": (MeanPooling, {}, (X, MASK), ()),
     "additive pooling": (AdditivePooling, {}, (X, MASK), ["score/kernel", "hidden/kernel", "hidden/bias"]),
