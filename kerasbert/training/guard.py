@@ -9,8 +9,10 @@ from contextlib import contextmanager
 import keras
 from keras import ops
 
-WINDOW = 50
-"""Steps whose mean loss is what is usual."""
+WINDOW, FEW = 50, 10
+"""The mean of so many losses is what is usual; of fewer than `FEW`, nothing is."""
+MARGIN = 1.0
+"""What a loss may always be above the usual, in nats: where that is near 0, several times as much means nothing."""
 
 
 class LossGuard(keras.callbacks.Callback):
@@ -31,10 +33,10 @@ class LossGuard(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         loss = float(logs["loss"])
-        usual = sum(self.losses) / WINDOW if len(self.losses) == WINDOW else math.inf
+        usual = sum(self.losses) / len(self.losses) if len(self.losses) >= FEW else math.inf
         if not math.isfinite(loss):
             self.trip(f"the loss became {loss}")
-        elif loss > self.factor * usual:
+        elif loss > max(self.factor * usual, usual + MARGIN):
             self.trip(f"the loss became {loss:.3f}, where {usual:.3f} is usual,")
         else:
             self.losses.append(loss)

@@ -36,7 +36,7 @@ class Journal(keras.callbacks.Callback):
 
     def state(self) -> dict:
         """What a checkpoint keeps of it."""
-        return {"seconds": self.seconds, "sums": self.sums, "count": self.count}
+        return {"seconds": self.seconds, "sums": dict(self.sums), "count": self.count}
 
     def restore(self, step: int, state: dict) -> None:
         """Goes to a step of this run or of one before; later records are removed."""

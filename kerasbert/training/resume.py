@@ -31,7 +31,9 @@ class Checkpoints:
     def paths(self) -> list[Path]:
         """The whole ones, oldest first."""
         found = self.folder.glob("step-*") if self.folder.is_dir() else ()
-        return sorted(path for path in found if re.fullmatch(r"step-\d{8,}", path.name))
+        return sorted(
+            (path for path in found if re.fullmatch(r"step-\d{8,}", path.name)), key=lambda path: int(path.name[5:])
+        )
 
     def newest(self) -> Path | None:
         """The last of them."""
