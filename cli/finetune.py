@@ -25,7 +25,9 @@ def finetune():
 @click.option("--epochs", default=3, show_default=True, type=click.IntRange(min=1), help="Passes over the file.")
 @click.option("--batch-size", default=32, show_default=True, type=click.IntRange(min=1), help="Texts a step.")
 @click.option(
-    "--learning-rate", default=5e-5, show_default=True, type=click.FloatRange(min=0, min_open=True), help="Peak."
+    "--learning-rate",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Peak.  [default: 5e-5, of models up to 256 wide 3e-4]",
 )
 @click.option(
     "--warmup", default=0.1, show_default=True, type=click.FloatRange(0, 1), help="Share of steps to the peak."

@@ -25,7 +25,9 @@ def run(
     with new_folder(folder) as building:
         progress("fine-tuning")
         train, dev = SAMPLES / "sentiment_train.csv", SAMPLES / "sentiment_dev.csv"
-        recipe = {"batch_size": 16, "learning_rate": 1e-4, "max_length": 64}  # few sentences: more and larger steps
+        recipe = {"batch_size": 16, "max_length": 64}  # few sentences: more steps than usual,
+        if checkpoint is not None:
+            recipe["learning_rate"] = 1e-4  # and larger ones; those of the package's small encoder are large already
         finetune_classifier(checkpoint, train, building / "model", dev=dev, epochs=epochs, **recipe)
         model = TextClassifier.from_pretrained(building / "model")
         rows = export_bundle(model, building / "bundle", data=dev, progress=progress)

@@ -16,7 +16,7 @@ from kerasbert.decoding.labels import PROBLEM_TYPES, decode
 from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.layers.heads import POOLINGS, ClassificationHead
 from kerasbert.models.encoder import BertEncoder
-from kerasbert.training.optimizers import adamw
+from kerasbert.training.optimizers import adamw, finetuning_rate
 
 LOSSES = {
     "single_label_classification": lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -147,8 +147,9 @@ class TextClassifier(keras.Model):
         return model
 
     def compile(self, optimizer=None, loss=None, metrics=None, **kwargs):
-        """Keras's own, with defaults: `kerasbert.training.optimizers.adamw` at 5e-5, the problem's loss, one metric."""
-        optimizer = adamw() if optimizer is None else optimizer
+        """Keras's own, with defaults: AdamW at `finetuning_rate`, the problem's loss, one metric."""
+        if optimizer is None:
+            optimizer = adamw(learning_rate=finetuning_rate(self.config.hidden_size))
         loss = LOSSES[self.problem_type]() if loss is None else loss
         metrics = METRICS[self.problem_type]() if metrics is None else metrics
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)

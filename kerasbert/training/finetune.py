@@ -12,7 +12,7 @@ from kerasbert.data.readers import pairs_of, read_examples
 from kerasbert.files import check_target
 from kerasbert.models.text_classifier import TextClassifier
 from kerasbert.training.callbacks import FiniteLoss, Progress
-from kerasbert.training.optimizers import adamw
+from kerasbert.training.optimizers import adamw, finetuning_rate
 
 log = logging.getLogger("kerasbert")
 
@@ -28,7 +28,7 @@ def finetune_classifier(
     dev: str | Path | None = None,
     epochs: int = 3,
     batch_size: int = 32,
-    learning_rate: float = 5e-5,
+    learning_rate: float | None = None,
     warmup: float = 0.1,
     layer_decay: float | None = None,
     max_length: int | None = None,
@@ -44,7 +44,8 @@ def finetune_classifier(
     Args:
         checkpoint: folder or hub id; None: the encoder that comes with the package.
         train, dev: labelled files. columns: for `kerasbert.data.readers.read_examples`.
-        epochs, batch_size, learning_rate, warmup: the recipe, AdamW with a linear schedule.
+        epochs, batch_size, learning_rate, warmup: the recipe, AdamW with a linear schedule. A learning rate of None
+            goes by the model's width, see `kerasbert.training.optimizers.finetuning_rate`.
         layer_decay: what the learning rate of each block is multiplied by, from the last one down; None: nothing. See
             `kerasbert.training.optimizers.layer_factors`.
         max_length: tokens a text is cut to; None: 128, or what the model can take if that is less.
@@ -68,6 +69,7 @@ def finetune_classifier(
     model = TextClassifier.from_pretrained(
         checkpoint, labels=labels, problem_type=problem_type, pooling=pooling, max_length=max_length
     )
+    learning_rate = learning_rate or finetuning_rate(model.config.hidden_size)
     check_target(folder, megabytes=model.count_params() * 4e-6)
     data = model.dataset(train, batch_size=batch_size, seed=seed, **columns)
     held_out = None if dev is None else model.dataset(dev, batch_size=batch_size, shuffle=False, **columns)

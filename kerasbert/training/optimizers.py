@@ -173,3 +173,8 @@ def make_optimizer(
 def adamw(**options) -> AdamW:
     """`make_optimizer("adamw", ...)`, what everything but pre-training uses."""
     return make_optimizer("adamw", **options)
+
+
+def finetuning_rate(hidden_size: int) -> float:
+    """A peak to begin with: the ends of what google-research/bert tries on its small models (README, March 2020)."""
+    return 3e-4 if hidden_size <= 256 else 5e-5
