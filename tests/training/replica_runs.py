@@ -95,8 +95,8 @@ def make_optimizer(name="sgd", clip=0.5, scale=None):
     return optimizer
 
 
-def train(strategy, layout="pairs", *, steps=20, rows=8, alike=False, plain=False, **options) -> dict:
-    """Trains, evaluates -> arrays `loss` and, in float16, `scale` (steps,), `weights`, `history`, `evaluation`."""
+def train(strategy, layout="pairs", *, steps=20, rows=8, alike=False, plain=False, evaluate=True, **options) -> dict:
+    """Trains, evaluates -> `loss` and, in float16, `scale`, (steps,); all `weights`; `updates`, figures."""
     import keras
 
     from kerasbert.training.distribution import distributed
@@ -117,15 +117,17 @@ def train(strategy, layout="pairs", *, steps=20, rows=8, alike=False, plain=Fals
     callbacks = [keras.callbacks.LambdaCallback(on_train_batch_end=watch)]
     with strategy.scope():
         history = model.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=callbacks).history
-        batches = data.dataset() if plain else distributed(data, strategy)
-        evaluation = model.evaluate(batches, steps=3, verbose=0, return_dict=True)
+        evaluation = {}
+        if evaluate:
+            batches = data.dataset() if plain else distributed(data, strategy)
+            evaluation["evaluation"] = json.dumps(model.evaluate(batches, steps=3, verbose=0, return_dict=True))
     return {
         "loss": np.array(losses),
         "scale": np.array(scales),
         "updates": int(model.optimizer.iterations.numpy()),
         "weights": np.concatenate([np.asarray(w).ravel() for w in model.get_weights() if w.dtype.kind == "f"]),
         "history": json.dumps({name: values[-1] for name, values in history.items()}),
-        "evaluation": json.dumps(evaluation),
+        **evaluation,
     }
 
 
