@@ -146,7 +146,7 @@ def pretrain(
         save_every=save_every,
         save_seconds=save_minutes * 60,
         evaluate_every=evaluate_every or save_every,
-        held_out=held_out and (distribution.distributed(held_out, strategy), _steps_of(held_out)),
+        held_out=held_out and (lambda: distribution.distributed(held_out, strategy), _steps_of(held_out)),
         max_rollbacks=max_rollbacks,
         chief=chief,
         callbacks=callbacks,

@@ -41,7 +41,7 @@ class Run(keras.callbacks.Callback):
     Args:
         model: compiled, its optimizer built.
         total: steps. save_every, save_seconds: of a checkpoint; evaluate_every: steps of a measurement.
-        held_out: what `evaluate` takes, and how many steps of it; None measures nothing.
+        held_out: makes what `evaluate` takes, and how many steps of it; None measures nothing.
         max_rollbacks: how often an exploding loss is forgiven.
         chief: whether this process writes files.
         callbacks: further ones. Those with `state()`, a dict for JSON, and `restore(state)` are saved as well.
@@ -57,7 +57,7 @@ class Run(keras.callbacks.Callback):
         save_every: int,
         save_seconds: float,
         evaluate_every: int,
-        held_out: tuple[Iterable, int] | None,
+        held_out: tuple[Callable[[], Iterable], int] | None,
         max_rollbacks: int,
         chief: bool,
         callbacks: Sequence[keras.callbacks.Callback],
@@ -123,8 +123,8 @@ class Run(keras.callbacks.Callback):
 
     def evaluate(self) -> None:
         """Measures on held-out data, and saves what is better than ever."""
-        started, (data, steps) = time.monotonic(), self.held_out
-        found = self.model.evaluate(data, steps=steps, verbose=0, return_dict=True)
+        started, (make_data, steps) = time.monotonic(), self.held_out
+        found = self.model.evaluate(make_data(), steps=steps, verbose=0, return_dict=True)
         # Keras's loss is the mean of the batches' losses, the others are means over all masked words and pairs.
         found["loss"] = sum(value for name, value in found.items() if name.endswith("_loss"))
         figures = {f"val_{name}": float(value) for name, value in found.items()}

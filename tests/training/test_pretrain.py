@@ -5,6 +5,8 @@ import logging
 import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -335,3 +337,31 @@ def test_a_callback_may_end_the_run_and_the_model_is_written(prepared, tmp_path)
     assert report["figures"]["step"] == 3
     assert (tmp_path / "run" / "curves.png").stat().st_size > 1000
     assert (tmp_path / "run" / "model.safetensors").exists()
+
+
+ON_JAX = """
+import json, shutil, sys
+from pathlib import Path
+from training.short_runs import train
+data, dev, folder = sys.argv[1:]
+train(data, folder, dev=dev, steps=8, keep=9)
+shutil.copytree(folder, folder + "-again")
+shutil.rmtree(folder + "-again/run/checkpoints/step-00000008")
+train(data, folder + "-again", dev=dev, steps=8, resume=True)
+"""
+
+
+@pytest.mark.slow
+def test_jax_trains_measures_and_goes_on_alike(finished, tmp_path):
+    """Steps behind a stop are those of the run without one."""
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": str(Path(__file__).parents[1])}
+    words = [sys.executable, "-c", ON_JAX, finished.data, finished.dev, tmp_path / "run"]
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    rows, again = read_csv(tmp_path / "run"), read_csv(tmp_path / "run-again")
+    for one, other in zip(rows, again, strict=True):
+        for name in ("step", "loss", "mlm_accuracy", "val_loss", "val_perplexity"):
+            assert one.get(name) == other.get(name), (one["step"], name)
+    assert weights(tmp_path / "run-again") == weights(tmp_path / "run")
+    found = evaluated(tmp_path / "run", finished.dev, steps=5, masking=Masking(rate=0.3))
+    assert rows[-1]["val_loss"] == pytest.approx(found["loss"], rel=1e-4)

@@ -377,3 +377,30 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
     other = small_model(hidden_size=32)
     with pytest.raises(CheckpointError, match=r"step-00000001: of another model or optimizer; they differ in model/0"):
         checkpoints.load(other, checkpoints.newest())
+
+
+@pytest.mark.slow
+def test_time_makes_checkpoints_too(prepared, tmp_path):
+    train(prepared(), tmp_path / "run", steps=3, save_every=1000, save_minutes=1e-6, keep=9)
+    assert names(tmp_path / "run") == [0, 1, 2, 3]
+
+
+@pytest.mark.slow
+def test_a_callback_with_a_state_goes_on_with_it(prepared, tmp_path):
+    class Sum(keras.callbacks.Callback):
+        total = 0.0
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.total += logs["loss"]
+
+        def state(self):
+            return {"total": self.total}
+
+        def restore(self, state):
+            self.total = state["total"]
+
+    with pytest.raises(Stopped):
+        train(prepared(), tmp_path / "run", callbacks=[Sum(), Stop(5, signal.SIGTERM)])
+    found = Sum()
+    train(prepared(), tmp_path / "run", callbacks=[found, Stop(100)], resume=True)
+    assert found.total == pytest.approx(sum(losses(tmp_path / "run")), rel=1e-6)
