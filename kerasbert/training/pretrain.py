@@ -82,8 +82,9 @@ def pretrain(
     """Trains a `PretrainingModel` on prepared data and writes it to `folder`, with a record of the run.
 
     `folder/run` holds checkpoints and TensorBoard's logs, `folder` at the end the model that transformers opens,
-    training.csv, curves.png, report.md and report.json. A loss that explodes rolls the run back to the last checkpoint,
-    and the batches since then are skipped. SIGTERM and Ctrl-C save a checkpoint and leave.
+    training.csv, curves.png, report.md and report.json. Several machines must share it. A loss that explodes rolls the
+    run back to the last checkpoint, and the batches since then are skipped. SIGTERM and Ctrl-C save a checkpoint and
+    leave.
 
     Args:
         data, dev: folders of `kerasbert prepare`, to train on and held out.
@@ -96,7 +97,7 @@ def pretrain(
             `PretrainingModel`.
         save_every, save_minutes: a checkpoint after so many steps, and after so long. keep: the newest so many.
         evaluate_every: steps between measurements on `dev`; None: as `save_every`. log_every: steps of a record.
-        max_rollbacks: how often an exploding loss is forgiven. callbacks: further ones.
+        max_rollbacks: how often an exploding loss is forgiven. callbacks: further ones; see `Run`.
 
     Returns:
         The last figures: `loss`, `mlm_loss`, `mlm_accuracy` ..., and `val_...` where there is `dev`.
@@ -120,22 +121,7 @@ def pretrain(
         model.compile(recipe.make_optimizer(), accumulate=accumulate, jit_compile=jit_compile)
         model.optimizer.build(model.trainable_variables)
     distribution.check_batch(recipe.batch_size, strategy, accumulate)
-    settings = {
-        # The last two are advice on the data, of which "preparation" knows the truth.
-        "recipe": {name: v for name, v in dataclasses.asdict(recipe).items() if name not in ("mode", "max_length")},
-        "model": model.config.to_dict(),
-        "data": {
-            "vocabulary": batches.index.vocabulary,
-            "vocab_size": batches.index.vocab_size,
-            **{name: batches.index.total(name) for name in ("rows", "tokens", "documents", "bytes")},
-        },
-        "preparation": batches.settings,
-        "masking": dataclasses.asdict(masking),
-        "buckets": batches.buckets,
-        "seed": seed,
-        "precision": precision,
-        "init_from": init_from and str(init_from),
-    }
+    settings = _settings(batches, recipe, model.config, precision=precision, init_from=init_from and str(init_from))
     chief = distribution.is_chief(strategy)
     tokens = recipe.batch_size * batches.index.total("tokens") / batches.rows  # of a step
     run = Run(
@@ -163,19 +149,7 @@ def pretrain(
         with explained(lambda: batches.batch(run.place.position)):
             run.train(lambda position: distribution.distributed(batches, strategy, position))
     if chief:
-        rows = read_csv(folder)
-        figures = {
-            **latest(rows),
-            "step": run.place.step,
-            "tokens": round(run.place.step * tokens),
-            "hours": round(run.journal.seconds / 3600, 3),
-            "rollbacks": run.place.rollbacks,
-            "parameters": model.count_params(),
-        }
-        model.save_pretrained(folder)
-        with new_folder(folder, update=True) as building:
-            plot_curves(rows, building / "curves.png")
-            write_report(building, figures, {**settings, "data": {"folder": str(batches.folder), **settings["data"]}})
+        _write(folder, run, {**settings, "data": {"folder": str(batches.folder), **settings["data"]}}, tokens)
     return run.journal.figures()
 
 
@@ -191,6 +165,42 @@ def _is_begun(folder: Path, resume: bool) -> bool:
         raise KerasBertError(f"{folder}: holds a run; --resume goes on with it, or name another --out")
     check_target(folder)
     return False
+
+
+def _settings(batches: PretrainingData, recipe: Recipe, config: BertConfig, **others) -> dict:
+    """What a run must keep to be the same run, and what its report tells of it."""
+    return {
+        # The last two are advice on the data, of which "preparation" knows the truth.
+        "recipe": {name: v for name, v in dataclasses.asdict(recipe).items() if name not in ("mode", "max_length")},
+        "model": config.to_dict(),
+        "data": {
+            "vocabulary": batches.index.vocabulary,
+            "vocab_size": batches.index.vocab_size,
+            **{name: batches.index.total(name) for name in ("rows", "tokens", "documents", "bytes")},
+        },
+        "preparation": batches.settings,
+        "masking": dataclasses.asdict(batches.masking),
+        "buckets": batches.buckets,
+        "seed": batches.seed,
+        **others,
+    }
+
+
+def _write(folder: Path, run: Run, settings: dict, tokens: float) -> None:
+    """The model, the curves, the report. Args: tokens: of a step."""
+    rows, place = read_csv(folder), run.place
+    figures = {
+        **latest(rows),
+        "step": place.step,
+        "tokens": round(place.step * tokens),
+        "hours": round(run.journal.seconds / 3600, 3),
+        "rollbacks": place.rollbacks,
+        "parameters": run.model.count_params(),
+    }
+    run.model.save_pretrained(folder)
+    with new_folder(folder, update=True) as building:
+        plot_curves(rows, building / "curves.png")
+        write_report(building, figures, settings)
 
 
 def _held_out(folder, batches: PretrainingData) -> PretrainingData:
