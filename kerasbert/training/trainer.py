@@ -136,7 +136,7 @@ class SummedLossTrainer:
             rows = batch["input_ids"].shape[0]
             if rows is not None and rows % count:
                 raise ConfigError(f"{rows} rows of a replica cannot be cut into {count} micro-batches; use a multiple")
-            micro = {name: tf.reshape(x, (count, -1, *x.shape[1:])) for name, x in batch.items()}
+            micro = {name: _cut(x, count) for name, x in batch.items()}
             total = step({name: x[0] for name, x in micro.items()}, weights, first)
             flat = tf.nest.flatten(total)
 
@@ -202,6 +202,12 @@ class SummedLossTrainer:
             if self.optimizer is not None and not self.optimizer.built:
                 with self.distribute_strategy.scope():
                     self.optimizer.build(self.trainable_variables)
+
+
+def _cut(x, count: int):
+    """(rows, ...) -> (count, rows / count, ...), also where lengths differ from batch to batch, as with buckets."""
+    lengths = [tf.shape(x)[axis] if size is None else size for axis, size in enumerate(x.shape)]
+    return tf.reshape(x, (count, -1, *lengths[1:]))
 
 
 def _has_accelerator() -> bool:
