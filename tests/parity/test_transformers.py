@@ -99,6 +99,13 @@ def test_minilm_answers_as_in_transformers(minilm):
         assert_close(outputs["pooled_output"], case["pooled_output"], case=label)
 
 
+def test_the_packages_own_model_answers_as_in_transformers():
+    model = PretrainingModel.from_pretrained()
+    for label, case in recorded("novels").items():
+        logits = model.predict_on_batch(inputs_of(model, case))["mlm_logits"]
+        assert_close(logits[..., ::97], case["mlm_logits"], case=label)
+
+
 def test_a_masked_word_model_of_the_wild_answers_as_in_transformers():
     spec = find_spec("cognition")
     if spec is None:

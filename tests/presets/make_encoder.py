@@ -197,15 +197,15 @@ def finish(trained: Path, out: Path) -> None:
 
 
 def score(trained: Path, data: Path, batches: int) -> None:
-    """The loss of masked words in books that were held out, and the entropy of the same words as unigrams."""
+    """The loss of masked words in books that were held out, and the entropy of their tokens as unigrams."""
     model = kb.PretrainingModel.from_pretrained(trained)
     words = PretrainingData(data, batch_size=32, tokenizer=model.tokenizer)
     model.compile()
     figures = model.evaluate(words.dataset(), steps=batches, verbose=0, return_dict=True)
-    masked = [words.batch(step) for step in range(batches)]
-    counts = np.bincount(np.concatenate([batch["mlm_ids"][batch["mlm_weights"] > 0] for batch in masked]))
-    shares = counts[counts > 0] / counts.sum()
-    print(f"{figures} unigrams {-(shares * np.log(shares)).sum():.3f}, {counts.sum()} words")
+    tokens = np.concatenate([row["input_ids"] for row in words.read_rows(range(words.rows))])
+    special = [words.tokenizer.id_of(role) for role in words.tokenizer.special]
+    shares = np.bincount(tokens[~np.isin(tokens, special)]) / len(tokens[~np.isin(tokens, special)])
+    print(f"{figures} unigrams {-(shares * np.log(np.maximum(shares, 1e-12))).sum():.3f}")
 
 
 def evaluate(preset: Path, sentiment: Path, seeds: int, epochs: int, rate: float, scratch: bool) -> None:
