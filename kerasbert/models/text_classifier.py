@@ -16,7 +16,7 @@ from kerasbert.decoding.labels import PROBLEM_TYPES, decode
 from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.layers.heads import POOLINGS, ClassificationHead
 from kerasbert.models.encoder import BertEncoder
-from kerasbert.training.optimizers import adamw, finetuning_rate
+from kerasbert.training.optimizers import adamw, finetuning_rate, scaled_for_float16
 
 LOSSES = {
     "single_label_classification": lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -152,6 +152,7 @@ class TextClassifier(keras.Model):
             optimizer = adamw(learning_rate=finetuning_rate(self.config.hidden_size))
         loss = LOSSES[self.problem_type]() if loss is None else loss
         metrics = METRICS[self.problem_type]() if metrics is None else metrics
+        optimizer = scaled_for_float16(optimizer, self)
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
 
     def compile_from_config(self, config):  # Keras's own leaves a model whose `compile` is its own uncompiled

@@ -126,6 +126,18 @@ def _dense(gradient):
     return ops.reshape(gradient, gradient.shape) if hasattr(gradient, "dense_shape") else gradient
 
 
+def scaled_for_float16(optimizer, model):
+    """The optimizer, in a `LossScaleOptimizer` where a layer of the model computes in float16.
+
+    Keras itself asks the model's own policy, and a functional model takes none from its arguments.
+    """
+    optimizer = keras.optimizers.get(optimizer)
+    scales = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    if scales or all(layer.compute_dtype != "float16" for layer in model._flatten_layers(include_self=False)):
+        return optimizer
+    return keras.optimizers.LossScaleOptimizer(optimizer)
+
+
 OPTIMIZERS = {"adamw": AdamW, "lamb": Lamb}
 
 

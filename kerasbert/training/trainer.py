@@ -17,6 +17,7 @@ import keras
 from keras import ops
 
 from kerasbert.errors import ConfigError
+from kerasbert.training.optimizers import scaled_for_float16
 
 TENSORFLOW = keras.backend.backend() == "tensorflow"
 if TENSORFLOW:
@@ -49,7 +50,8 @@ class SummedLossTrainer:
         """Configures `fit`.
 
         Args:
-            optimizer: any of Keras's; clipping, its own, sees the gradient of the whole batch.
+            optimizer: any of Keras's; clipping, its own, sees the gradient of the whole batch. In float16 the loss is
+                scaled, see `kerasbert.training.optimizers.scaled_for_float16`.
             accumulate: micro-batches that a batch is cut into, one after the other in memory; TensorFlow only (on JAX
                 give the optimizer `gradient_accumulation_steps`).
             jit_compile: whether XLA compiles the forward and backward pass; "auto": where there is a GPU or TPU. On a
@@ -68,6 +70,7 @@ class SummedLossTrainer:
             )
         if jit_compile == "auto":
             jit_compile = not TENSORFLOW or _has_accelerator()
+        optimizer = scaled_for_float16(optimizer, self)
         super().compile(optimizer=optimizer, jit_compile=False if TENSORFLOW else jit_compile, run_eagerly=run_eagerly)
         self.accumulate, self.jit_step = accumulate, jit_compile
         self.means = {}

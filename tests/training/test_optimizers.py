@@ -281,7 +281,9 @@ def test_the_state_is_float32_under_mixed_precision(name, policy, tiny_bert):
     model = TextClassifier.from_pretrained(str(tiny_bert), labels=["a", "b"], dtype=policy)
     model.compile(make_optimizer(name, layer_decay=0.9), run_eagerly=True)
     model.train_on_batch(*batch())
-    inner = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    scales = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+    assert scales == (policy == "mixed_float16")
+    inner = model.optimizer.inner_optimizer if scales else model.optimizer
     state = [variable for variable in inner.variables if len(variable.shape)]
     assert len(state) == 2 * len(model.trainable_variables)
     assert {variable.dtype for variable in state} == {"float32"}
