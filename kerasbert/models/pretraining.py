@@ -22,7 +22,7 @@ class PretrainingModel(SummedLossTrainer, keras.Model):
 
     ```python
     model = kb.PretrainingModel(kb.BertEncoder(config, tokenizer=tokenizer))
-    model.compile(kb.training.recipes.RECIPES["bert"].optimizer())
+    model.compile(Recipe.named("bert").make_optimizer())                          # of kerasbert.training.recipes
     model.fit(data.dataset(), steps_per_epoch=data.steps_per_epoch, epochs=3)     # data: a PretrainingData
     ```
 
@@ -110,9 +110,9 @@ class PretrainingModel(SummedLossTrainer, keras.Model):
         mlm_positions = batch["mlm_positions"]
         positions, pairs = mlm_positions, 0
         if self.nsp:
-            first = ops.zeros_like(mlm_positions[:, :1])
+            first = ops.zeros((ops.shape(mlm_positions)[0], 1), dtype=mlm_positions.dtype)
             cls_positions = batch.get("cls_positions", first)
-            pairs = cls_positions.shape[1]
+            pairs = ops.shape(cls_positions)[1]  # which buckets leave open while the graph is made
             positions = ops.concatenate([cls_positions, mlm_positions], axis=1)
         x = self.vectors(batch, positions, training)
 

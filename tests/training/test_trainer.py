@@ -150,6 +150,29 @@ def test_losses_and_sums_are_float32_whatever_the_policy(dtype):
     assert {variable.dtype for variable in model.trainable_variables} == {"float32"}
 
 
+def test_float16_scales_the_loss_and_others_do_not():
+    model = compiled("packed pairs", dtype="mixed_float16")
+    assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+    fit(model, "packed pairs", steps=2)
+    assert int(model.optimizer.step_counter) == int(model.optimizer.iterations) == 2
+    model.compile(model.optimizer)
+    assert not isinstance(model.optimizer.inner_optimizer, keras.optimizers.LossScaleOptimizer)
+    assert not isinstance(compiled(dtype="mixed_bfloat16").optimizer, keras.optimizers.LossScaleOptimizer)
+
+
+@pytest.mark.parametrize("layout", ["pairs", "packed pairs"])
+def test_pairs_train_on_rows_of_several_lengths(layout):
+    class Buckets(Rows):
+        buckets = (LENGTH // 2, LENGTH)  # so that its dataset leaves all lengths open
+
+    model = compiled(layout, keras.optimizers.SGD(0.1))
+    found = model.fit(Buckets(layout).dataset(), steps_per_epoch=2, verbose=0, shuffle=False).history
+    expected = fit(compiled(layout, keras.optimizers.SGD(0.1)), layout, steps=2)
+    assert {name: value for name, (value,) in found.items()} == pytest.approx(
+        {name: value for name, (value,) in expected.items()}, abs=1e-5
+    )
+
+
 def test_recomputation_gives_the_same_gradients_through_the_same_dropout():
     found = []
     for recompute in (False, True):
