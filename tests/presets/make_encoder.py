@@ -234,9 +234,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     steps = parser.add_subparsers(required=True)
     for function, paths, numbers in (
-        (teach, "novels teacher out", {"count": 131072}),
+        (teach, "novels teacher out", {"count": 90112}),
         (start, "vocab teacher out", {}),
-        (train, "begin data taught out", {"steps": 4000, "rate": 2e-3, "rows": 8, "sentences": 64}),
+        (train, "begin data taught out", {"steps": 2000, "rate": 2e-3, "rows": 8, "sentences": 64}),
         (finish, "trained out", {}),
         (score, "trained data", {"batches": 100}),
         (evaluate, "preset sentiment", {"seeds": 3, "epochs": 3, "rate": 2e-4}),
