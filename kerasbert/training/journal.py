@@ -124,14 +124,19 @@ class Journal(keras.callbacks.Callback):
     def _summarise(self, figures: dict) -> None:
         import tensorflow as tf  # its event files, on any backend
 
-        if self.writer is None:
-            self.writer = tf.summary.create_file_writer(str(self.folder / "run" / "tensorboard"))
+        folder = self.folder / "run" / "tensorboard"
         summary = tf.compat.v1.Summary()  # `tf.summary.scalar` would need TensorBoard itself
         for name, value in figures.items():
             summary.value.add(tag=name, simple_value=value)
-        with self.writer.as_default():
-            tf.summary.experimental.write_raw_pb(summary.SerializeToString(), step=self.step)
-        self.writer.flush()
+        try:
+            if self.writer is None:
+                self.writer = tf.summary.create_file_writer(str(folder))
+            with self.writer.as_default():
+                tf.summary.experimental.write_raw_pb(summary.SerializeToString(), step=self.step)
+            self.writer.flush()
+        except tf.errors.OpError as error:  # a full disk is RESOURCE_EXHAUSTED, as memory is
+            reason = error.message.splitlines()[0].rpartition("; ")[2]
+            raise KerasBertError(f"{folder}: writing failed ({reason})") from None
 
 
 def read_csv(folder: Path) -> list[dict[str, float]]:
