@@ -71,8 +71,10 @@ def pretrain(data, folder, recipe, buckets, whole_words, jit_compile, **chosen):
       kerasbert pretrain longer/ --init-from model/ --recipe lamb-2 --accumulate 64 --out model-512/
     """
     lengths = _lengths(buckets)
-    if chosen["init_from"] and (chosen["positions"] or chosen["dropout"] is not None):
-        raise click.UsageError("--positions and --dropout are for a new model; --init-from brings its own")
+    source_of = click.get_current_context().get_parameter_source
+    for name in ("size", "model_type", "positions", "dropout"):
+        if chosen["init_from"] and source_of(name) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{name.replace('_', '-')} is for a new model; --init-from brings its own")
     options.load_tensorflow()
     from kerasbert.data.masking import Masking
     from kerasbert.training import pretrain as pretraining

@@ -113,6 +113,8 @@ def test_what_cannot_be_is_one_line_and_1(fails, prepared, tmp_path, words, line
         ("data/", "--out", "model", "--buckets", "16,x"),
         ("data/", "--out", "model", "--buckets", "0"),
         ("data/", "--out", "model", "--size", "huge"),
+        ("data/", "--out", "model", "--init-from", "a", "--size", "tiny"),
+        ("data/", "--out", "model", "--init-from", "a", "--model-type", "roberta"),
         ("data/", "--out", "model", "--init-from", "a", "--positions", "64"),
         ("data/", "--out", "model", "--init-from", "a", "--dropout", "0"),
         ("data/", "--out", "model", "--save-minutes", "0"),
