@@ -94,16 +94,17 @@ class Run(keras.callbacks.Callback):
                     shuffle=False,  # the data are; Keras would warn that it cannot
                     callbacks=[self.guard, self.journal, self, *self.callbacks],
                 )
+                if self.signals or self.model.stop_training:
+                    self.save()
                 if self.guard.tripped:
                     self.roll_back()
                 elif self.signals:
-                    self.save()
-                    raise Stopped(
-                        f"{self.signals[0]} ended the run; step {self.place.step} is saved, --resume goes on there"
-                    )
+                    where = f"step {self.place.step} is saved, --resume goes on there"
+                    if not self.chief:
+                        where = "--resume goes on from the last checkpoint of the chief"
+                    raise Stopped(f"{self.signals[0]} ended the run; {where}")
                 elif self.model.stop_training:  # a callback of the user's
                     break
-        self.save()
 
     def on_train_batch_end(self, batch, logs=None):
         place = self.place
