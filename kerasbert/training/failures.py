@@ -17,17 +17,17 @@ else:
 
 
 @contextmanager
-def explained(read_batch: Callable[[], object]) -> Iterator[None]:
+def explained(read_again: Callable[[], object]) -> Iterator[None]:
     """Within, what is wrong with data, memory or other workers raises an error of ours; other failures stay.
 
     Args:
-        read_batch: reads the batch that comes next. TensorFlow hides an error of the input pipeline in text; a batch
-            can be read again, and then raises the error itself.
+        read_again: reads the batches that may have failed. TensorFlow hides an error of the input pipeline in text; a
+            batch can be read again, and then raises the error itself.
     """
     try:
         yield
     except FAILURES as error:
-        read_batch()
+        read_again()
         reason = error.message.splitlines()[0]
         if isinstance(error, tf.errors.ResourceExhaustedError):
             raise KerasBertError(

@@ -146,7 +146,13 @@ def pretrain(
         run.begin()
         distribution.check_agreed(strategy, run.place.step)
         log.info(_opening(batches, model, recipe, strategy, run.place.step))
-        with explained(lambda: batches.batch(run.place.position)):
+
+        def read_again():
+            batches.batch(run.place.position)
+            for step in range(_steps_of(held_out) if held_out else 0):
+                held_out.batch(step)
+
+        with explained(read_again):
             run.train(lambda position: distribution.distributed(batches, strategy, position))
     if chief:
         _write(folder, run, {**settings, "data": {"folder": str(batches.folder), **settings["data"]}}, tokens)

@@ -238,14 +238,15 @@ def test_an_index_that_lies_is_found_out_by_the_batch(copied, tmp_path):
         train(copied, tmp_path / "run")
 
 
-def test_bytes_that_were_changed_end_the_run_with_the_shards_name(copied, tmp_path):
+@pytest.mark.parametrize("held_out", [False, True])
+def test_bytes_that_were_changed_end_the_run_with_the_shards_name(prepared, copied, tmp_path, held_out):
     shard = next((copied / "shards").glob("*.tfrecord"))
     content = bytearray(shard.read_bytes())
     for place in range(0, len(content), 50):
         content[place] ^= 255
     shard.write_bytes(content)
     with pytest.raises(DataError, match=rf"{shard}: not what was prepared "):
-        train(copied, tmp_path / "run")
+        train(prepared() if held_out else copied, tmp_path / "run", dev=copied, save_every=2)
 
 
 @pytest.mark.parametrize(
