@@ -14,7 +14,7 @@ PACKAGES = ("keras", "tensorflow", "numpy")
 
 
 def hardware() -> dict:
-    """The machine: processors, memory, accelerators."""
+    """The machine: system, processor, accelerators."""
     found = {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()}
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -23,6 +23,10 @@ def hardware() -> dict:
         found["accelerators"] = [
             tf.config.experimental.get_device_details(device).get("device_name", device.name) for device in devices
         ]
+    elif keras.backend.backend() == "jax":
+        import jax
+
+        found["accelerators"] = [device.device_kind for device in jax.devices() if device.platform != "cpu"]
     return found
 
 

@@ -190,7 +190,7 @@ def test_two_workers_go_on_with_what_one_began(prepared, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_of_two_workers_that_lose_one_another_says_so_and_goes_on_with_one(prepared, tmp_path):
+def test_a_worker_that_loses_the_other_says_so_and_its_checkpoints_stay(prepared, tmp_path):
     folder, cluster = tmp_path / "run", ports(2)
     settings = {"steps": 400, "dropout": 0.0, "save_every": 5}
     chief, other = (start(prepared(), folder, cluster=cluster, index=index, **settings) for index in range(2))
