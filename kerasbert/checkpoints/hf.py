@@ -197,6 +197,7 @@ def save(model, folder: str | Path, *, task: str = "encoder", settings: dict | N
     with new_folder(folder, update=True) as building:
         try:
             save_file(tensors, building / "model.safetensors", metadata={"format": "pt"})
+            (building / "model.safetensors").chmod(0o644)  # the library's files are private, a user's are not
         except SafetensorError as error:  # a full disk, for one
             raise CheckpointError(f"{folder}: the weights could not be written ({error})") from None
         (building / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -184,6 +184,7 @@ def main() -> None:
                     del found[name]
                 else:
                     found[name].append(json.loads(done.stdout.splitlines()[-1]))
+                    print(f"{size} {name}: {found[name][-1]:,.0f}", file=sys.stderr)
         print(f"\n{size:<42} {'tokens/CPU-s':>14} {'least':>9} {'most':>9}")
         for name, rates in sorted(found.items(), key=lambda item: -statistics.median(item[1])):
             print(f"{name:<42} {statistics.median(rates):14,.0f} {min(rates):9,.0f} {max(rates):9,.0f}")
