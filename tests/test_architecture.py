@@ -12,8 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 ARROWS = {
-    "cli": "export training.finetune training.pretrain training models runtime data decoding tokenizers config quiet files "
-    "errors _version",
+    "cli": "export training.finetune training.pretrain training models runtime data decoding tokenizers config quiet "
+    "files errors _version",
     "export": "training.finetune models runtime checkpoints data decoding tokenizers samples quiet files errors",
     # From file to folder; these two stand above models, the rest of `training` below.
     "training.finetune": "models training checkpoints data files",

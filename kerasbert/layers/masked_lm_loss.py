@@ -21,7 +21,8 @@ def masked_lm_loss(x, word_table, bias, ids, weights):
         ids: int32 (words,), the true words. weights: float32 (words,).
 
     Returns:
-        float32 scalars `loss`, in nats, with a gradient to `x`, `word_table` and `bias`; and `right`, without one.
+        float32 scalars `loss`, in nats, with a gradient to `x`, `word_table` and `bias`; and `right`, without one:
+        the words that no other has a higher logit than.
     """
     words, size = ops.shape(x)[0], max(1, LOGITS // word_table.shape[0])
     if isinstance(words, int):

@@ -112,6 +112,8 @@ def pretrain(
     masking = masking or Masking(rate=recipe.mask_rate)
     batches = PretrainingData(data, batch_size=recipe.batch_size, masking=masking, seed=seed, buckets=buckets)
     held_out = None if dev is None else _held_out(dev, batches)
+    if recipe.mode != batches.settings["mode"]:
+        log.warning("the recipe is for data of mode %s, %s is of %s", recipe.mode, data, batches.settings["mode"])
     strategy = distribution.strategy_named(strategy)
     begun = _is_begun(folder, resume)
 
