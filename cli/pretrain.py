@@ -44,7 +44,13 @@ ABOVE_0 = click.FloatRange(min=0, min_open=True)
 @click.option(
     "--accumulate", default=1, show_default=True, type=click.IntRange(min=1), help="Micro-batches of a batch."
 )
-@click.option("--precision", default="float32", show_default=True, type=click.Choice(["float32", "bf16", "fp16"]))
+@click.option(
+    "--precision",
+    default="float32",
+    show_default=True,
+    type=click.Choice(["float32", "bf16", "fp16"]),
+    help="Of the products.",
+)
 @click.option("--xla/--no-xla", "jit_compile", default=None, help="Compile the step [default: where there is a GPU].")
 @click.option("--recompute", is_flag=True, help="Save memory: compute blocks again in the backward pass.")
 @click.option(

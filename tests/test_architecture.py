@@ -40,6 +40,7 @@ NO_TENSORFLOW = ("config", "layers", "models", "training", "checkpoints", "token
 WITH_TENSORFLOW = {
     "kerasbert.layers.gather": "on TensorFlow's backend only, because keras.ops.take adds three ops a table to exports",
     "kerasbert.layers.masked_lm_loss": "on TensorFlow's backend only, whose kernel gives loss and gradient in one pass",
+    "kerasbert.layers.recompute": "on TensorFlow's backend only, whose keras.remat would draw other dropout masks",
     "kerasbert.training.distribution": "strategies are TensorFlow's; JAX has Keras's own",
     "kerasbert.training.failures": "its exceptions, which have no counterpart on JAX",
     "kerasbert.training.journal": "TensorBoard's logs",
