@@ -7,7 +7,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from kerasbert.errors import KerasBertError
+from safetensors import SafetensorError
+from safetensors.numpy import save_file
+
+from kerasbert.errors import CheckpointError, KerasBertError
 
 
 def check_target(folder: str | Path, *, megabytes: float = 0) -> Path:
@@ -98,6 +101,22 @@ def new_file(target: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # renamed, or never made
             building.unlink()
+
+
+def write_tensors(path: Path, tensors: dict, *, what: str) -> None:
+    """Writes a safetensors file that others may read: the library's are private, a user's files are not.
+
+    Args:
+        tensors: name -> NumPy array. what: begins the error's message.
+
+    Raises:
+        CheckpointError: the disk is full, for one; the library has an error of its own for that.
+    """
+    try:
+        save_file(tensors, path, metadata={"format": "pt"})
+        path.chmod(0o644)
+    except SafetensorError as error:
+        raise CheckpointError(f"{what} could not be written ({error})") from None
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from kerasbert import tokenizers
 from kerasbert.checkpoints import hub, names
 from kerasbert.config import BertConfig, read_config_json
 from kerasbert.errors import CheckpointError, ConfigError
-from kerasbert.files import new_folder
+from kerasbert.files import new_folder, write_tensors
 
 log = logging.getLogger("kerasbert")
 
@@ -195,11 +194,7 @@ def save(model, folder: str | Path, *, task: str = "encoder", settings: dict | N
         "dtype": "float32",
     }
     with new_folder(folder, update=True) as building:
-        try:
-            save_file(tensors, building / "model.safetensors", metadata={"format": "pt"})
-            (building / "model.safetensors").chmod(0o644)  # the library's files are private, a user's are not
-        except SafetensorError as error:  # a full disk, for one
-            raise CheckpointError(f"{folder}: the weights could not be written ({error})") from None
+        write_tensors(building / "model.safetensors", tensors, what=f"{folder}: the weights")
         (building / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         if model.tokenizer is not None:
             model.tokenizer.save(building)

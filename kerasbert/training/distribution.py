@@ -139,13 +139,18 @@ def distributed(data, strategy, start: int = 0, *, accumulate: int = 1):
     return strategy.distribute_datasets_from_function(of_worker)
 
 
+def replicas_of(strategy) -> int:
+    """How many replicas there are."""
+    return strategy.num_replicas_in_sync if TENSORFLOW else strategy.device_mesh.devices.size
+
+
 def check_batch(batch_size: int, strategy, accumulate: int = 1) -> int:
     """How many replicas there are.
 
     Raises:
         ConfigError: a batch that cannot be split over them and over micro-batches.
     """
-    replicas = strategy.num_replicas_in_sync if TENSORFLOW else strategy.device_mesh.devices.size
+    replicas = replicas_of(strategy)
     if batch_size % (replicas * accumulate):
         micro = f" x {accumulate} micro-batches" if accumulate > 1 else ""
         raise ConfigError(
@@ -166,7 +171,7 @@ def is_chief(strategy) -> bool:
 
 def check_agreed(strategy, step: int) -> None:
     """Raises ConfigError: the workers would begin at different steps, as they do not see the same checkpoints."""
-    replicas = check_batch(0, strategy)
+    replicas = replicas_of(strategy)
     if getattr(strategy, "cluster_resolver", None) is None or replicas == 1:
         return
     steps = strategy.run(lambda: tf.constant(step, "float64"))
@@ -178,5 +183,5 @@ def check_agreed(strategy, step: int) -> None:
 
 def described(strategy) -> str:
     """Such as "4 replicas (MirroredStrategy)"."""
-    replicas = check_batch(0, strategy)
+    replicas = replicas_of(strategy)
     return "1 device" if replicas == 1 else f"{replicas} replicas ({type(strategy).__name__})"

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from keras import ops
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from kerasbert.errors import CheckpointError, ConfigError, KerasBertError
-from kerasbert.files import new_folder, write_text
+from kerasbert.files import new_folder, write_tensors, write_text
 
 TENSORS, STATE, SETTINGS = "tensors.safetensors", "state.json", "settings.json"
 
@@ -52,10 +52,7 @@ class Checkpoints:
             shutil.rmtree(left, ignore_errors=True)
         tensors = {name: np.array(ops.convert_to_numpy(v), order="C") for name, v in _variables(model).items()}
         with new_folder(path) as building:
-            try:
-                save_file(tensors, building / TENSORS)
-            except SafetensorError as error:  # a full disk, for one
-                raise CheckpointError(f"{path}: the checkpoint could not be written ({error})") from None
+            write_tensors(building / TENSORS, tensors, what=f"{path}: the checkpoint")
             (building / STATE).write_text(json.dumps(state), encoding="utf-8")
         best = self._path(state["best"]) if state.get("best") is not None else None
         for old in self.paths()[: -self.keep]:

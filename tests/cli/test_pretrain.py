@@ -141,14 +141,14 @@ def test_a_disk_that_fills_up_is_one_line_and_the_checkpoints_before_stay(prepar
     pytest.importorskip("resource", reason="limits the size of files as POSIX systems do")
     code = """
 import resource, sys
-from kerasbert.training import resume
-save, saved = resume.save_file, []
-def save_on_a_full_disk(*args):
+from kerasbert import files
+save, saved = files.save_file, []
+def save_on_a_full_disk(*args, **options):
     if saved:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
     saved.append(args)
-    save(*args)
-resume.save_file = save_on_a_full_disk
+    save(*args, **options)
+files.save_file = save_on_a_full_disk
 from kerasbert.cli.main import main
 main(sys.argv[1:])
 """

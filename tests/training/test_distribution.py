@@ -1,12 +1,12 @@
 """Training is the same wherever its rows are computed; strategies by name; batches that cannot be split."""
 
 import json
-import socket
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from training.ports import free_ports
 from training.replica_runs import Rows, make_model, results, run
 
 from kerasbert.errors import ConfigError
@@ -134,14 +134,6 @@ def test_20_steps_in_2_worker_processes_are_the_same(runs, tmp_path):
         assert_same(runs["pairs"], found["pairs, cut by Keras"])
         assert_same(runs["packed pairs"], found["packed pairs"])
         assert_same(runs["dropout, 4 micro-batches"], found["dropout"])
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 @pytest.mark.slow

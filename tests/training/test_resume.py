@@ -5,7 +5,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from training.ports import free_ports
 from training.short_runs import difference, losses, small_model, train, weights
 
 from kerasbert.data.masking import Masking
@@ -108,15 +108,15 @@ def test_a_run_killed_while_it_writes_a_checkpoint_goes_on_from_the_one_before(p
     """The third checkpoint is cut off in the middle; what is left of it is never taken for one, and is removed."""
     kill = """
 import os, signal
-from kerasbert.training import resume
-save, saved = resume.save_file, []
-def save_half(tensors, path):
-    save(tensors, path)
+from kerasbert import files
+save, saved = files.save_file, []
+def save_half(tensors, path, metadata):
+    save(tensors, path, metadata)
     saved.append(path)
     if len(saved) == 3:
         os.truncate(path, 1000)
         os.kill(os.getpid(), signal.SIGKILL)
-resume.save_file = save_half
+files.save_file = save_half
 """
     folder = tmp_path / "run"
     arguments = {"data": str(prepared()), "folder": str(folder), **SETTINGS}
@@ -149,15 +149,6 @@ def test_a_signal_saves_and_leaves_and_the_run_goes_on(prepared, uninterrupted, 
     assert weights(folder) == weights(uninterrupted)
 
 
-def ports(count: int) -> list[int]:
-    """Free ones."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    found = [opened.getsockname()[1] for opened in sockets]
-    for opened in sockets:
-        opened.close()
-    return found
-
-
 def fed_rows(*files: Path) -> dict[int, list[str]]:
     """Batch -> hashes of its rows, put together of what the workers were fed."""
     shares = [dict(map(json.loads, file.read_text().splitlines())) for file in files]
@@ -174,7 +165,7 @@ def test_two_workers_go_on_with_what_one_began(prepared, tmp_path):
     process.kill()
     process.communicate()
     begun = Checkpoints(two / "run" / "checkpoints").newest().name
-    cluster = ports(2)
+    cluster = free_ports(2)
     workers = [
         start(prepared(), two, cluster=cluster, index=i, fed=str(tmp_path / f"fed{i}"), **settings) for i in range(2)
     ]
@@ -191,7 +182,7 @@ def test_two_workers_go_on_with_what_one_began(prepared, tmp_path):
 
 @pytest.mark.slow
 def test_a_worker_that_loses_the_other_says_so_and_its_checkpoints_stay(prepared, tmp_path):
-    folder, cluster = tmp_path / "run", ports(2)
+    folder, cluster = tmp_path / "run", free_ports(2)
     settings = {"steps": 400, "dropout": 0.0, "save_every": 5}
     chief, other = (start(prepared(), folder, cluster=cluster, index=index, **settings) for index in range(2))
     wait_for_step(chief, folder, 6)
@@ -207,7 +198,7 @@ def test_a_worker_that_loses_the_other_says_so_and_its_checkpoints_stay(prepared
 @pytest.mark.slow
 def test_workers_that_see_different_folders_are_told(prepared, tmp_path):
     train(prepared(), tmp_path / "a", steps=16, dropout=0.0, callbacks=[Stop(5)], resume=True)
-    cluster = ports(2)
+    cluster = free_ports(2)
     workers = [
         start(prepared(), tmp_path / name, cluster=cluster, index=index, steps=16, dropout=0.0)
         for index, name in enumerate("ab")
