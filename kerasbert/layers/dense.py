@@ -5,6 +5,8 @@ import math
 import keras
 from keras import ops
 
+from kerasbert.layers import xla_cpu
+
 
 def gelu(x):
     """Exact GELU, `x * Phi(x)`, which BERT's checkpoints call "gelu" (arXiv 1606.08415).
@@ -31,7 +33,20 @@ ACTIVATIONS = {
 }
 
 
-def dense(units: int, *, activation: str | None = None, stddev: float = 0.02, **kwargs) -> keras.layers.Dense:
-    """A Keras Dense layer, (..., in) -> (..., units); `activation` is a checkpoint's name, `stddev` the kernel's."""
+@keras.saving.register_keras_serializable("kerasbert")
+class Dense(keras.layers.Dense):
+    """Keras's, with a faster gradient where `xla_cpu` knows one."""
+
+    def call(self, inputs, training=None):
+        if not (training and xla_cpu.is_traced_for_xla_cpu()):
+            return super().call(inputs, training=training)
+        x = xla_cpu.linear(inputs, ops.convert_to_tensor(self.kernel))
+        if self.use_bias:
+            x = x + self.bias
+        return x if self.activation is None else self.activation(x)
+
+
+def dense(units: int, *, activation: str | None = None, stddev: float = 0.02, **kwargs) -> Dense:
+    """A linear layer, (..., in) -> (..., units); `activation` is a checkpoint's name, `stddev` the kernel's."""
     initializer = keras.initializers.TruncatedNormal(stddev=stddev)
-    return keras.layers.Dense(units, activation=ACTIVATIONS[activation], kernel_initializer=initializer, **kwargs)
+    return Dense(units, activation=ACTIVATIONS[activation], kernel_initializer=initializer, **kwargs)

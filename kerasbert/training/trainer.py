@@ -17,6 +17,7 @@ import keras
 from keras import ops
 
 from kerasbert.errors import ConfigError
+from kerasbert.layers.xla_cpu import traced_for_xla_cpu
 from kerasbert.training.optimizers import scaled_for_float16
 
 TENSORFLOW = keras.backend.backend() == "tensorflow"
@@ -174,7 +175,12 @@ class SummedLossTrainer:
                 return function
             name = function.__name__
             if name not in self._passes:
-                self._passes[name] = tf.function(function, jit_compile=True, reduce_retracing=False)
+
+                def traced(*arguments, **options):
+                    with traced_for_xla_cpu(not _has_accelerator()):
+                        return function(*arguments, **options)
+
+                self._passes[name] = tf.function(traced, autograph=False, jit_compile=True, reduce_retracing=False)
             return self._passes[name]
 
         def _make_function(self, step):
