@@ -1,0 +1,95 @@
+"""The tokenizer that MediaPipe and the Task Library run on the device, in Python: it is not BERT's.
+
+It lower-cases the letters A to Z only and strips no accents, so `Café` is [UNK] for a vocabulary that has `cafe`, and a
+cased vocabulary loses every word with a capital. Names of special tokens in a text are punctuation and letters to it.
+
+Source: MediaPipe, bert_preprocessor_calculator.cc and bert_tokenizer.h; tensorflow-text, wordpiece_tokenizer.cc.
+"""
+
+import string
+import unicodedata
+from collections.abc import Container, Iterable, Iterator
+from functools import cache
+
+LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+WHITESPACE = "\t\n\f\r "  # RE2's \s: U+00A0 and U+3000 are parts of words
+IDEOGRAPHS = (
+    ("\u4e00", "\u9fff"),
+    ("\u3400", "\u4dbf"),
+    ("\U00020000", "\U0002a6df"),
+    ("\U0002a700", "\U0002b73f"),
+    ("\U0002b740", "\U0002b81f"),
+    ("\U0002b820", "\U0002ceaf"),
+    ("\uf900", "\ufaff"),
+    ("\U0002f800", "\U0002fa1f"),
+)
+LONGEST_WORD = 100
+"""Bytes of UTF-8; a longer word is [UNK]. BERT's own limit is 100 characters."""
+
+
+def mediapipe_tokens(text: str, vocabulary: Container[str]) -> list[str]:
+    """The word pieces that MediaPipe makes of a text, without [CLS] and [SEP].
+
+    Args:
+        text: as the user typed it.
+        vocabulary: the pieces; a set or a dict, for speed.
+    """
+    text = text.partition("\0")[0]  # it is handed over as a C string
+    return [piece for word in _words(text.translate(LOWER)) for piece in _pieces(word, vocabulary)]
+
+
+def read_differently(tokenizer, texts: Iterable[str], *, max_length: int) -> list[str]:
+    """The texts whose ids are others on the device than those of a WordPiece tokenizer of ours.
+
+    Args:
+        tokenizer: its vocabulary is the device's too. max_length: of the file; what is cut off makes no difference.
+    """
+    ids = {piece: number for number, piece in enumerate(tokenizer.vocabulary)}
+
+    def on_device(text: str) -> list[int]:
+        pieces = mediapipe_tokens(text, ids)[: max_length - 2]
+        return [ids[piece] for piece in ("[CLS]", *pieces, "[SEP]")]
+
+    return [t for t in texts if tokenizer([t], max_length=max_length)["input_ids"][0].tolist() != on_device(t)]
+
+
+def _words(text: str) -> Iterator[str]:
+    """What stands between whitespace, punctuation marks and ideographs, and each of the latter two."""
+    start = 0
+    for place, character in enumerate(text):
+        alone = _is_alone(character)
+        if alone or character in WHITESPACE:
+            if start < place:
+                yield text[start:place]
+            if alone:
+                yield character
+            start = place + 1
+    if start < len(text):
+        yield text[start:]
+
+
+@cache
+def _is_alone(character: str) -> bool:
+    """Whether a character is a word of its own."""
+    return (
+        character in string.punctuation
+        or unicodedata.category(character).startswith("P")
+        or any(first <= character <= last for first, last in IDEOGRAPHS)
+    )
+
+
+def _pieces(word: str, vocabulary: Container[str]) -> list[str]:
+    """The longest pieces from left to right; [UNK] for the whole word if one is missing."""
+    pieces, start = [], 0
+    if len(word.encode("utf-8", "surrogatepass")) > LONGEST_WORD:
+        return ["[UNK]"]
+    while start < len(word):
+        prefix = "##" if start else ""
+        for end in range(len(word), start, -1):
+            if prefix + word[start:end] in vocabulary:
+                break
+        else:
+            return ["[UNK]"]
+        pieces.append(prefix + word[start:end])
+        start = end
+    return pieces
