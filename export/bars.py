@@ -1,9 +1,10 @@
-"""What the parity gate demands of an exported file's logits, one rule a problem type."""
+"""What the parity gate demands of an exported file's outputs, one rule a problem type."""
 
 import numpy as np
 
 from kerasbert.decoding.labels import sigmoid, softmax
 from kerasbert.decoding.metrics import evaluate
+from kerasbert.decoding.tasks import EMBEDDING
 
 TOLERANCE = 1e-4
 """Largest difference of a float32 file's logits from Keras's."""
@@ -16,22 +17,24 @@ SURE = 0.5
 """There the quantised file has to hesitate as well: its two best probabilities closer than this."""
 DROP = 0.005
 """Largest loss of accuracy of a quantised file on labelled data: 0.5 points."""
+COSINE = 0.98
+"""Least likeness of a quantised file's embedding of a text to Keras's."""
 SPREAD = 0.05
 """Values of a regression agree within this share of their spread, or of 1 where they spread less."""
 
 
 def judge(actual: np.ndarray, expected: np.ndarray, problem_type: str, precision: str) -> list[str]:
-    """What is wrong with logits on unlabelled texts: nothing, or one line.
+    """What is wrong with an output on unlabelled texts: nothing, or one line.
 
     Args:
-        actual, expected: float (texts, labels), of the file and of Keras.
+        actual, expected: float (texts, labels or width), of the file and of Keras.
         precision: of the file's weights, "float32" or "int8".
     """
     if wrong := _unusable(actual, expected):
         return wrong
     if precision == "float32":
         difference = float(np.abs(actual - expected).max())
-        return [f"logits differ by {difference:.2g}, {TOLERANCE:g} allowed"] if difference > TOLERANCE else []
+        return [f"outputs differ by {difference:.2g}, {TOLERANCE:g} allowed"] if difference > TOLERANCE else []
     hesitate = (_margin(expected, problem_type) < HESITATES) & (_margin(actual, problem_type) < SURE)
     share = float(np.mean(_agree(actual, expected, problem_type) | hesitate))
     return [f"{share:.1%} of answers agree, {AGREEMENT:.0%} wanted"] if share < AGREEMENT else []
@@ -57,27 +60,31 @@ def agreement(actual: np.ndarray, expected: np.ndarray, problem_type: str) -> fl
 
 
 def _unusable(actual: np.ndarray, expected: np.ndarray) -> list[str]:
-    """What keeps logits from being compared at all. Comparisons with NaN are false, so it would pass any bar."""
+    """What keeps outputs from being compared at all. Comparisons with NaN are false, so it would pass any bar."""
     if actual.shape != expected.shape or not actual.size:
-        return [f"its logits are of shape {actual.shape}, Keras's of {expected.shape}"]
+        return [f"its outputs are of shape {actual.shape}, Keras's of {expected.shape}"]
     if not np.isfinite(expected).all():
-        return ["Keras's own logits are not all finite"]
-    return [] if np.isfinite(actual).all() else ["its logits are not all finite"]
+        return ["Keras's own outputs are not all finite"]
+    return [] if np.isfinite(actual).all() else ["its outputs are not all finite"]
 
 
 def _agree(actual: np.ndarray, expected: np.ndarray, problem_type: str) -> np.ndarray:
     """bool, (texts,) or (texts, labels)."""
     if problem_type == "regression":
         return np.abs(actual - expected) <= SPREAD * max(1.0, float(np.ptp(expected)))
+    if problem_type == EMBEDDING:
+        return np.sum(actual * expected, axis=-1) >= COSINE  # both of length 1
     if problem_type == "multi_label_classification":
         return (actual > 0) == (expected > 0)
     return actual.argmax(-1) == expected.argmax(-1)
 
 
 def _margin(logits: np.ndarray, problem_type: str) -> np.ndarray:
-    """How decided Keras is, from 0 to 1, in the shape of `_agree`; a regression always is."""
+    """How decided Keras is, from 0 to 1, in the shape of `_agree`; a number always is."""
     if problem_type == "regression":
         return np.ones_like(logits)
+    if problem_type == EMBEDDING:
+        return np.ones(len(logits))
     if problem_type == "multi_label_classification":
         return np.abs(2 * sigmoid(logits) - 1)
     best = np.sort(softmax(logits), axis=-1)

@@ -15,20 +15,20 @@ from kerasbert.files import check_target, new_folder
 from kerasbert.runtime.manifest import File, Manifest, measure
 
 
-def _tflite(model, folder: Path, variants: Sequence["Variant"]) -> None:
+def _tflite(model, folder: Path, variants: Sequence["Variant"], lengths: Sequence[int]) -> None:
     from kerasbert.export.tflite_file import write_tflite
 
-    write_tflite(model, {folder / variant.path: variant.quantize for variant in variants}, length=model.max_length)
+    write_tflite(model, {folder / variant.path: variant.quantize for variant in variants}, lengths=lengths)
 
 
-def _onnx(model, folder: Path, variants: Sequence["Variant"]) -> None:
+def _onnx(model, folder: Path, variants: Sequence["Variant"], lengths: Sequence[int]) -> None:
     from kerasbert.export.onnx_file import write_onnx
 
     for variant in variants:
         write_onnx(model, folder / variant.path)
 
 
-def _saved_model(model, folder: Path, variants: Sequence["Variant"]) -> None:
+def _saved_model(model, folder: Path, variants: Sequence["Variant"], lengths: Sequence[int]) -> None:
     from kerasbert.export.saved_model_file import write_saved_model
 
     for variant in variants:
@@ -53,9 +53,13 @@ VARIANTS = {
     "tflite": Variant("tflite", "model.tflite", "none"),
     "onnx": Variant("onnx", "model.onnx", "none"),
     "tflite-int8": Variant("tflite", "model_int8.tflite", "int8"),
+    "tflite-float16": Variant("tflite", "model_float16.tflite", "float16"),
     "saved_model": Variant("savedmodel", "saved_model", "none"),
 }
 WRITERS: dict[str, Callable] = {"tflite": _tflite, "onnx": _onnx, "savedmodel": _saved_model}
+QUANTIZE = ("none", "float16", "int8")
+SHORTEST = 16
+"""The least length of a `.tflite` signature; others are twice, four times, ... as long."""
 PACKAGES = ("kerasbert", "keras", "tensorflow", "tf2onnx", "onnx")
 
 
@@ -63,8 +67,9 @@ def export_bundle(
     model,
     folder: str | Path,
     *,
-    formats: Sequence[str] = tuple(WRITERS),
+    formats: str | Sequence[str] | None = None,
     quantize: str | Sequence[str] = ("none", "int8"),
+    sequence_lengths: Sequence[int] | None = None,
     data: str | Path | None = None,
     columns: dict | None = None,
     progress: Callable[[str], None] = lambda step: None,
@@ -74,9 +79,11 @@ def export_bundle(
     `kerasbert.export.tflite`, `.onnx` and `.saved_model` are this function with `formats` chosen.
 
     Args:
-        model: a `TextClassifier` with a tokenizer. One of mixed precision is exported from its float32 variables.
+        model: a `TextClassifier` or a `SentenceEncoder` with a tokenizer. One of mixed precision is exported from its float32 variables.
         folder: absent or empty.
-        formats: of "tflite", "onnx", "savedmodel". quantize: of "none", "int8"; only TFLite has int8.
+        formats: of "tflite", "onnx", "savedmodel"; None: all that can be had so. quantize: of `QUANTIZE`.
+        sequence_lengths: of the signatures of `.tflite` files, up to the model's `max_length`, which is always one;
+            a text runs in the shortest that holds it. None: 16, 32, 64 and so on.
         data: a labelled file that the gate is also run on. columns: for `kerasbert.data.readers.read_examples`.
         progress: told of each step before it starts.
 
@@ -87,15 +94,8 @@ def export_bundle(
         ExportError: a file could not be made, or did not pass.
         DataError: a row of `data` that cannot be used.
     """
-    formats = _chosen("formats", formats, tuple(WRITERS))
-    quantize = _chosen("quantize", quantize, ("none", "int8"))
-    if "tflite" not in formats and "none" not in quantize:
-        raise ExportError(f"{', '.join(formats)}: has no {', '.join(quantize)}, only tflite has; leave quantize out")
-    chosen = {
-        name: variant
-        for name, variant in VARIANTS.items()
-        if variant.format in formats and (variant.quantize in quantize or variant.format != "tflite")
-    }
+    chosen = _chosen_variants(formats, quantize)
+    lengths = _lengths(sequence_lengths, model.max_length)
     if keras.backend.backend() != "tensorflow":
         raise ExportError(
             f"exports are written by TensorFlow, but Keras runs on {keras.backend.backend()}: save_pretrained the "
@@ -116,12 +116,14 @@ def export_bundle(
         reference = None if truth is None else model.predict_logits(truth.texts, truth.pairs)
         for format in dict.fromkeys(variant.format for variant in chosen.values()):
             progress(f"writing {format}")
-            WRITERS[format](model, building, [variant for variant in chosen.values() if variant.format == format])
+            WRITERS[format](model, building, [v for v in chosen.values() if v.format == format], lengths)
         Manifest(
-            task="text_classifier",
+            task=model.task.name,
+            outputs=list(model.task.outputs),
             problem_type=model.problem_type,
-            labels=model.labels,
+            labels=list(model.labels),
             max_length=model.max_length,
+            lengths=lengths,
             inputs=list(model.encoder.input),
             pad_id=model.config.pad_token_id,
             tokenizer=model.tokenizer.options(),
@@ -135,6 +137,18 @@ def export_bundle(
     return rows
 
 
+def _chosen_variants(formats: str | Sequence[str] | None, quantize: str | Sequence[str]) -> dict[str, Variant]:
+    """The rows of `VARIANTS` that are asked for: one at least of each format that is named."""
+    named = _chosen("formats", tuple(WRITERS) if formats is None else formats, tuple(WRITERS))
+    quantize = _chosen("quantize", quantize, QUANTIZE)
+    chosen = {name: v for name, v in VARIANTS.items() if v.format in named and v.quantize in quantize}
+    for format in () if formats is None else named:
+        if all(variant.format != format for variant in chosen.values()):
+            has = ", ".join(variant.quantize for variant in VARIANTS.values() if variant.format == format)
+            raise ExportError(f"{format}: has no {', '.join(quantize)}; quantize can be {has} there")
+    return chosen
+
+
 def _chosen(what: str, names: str | Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
     """The names, one or more, all of them known: a wrong one must not leave a file out without a word."""
     names = (names,) if isinstance(names, str) else tuple(names)
@@ -143,6 +157,17 @@ def _chosen(what: str, names: str | Sequence[str], known: Sequence[str]) -> tupl
         given = ", ".join(map(repr, unknown)) or "empty, so there is nothing to export"
         raise ExportError(f"{what} is {given}: use one or more of {', '.join(known)}")
     return names
+
+
+def _lengths(wanted: Sequence[int] | None, longest: int) -> list[int]:
+    """Lengths of the signatures, the longest last."""
+    if wanted is None:
+        wanted = [SHORTEST << doubled for doubled in range(16)]
+        return [length for length in wanted if length < longest] + [longest]
+    wrong = [length for length in wanted if not 3 <= length <= longest]
+    if wrong:
+        raise ExportError(f"sequence_lengths: {wrong[0]} is not from 3 to {longest}, the model's max_length")
+    return sorted({*wanted, longest})
 
 
 def _float32(model):

@@ -1,6 +1,7 @@
 """The texts that every export is checked on, and that any port of it can be checked on."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ PAIRS = [
 
 
 def write(model, folder: Path) -> None:
-    """Records texts, ids and the Keras model's logits as golden.json.
+    """Records texts, ids and the Keras model's outputs as golden.json.
 
     Keras answers each text alone, so hardly padded; `.tflite` files answer it padded to their length, and the others
     once alone and once beside longer texts.
@@ -50,13 +51,13 @@ def write(model, folder: Path) -> None:
     for text, pair in zip(texts, pairs, strict=True):
         second = None if pair is None else [pair]
         ids = model.tokenizer([text], second, max_length=model.max_length)["input_ids"][0]
-        logits = model.predict_logits([text], second)[0]
-        rows.append({"text": text, "pair": pair, "input_ids": ids.tolist(), "logits": [float(x) for x in logits]})
+        outputs = {name: output[0].tolist() for name, output in model.predict_outputs([text], second).items()}
+        rows.append({"text": text, "pair": pair, "input_ids": ids.tolist(), **outputs})
     (folder / NAME).write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def read(folder: Path) -> list[dict]:
-    """The rows of golden.json: `text`, `pair`, `input_ids`, `logits`.
+def read(folder: Path, outputs: Sequence[str]) -> list[dict]:
+    """The rows of golden.json: `text`, `pair`, `input_ids`, and the outputs by name, as arrays.
 
     Raises:
         BundleError: it is missing or not whole.
@@ -64,10 +65,12 @@ def read(folder: Path) -> list[dict]:
     path = folder / NAME
     try:
         rows = [
-            {**{name: row[name] for name in ("text", "pair", "input_ids")}, "logits": np.float32(row["logits"])}
+            {name: row[name] for name in ("text", "pair", "input_ids")}
+            | {name: np.float32(row[name]) for name in outputs}
             for row in json.loads(path.read_text(encoding="utf-8"))
         ]
-        np.stack([row["logits"] for row in rows])  # one row at least, and all of one length
+        for name in outputs:
+            np.stack([row[name] for row in rows])  # one row at least, and all of one length
         return rows
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BundleError(f"{path}: the recorded answers cannot be read ({error}); export again") from None

@@ -16,7 +16,7 @@ from kerasbert.export import golden
 from kerasbert.export.bars import agreement, judge, judge_data
 from kerasbert.runtime.interpreter import Run, load_file
 from kerasbert.runtime.manifest import Manifest
-from kerasbert.runtime.pipelines import Classifier
+from kerasbert.runtime.pipelines import Pipeline
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,13 @@ class Truth:
 
     @classmethod
     def read(cls, path: str | Path, model, **columns) -> "Truth":
-        """Reads a labelled file for whatever has `labels` and a `problem_type`."""
+        """Reads a labelled file for whatever has `labels` and a `problem_type`.
+
+        Raises:
+            ExportError: the task has no labels.
+        """
+        if not model.labels:
+            raise ExportError(f"{path}: embeddings have no labels to be measured on; leave the data out")
         examples = read_examples(path, **columns)
         truth = targets(examples, model.labels, model.problem_type, path=str(path))
         return cls([example.text for example in examples], pairs_of(examples), truth)
@@ -42,9 +48,9 @@ class Row:
     Attributes:
         format, path: its name in the bundle and its file.
         megabytes: its size.
-        max_difference: of its logits from Keras's on the golden texts, of any length, padded to the file's length.
+        max_difference: of its outputs from Keras's on the golden texts, of any length, padded to the file's length.
         agreement: share of answers equal to Keras's, on the labelled data if there is any, else on the golden texts.
-        milliseconds: the median for one text from string to logits.
+        milliseconds: the median for one text from string to outputs.
         accuracy: on the labelled data. failed: which bar it missed.
     """
 
@@ -103,8 +109,8 @@ def report(rows: Sequence[Row]) -> list[dict]:
     return [asdict(row) for row in rows]
 
 
-def open_any(bundle: Path, name: str) -> tuple[Classifier, Run | None]:
-    """One file of a bundle, a SavedModel included, as a classifier; and its text signature, if it has one.
+def open_any(bundle: Path, name: str) -> tuple[Pipeline, Run | None]:
+    """One file of a bundle, a SavedModel included, as a pipeline; and its text signature, if it has one.
 
     Raises:
         BundleError: a file is missing or was changed; its every byte is compared.
@@ -114,41 +120,42 @@ def open_any(bundle: Path, name: str) -> tuple[Classifier, Run | None]:
     path = manifest.check_file(bundle, name)
     tokenizer = tokenizers.from_options(manifest.tokenizer, bundle)
     if name != "saved_model":
-        return Classifier(manifest, tokenizer, load_file(path, pad_id=manifest.pad_id)), None
+        return Pipeline(manifest, tokenizer, load_file(path, pad_id=manifest.pad_id)), None
     from kerasbert.export.saved_model_file import open_saved_model
 
     ids, text = open_saved_model(path)
-    return Classifier(manifest, tokenizer, ids), text
+    return Pipeline(manifest, tokenizer, ids), text
 
 
 def _verify_file(bundle, manifest, name, truth, reference) -> tuple[Row, np.ndarray | None]:
     """The row of one file, and its logits on the labelled texts."""
     file, problem_type = manifest.files[name], manifest.problem_type
-    classifier, from_text = open_any(bundle, name)
-    recorded = golden.read(bundle)
-    expected = np.stack([row["logits"] for row in recorded])
+    pipeline, from_text = open_any(bundle, name)
+    recorded = golden.read(bundle, manifest.outputs)
+    (output,) = manifest.outputs
+    expected = np.stack([row[output] for row in recorded])
 
-    failures = [f"ids of {row['text'][:40]!r} differ" for row in recorded if not _same_ids(classifier, row)]
-    logits, milliseconds = _answers(classifier, [(row["text"], row["pair"]) for row in recorded])
-    failures += judge(logits, expected, problem_type, file.precision)
-    batched = {} if Path(file.path).suffix == ".tflite" else {"in a batch": classifier.predict_logits}
+    failures = [f"ids of {row['text'][:40]!r} differ" for row in recorded if not _same_ids(pipeline, row)]
+    actual, milliseconds = _answers(pipeline, [(row["text"], row["pair"]) for row in recorded])
+    failures += judge(actual, expected, problem_type, file.precision)
+    batched = {} if Path(file.path).suffix == ".tflite" else {"in a batch": pipeline.predict_outputs}
     if from_text is not None:
         batched["text signature"] = lambda texts, pairs: from_text({"text": texts, "text_pair": pairs})
     for how, ask in batched.items():
-        found = judge(_in_batches(ask, recorded), expected, problem_type, file.precision)
+        found = judge(_in_batches(ask, recorded, output), expected, problem_type, file.precision)
         failures += [f"{how}: {wrong}" for wrong in found]
     row = Row(
         format=name,
         path=file.path,
         megabytes=file.bytes / 1e6,
-        max_difference=float(np.abs(logits - expected).max()),
-        agreement=agreement(logits, expected, problem_type),
+        max_difference=float(np.abs(actual - expected).max()),
+        agreement=agreement(actual, expected, problem_type),
         milliseconds=milliseconds,
     )
     logits = None
     if truth is not None:
         pairs = truth.pairs or [None] * len(truth.texts)
-        logits, row.milliseconds = _answers(classifier, list(zip(truth.texts, pairs, strict=True)))
+        logits, row.milliseconds = _answers(pipeline, list(zip(truth.texts, pairs, strict=True)))
         row.accuracy = evaluate(logits, truth.targets, problem_type).get("accuracy")
         if reference is not None:
             row.agreement = agreement(logits, reference, problem_type)
@@ -162,29 +169,31 @@ def _verify_file(bundle, manifest, name, truth, reference) -> tuple[Row, np.ndar
     return row, logits
 
 
-def _answers(classifier: Classifier, pairs: list[tuple[str, str | None]]) -> tuple[np.ndarray, float]:
-    """Logits, asked one text at a time as a phone would, and the median milliseconds of a text."""
-    logits, seconds = [], []
+def _answers(pipeline: Pipeline, pairs: list[tuple[str, str | None]]) -> tuple[np.ndarray, float]:
+    """The output, asked one text at a time as a phone would, and the median milliseconds of a text."""
+    (output,) = pipeline.manifest.outputs
+    outputs, seconds = [], []
     for text, pair in pairs:
         start = time.perf_counter()
-        logits.append(classifier.predict_logits([text], None if pair is None else [pair])[0])
+        outputs.append(pipeline.predict_outputs([text], None if pair is None else [pair])[output][0])
         seconds.append(time.perf_counter() - start)
-    return np.stack(logits), float(np.median(seconds)) * 1000
+    return np.stack(outputs), float(np.median(seconds)) * 1000
 
 
-def _in_batches(ask: Callable, rows: Sequence[dict]) -> np.ndarray:
-    """The logits of all texts alone asked at once, padded to the longest, and of all pairs."""
-    logits = [None] * len(rows)
+def _in_batches(ask: Callable, rows: Sequence[dict], output: str) -> np.ndarray:
+    """The output of all texts alone asked at once, padded to the longest, and of all pairs."""
+    outputs = [None] * len(rows)
     for paired in (False, True):
         chosen = [i for i, row in enumerate(rows) if (row["pair"] is not None) == paired]
         if chosen:
             pairs = [rows[i]["pair"] for i in chosen] if paired else None
-            for i, answer in zip(chosen, ask([rows[i]["text"] for i in chosen], pairs), strict=True):
-                logits[i] = answer
-    return np.stack(logits)
+            answers = ask([rows[i]["text"] for i in chosen], pairs)[output]
+            for i, answer in zip(chosen, answers, strict=True):
+                outputs[i] = answer
+    return np.stack(outputs)
 
 
-def _same_ids(classifier: Classifier, row: dict) -> bool:
-    length = classifier.manifest.max_length
-    encoded = classifier.tokenizer([row["text"]], None if row["pair"] is None else [row["pair"]], max_length=length)
+def _same_ids(pipeline: Pipeline, row: dict) -> bool:
+    length = pipeline.manifest.max_length
+    encoded = pipeline.tokenizer([row["text"]], None if row["pair"] is None else [row["pair"]], max_length=length)
     return encoded["input_ids"][0].tolist() == row["input_ids"]

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_text  # noqa: F401 - registers the ops of the text signature
 
@@ -18,17 +17,17 @@ SCORES = {
 
 
 def write_saved_model(model, path: Path) -> None:
-    """Writes a classifier as a SavedModel.
+    """Writes a model as a SavedModel.
 
     Signatures: `ids` takes the model's inputs, int32 (batch, length); `text` takes `text`, strings (batch,), and is the
-    default; `text_pair` takes `text` and `text_pair`. All give `logits` and `scores`, float32 (batch, labels). The text
-    signatures exist for WordPiece vocabularies; without them `ids` is the default.
+    default; `text_pair` takes `text` and `text_pair`. All give the task's outputs, and a classifier's also `scores`,
+    float32 (batch, labels). The text signatures exist for WordPiece vocabularies; without them `ids` is the default.
     """
-    scores = SCORES[model.problem_type]
+    scores = SCORES.get(model.problem_type)
 
     def answer(inputs: dict) -> dict:
-        logits = model(inputs, training=False)
-        return {"logits": logits, "scores": scores(logits)}
+        outputs = model.export_outputs(inputs)
+        return outputs if scores is None else {**outputs, "scores": scores(outputs["logits"])}
 
     # Nothing below has a branch on tensors, and AutoGraph would rewrite every function called, for seconds.
     module = tf.Module()
@@ -58,7 +57,7 @@ def write_saved_model(model, path: Path) -> None:
 
 
 def open_saved_model(path: Path) -> tuple[Run, Run | None]:
-    """The signatures `ids` and, where there is one, `text`, as functions to logits.
+    """The signatures `ids` and, where there is one, `text`, as functions to outputs by name.
 
     The second takes `{"text": strings, "text_pair": strings or None}`.
     """
@@ -66,13 +65,14 @@ def open_saved_model(path: Path) -> tuple[Run, Run | None]:
         loaded = tf.saved_model.load(str(path))
     names = list(loaded.signatures["ids"].structured_input_signature[1])
 
-    def ids(batch: dict) -> np.ndarray:
-        return loaded.signatures["ids"](**{name: tf.constant(batch[name], tf.int32) for name in names})[
-            "logits"
-        ].numpy()
+    def ask(signature: str, inputs: dict) -> dict:
+        return {name: output.numpy() for name, output in loaded.signatures[signature](**inputs).items()}
 
-    def text(batch: dict) -> np.ndarray:
+    def ids(batch: dict) -> dict:
+        return ask("ids", {name: tf.constant(batch[name], tf.int32) for name in names})
+
+    def text(batch: dict) -> dict:
         given = {name: tf.constant(values) for name, values in batch.items() if values is not None}
-        return loaded.signatures["text_pair" if "text_pair" in given else "text"](**given)["logits"].numpy()
+        return ask("text_pair" if "text_pair" in given else "text", given)
 
     return ids, text if "text" in loaded.signatures else None

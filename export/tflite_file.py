@@ -1,8 +1,8 @@
-"""TFLite: one fixed length, weights as float32 or 8 bits."""
+"""TFLite: a signature a length, all on the same weights, which are float32, float16 or 8 bits."""
 
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,21 +14,28 @@ from kerasbert.errors import ExportError
 from kerasbert.export.saved_module import save_module
 from kerasbert.quiet import quiet
 
-OPTIMIZATIONS = {"none": [], "int8": [tf.lite.Optimize.DEFAULT]}
-"""Dynamic range: int8 weights, activations quantised as they come; needs no calibration and keeps one partition."""
+OPTIMIZATIONS = {
+    "none": ([], []),
+    "float16": ([tf.lite.Optimize.DEFAULT], [tf.float16]),
+    "int8": ([tf.lite.Optimize.DEFAULT], []),
+}
+"""Optimizations and types of the weights. int8 is dynamic range: 8-bit weights, activations quantised as they come;
+needs no calibration and keeps one partition."""
 
 
-def write_tflite(model, targets: Mapping[Path, str], *, length: int) -> None:
+def write_tflite(model, targets: Mapping[Path, str], *, lengths: Sequence[int]) -> None:
     """Writes a model as `.tflite` files that differ in their weights only.
 
-    Inputs: the model's, int32 (1, length). Output: `logits`, float32 (1, labels). Signature: `serving_default`.
+    A signature a length: `serving_default` is the longest, `length_16` one of 16 tokens. Inputs: the model's, int32
+    (1, length). Outputs: the task's, float32 (1, ...). A free length would cost dozens of delegate partitions, and a
+    text in the shortest signature that holds it costs a fraction of the longest.
 
     The converter is fed a SavedModel: from a concrete function it drops the weights of a Keras model without a word.
 
     Args:
-        model: a Keras model with float32 variables.
-        targets: file -> "none" or "int8".
-        length: of the inputs; shorter texts are padded. A free length would cost dozens of delegate partitions.
+        model: a `TextModel` with float32 variables.
+        targets: file -> "none", "float16" or "int8".
+        lengths: of the inputs, in any order; shorter texts are padded.
 
     Raises:
         ExportError: the converter gave up, or needed operations that are not built into LiteRT.
@@ -39,19 +46,23 @@ def write_tflite(model, targets: Mapping[Path, str], *, length: int) -> None:
 
     def answer(inputs: dict) -> dict:
         with _evened(model.encoder.embeddings, module.tables, inputs["attention_mask"]):
-            return {"logits": model(inputs, training=False)}
+            return model.export_outputs(inputs)
 
-    answer = tf.function(
-        answer,
-        autograph=False,
-        input_signature=[{name: tf.TensorSpec((1, length), tf.int32, name=name) for name in model.encoder.input}],
-    )
+    longest = max(lengths)
+    signatures = {
+        "serving_default" if length == longest else f"length_{length}": tf.function(
+            answer,
+            autograph=False,
+            input_signature=[{name: tf.TensorSpec((1, length), tf.int32, name=name) for name in model.encoder.input}],
+        )
+        for length in sorted(set(lengths), reverse=True)
+    }
     for folder in {path.parent for path in targets}:  # the scratch lies on the target's disk, whose room was checked
         with tempfile.TemporaryDirectory(prefix=".saved_model.", dir=folder) as scratch:
-            save_module(module, Path(scratch), answer)
+            save_module(module, Path(scratch), signatures)
             for path, quantize in targets.items():
                 with quiet():
-                    content = _convert(scratch, quantize, path)
+                    content = _convert(scratch, list(signatures), quantize, path)
                 path.write_bytes(content)
 
 
@@ -87,9 +98,9 @@ def _evened(embeddings, tables, attention_mask) -> Iterator[None]:
         embeddings.column_scales = None
 
 
-def _convert(saved_model: str, quantize: str, path: Path) -> bytes:
-    converter = tf.lite.TFLiteConverter.from_saved_model(saved_model)
-    converter.optimizations = OPTIMIZATIONS[quantize]
+def _convert(saved_model: str, signatures: list[str], quantize: str, path: Path) -> bytes:
+    converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=signatures)
+    converter.optimizations, converter.target_spec.supported_types = OPTIMIZATIONS[quantize]
     try:
         return converter.convert()
     except Exception as error:  # the converter has its own class, not exported, and raises others too

@@ -16,6 +16,7 @@ _HOME = {
     "BertConfig": "kerasbert.config",
     "BertEncoder": "kerasbert.models.encoder",
     "PretrainingModel": "kerasbert.models.pretraining",
+    "SentenceEncoder": "kerasbert.models.sentence_encoder",
     "TextClassifier": "kerasbert.models.text_classifier",
     "KerasBertError": "kerasbert.errors",
 }

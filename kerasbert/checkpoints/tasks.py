@@ -5,11 +5,15 @@ from kerasbert.errors import ConfigError
 
 
 def stored_task(checkpoint: Checkpoint) -> dict:
-    """What is known of the checkpoint's classifier: labels (None without one), problem type, pooling, length."""
+    """What is known of the checkpoint's task: its name, labels (None without a classifier), problem type, pooling, length.
+
+    A checkpoint that was not saved here is a classifier if it has one, and has no task if not.
+    """
     settings = checkpoint.settings
     own = settings.get("kerasbert", {})
     labels = _stored_labels(checkpoint)
     return {
+        "task": own.get("task") or (None if labels is None else "text_classifier"),
         "labels": labels,
         "problem_type": settings.get("problem_type") or _problem_type(labels),
         "pooling": own.get("pooling", "cls"),

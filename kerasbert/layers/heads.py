@@ -50,6 +50,17 @@ class AdditivePooling(FirstToken):
         return ops.sum(x * ops.softmax(scores, axis=1), axis=1)
 
 
+@keras.saving.register_keras_serializable("kerasbert")
+class UnitLength(keras.layers.Layer):
+    """(batch, hidden) -> the same vectors, of length 1."""
+
+    def call(self, x):
+        return x * ops.rsqrt(ops.maximum(ops.sum(ops.square(x), axis=-1, keepdims=True), 1e-24))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
 POOLINGS = {"cls": FirstToken, "mean": MeanPooling, "additive": AdditivePooling}
 
 

@@ -4,7 +4,6 @@ import keras
 
 from kerasbert.layers.attention import SelfAttention
 from kerasbert.layers.dense import dense
-from kerasbert.layers.gather import gather_tokens
 from kerasbert.layers.layer_norm import LayerNorm
 
 
@@ -21,8 +20,8 @@ class TransformerBlock(keras.layers.Layer):
     Call arguments:
         x: (batch, sequence, hidden_size).
         bias: (batch, 1, 1 or queries, sequence), from `AttentionBias`.
-        positions: int32 (batch, queries), the places whose vectors are wanted; None: all. The last block of a model
-            whose head reads few places need not compute the others.
+        queries: (batch, queries, hidden_size), the vectors of `x` whose outputs are wanted; None: all. The last block of
+            a model whose head reads few places need not compute the others.
 
     Output shape: (batch, queries, hidden_size).
     """
@@ -68,21 +67,21 @@ class TransformerBlock(keras.layers.Layer):
         self.output_norm = LayerNorm(epsilon=epsilon, name="output_norm", **shared)
         self.dropout = keras.layers.Dropout(dropout, name="dropout", **shared)
 
-    def build(self, x_shape, bias_shape=None, positions_shape=None):
+    def build(self, x_shape, bias_shape=None, queries_shape=None):
         for layer in (self.attention, self.attention_norm, self.intermediate, self.output_norm):
             layer.build(x_shape)
         self.output_dense.build((*x_shape[:-1], self.settings["intermediate_size"]))
         self.built = True
 
-    def call(self, x, bias, positions=None):
-        queries = x if positions is None else gather_tokens(x, positions)
+    def call(self, x, bias, queries=None):
+        queries = x if queries is None else queries
         attended = self.attention(x, bias, queries=queries)
         x = self.attention_norm(queries + self.dropout(attended))
         fed = self.output_dense(self.intermediate(x))
         return self.output_norm(x + self.dropout(fed))
 
-    def compute_output_shape(self, x_shape, bias_shape=None, positions_shape=None):
-        return x_shape if positions_shape is None else (*positions_shape, x_shape[-1])
+    def compute_output_shape(self, x_shape, bias_shape=None, queries_shape=None):
+        return queries_shape or x_shape
 
     def get_config(self):
         return {**super().get_config(), **self.settings}

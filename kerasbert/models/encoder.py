@@ -24,7 +24,8 @@ class BertEncoder(keras.Model):
     two segments or more, `token_type_ids`. Outputs: `sequence_output` (batch, sequence, hidden_size) and, with a
     pooler, `pooled_output` (batch, hidden_size). Padding stands on the right; its own vectors mean nothing.
     Intermediates have names: `keras.Model(encoder.input, encoder.get_layer("block_3").output)` is the hidden state
-    behind the fourth block.
+    behind the fourth block. A head that reads the first token only is built on `encoder.first_output`, symbolic
+    (batch, 1, hidden_size): there the last block computes no other.
 
     Args:
         config: the numbers.
@@ -72,7 +73,8 @@ class BertEncoder(keras.Model):
         x = embeddings(inputs["input_ids"], token_type_ids=inputs.get("token_type_ids"))
         bias = AttentionBias(name="attention_bias", dtype=dtype)(inputs["attention_mask"])
         for block in blocks:
-            x = block(x, bias)
+            below, x = x, block(x, bias)
+        first = blocks[-1](below, bias, queries=below[:, :1])
         outputs = {"sequence_output": x}
         if pooler:
             outputs["pooled_output"] = Pooler(
@@ -86,6 +88,7 @@ class BertEncoder(keras.Model):
         self.embeddings = embeddings
         self.blocks = blocks
         self.pooler = self.get_layer("pooler") if pooler else None
+        self.first_output = first
 
     @classmethod
     def from_pretrained(cls, path: str | None = None, *, dtype=None) -> "BertEncoder":

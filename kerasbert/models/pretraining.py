@@ -163,7 +163,7 @@ class PretrainingModel(SummedLossTrainer, keras.Model):
                 x = recomputed(block, x, bias, training=training, xla=self.jit_step)
             else:
                 x = block(x, bias, training=training)
-        return last(x, last_bias, positions=positions, training=training)
+        return last(x, last_bias, queries=gather_tokens(x, positions), training=training)
 
     @classmethod
     def from_pretrained(

@@ -11,11 +11,11 @@ from kerasbert.checkpoints.tasks import stored_task
 from kerasbert.config import BertConfig
 from kerasbert.data.labels import targets
 from kerasbert.data.readers import pairs_of, read_examples
-from kerasbert.data.rows import pad_rows, token_rows
-from kerasbert.decoding.labels import PROBLEM_TYPES, decode
+from kerasbert.decoding.labels import PROBLEM_TYPES
 from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.layers.heads import POOLINGS, ClassificationHead
 from kerasbert.models.encoder import BertEncoder
+from kerasbert.models.text_model import TextModel
 from kerasbert.training.optimizers import adamw, finetuning_rate, scaled_for_float16
 
 LOSSES = {
@@ -32,7 +32,7 @@ METRICS = {
 
 
 @keras.saving.register_keras_serializable("kerasbert")
-class TextClassifier(keras.Model):
+class TextClassifier(TextModel):
     """An encoder with a classification head, as a functional Keras model.
 
     ```python
@@ -43,7 +43,8 @@ class TextClassifier(keras.Model):
     model.save_pretrained("out/")
     ```
 
-    Inputs: the encoder's. Output: float32 logits (batch, labels).
+    Inputs: the encoder's. Output: float32 logits (batch, labels). Answers of `predict_text`: `{"label", "score"}`,
+    `{"labels", "scores"}` or `{"value"}`, by the problem's type.
 
     Args:
         encoder: with a pooler, if its family's classifiers use one and `pooling` is "cls".
@@ -81,10 +82,10 @@ class TextClassifier(keras.Model):
 
         # Graph
         if needs_pooler(config, pooling):
-            pooled = encoder.output["pooled_output"]
+            pooled = encoder.pooler(encoder.first_output)
         else:
-            pool = POOLINGS[pooling](name="pooling", dtype=dtype)
-            pooled = pool(encoder.output["sequence_output"], encoder.input["attention_mask"])
+            x = encoder.first_output if pooling == "cls" else encoder.output["sequence_output"]
+            pooled = POOLINGS[pooling](name="pooling", dtype=dtype)(x, encoder.input["attention_mask"])
         super().__init__(inputs=encoder.input, outputs=head(pooled), **kwargs)
 
         # Config
@@ -94,10 +95,6 @@ class TextClassifier(keras.Model):
         self.problem_type = problem_type
         self.pooling = pooling
         self.max_length = max_length or config.max_length
-
-    @property
-    def tokenizer(self):
-        return self.encoder.tokenizer
 
     @classmethod
     def from_pretrained(
@@ -183,24 +180,11 @@ class TextClassifier(keras.Model):
             seed=seed if shuffle else None,
         )
 
-    def predict_text(
-        self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, batch_size: int = 32
-    ) -> list[dict]:
-        """Texts (or pairs) to answers, in their order: `{"label", "score"}`, `{"labels", "scores"}` or `{"value"}`."""
-        return decode(self.predict_logits(texts, pairs, batch_size=batch_size), self.labels, self.problem_type)
-
     def predict_logits(
         self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, batch_size: int = 32
     ) -> np.ndarray:
-        """Texts (or pairs) to float32 logits (texts, labels), in their order; texts of like length share a batch."""
-        rows = self._rows(texts, pairs)
-        order = np.argsort([len(row) for row in rows["input_ids"]], kind="stable")
-        logits = np.zeros((len(order), len(self.labels)), dtype="float32")
-        for start in range(0, len(order), batch_size):
-            chosen = order[start : start + batch_size]
-            batch = pad_rows(rows, chosen, max_length=self.max_length, pad_id=self.config.pad_token_id)
-            logits[chosen] = self.predict_on_batch(batch)
-        return logits
+        """Texts (or pairs) to float32 logits (texts, labels), in their order."""
+        return self.predict_outputs(texts, pairs, batch_size=batch_size)["logits"]
 
     def save_pretrained(self, folder: str) -> None:
         """Writes config.json, model.safetensors and the tokenizer's files; transformers opens the folder.
@@ -212,16 +196,9 @@ class TextClassifier(keras.Model):
             "id2label": {str(index): label for index, label in numbered.items()},
             "label2id": {label: index for index, label in numbered.items()},
             "problem_type": self.problem_type,
-            "kerasbert": {"task": "text_classifier", "pooling": self.pooling, "max_length": self.max_length},
+            "kerasbert": {"task": self.task.name, "pooling": self.pooling, "max_length": self.max_length},
         }
-        hf.save(self, folder, task="text_classifier", settings=settings)
-
-    def _rows(self, texts, pairs) -> dict:
-        if self.tokenizer is None:
-            raise ConfigError(
-                "this model has no tokenizer; put vocab.txt or tokenizer.json into its folder, or give its encoder one"
-            )
-        return token_rows(self.tokenizer, texts, pairs, max_length=self.max_length, names=list(self.encoder.input))
+        hf.save(self, folder, task=self.task.name, settings=settings)
 
     def get_config(self):
         return {

@@ -7,6 +7,6 @@ load("bundle/")("a lovely film")                  # {"label": "positive", "score
 ```
 """
 
-from kerasbert.runtime.pipelines import Classifier, load
+from kerasbert.runtime.pipelines import Pipeline, load
 
-__all__ = ["Classifier", "load"]
+__all__ = ["Pipeline", "load"]

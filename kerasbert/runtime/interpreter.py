@@ -1,4 +1,4 @@
-"""Model files -> a function from int arrays to logits. One loader a kind of file; each imports its engine."""
+"""Model files -> a function from int arrays to outputs. One loader a kind of file; each imports its engine."""
 
 import os
 from collections.abc import Callable
@@ -9,12 +9,15 @@ import numpy as np
 from kerasbert.errors import BundleError, MissingDependency
 from kerasbert.quiet import quiet
 
-Run = Callable[[dict], np.ndarray]
-"""Inputs by name, int (batch, length) -> float32 logits (batch, labels)."""
+Run = Callable[[dict], dict]
+"""Inputs by name, int (batch, length) -> outputs by name, float32 with the batch on axis 0."""
 
 
 def tflite(path: Path, *, threads: int, pad_id: int) -> Run:
-    """A `.tflite` file with inputs of one fixed length, a text a call, on LiteRT."""
+    """A `.tflite` file on LiteRT, a text a call, in the shortest of its signatures that holds the text.
+
+    A signature is made ready when it is first needed: each one has buffers of its own.
+    """
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:
@@ -24,27 +27,29 @@ def tflite(path: Path, *, threads: int, pad_id: int) -> Run:
     try:
         with quiet():
             interpreter = Interpreter(model_path=str(path), num_threads=threads)
-            interpreter.allocate_tensors()
-        runner = interpreter.get_signature_runner("serving_default")
-    except (ValueError, RuntimeError) as error:
+            runners = {
+                int(runner.get_input_details()["input_ids"]["shape"][1]): runner
+                for runner in map(interpreter.get_signature_runner, interpreter.get_signature_list())
+            }
+    except (ValueError, RuntimeError, KeyError) as error:
         raise BundleError(f"{path}: not a whole TFLite model ({str(error).splitlines()[0]}); export again") from None
-    details = runner.get_input_details()
-    length = int(details["input_ids"]["shape"][1])
+    lengths = sorted(runners)
     fill = {"input_ids": pad_id}
 
-    def run(batch: dict) -> np.ndarray:
-        if np.shape(batch["input_ids"])[1] > length:
-            raise BundleError(f"{path}: takes {length} tokens a text; export again for a max_length beyond that")
-        rows = []
-        for row in range(len(batch["input_ids"])):
-            inputs = {
-                name: np.full((1, length), fill.get(name, 0), dtype=detail["dtype"]) for name, detail in details.items()
-            }
-            for name, padded in inputs.items():
-                values = batch[name][row]
-                padded[0, : len(values)] = values
-            rows.append(runner(**inputs)["logits"][0])
-        return np.stack(rows)
+    def run(batch: dict) -> dict:
+        outputs = []
+        for row, real in enumerate(np.sum(batch["attention_mask"], axis=1)):
+            length = next((length for length in lengths if length >= real), None)
+            if length is None:
+                raise BundleError(
+                    f"{path}: takes {lengths[-1]} tokens a text; export again for a max_length beyond that"
+                )
+            inputs = {}
+            for name, detail in runners[length].get_input_details().items():
+                inputs[name] = np.full((1, length), fill.get(name, 0), dtype=detail["dtype"])
+                inputs[name][0, :real] = batch[name][row, :real]
+            outputs.append(runners[length](**inputs))
+        return {name: np.concatenate([output[name] for output in outputs]) for name in outputs[0]}
 
     return run
 
@@ -62,10 +67,11 @@ def onnx(path: Path, *, threads: int, pad_id: int) -> Run:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own exceptions share no base class
         raise BundleError(f"{path}: not a whole ONNX model ({str(error).splitlines()[0]}); export again") from None
-    names = [tensor.name for tensor in session.get_inputs()]
+    names, outputs = ([tensor.name for tensor in tensors] for tensors in (session.get_inputs(), session.get_outputs()))
 
-    def run(batch: dict) -> np.ndarray:
-        return session.run(["logits"], {name: np.asarray(batch[name], dtype="int64") for name in names})[0]
+    def run(batch: dict) -> dict:
+        inputs = {name: np.asarray(batch[name], dtype="int64") for name in names}
+        return dict(zip(outputs, session.run(outputs, inputs), strict=True))
 
     return run
 

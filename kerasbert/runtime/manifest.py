@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from kerasbert.errors import BundleError
 
 NAME = "kerasbert.json"
-VERSION = 1
+VERSION = 2
 AGAIN = "export or copy it again"
 CHANGED = f"its bytes are not the ones that were written; {AGAIN}"
 
@@ -20,7 +20,7 @@ class File:
 
     Attributes:
         path: inside the bundle. bytes: its size. sha256: of its content (of all files of a folder, by name).
-        precision: "float32", or "int8" for 8-bit weights.
+        precision: of its weights: "float32", "float16" or "int8".
     """
 
     path: str
@@ -44,8 +44,9 @@ class Manifest:
     """The content of kerasbert.json.
 
     Attributes:
-        task: "text_classifier". problem_type, labels: how logits become answers.
-        max_length: tokens a text is cut to, and those that `.tflite` inputs are padded to.
+        task, outputs: "text_classifier" gives `logits`, "sentence_encoder" an `embedding`; see
+            `kerasbert.decoding.tasks`. problem_type, labels: how outputs become answers.
+        max_length: tokens a text is cut to. lengths: of the signatures of `.tflite` files, the longest last.
         inputs: names, each int (batch, length). pad_id: fills `input_ids`; the other inputs are filled with 0.
         tokenizer: its options; the vocabulary is in vocab.txt, or, for byte pairs, in tokenizer.json.
         files: format name -> `File`, the preferred one first.
@@ -54,9 +55,11 @@ class Manifest:
     """
 
     task: str
+    outputs: list
     problem_type: str
     labels: list
     max_length: int
+    lengths: list
     inputs: list
     pad_id: int
     tokenizer: dict

@@ -6,25 +6,25 @@ from pathlib import Path
 import numpy as np
 
 from kerasbert import tokenizers
-from kerasbert.decoding.labels import decode
+from kerasbert.decoding.tasks import TASKS
 from kerasbert.errors import BundleError, TokenizerError
 from kerasbert.runtime.interpreter import Run, load_file
 from kerasbert.runtime.manifest import Manifest
 
 
-class Classifier:
-    """A text classifier from a bundle's file.
+class Pipeline:
+    """A bundle's file with its tokenizer: texts in, answers out.
 
     ```python
-    classify = load("bundle/")
-    classify("a lovely film")                     # {"label": "positive", "score": 0.98}
-    classify(["a lovely film", "two lost hours"]) # a list of such
-    classify("Is it open?", "The shop is open.")  # a pair of texts
+    answer = load("bundle/")
+    answer("a lovely film")                       # {"label": "positive", "score": 0.98}
+    answer(["a lovely film", "two lost hours"])   # a list of such
+    answer("Is it open?", "The shop is open.")    # a pair of texts
     ```
 
     Args:
         manifest: what the bundle says of itself. tokenizer: its tokenizer.
-        run: inputs by name -> logits; `kerasbert.runtime.interpreter` makes one from a file.
+        run: inputs by name -> outputs by name; `kerasbert.runtime.interpreter` makes one from a file.
     """
 
     def __init__(self, manifest: Manifest, tokenizer, run: Run):
@@ -41,13 +41,23 @@ class Classifier:
     def predict_text(
         self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, batch_size: int = 32
     ) -> list[dict]:
-        """As `TextClassifier.predict_text`."""
-        return decode(self.predict_logits(texts, pairs, batch_size=batch_size), self.labels, self.problem_type)
+        """Answers, one a text, as the model that was exported gives them."""
+        return TASKS[self.problem_type].decode(self.predict_outputs(texts, pairs, batch_size=batch_size), self.labels)
 
     def predict_logits(
         self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, batch_size: int = 32
     ) -> np.ndarray:
-        """As `TextClassifier.predict_logits`: float32 (texts, labels)."""
+        """A classifier's logits, float32 (texts, labels)."""
+        return self.predict_outputs(texts, pairs, batch_size=batch_size)["logits"]
+
+    def encode(self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, batch_size: int = 32) -> np.ndarray:
+        """A sentence encoder's unit vectors, float32 (texts, hidden_size)."""
+        return self.predict_outputs(texts, pairs, batch_size=batch_size)["embedding"]
+
+    def predict_outputs(
+        self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, batch_size: int = 32
+    ) -> dict[str, np.ndarray]:
+        """The model's outputs by name, float32 with the texts on axis 0."""
         texts, pairs = _rows(texts), None if pairs is None else _rows(pairs)
         if pairs is not None and len(pairs) != len(texts):
             raise TokenizerError(f"{len(texts)} texts but {len(pairs)} pairs: each text needs one second text")
@@ -55,7 +65,11 @@ class Classifier:
             self.run(self._inputs(texts[i : i + batch_size], None if pairs is None else pairs[i : i + batch_size]))
             for i in range(0, len(texts), batch_size)
         ]
-        return np.concatenate(batches) if batches else np.zeros((0, len(self.labels)), dtype="float32")
+        none = np.zeros((0, len(self.labels)), dtype="float32")
+        return {
+            name: np.concatenate([batch[name] for batch in batches]) if batches else none
+            for name in self.manifest.outputs
+        }
 
     def _inputs(self, texts, pairs) -> dict:
         encoded = self.tokenizer(texts, pairs, max_length=self.manifest.max_length)
@@ -67,7 +81,7 @@ def _rows(texts: str | Sequence[str]) -> list[str]:
     return [texts] if isinstance(texts, str) else list(texts)
 
 
-def load(bundle: str | Path, *, file: str | None = None, threads: int | None = None) -> Classifier:
+def load(bundle: str | Path, *, file: str | None = None, threads: int | None = None) -> Pipeline:
     """Opens a bundle.
 
     Args:
@@ -82,7 +96,7 @@ def load(bundle: str | Path, *, file: str | None = None, threads: int | None = N
     manifest = Manifest.read(folder)
     manifest.check_others(folder)
     tokenizer = tokenizers.from_options(manifest.tokenizer, folder)
-    return Classifier(manifest, tokenizer, open_file(folder, manifest, file, threads=threads))
+    return Pipeline(manifest, tokenizer, open_file(folder, manifest, file, threads=threads))
 
 
 def open_file(folder: Path, manifest: Manifest, name: str | None, *, threads: int | None = None) -> Run:

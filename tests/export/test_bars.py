@@ -27,7 +27,7 @@ def test_float32_logits_may_differ_by_the_tolerance_and_no_more(problem_type):
         actual[2, -1] -= off
         failures = judge(actual, expected, problem_type, "float32")
         assert (not failures) == passes
-    assert failures == ["logits differ by 0.0001, 0.0001 allowed"]
+    assert failures == ["outputs differ by 0.0001, 0.0001 allowed"]
 
 
 @pytest.mark.parametrize("precision", ["float32", "int8"])
@@ -39,9 +39,9 @@ def test_logits_that_are_no_numbers_never_pass(wrong, problem_type, precision):
     bad[0, 0] = wrong
     truth = np.zeros(200, int) if problem_type == SINGLE else np.zeros((200, 2))
     for actual, expected, message in (
-        (bad, good, "its logits are not all finite"),
-        (good, bad, "Keras's own logits are not all finite"),
-        (bad, bad, "Keras's own logits are not all finite"),
+        (bad, good, "its outputs are not all finite"),
+        (good, bad, "Keras's own outputs are not all finite"),
+        (bad, bad, "Keras's own outputs are not all finite"),
     ):
         assert judge(actual, expected, problem_type, precision) == [message]
         assert judge_data(actual, expected, truth, problem_type) == [message]
@@ -52,7 +52,7 @@ def test_logits_of_another_shape_never_pass():
     for actual, expected in (((3, 1), (3, 2)), ((2, 2), (3, 2)), ((0, 2), (0, 2))):
         for precision in ("float32", "int8"):
             failures = judge(np.zeros(actual), np.zeros(expected), SINGLE, precision)
-            assert failures == [f"its logits are of shape {actual}, Keras's of {expected}"]
+            assert failures == [f"its outputs are of shape {actual}, Keras's of {expected}"]
         assert judge_data(np.zeros(actual), np.zeros(expected), np.zeros(len(expected), int), SINGLE)
 
 

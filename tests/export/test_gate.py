@@ -76,27 +76,31 @@ def other_tokenizer(model):
 @pytest.mark.parametrize(
     ("format", "change", "complaint"),
     [
-        ("tflite", one_weight_off, r"^the parity gate failed: tflite: logits differ by 0.0\d+, 0.0001 allowed$"),
-        ("onnx", one_weight_off, r"^the parity gate failed: onnx: logits differ by 0.0\d+, 0.0001 allowed; in a batch"),
+        ("tflite", one_weight_off, r"^the parity gate failed: tflite: outputs differ by 0.0\d+, 0.0001 allowed$"),
+        (
+            "onnx",
+            one_weight_off,
+            r"^the parity gate failed: onnx: outputs differ by 0.0\d+, 0.0001 allowed; in a batch",
+        ),
         pytest.param(
             "savedmodel",
             one_weight_off,
-            r"saved_model: logits differ by 0.0\d+, 0.0001 allowed; in a batch: .*text signature: logits differ",
+            r"saved_model: outputs differ by 0.0\d+, 0.0001 allowed; in a batch: .*text signature: outputs differ",
             marks=pytest.mark.slow,
         ),
-        ("tflite", no_mask, r"failed: tflite: logits differ"),
+        ("tflite", no_mask, r"failed: tflite: outputs differ"),
         # Alone a text has no padding: only beside others does it show that the mask is gone.
-        ("onnx", no_mask, r"failed: onnx: in a batch: logits differ by [\d.]+, 0.0001 allowed$"),
+        ("onnx", no_mask, r"failed: onnx: in a batch: outputs differ by [\d.]+, 0.0001 allowed$"),
         pytest.param(
             "savedmodel",
             no_mask,
-            r"failed: saved_model: in a batch: logits differ .*; text signature: logits differ",
+            r"failed: saved_model: in a batch: outputs differ .*; text signature: outputs differ",
             marks=pytest.mark.slow,
         ),
         (
             "savedmodel",
             other_tokenizer,
-            r"failed: saved_model: text signature: logits differ by [\d.]+, 0.0001 allowed$",
+            r"failed: saved_model: text signature: outputs differ by [\d.]+, 0.0001 allowed$",
         ),
     ],
 )
@@ -137,15 +141,16 @@ def test_int8_has_to_keep_them_on_labelled_data_even_where_keras_hesitates(model
 
 def test_float32_has_to_keep_its_logits_on_labelled_data(model, tmp_path, opinion_file, monkeypatch):
     """The golden texts answered right, a labelled one not."""
-    from kerasbert.runtime.pipelines import Classifier
+    from kerasbert.runtime.pipelines import Pipeline
 
-    right = Classifier.predict_logits
+    right = Pipeline.predict_outputs
 
     def wrong(self, texts, pairs=None, **options):
-        return right(self, texts, pairs, **options) + (0.01 if texts[0].startswith("the film was bad") else 0.0)
+        added = 0.01 if texts[0].startswith("the film was bad") else 0.0
+        return {"logits": right(self, texts, pairs, **options)["logits"] + added}
 
-    monkeypatch.setattr(Classifier, "predict_logits", wrong)
-    with pytest.raises(ExportError, match=r"failed: tflite: on the data: logits differ by 0.01, 0.0001 allowed$"):
+    monkeypatch.setattr(Pipeline, "predict_outputs", wrong)
+    with pytest.raises(ExportError, match=r"failed: tflite: on the data: outputs differ by 0.01, 0.0001 allowed$"):
         export_bundle(model, tmp_path / "out", formats="tflite", quantize="none", data=opinion_file)
     assert list(tmp_path.iterdir()) == []
 
@@ -156,13 +161,13 @@ def test_the_command_ends_with_one_line_and_exit_code_1(run, spoil, tiny_classif
     assert (result.exit_code, result.stdout) == (1, "")
     *steps, error = result.stderr.splitlines()
     assert [step for step in steps if not step.endswith(" ...")] == []
-    assert error.startswith("Error: the parity gate failed: onnx: logits differ by 0.0")
+    assert error.startswith("Error: the parity gate failed: onnx: outputs differ by 0.0")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_model_whose_own_answers_are_no_numbers_is_refused(model, tmp_path):
     bias = model.get_layer("classifier").dense.bias
     bias.assign(bias + float("nan"))
-    with pytest.raises(ExportError, match=r"onnx: Keras's own logits are not all finite"):
+    with pytest.raises(ExportError, match=r"onnx: Keras's own outputs are not all finite"):
         export_bundle(model, tmp_path / "out", formats="onnx")
     assert list(tmp_path.iterdir()) == []

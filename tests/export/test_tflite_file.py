@@ -44,7 +44,7 @@ def batches() -> list[dict]:
 
 
 def error(model, path, quantize: str) -> float:
-    tflite_file.write_tflite(model, {path: quantize}, length=LENGTH)
+    tflite_file.write_tflite(model, {path: quantize}, lengths=[LENGTH])
     run = load_file(path)
     return max(float(np.abs(run(batch) - model.predict_on_batch(batch)).max()) for batch in batches())
 

@@ -139,7 +139,7 @@ def test_another_model_of_the_same_shape_is_found(light, exported):
     other[0, 0] += 0.01
     (light / "model.tflite").write_bytes(content.replace(stored, other.tobytes()))
     rewrite(light)
-    with pytest.raises(ExportError, match=r"^the parity gate failed: tflite: logits differ by 0.0\d+, 0.0001 allowed$"):
+    with pytest.raises(ExportError, match=r"^the parity gate failed: tflite: outputs differ by 0.0\d+, 0.0001 allowed$"):
         verified(light)
 
 
@@ -165,7 +165,7 @@ def test_one_other_recorded_number_is_found(light):
 
     change_golden(light, change)
     rewrite(light)
-    with pytest.raises(ExportError, match=r"tflite: logits differ by 0.0002, 0.0001 allowed \| onnx: logits differ"):
+    with pytest.raises(ExportError, match=r"tflite: outputs differ by 0.0002, 0.0001 allowed \| onnx: outputs differ"):
         verified(light)
 
 
@@ -199,7 +199,7 @@ def test_answers_that_are_no_list_are_named(light, content):
 def test_recorded_answers_that_are_no_numbers_do_not_pass(light):
     change_golden(light, lambda rows: rows[3].update(logits=[float("nan")] * 2))
     rewrite(light)
-    with pytest.raises(ExportError, match=r"tflite: Keras's own logits are not all finite"):
+    with pytest.raises(ExportError, match=r"tflite: Keras's own outputs are not all finite"):
         verified(light)
 
 
@@ -240,7 +240,7 @@ def test_the_command_marks_what_failed_and_ends_with_one_line_and_exit_code_1(ru
     assert [line.split()[-1] for line in result.stdout.splitlines()][1:] == ["FAILED"] * 3
     *steps, error = result.stderr.splitlines()
     assert steps == [f"checking {name} ..." for name in FILES]
-    assert error.startswith("Error: the parity gate failed: tflite: logits differ by")
+    assert error.startswith("Error: the parity gate failed: tflite: outputs differ by")
 
 
 @pytest.mark.parametrize("how", ["byte", "file", "golden", "vocabulary", "bundle"])

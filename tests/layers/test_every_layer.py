@@ -16,6 +16,7 @@ from kerasbert.layers.heads import (
     MaskedLMHead,
     MeanPooling,
     Pooler,
+    UnitLength,
 )
 from kerasbert.layers.layer_norm import LayerNorm
 from kerasbert.layers.transformer import TransformerBlock
@@ -25,6 +26,7 @@ TYPES = np.array([[0, 0, 1, 1, 1], [0, 1, 1, 0, 0]], "int32")
 MASK = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]], "int32")
 POSITIONS = np.array([[0, 4, 2], [1, 2, 0]], "int32")
 X = np.random.default_rng(0).normal(0, 1, (2, 5, 8)).astype("float32")
+QUERIES = X[:, :3]
 BIAS = ((1 - MASK) * -1e4).astype("float32")[:, None, None]
 
 TABLES = {"vocab_size": 11, "hidden_size": 8, "max_positions": 6}
@@ -63,16 +65,17 @@ LAYERS = {
         (X, BIAS),
         BLOCK,
     ),
-    "block at some places": (
+    "block of some queries": (
         TransformerBlock,
         {"hidden_size": 8, "num_heads": 2, "intermediate_size": 12},
-        (X, BIAS, POSITIONS),
+        (X, BIAS, QUERIES),
         BLOCK,
     ),
     "embeddings of packed rows": (Embeddings, TABLES, (IDS, TYPES, TYPES), [*WORDS, *TYPED, *EMBEDDED]),
     "first token": (FirstToken, {}, (X,), ()),
     "mean pooling": (MeanPooling, {}, (X, MASK), ()),
     "additive pooling": (AdditivePooling, {}, (X, MASK), ["score/kernel", "hidden/kernel", "hidden/bias"]),
+    "unit length": (UnitLength, {}, (X[:, 0],), ()),
     "pooler": (Pooler, {"hidden_size": 8}, (X,), [f"dense/{leaf}" for leaf in DENSE]),
     "masked words": (
         MaskedLMHead,

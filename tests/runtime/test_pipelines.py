@@ -13,7 +13,7 @@ import pytest
 
 from kerasbert import tokenizers
 from kerasbert.errors import BundleError, KerasBertError, TokenizerError
-from kerasbert.runtime import Classifier, load
+from kerasbert.runtime import Pipeline, load
 from kerasbert.runtime.manifest import NAME, VERSION, Manifest
 
 FILES = ("tflite", "onnx", "tflite-int8")
@@ -235,14 +235,14 @@ def test_a_length_that_the_file_does_not_have_is_named(copy):
 def test_a_model_with_segments_gets_them_from_a_tokenizer_that_has_none():
     """As a RoBERTa with two segments does: its tokenizer counts everything to the first."""
     values = {field.name: {} for field in dataclasses.fields(Manifest)}
-    values |= {"labels": ["a", "b"], "max_length": 9, "inputs": ["input_ids", "token_type_ids"]}
+    values |= {"labels": ["a", "b"], "max_length": 9, "inputs": ["input_ids", "token_type_ids"], "outputs": ["logits"]}
     asked = []
 
     def run(batch):
         asked.append(batch)
-        return np.zeros((len(batch["input_ids"]), 2), "float32")
+        return {"logits": np.zeros((len(batch["input_ids"]), 2), "float32")}
 
-    Classifier(Manifest(**values), tokenizers.load(ROBERTA), run).predict_logits(["a dog"], ["a cat"])
+    Pipeline(Manifest(**values), tokenizers.load(ROBERTA), run).predict_logits(["a dog"], ["a cat"])
     assert list(asked[0]) == ["input_ids", "token_type_ids"]
     assert asked[0]["token_type_ids"].tolist() == [[0] * 9]
 

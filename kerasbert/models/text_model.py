@@ -1,0 +1,58 @@
+"""What every task's model shares: texts in, outputs by name, answers out."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from kerasbert.data.rows import pad_rows, token_rows
+from kerasbert.decoding.tasks import TASKS, Task
+from kerasbert.errors import ConfigError
+
+
+class TextModel(keras.Model):
+    """A functional model on an encoder's inputs, with one output that `TASKS` names.
+
+    Attributes that a subclass sets: `encoder`, `config`, `problem_type`, `labels` (empty where there are none) and
+    `max_length`, the tokens a text is cut to.
+    """
+
+    @property
+    def tokenizer(self):
+        return self.encoder.tokenizer
+
+    @property
+    def task(self) -> Task:
+        return TASKS[self.problem_type]
+
+    def export_outputs(self, inputs: dict) -> dict:
+        """Inputs by name -> outputs by name, as tensors: what an exported file computes."""
+        (name,) = self.task.outputs
+        return {name: self(inputs, training=False)}
+
+    def predict_text(
+        self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, batch_size: int = 32
+    ) -> list[dict]:
+        """Texts (or pairs) to answers, in their order."""
+        return self.task.decode(self.predict_outputs(texts, pairs, batch_size=batch_size), self.labels)
+
+    def predict_outputs(
+        self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, batch_size: int = 32
+    ) -> dict[str, np.ndarray]:
+        """Texts (or pairs) to float32 outputs by name, in their order; texts of like length share a batch."""
+        rows = self._rows(texts, pairs)
+        order = np.argsort([len(row) for row in rows["input_ids"]], kind="stable")
+        (name,) = self.task.outputs
+        output = np.zeros((len(order), self.output.shape[-1]), dtype="float32")
+        for start in range(0, len(order), batch_size):
+            chosen = order[start : start + batch_size]
+            batch = pad_rows(rows, chosen, max_length=self.max_length, pad_id=self.config.pad_token_id)
+            output[chosen] = self.predict_on_batch(batch)
+        return {name: output}
+
+    def _rows(self, texts, pairs) -> dict:
+        if self.tokenizer is None:
+            raise ConfigError(
+                "this model has no tokenizer; put vocab.txt or tokenizer.json into its folder, or give its encoder one"
+            )
+        return token_rows(self.tokenizer, texts, pairs, max_length=self.max_length, names=list(self.encoder.input))
