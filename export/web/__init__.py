@@ -1,0 +1,92 @@
+"""A static page in a bundle that runs the bundle's files in a browser.
+
+The page is plain modules, in `page/`. The runtimes come from the npm registry (`kerasbert.export.web.npm`), and lie
+beside it: once written, it needs no network. Any web server will do:
+
+```console
+$ python -m http.server --directory bundle
+```
+and the page is at http://localhost:8000/web/.
+"""
+
+import json
+from importlib import resources
+from pathlib import Path, PurePosixPath
+
+from kerasbert.errors import ExportError
+from kerasbert.export.web.characters import describe_characters
+from kerasbert.export.web.npm import Package, install
+from kerasbert.files import new_folder
+from kerasbert.runtime.manifest import Manifest
+
+NAME = "web"
+
+_ONNX = (
+    Package(
+        "onnxruntime-web",
+        "1.30.0",
+        "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ==",
+        ("dist/ort.wasm.bundle.min.mjs", "dist/ort-wasm-simd-threaded.mjs", "dist/ort-wasm-simd-threaded.wasm"),
+    ),
+)
+_LITERT = (
+    Package(
+        "@litertjs/core",
+        "2.5.3",
+        "PlGmbMOq9WitX7FO0jhbdJw9GthatsyuCQXjTt/wJZo0FLaw48q4tz8IwqgqCIkviYGr9OFDL1kCnN4nzWoyJQ==",
+        (
+            "dist/index.js",
+            "wasm/litert_wasm_internal.js",
+            "wasm/litert_wasm_internal.wasm",
+            "wasm/litert_wasm_compat_internal.js",  # for browsers without relaxed SIMD
+            "wasm/litert_wasm_compat_internal.wasm",
+        ),
+    ),
+    Package(
+        "@litertjs/wasm-utils",
+        "2.5.3",
+        "4fJiw6tBQnIs+0jH/OQ16nYOiSl8/+zZnn5h2ul8aTKHi05sVqZW580Tmk78pC2kT39A9OYBVdFawteZ/sI1kQ==",
+        ("dist/bundle.js",),
+    ),
+)
+PACKAGES = {".onnx": _ONNX, ".tflite": _LITERT}
+"""What runs a kind of file in a browser."""
+
+
+def write_page(bundle: str | Path, *, archives: str | Path | None = None) -> None:
+    """Writes `web/` into a bundle.
+
+    Args:
+        bundle: a folder that `export_bundle` made, without `web/`.
+        archives: a folder with the runtimes' archives (`npm pack` fetches them); None fetches them once, into the
+            user's cache.
+
+    Raises:
+        BundleError: no bundle.
+        ExportError: it holds nothing that a browser can run, or a runtime cannot be fetched.
+    """
+    bundle = Path(bundle)
+    manifest = Manifest.read(bundle)
+    kinds = {PurePosixPath(file.path).suffix for file in manifest.files.values()}
+    packages = [package for kind in PACKAGES if kind in kinds for package in PACKAGES[kind]]
+    if not packages:
+        raise ExportError(f"{bundle}: no browser runs {', '.join(manifest.files)}; export tflite or onnx for the page")
+    _check_tokenizer(bundle, manifest.tokenizer)
+    with new_folder(bundle / NAME) as building:
+        for package in packages:
+            install(package, building / "vendor", archives=archives and Path(archives))
+        for source in (resources.files(__name__) / "page").iterdir():
+            (building / source.name).write_bytes(source.read_bytes())
+        characters = json.dumps(describe_characters(manifest.tokenizer), separators=(",", ":"))
+        (building / "characters.json").write_text(characters + "\n", encoding="utf-8")
+
+
+def _check_tokenizer(bundle: Path, options: dict) -> None:
+    """Refuses what the page's tokenizer would read otherwise than ours."""
+    if options["kind"] != "wordpiece":
+        raise ExportError(f"{bundle}: the page reads WordPiece vocabularies only, not {options['kind']}")
+    for token in options["added_tokens"]:
+        if token.get("single_word") or token.get("normalized", not token.get("special")):
+            raise ExportError(
+                f"{bundle}: the page cannot follow the added token {token['content']!r}; leave out the page"
+            )

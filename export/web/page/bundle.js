@@ -1,0 +1,87 @@
+// A bundle's description, vocabulary and files, and its answers. All is read from the folder above this one.
+
+import { PROBLEMS } from "./answers.js";
+import { openModel, runnable } from "./engines.js";
+import { WordPiece } from "./wordpiece.js";
+
+export async function openBundle(home = new URL("../", import.meta.url)) {
+  const manifest = await (await get(new URL("kerasbert.json", home))).json();
+  const [vocabulary, characters, golden] = await Promise.all([
+    get(new URL("vocab.txt", home)).then((found) => found.text()),
+    get(new URL("characters.json", import.meta.url)).then((found) => found.json()),
+    get(new URL("golden.json", home)).then((found) => found.json()),
+  ]);
+  const tokenizer = new WordPiece(vocabulary, characters, manifest.tokenizer.added_tokens);
+  return new Bundle(home, manifest, tokenizer, golden);
+}
+
+class Bundle {
+  constructor(home, manifest, tokenizer, golden) {
+    Object.assign(this, { home, manifest, tokenizer, golden });
+    this.files = runnable(manifest.files);
+    this.problem = PROBLEMS[manifest.problem_type];
+    this.models = new Map(); // name -> promise of a function; each file is loaded once
+  }
+
+  open(name) {
+    if (!this.models.has(name)) this.models.set(name, this.#load(this.manifest.files[name]));
+    return this.models.get(name);
+  }
+
+  async #load({ path, bytes: written }) {
+    const bytes = new Uint8Array(await (await get(new URL(path, this.home))).arrayBuffer());
+    if (bytes.length !== written) throw new Error(`${path}: ${bytes.length} bytes, but ${written} were written`);
+    const model = await openModel(path, bytes, this.manifest);
+    await this.run(model, "", null); // the first run takes longer: the runtimes prepare their kernels then
+    return model;
+  }
+
+  // One run of a model -> its outputs, the ids it was given and how long both steps took.
+  async run(model, text, pair) {
+    const start = performance.now();
+    const inputs = this.tokenizer.encode(text, pair, this.manifest.max_length);
+    const between = performance.now();
+    const outputs = await model(inputs);
+    return { ids: inputs.input_ids, outputs, tokenizing: between - start, running: performance.now() - between };
+  }
+
+  // text, pair (or null) -> {label, scores, tokens, tokenizing, running}: the last two in milliseconds.
+  async ask(name, text, pair) {
+    const model = await this.open(name);
+    const runs = [];
+    for (const [first, second] of this.problem.asks(text, pair)) runs.push(await this.run(model, first, second));
+    const sum = (read) => runs.reduce((total, run) => total + read(run), 0);
+    return {
+      ...this.problem.decode(runs.map((run) => run.outputs), this.manifest.labels),
+      tokens: sum((run) => run.ids.length),
+      tokenizing: sum((run) => run.tokenizing),
+      running: sum((run) => run.running),
+    };
+  }
+
+  // A file's answers to the golden texts beside the recorded ones.
+  async check(name) {
+    const model = await this.open(name);
+    const rows = [];
+    for (const recorded of this.golden) {
+      const { ids, outputs, running } = await this.run(model, recorded.text, recorded.pair);
+      const compared = this.problem.compare(outputs, recorded, this.manifest.labels);
+      rows.push({ ...compared, sameIds: String(ids) === String(recorded.input_ids), running });
+    }
+    const times = rows.map((row) => row.running).sort((a, b) => a - b);
+    return {
+      file: name,
+      texts: rows.length,
+      sameIds: rows.filter((row) => row.sameIds).length,
+      sameAnswers: rows.filter((row) => row.same).length,
+      difference: Math.max(...rows.map((row) => row.difference)),
+      milliseconds: times[times.length >> 1],
+    };
+  }
+}
+
+async function get(url) {
+  const found = await fetch(url, { cache: "no-cache" }); // asks the server whether it is still the one of last time
+  if (!found.ok) throw new Error(`${url.pathname}: ${found.status} ${found.statusText}`);
+  return found;
+}

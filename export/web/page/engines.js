@@ -1,0 +1,51 @@
+// The runtimes: a model file's bytes -> a function from inputs by name (arrays of numbers) to outputs by name
+// (Float32Array), for one text. They run on one thread, so that any web server will do.
+
+const vendor = (name) => new URL(`vendor/${name}/`, import.meta.url).href;
+
+async function onnx(bytes) {
+  const ort = await import("onnxruntime-web");
+  ort.env.wasm.wasmPaths = vendor("onnxruntime-web");
+  ort.env.wasm.numThreads = 1;
+  ort.env.logLevel = "error";
+  const session = await ort.InferenceSession.create(bytes, { executionProviders: ["wasm"] });
+  return async (inputs) => {
+    const feeds = {};
+    for (const name of session.inputNames)
+      feeds[name] = new ort.Tensor("int64", BigInt64Array.from(inputs[name], BigInt), [1, inputs[name].length]);
+    const found = await session.run(feeds);
+    return Object.fromEntries(session.outputNames.map((name) => [name, found[name].data]));
+  };
+}
+
+let liteRt; // loads once a page
+async function tflite(bytes, { pad_id }) {
+  const { loadLiteRt, loadAndCompile, Tensor } = await import("@litertjs/core");
+  await (liteRt ??= loadLiteRt(vendor("@litertjs/core")));
+  const model = await loadAndCompile(bytes, { accelerator: "wasm" });
+  const lengthOf = (signature) => signature.getInputDetails()[0].shape[1];
+  const signatures = Object.values(model.signatures).sort((a, b) => lengthOf(a) - lengthOf(b));
+  return async (inputs) => {
+    const needed = inputs.input_ids.length;
+    const signature = signatures.find((each) => lengthOf(each) >= needed); // the shortest that fits
+    if (!signature) throw new Error(`the file takes ${lengthOf(signatures.at(-1))} tokens, the text has ${needed}`);
+    const feeds = {};
+    for (const { name, shape } of signature.getInputDetails()) {
+      const padded = new Int32Array(shape[1]).fill(name === "input_ids" ? pad_id : 0);
+      padded.set(inputs[name]);
+      feeds[name] = new Tensor(padded, [1, shape[1]]);
+    }
+    const found = await signature.run(feeds);
+    const outputs = Object.fromEntries(Object.entries(found).map(([name, tensor]) => [name, tensor.toTypedArray().slice()]));
+    for (const tensor of [...Object.values(feeds), ...Object.values(found)]) tensor.delete();
+    return outputs;
+  };
+}
+
+const ENGINES = { onnx, tflite };
+const kindOf = (path) => path.split(".").at(-1);
+
+// The files of a bundle that can run here, by name.
+export const runnable = (files) => Object.entries(files).filter(([, file]) => kindOf(file.path) in ENGINES);
+
+export const openModel = (path, bytes, manifest) => ENGINES[kindOf(path)](bytes, manifest);

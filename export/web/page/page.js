@@ -1,0 +1,97 @@
+// What the page does: text in, answer and milliseconds out.
+
+import { openBundle } from "./bundle.js";
+
+const at = (id) => document.getElementById(id);
+const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
+const milliseconds = (value) => `${value.toFixed(1)} ms`;
+
+function element(tag, text, properties = {}) {
+  return Object.assign(document.createElement(tag), { textContent: text }, properties);
+}
+
+const bundle = await openBundle().catch((error) => {
+  at("status").textContent = `The bundle cannot be read: ${error.message}`;
+  throw error;
+});
+
+async function ask() {
+  at("ask").disabled = true;
+  at("status").textContent = "Loading the model …";
+  try {
+    const name = at("file").value;
+    await bundle.open(name);
+    at("status").textContent = "";
+    show(await bundle.ask(name, at("text").value, at("pair").value || null), bundle.manifest.files[name]);
+  } catch (error) {
+    at("status").textContent = `No answer: ${error.message ?? error}`;
+  } finally {
+    at("ask").disabled = false;
+  }
+}
+
+function show({ label, scores, tokens, tokenizing, running }, file) {
+  const bars = scores.map(([name, value, min, max]) => {
+    const row = element("div", "", { className: label === name ? "best" : "" });
+    const meter = element("meter", "", { min, max, value, ariaLabel: name });
+    row.append(element("span", name), meter, element("span", value.toFixed(3)));
+    return row;
+  });
+  at("bars").replaceChildren(element("p", label, { id: "answer" }), ...bars);
+  at("timing").textContent =
+    `${tokens} tokens in ${milliseconds(tokenizing)}, model ${milliseconds(running)}, file ${megabytes(file.bytes)}`;
+}
+
+async function check() {
+  at("check").disabled = true;
+  at("report").hidden = false;
+  at("report").tBodies[0].replaceChildren();
+  for (const [name] of bundle.files) {
+    const row = at("report").tBodies[0].insertRow();
+    const cells = await bundle.check(name).then(
+      (found) => [
+        found.texts, found.sameIds, found.sameAnswers, found.difference.toExponential(1), found.milliseconds.toFixed(1),
+      ],
+      (error) => [String(error.message ?? error)],
+    );
+    row.append(...[name, ...cells].map((cell, place) => {
+      const wrong = cells.length === 1 ? place === 1 : (place === 2 || place === 3) && cell !== cells[0];
+      return element("td", cell, { className: wrong ? "wrong" : "", colSpan: cells.length === 1 && place ? 5 : 1 });
+    }));
+  }
+  at("check").disabled = false;
+}
+
+function fill() {
+  const { manifest, golden, files } = bundle;
+  at("title").textContent = [manifest.task.replaceAll("_", " "), ...manifest.labels.slice(0, 5)].join(" · ");
+  at("file").append(...files.map(([name, file]) =>
+    element("option", `${name} (${file.precision}, ${megabytes(file.bytes)})`, { value: name })));
+  const short = golden.filter(({ text, pair }) => text && (text + pair).length < 90).slice(0, 6);
+  at("examples").append(...short.map(({ text, pair }) =>
+    element("button", pair ? `${text} / ${pair}` : text, {
+      type: "button",
+      onclick: () => {
+        at("text").value = text;
+        at("pair").value = pair ?? "";
+        ask();
+      },
+    })));
+  at("form").onsubmit = (event) => {
+    event.preventDefault();
+    ask();
+  };
+  for (const box of [at("text"), at("pair")])
+    box.onkeydown = (event) => {
+      if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+        event.preventDefault();
+        ask();
+      }
+    };
+  at("check").onclick = check;
+  at("form").hidden = at("checks").hidden = false;
+  at("status").textContent = "";
+  at("text").focus();
+}
+
+fill();
