@@ -1,6 +1,7 @@
 """Tiny classifiers of the three families and the three problem types, exported once for all tests."""
 
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,21 @@ def exported(tiny_classifier, tiny_bundle, tmp_path_factory):
         return made[name]
 
     return export
+
+
+@pytest.fixture(scope="session")
+def on_device():
+    """`on_device("TextClassifier", file)` -> that task of MediaPipe, which reads texts itself."""
+    text = pytest.importorskip("mediapipe.tasks.python.text", reason="needs pip install mediapipe")
+    base_options = import_module("mediapipe.tasks.python.core.base_options")
+    opened = []
+
+    def open_task(kind: str, file: Path | bytes):
+        content = file if isinstance(file, bytes) else file.read_bytes()
+        options = getattr(text, f"{kind}Options")(base_options.BaseOptions(model_asset_buffer=content))
+        opened.append(getattr(text, kind).create_from_options(options))
+        return opened[-1]
+
+    yield open_task
+    for task in opened:
+        task.close()

@@ -1,0 +1,60 @@
+"""A `.tflite` file that MediaPipe's text tasks and the Task Library take as it is: scores out, everything inside."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import tensorflow as tf
+
+from kerasbert.errors import ExportError
+from kerasbert.export.metadata import CONTRACTS, INPUTS, Metadata, with_metadata
+from kerasbert.export.tflite_file import write_tflite
+
+OUTPUTS = {
+    "single_label_classification": lambda logits: {"probability": tf.nn.softmax(logits)},
+    "multi_label_classification": lambda logits: {"probability": tf.nn.sigmoid(logits)},
+    "regression": lambda value: {"probability": value},
+    "embedding": lambda embedding: {"embedding": embedding},
+}
+"""Problem type -> what the device's libraries show as it comes: they know no softmax."""
+
+
+def write_mediapipe(model, path: Path, *, length: int, quantize: str = "none") -> None:
+    """Writes a model for MediaPipe's TextClassifier or TextEmbedder, or the Task Library's BertNLClassifier.
+
+    Inputs: `input_ids`, `token_type_ids`, `attention_mask`, int32 (1, length), whatever the model's own are. Output:
+    `probability`, float32 (1, labels), or `embedding`, float32 (1, hidden_size). One signature, one subgraph.
+
+    Args:
+        model: a `TextClassifier` or a `SentenceEncoder` with float32 variables and a WordPiece tokenizer.
+        path: of the file. length: of the inputs; MediaPipe cuts longer texts. quantize: as `write_tflite` has it.
+
+    Raises:
+        ExportError: a task or a tokenizer that these libraries do not have, or that the converter gave up.
+    """
+    task, kind = model.task.name, model.tokenizer.kind
+    if task not in CONTRACTS or model.problem_type not in OUTPUTS:
+        raise ExportError(f"MediaPipe has no task for a {task}: export one of {', '.join(CONTRACTS)} for it")
+    if kind != "wordpiece":
+        raise ExportError(f"MediaPipe has no {kind} tokenizer, only BERT's: export this model without mediapipe")
+    write_tflite(_for_device(model), {path: quantize}, lengths=[length])
+    metadata = Metadata(
+        task=task,
+        vocabulary=model.tokenizer.vocabulary,
+        labels=model.labels,
+        description=f"{task.replace('_', ' ')} of {length} tokens, exported by kerasbert",
+    )
+    path.write_bytes(with_metadata(path.read_bytes(), metadata))
+
+
+def _for_device(model) -> SimpleNamespace:
+    """The model as `write_tflite` reads it, with the inputs and outputs that the libraries want.
+
+    One without segments still gets `token_type_ids`: the libraries insist on three inputs.
+    """
+
+    def export_outputs(inputs: dict) -> dict:
+        (output,) = model.export_outputs({name: inputs[name] for name in model.encoder.input}).values()
+        return OUTPUTS[model.problem_type](output)
+
+    encoder = SimpleNamespace(input=INPUTS, embeddings=model.encoder.embeddings)
+    return SimpleNamespace(variables=model.variables, encoder=encoder, export_outputs=export_outputs)

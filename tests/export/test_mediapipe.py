@@ -1,0 +1,161 @@
+"""Files for MediaPipe, run by MediaPipe: the same answers as Keras on every text that its tokenizer reads alike."""
+
+from functools import cache
+
+import keras
+import numpy as np
+import pytest
+
+from kerasbert import BertConfig, BertEncoder, SentenceEncoder, TextClassifier
+from kerasbert.errors import ExportError
+from kerasbert.export.device_tokenizer import read_differently
+from kerasbert.export.golden import TEXTS
+from kerasbert.export.mediapipe_file import write_mediapipe
+from kerasbert.export.metadata import INPUTS, read_metadata
+from kerasbert.export.tflite_graph import read_graph
+from kerasbert.runtime.interpreter import load_file
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_classifier) -> TextClassifier:
+    return TextClassifier.from_pretrained(tiny_classifier)
+
+
+@pytest.fixture(scope="module")
+def trained_file(trained, tmp_path_factory):
+    """`trained_file("int8")` -> the file of `trained` with such weights, written once."""
+    return cache(lambda quantize: write(trained, tmp_path_factory.mktemp("trained"), quantize=quantize))
+
+
+@pytest.fixture(scope="module")
+def encoder(tiny_bert) -> BertEncoder:
+    """The smallest there is, because converting takes most of the time; with weights that make a difference."""
+    tokenizer = BertEncoder.from_pretrained(tiny_bert).tokenizer
+    keras.utils.set_random_seed(5)
+    config = BertConfig(
+        vocab_size=tokenizer.vocab_size,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=32,
+        initializer_range=0.5,
+    )
+    return BertEncoder(config, tokenizer=tokenizer)
+
+
+def write(model, folder, *, quantize: str = "none"):
+    path = folder / "mediapipe.tflite"
+    write_mediapipe(model, path, length=model.max_length, quantize=quantize)
+    return path
+
+
+def alike(model) -> list[str]:
+    """The golden texts that MediaPipe reads as we do."""
+    different = read_differently(model.tokenizer, TEXTS, max_length=model.max_length)
+    assert len(different) < len(TEXTS) / 2
+    return [text for text in TEXTS if text not in different]
+
+
+def scores(task, text: str) -> dict[str, float]:
+    """MediaPipe's answer: label -> score."""
+    (head,) = task.classify(text).classifications
+    assert head.head_name == "probability"
+    return {category.category_name: category.score for category in head.categories}
+
+
+def test_a_classifier_answers_as_keras_does(trained, trained_file, on_device):
+    task = on_device("TextClassifier", trained_file("none"))
+    texts = [*alike(trained), "the film was lovely, room", "the FOOD was Awful, day"]
+    for text, answer in zip(texts, trained.predict_text(texts), strict=True):
+        found = scores(task, text)
+        assert set(found) == set(trained.labels)
+        assert max(found, key=found.get) == answer["label"]
+        assert found[answer["label"]] == pytest.approx(answer["score"], abs=1e-3)
+
+
+def test_a_quantised_classifier_answers_as_our_runtime_does(trained, trained_file, on_device):
+    path = trained_file("int8")
+    task, run = on_device("TextClassifier", path), load_file(path)
+    for text in alike(trained):
+        expected = run(trained.tokenizer([text], max_length=trained.max_length))["probability"][0]
+        found = scores(task, text)
+        np.testing.assert_allclose([found[label] for label in trained.labels], expected, atol=1e-3)
+
+
+def test_several_labels_have_independent_scores(encoder, on_device, tmp_path):
+    model = TextClassifier(encoder, labels=["fun", "sad", "long"], problem_type="multi_label_classification")
+    texts = alike(model)
+    task = on_device("TextClassifier", write(model, tmp_path))
+    for text, answer in zip(texts, model.predict_text(texts), strict=True):
+        assert scores(task, text) == pytest.approx(answer["scores"], abs=1e-3)
+
+
+def test_a_number_comes_as_it_is(encoder, on_device, tmp_path):
+    model = TextClassifier(encoder, labels=["stars"], problem_type="regression")
+    texts = alike(model)
+    task = on_device("TextClassifier", write(model, tmp_path))
+    for text, answer in zip(texts, model.predict_text(texts), strict=True):
+        assert scores(task, text) == {"stars": pytest.approx(answer["value"], abs=1e-3)}
+
+
+def test_a_model_without_segments_still_has_three_inputs(fixtures, on_device, tmp_path):
+    model = TextClassifier.from_pretrained(fixtures / "distilbert_classifier")
+    assert "token_type_ids" not in model.encoder.input
+    path = write(model, tmp_path)
+    assert sorted(read_metadata(path).inputs) == sorted(device for device, _ in INPUTS.values())
+    task = on_device("TextClassifier", path)
+    texts = alike(model)
+    for text, answer in zip(texts, model.predict_text(texts), strict=True):
+        assert scores(task, text)[answer["label"]] == pytest.approx(answer["score"], abs=1e-3)
+
+
+def test_an_embedding_is_the_one_of_keras(encoder, on_device, tmp_path):
+    model = SentenceEncoder(encoder)
+    task = on_device("TextEmbedder", write(model, tmp_path))
+    texts = alike(model)
+    found = [task.embed(text).embeddings[0].embedding for text in texts]
+    np.testing.assert_allclose(found, model.encode(texts), atol=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quantize", ["none", "int8"])
+def test_real_weights_embed_in_mediapipe_as_in_our_runtime(minilm, quantize, on_device, tmp_path):
+    model = SentenceEncoder.from_pretrained(minilm, max_length=64)
+    path = write(model, tmp_path, quantize=quantize)
+    assert read_graph(path)["partitions"] == 1
+    texts = alike(model)
+    assert {text for text in TEXTS if text.isascii()} <= set(texts)
+    task, run = on_device("TextEmbedder", path), load_file(path)
+    found = [task.embed(text).embeddings[0].embedding for text in texts]
+    expected = [run(model.tokenizer([text], max_length=64))["embedding"][0] for text in texts]
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+    if quantize == "none":
+        np.testing.assert_allclose(found, model.encode(texts), atol=1e-3)
+
+
+@pytest.mark.parametrize("quantize", ["none", "int8"])
+def test_the_graph_is_one_partition(trained_file, quantize):
+    graph = read_graph(trained_file(quantize))
+    assert graph["partitions"] == 1
+    assert set(graph["nodes_outside"]) <= {"CAST", "GATHER"}
+    assert graph["signatures"] == ["serving_default"]
+
+
+def test_vocabulary_and_labels_are_inside(trained, trained_file):
+    files = read_metadata(trained_file("none")).files
+    assert files["vocab.txt"].decode().splitlines() == trained.tokenizer.vocabulary
+    assert files["labels.txt"].decode().splitlines() == trained.labels
+
+
+def test_byte_pairs_are_refused(fixtures, tmp_path):
+    model = TextClassifier.from_pretrained(fixtures / "roberta_classifier")
+    with pytest.raises(ExportError, match="MediaPipe has no bytepair tokenizer, only BERT's"):
+        write(model, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_label_that_takes_two_lines_is_refused(encoder, tmp_path):
+    model = TextClassifier(encoder, labels=["a", "b\nc"])
+    with pytest.raises(ExportError, match="one label a line"):
+        write(model, tmp_path)
