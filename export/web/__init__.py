@@ -49,7 +49,15 @@ _LITERT = (
         ("dist/bundle.js",),
     ),
 )
-PACKAGES = {".onnx": _ONNX, ".tflite": _LITERT}
+_MEDIAPIPE = (
+    Package(
+        "@mediapipe/tasks-text",
+        "1.0.1",
+        "03cqJx+BZ+WpmuDqq+4Z8Bn7BdJyEPxU7Q1iuczjrh3YGiaAD2VMYf5JCLd+vQy7nNrlOOvUQlTnX0nYRpAUOA==",
+        ("text_bundle.mjs", "wasm/text_wasm_internal.js", "wasm/text_wasm_internal.wasm"),
+    ),
+)
+PACKAGES = {"onnx": _ONNX, "tflite": _LITERT, "mediapipe": _MEDIAPIPE}
 """What runs a kind of file in a browser."""
 
 
@@ -67,7 +75,7 @@ def write_page(bundle: str | Path, *, archives: str | Path | None = None) -> Non
     """
     bundle = Path(bundle)
     manifest = Manifest.read(bundle)
-    kinds = {PurePosixPath(file.path).suffix for file in manifest.files.values()}
+    kinds = {_kind(file.path) for file in manifest.files.values()}
     packages = [package for kind in PACKAGES if kind in kinds for package in PACKAGES[kind]]
     if not packages:
         raise ExportError(f"{bundle}: no browser runs {', '.join(manifest.files)}; export tflite or onnx for the page")
@@ -79,6 +87,11 @@ def write_page(bundle: str | Path, *, archives: str | Path | None = None) -> Non
             (building / source.name).write_bytes(source.read_bytes())
         characters = json.dumps(describe_characters(manifest.tokenizer), separators=(",", ":"))
         (building / "characters.json").write_text(characters + "\n", encoding="utf-8")
+
+
+def _kind(path: str) -> str:
+    """The row of `PACKAGES` for a model's file, as page/engines.js decides it."""
+    return "mediapipe" if "mediapipe" in path else PurePosixPath(path).suffix.removeprefix(".")
 
 
 def _check_tokenizer(bundle: Path, options: dict) -> None:

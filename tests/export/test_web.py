@@ -10,17 +10,21 @@ import shutil
 import subprocess
 import tarfile
 import threading
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 from chromium import Chromium, find
 
-from kerasbert import runtime
+from kerasbert import TextClassifier, runtime
+from kerasbert.decoding.labels import PROBLEM_TYPES, decode
 from kerasbert.errors import ExportError
 from kerasbert.export import golden, web
+from kerasbert.export.device_tokenizer import read_differently
+from kerasbert.export.mediapipe_file import write_mediapipe
 from kerasbert.export.web import npm, write_page
 from kerasbert.export.web.characters import describe_characters
 from kerasbert.runtime.manifest import File, Manifest
@@ -38,15 +42,40 @@ TOKEN = {"content": "<e1>", "normalized": False, "special": True}
 
 
 @pytest.fixture(scope="session")
-def ids_of(tmp_path_factory):
-    """`ids_of(tokenizer, rows)` -> ids and token types of [text, pair, max_length] rows, by the page's tokenizer."""
+def in_node(tmp_path_factory):
+    """`in_node(script, asked)` -> what the script, which may import the page's modules, makes of `asked`."""
     node = shutil.which("node")
     if node is None:
         pytest.skip("needs Node.js")
     folder = tmp_path_factory.mktemp("node")
     (folder / "package.json").write_text('{"type": "module"}')
-    shutil.copy(PAGE / "wordpiece.js", folder)
-    shutil.copy(Path(__file__).parent / "wordpiece_ids.js", folder)
+    for module in PAGE.glob("*.js"):
+        shutil.copy(module, folder)
+
+    def ask(script: str, asked: object) -> object:
+        whole = f"""
+            import {{ readFileSync }} from "node:fs";
+            const asked = JSON.parse(readFileSync(0, "utf8"));
+            {script}
+            process.stdout.write(JSON.stringify(found));
+        """
+        command = [node, "--input-type=module", "-e", whole]
+        done = subprocess.run(command, input=json.dumps(asked), capture_output=True, encoding="utf-8", cwd=folder)
+        assert done.returncode == 0, done.stderr[-2000:]
+        return json.loads(done.stdout)
+
+    return ask
+
+
+@pytest.fixture(scope="session")
+def ids_of(in_node):
+    """`ids_of(tokenizer, rows)` -> ids and token types of (text, pair, max_length), by the page's tokenizer."""
+    script = """
+        import { WordPiece } from "./wordpiece.js";
+        const tokenizer = new WordPiece(asked.vocabulary, asked.characters, asked.added_tokens);
+        const encoded = asked.rows.map((row) => tokenizer.encode(...row));
+        const found = encoded.map((row) => [row.input_ids, row.token_type_ids]);
+    """
 
     def ask(tokenizer: WordPieceTokenizer, rows: list) -> list:
         options = tokenizer.options()
@@ -56,11 +85,7 @@ def ids_of(tmp_path_factory):
             "added_tokens": options["added_tokens"],
             "rows": rows,
         }
-        done = subprocess.run(
-            [node, "wordpiece_ids.js"], input=json.dumps(asked), capture_output=True, encoding="utf-8", cwd=folder
-        )
-        assert done.returncode == 0, done.stderr[-2000:]
-        return json.loads(done.stdout)
+        return in_node(script, asked)
 
     return ask
 
@@ -109,6 +134,36 @@ def test_real_texts_with_a_real_vocabulary(ids_of, shared_data, minilm):
     tokenizer = WordPieceTokenizer.read(minilm)
     rows = [[text, None, 128] for text in texts]
     assert ids_of(tokenizer, rows) == by_the_library(tokenizer, rows)
+
+
+@pytest.mark.parametrize("problem_type", PROBLEM_TYPES)
+def test_the_page_decodes_as_the_library(problem_type, in_node):
+    labels = ["one"] if problem_type == "regression" else ["one", "two", "three"]
+    logits = np.random.default_rng(3).normal(0, 4, (20, len(labels))).astype("float32")
+    script = """
+        import { PROBLEMS } from "./answers.js";
+        const { problem_type, labels, logits } = asked;
+        const found = logits.map((row) => PROBLEMS[problem_type].decode([{ logits: row }], labels));
+    """
+    found = in_node(script, {"problem_type": problem_type, "labels": labels, "logits": logits.tolist()})
+    for row, expected in zip(found, decode(logits, labels, problem_type), strict=True):
+        scores = {name: value for name, value, _, _ in row["scores"]}
+        if problem_type == "single_label_classification":
+            assert row["label"] == expected["label"]
+            assert scores[row["label"]] == pytest.approx(expected["score"])
+        elif problem_type == "multi_label_classification":
+            assert row["label"] == ", ".join(expected["labels"])
+            assert scores == pytest.approx(expected["scores"])
+        else:
+            assert scores == pytest.approx({"one": expected["value"]})
+
+
+def test_two_texts_have_the_cosine_of_their_embeddings(in_node):
+    script = """
+        import { PROBLEMS } from "./answers.js";
+        const found = PROBLEMS.embedding.decode(asked.map((embedding) => ({ embedding })), []).scores;
+    """
+    assert in_node(script, [[0.6, 0.8], [1, 0]]) == [["likeness", 0.6, 0, 1]]
 
 
 class serving(ThreadingHTTPServer):
@@ -208,6 +263,30 @@ def test_the_check_finds_kerass_answers_to_the_golden_texts(page, served):
 
 
 @pytest.mark.slow
+def test_mediapipe_in_the_browser_answers_what_its_tokenizer_reads(served, tiny_classifier, tmp_path):
+    bundle = tmp_path / "bundle"
+    shutil.copytree(served[0], bundle, ignore=shutil.ignore_patterns("web", "saved_model", "*.onnx", "*.tflite"))
+    model = TextClassifier.from_pretrained(tiny_classifier)
+    write_mediapipe(model, bundle / "model_mediapipe.tflite", length=model.max_length)
+    files = {"mediapipe": File.describe(bundle, "model_mediapipe.tflite", "float32")}
+    replace(Manifest.read(bundle), files=files).write(bundle)
+    write_page(bundle)
+    with serving(bundle) as address, Chromium(find()) as browser:
+        browser.open(address + "web/")
+        browser.wait_for("document.querySelector('#form:not([hidden])')")
+        found = browser.evaluate(
+            "import('/web/bundle.js').then((m) => m.openBundle()).then((b) => b.check('mediapipe'))"
+        )
+        assert found["texts"] == len(golden.TEXTS)
+        assert set(found["differing"]) <= set(
+            read_differently(model.tokenizer, golden.TEXTS, max_length=model.max_length)
+        )
+        text = "a warm and friendly room"
+        assert asked(browser, "mediapipe", text)["answer"] == model.predict_text([text])[0]["label"]
+        assert {url[: len(address)] for url in browser.requests} == {address}
+
+
+@pytest.mark.slow
 def test_nothing_comes_from_elsewhere_and_nothing_is_logged(page, served):
     assert {url[: len(served[1])] for url in page.requests} == {served[1]}
     assert page.errors == []
@@ -274,7 +353,7 @@ def test_what_the_page_cannot_do_is_refused(files, tokenizer, said, tmp_path):
 def test_only_the_published_runtime_gets_in_and_nothing_is_left_behind(content, said, tmp_path):
     bundle = bundle_of(tmp_path / "bundle", {"onnx": "model.onnx"}, WORDPIECE)
     if content is not None:
-        (tmp_path / web.PACKAGES[".onnx"][0].archive).write_bytes(content)
+        (tmp_path / web.PACKAGES["onnx"][0].archive).write_bytes(content)
     with pytest.raises(ExportError, match=said):
         write_page(bundle, archives=tmp_path)
     assert [path.name for path in bundle.iterdir()] == ["kerasbert.json"]

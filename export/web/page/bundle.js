@@ -36,13 +36,14 @@ class Bundle {
     return model;
   }
 
-  // One run of a model -> its outputs, the ids it was given and how long both steps took.
+  // One run of a model -> its outputs, the ids it was given (null if it reads the text itself), and how long both took.
   async run(model, text, pair) {
+    if (model.readsText && pair !== null) throw new Error("MediaPipe takes one text, no pair");
     const start = performance.now();
-    const inputs = this.tokenizer.encode(text, pair, this.manifest.max_length);
+    const inputs = model.readsText ? null : this.tokenizer.encode(text, pair, this.manifest.max_length);
     const between = performance.now();
-    const outputs = await model(inputs);
-    return { ids: inputs.input_ids, outputs, tokenizing: between - start, running: performance.now() - between };
+    const outputs = await model(inputs, text);
+    return { ids: inputs?.input_ids, outputs, tokenizing: between - start, running: performance.now() - between };
   }
 
   // text, pair (or null) -> {label, scores, tokens, tokenizing, running}: the last two in milliseconds.
@@ -53,7 +54,7 @@ class Bundle {
     const sum = (read) => runs.reduce((total, run) => total + read(run), 0);
     return {
       ...this.problem.decode(runs.map((run) => run.outputs), this.manifest.labels),
-      tokens: sum((run) => run.ids.length),
+      tokens: sum((run) => run.ids?.length),
       tokenizing: sum((run) => run.tokenizing),
       running: sum((run) => run.running),
     };
@@ -64,17 +65,19 @@ class Bundle {
     const model = await this.open(name);
     const rows = [];
     for (const recorded of this.golden) {
+      if (model.readsText && recorded.pair !== null) continue;
       const { ids, outputs, running } = await this.run(model, recorded.text, recorded.pair);
       const compared = this.problem.compare(outputs, recorded, this.manifest.labels);
-      rows.push({ ...compared, sameIds: String(ids) === String(recorded.input_ids), running });
+      rows.push({ ...compared, text: recorded.text, sameIds: String(ids) === String(recorded.input_ids), running });
     }
     const times = rows.map((row) => row.running).sort((a, b) => a - b);
     return {
       file: name,
       texts: rows.length,
-      sameIds: rows.filter((row) => row.sameIds).length,
+      sameIds: model.readsText ? null : rows.filter((row) => row.sameIds).length,
       sameAnswers: rows.filter((row) => row.same).length,
       difference: Math.max(...rows.map((row) => row.difference)),
+      differing: rows.filter((row) => row.difference > 1e-3).map((row) => row.text),
       milliseconds: times[times.length >> 1],
     };
   }

@@ -1,5 +1,6 @@
 // The runtimes: a model file's bytes -> a function from inputs by name (arrays of numbers) to outputs by name
-// (Float32Array), for one text. They run on one thread, so that any web server will do.
+// (Float32Array), for one text; with `readsText` it takes the text instead. They run on one thread, because browsers give
+// more only to pages whose server sends certain headers.
 
 const vendor = (name) => new URL(`vendor/${name}/`, import.meta.url).href;
 
@@ -42,8 +43,29 @@ async function tflite(bytes, { pad_id }) {
   };
 }
 
-const ENGINES = { onnx, tflite };
-const kindOf = (path) => path.split(".").at(-1);
+// MediaPipe reads the text itself, with a tokenizer of its own, and takes no pairs. It gives scores; logits that have
+// these scores stand for the model's.
+async function mediapipe(bytes, { problem_type, labels }) {
+  const { TextClassifier, TextEmbedder } = await import("@mediapipe/tasks-text");
+  const wasm = `${vendor("@mediapipe/tasks-text")}text_wasm_internal`;
+  const task = problem_type === "embedding" ? TextEmbedder : TextClassifier;
+  const model = await task.createFromModelBuffer({ wasmLoaderPath: `${wasm}.js`, wasmBinaryPath: `${wasm}.wasm` }, bytes);
+  const logitOf = {
+    single_label_classification: Math.log,
+    multi_label_classification: (score) => Math.log(score / (1 - score)),
+    regression: (value) => value,
+  }[problem_type];
+  const run = async (_, text) => {
+    if (task === TextEmbedder) return { embedding: model.embed(text).embeddings[0].floatEmbedding };
+    const logits = new Float32Array(labels.length);
+    for (const { index, score } of model.classify(text).classifications[0].categories) logits[index] = logitOf(score);
+    return { logits };
+  };
+  return Object.assign(run, { readsText: true });
+}
+
+const ENGINES = { onnx, tflite, mediapipe };
+const kindOf = (path) => (/mediapipe/.test(path) ? "mediapipe" : path.split(".").at(-1));
 
 // The files of a bundle that can run here, by name.
 export const runnable = (files) => Object.entries(files).filter(([, file]) => kindOf(file.path) in ENGINES);

@@ -38,8 +38,8 @@ function show({ label, scores, tokens, tokenizing, running }, file) {
     return row;
   });
   at("bars").replaceChildren(element("p", label, { id: "answer" }), ...bars);
-  at("timing").textContent =
-    `${tokens} tokens in ${milliseconds(tokenizing)}, model ${milliseconds(running)}, file ${megabytes(file.bytes)}`;
+  const read = tokens ? `${tokens} tokens in ${milliseconds(tokenizing)}, model` : "tokens and model";
+  at("timing").textContent = `${read} ${milliseconds(running)}, file ${megabytes(file.bytes)}`;
 }
 
 async function check() {
