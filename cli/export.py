@@ -16,7 +16,6 @@ from kerasbert.runtime.manifest import NAME as MANIFEST
     "--format",
     "formats",
     multiple=True,
-    default=["tflite", "onnx", "savedmodel"],
     type=click.Choice(["tflite", "onnx", "savedmodel"]),
     help="Again for more [default: all].",
 )
@@ -24,16 +23,28 @@ from kerasbert.runtime.manifest import NAME as MANIFEST
     "--quantize",
     multiple=True,
     default=["none", "int8"],
-    type=click.Choice(["none", "int8"]),
-    help="Weights of the .tflite: float32, 8 bits; again for more [default: both].",
+    type=click.Choice(["none", "float16", "int8"]),
+    help="Weights: float32, float16, 8 bits; again for more [default: none and int8].",
+)
+@click.option(
+    "--task",
+    type=click.Choice(["text_classifier", "sentence_encoder"]),
+    help="What the files answer [default: what MODEL was saved as].",
 )
 @click.option("--max-length", type=click.IntRange(min=3), help="Tokens a text is cut to [default: the model's].")
+@click.option(
+    "--sequence-length",
+    "sequence_lengths",
+    multiple=True,
+    type=click.IntRange(min=3),
+    help="Of a signature of the .tflite files, beside the longest; again for more [default: 16, 32, 64, ...].",
+)
 @click.option(
     "--data", type=click.Path(path_type=Path), help="Labelled file that the files must answer as well as Keras."
 )
 @options.columns
 @options.out
-def export(model, formats, quantize, max_length, data, folder, **columns):
+def export(model, formats, quantize, task, max_length, sequence_lengths, data, folder, **columns):
     """Write MODEL as a bundle: TFLite, ONNX and SavedModel files, each checked against Keras.
 
     A file that does not pass leaves nothing behind and ends with exit code 1.
@@ -42,10 +53,11 @@ def export(model, formats, quantize, max_length, data, folder, **columns):
     Example:
       kerasbert export model/ --out bundle/
       kerasbert export model/ --format tflite --quantize int8 --max-length 64 --data dev.csv --out phone/
+      kerasbert export encoder/ --task sentence_encoder --sequence-length 32 --max-length 128 --out search/
     """
-    if "tflite" not in formats and "none" not in quantize:
+    if formats == ("savedmodel",) and "none" not in quantize:
         raise click.UsageError(
-            f"--quantize int8 is for --format tflite; {', '.join(formats)} have float32 weights only"
+            f"--quantize {quantize[0]} is for --format tflite and onnx; a SavedModel has float32 weights"
         )
     check_target(folder)
     if (Path(model) / MANIFEST).is_file():
@@ -53,14 +65,15 @@ def export(model, formats, quantize, max_length, data, folder, **columns):
     options.load_tensorflow()
     from kerasbert.cli.table import print_rows
     from kerasbert.export.bundle import export_bundle
-    from kerasbert.models.text_classifier import TextClassifier
+    from kerasbert.models.opening import open_model
 
-    opened = TextClassifier.from_pretrained(model, max_length=max_length)
+    opened = open_model(model, task=task, max_length=max_length)
     rows = export_bundle(
         opened,
         folder,
-        formats=formats,
+        formats=formats or None,
         quantize=quantize,
+        sequence_lengths=sequence_lengths or None,
         data=data,
         columns=columns,
         progress=options.progress,

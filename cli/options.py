@@ -88,6 +88,6 @@ def open_model(path: str):
             return open_any(folder, "saved_model")[0]
         return load(path)
     load_tensorflow()
-    from kerasbert.models.text_classifier import TextClassifier
+    from kerasbert.models.opening import open_model as open_folder
 
-    return TextClassifier.from_pretrained(path)
+    return open_folder(path)

@@ -38,9 +38,11 @@ def _bundle(path: Path) -> dict:
     return {
         "kind": "bundle",
         "task": manifest.task,
+        "outputs": manifest.outputs,
         "problem_type": manifest.problem_type,
         "labels": manifest.labels,
         "max_length": manifest.max_length,
+        "lengths of .tflite": manifest.lengths,
         "inputs": manifest.inputs,
         "tokenizer": manifest.tokenizer["kind"],
         **{f"file {name}": f"{file.path}, {file.bytes / 1e6:.1f} MB" for name, file in manifest.files.items()},

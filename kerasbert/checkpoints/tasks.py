@@ -5,7 +5,7 @@ from kerasbert.errors import ConfigError
 
 
 def stored_task(checkpoint: Checkpoint) -> dict:
-    """What is known of the checkpoint's task: its name, labels (None without a classifier), problem type, pooling, length.
+    """What is known of the checkpoint's task: name, labels (None without a classifier), problem type, pooling, length.
 
     A checkpoint that was not saved here is a classifier if it has one, and has no task if not.
     """

@@ -16,6 +16,26 @@ def sigmoid(logits: np.ndarray) -> np.ndarray:
     return 0.5 * (1.0 + np.tanh(0.5 * np.asarray(logits, dtype="float64")))
 
 
+SCORES = {
+    "single_label_classification": softmax,
+    "multi_label_classification": sigmoid,
+    "regression": lambda values: values,
+}
+"""Problem type -> what answers show of logits."""
+
+_LEAST = 1e-30  # of a score, which float32 may have rounded to 0
+_LOGITS = {
+    "single_label_classification": lambda scores: np.log(np.maximum(scores, _LEAST)),
+    "multi_label_classification": lambda scores: np.log(np.maximum(scores, _LEAST) / np.maximum(1 - scores, _LEAST)),
+    "regression": lambda values: values,
+}
+
+
+def logits_of(scores: np.ndarray, problem_type: str) -> np.ndarray:
+    """Logits that have these scores, for files that end in scores: those of one label are known up to a constant."""
+    return _LOGITS[problem_type](np.asarray(scores, dtype="float64")).astype("float32")
+
+
 def _single(row: np.ndarray, labels: list[str]) -> dict:
     scores = softmax(row)
     best = int(np.argmax(row))

@@ -20,8 +20,8 @@ class TransformerBlock(keras.layers.Layer):
     Call arguments:
         x: (batch, sequence, hidden_size).
         bias: (batch, 1, 1 or queries, sequence), from `AttentionBias`.
-        queries: (batch, queries, hidden_size), the vectors of `x` whose outputs are wanted; None: all. The last block of
-            a model whose head reads few places need not compute the others.
+        queries: (batch, queries, hidden_size), the vectors of `x` whose outputs are wanted; None: all. The last block
+            of a model whose head reads few places need not compute the others.
 
     Output shape: (batch, queries, hidden_size).
     """

@@ -146,7 +146,7 @@ class TextClassifier(TextModel):
     def compile(self, optimizer=None, loss=None, metrics=None, **kwargs):
         """Keras's own, with defaults: AdamW at `finetuning_rate`, the problem's loss, one metric."""
         if optimizer is None:
-            optimizer = adamw(learning_rate=finetuning_rate(self.config.hidden_size))
+            optimizer = adamw(learning_rate=finetuning_rate(self.config))
         loss = LOSSES[self.problem_type]() if loss is None else loss
         metrics = METRICS[self.problem_type]() if metrics is None else metrics
         optimizer = scaled_for_float16(optimizer, self)

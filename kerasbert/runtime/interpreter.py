@@ -47,7 +47,8 @@ def tflite(path: Path, *, threads: int, pad_id: int) -> Run:
             inputs = {}
             for name, detail in runners[length].get_input_details().items():
                 inputs[name] = np.full((1, length), fill.get(name, 0), dtype=detail["dtype"])
-                inputs[name][0, :real] = batch[name][row, :real]
+                if name in batch:  # a file for MediaPipe has segments even where the model has none
+                    inputs[name][0, :real] = batch[name][row, :real]
             outputs.append(runners[length](**inputs))
         return {name: np.concatenate([output[name] for output in outputs]) for name in outputs[0]}
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasbert import tokenizers
+from kerasbert.decoding.labels import logits_of
 from kerasbert.decoding.tasks import TASKS
 from kerasbert.errors import BundleError, TokenizerError
 from kerasbert.runtime.interpreter import Run, load_file
@@ -62,7 +63,7 @@ class Pipeline:
         if pairs is not None and len(pairs) != len(texts):
             raise TokenizerError(f"{len(texts)} texts but {len(pairs)} pairs: each text needs one second text")
         batches = [
-            self.run(self._inputs(texts[i : i + batch_size], None if pairs is None else pairs[i : i + batch_size]))
+            self._run(texts[i : i + batch_size], None if pairs is None else pairs[i : i + batch_size])
             for i in range(0, len(texts), batch_size)
         ]
         none = np.zeros((0, len(self.labels)), dtype="float32")
@@ -71,9 +72,12 @@ class Pipeline:
             for name in self.manifest.outputs
         }
 
-    def _inputs(self, texts, pairs) -> dict:
+    def _run(self, texts, pairs) -> dict:
         encoded = self.tokenizer(texts, pairs, max_length=self.manifest.max_length)
-        return {name: encoded[name] for name in self.manifest.inputs}
+        outputs = self.run({name: encoded[name] for name in self.manifest.inputs})
+        if "probability" in outputs:  # a file for MediaPipe: logits that have these scores stand for the model's
+            return {"logits": logits_of(outputs["probability"], self.problem_type)}
+        return outputs
 
 
 def _rows(texts: str | Sequence[str]) -> list[str]:

@@ -45,7 +45,7 @@ def finetune_classifier(
         checkpoint: folder or hub id; None: the encoder that comes with the package.
         train, dev: labelled files. columns: for `kerasbert.data.readers.read_examples`.
         epochs, batch_size, learning_rate, warmup: the recipe, AdamW with a linear schedule. A learning rate of None
-            goes by the model's width, see `kerasbert.training.optimizers.finetuning_rate`.
+            goes by the model's size, see `kerasbert.training.optimizers.finetuning_rate`.
         layer_decay: what the learning rate of each block is multiplied by, from the last one down; None: nothing. See
             `kerasbert.training.optimizers.layer_factors`.
         max_length: tokens a text is cut to; None: 128, or what the model can take if that is less.
@@ -69,7 +69,7 @@ def finetune_classifier(
     model = TextClassifier.from_pretrained(
         checkpoint, labels=labels, problem_type=problem_type, pooling=pooling, max_length=max_length
     )
-    learning_rate = learning_rate or finetuning_rate(model.config.hidden_size)
+    learning_rate = learning_rate or finetuning_rate(model.config)
     check_target(folder, megabytes=model.count_params() * 4e-6)
     data = model.dataset(train, batch_size=batch_size, seed=seed, **columns)
     held_out = None if dev is None else model.dataset(dev, batch_size=batch_size, shuffle=False, **columns)

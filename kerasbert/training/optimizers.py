@@ -187,6 +187,10 @@ def adamw(**options) -> AdamW:
     return make_optimizer("adamw", **options)
 
 
-def finetuning_rate(hidden_size: int) -> float:
+SMALL = 4 * 256
+"""Blocks times width of BERT-mini, the largest that is called small here."""
+
+
+def finetuning_rate(config) -> float:
     """A peak to begin with: the ends of what google-research/bert tries on its small models (README, March 2020)."""
-    return 3e-4 if hidden_size <= 256 else 5e-5
+    return 3e-4 if config.num_hidden_layers * config.hidden_size <= SMALL else 5e-5

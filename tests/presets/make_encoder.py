@@ -1,9 +1,9 @@
 """How the encoder in kerasbert/presets was made, step by step; on one core it takes an hour and a half.
 
-    kerasbert vocab novels/ --size 8000 --out vocab/
-    kerasbert prepare novels/ --tokenizer vocab/ --out data/ --documents blank-lines --max-length 128 --packed
+    kerasbert vocab novels/ --size 7000 --out vocab/
+    kerasbert prepare novels/ --vocab vocab/ --mode mlm --documents blank-lines --max-length 128 --pack --out data/
     python make_encoder.py teach novels/ TEACHER taught/                # sentences, and the teacher's vectors of them
-    python make_encoder.py start vocab/ TEACHER start/                  # new blocks under the teacher's word table
+    python make_encoder.py start vocab/ TEACHER taught/ start/          # the teacher's first blocks, narrowed
     python make_encoder.py train start/ data/ taught/ trained/          # masked words and the teacher's vectors at once
     python make_encoder.py finish trained/ preset/                      # float16, and what a user's folder needs
     python make_encoder.py score trained/ data-held-out/                # loss of masked words beside the unigrams'
@@ -33,15 +33,20 @@ from kerasbert.layers.heads import MeanPooling
 from kerasbert.training.optimizers import adamw
 from kerasbert.training.trainer import SummedLossTrainer
 
-SHAPE = {"num_hidden_layers": 2, "hidden_size": 256, "num_attention_heads": 4, "intermediate_size": 1024}
+BLOCKS, INTERMEDIATE = 2, 1024
 DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob")
 WORDS = (5, 32)  # of a sentence to be taught
-REACHED = 128  # positions of the data
-VECTORS_WEIGHT = 10.0  # of 1 - cosine beside the nats of a masked word
+TAUGHT = 64  # tokens that a sentence is cut to
+REACHED, POSITIONS = 128, 512  # positions of the data, of the encoder
+WORD_WEIGHT, SENTENCE_WEIGHT = 10.0, 5.0  # of unexplained variance, of 1 - cosine, beside the nats of a masked word
 
 
 def teach(novels: Path, teacher: Path, out: Path, count: int) -> None:
-    """Chooses sentences at random, each once, and writes the teacher's unit vectors of them."""
+    """Chooses sentences at random, each once; writes the teacher's vectors of their words, and their unit means.
+
+    words.npy: float16 (words of all sentences, width), the mean over the pieces of each word; offsets.npy: where each
+    sentence begins in it; vectors.npy: float16 (sentences, width).
+    """
     found = set()
     for path in sorted(novels.glob("*.txt")):
         text = path.read_text(encoding="utf-8-sig", errors="replace")
@@ -50,39 +55,96 @@ def teach(novels: Path, teacher: Path, out: Path, count: int) -> None:
     chosen = sorted(found)
     random.Random(0).shuffle(chosen)
     chosen = chosen[:count]
-    encoder = kb.BertEncoder.from_pretrained(teacher)
-    vectors = np.zeros((len(chosen), encoder.config.hidden_size), np.float16)
-    by_length = sorted(range(len(chosen)), key=lambda number: len(chosen[number]))
-    for begin in range(0, len(chosen), 32):
-        numbers = by_length[begin : begin + 32]
-        vectors[numbers] = sentence_vectors(encoder, [chosen[number] for number in numbers])
     out.mkdir(parents=True)
     (out / "sentences.txt").write_text("\n".join(chosen), encoding="utf-8")
+
+    encoder = kb.BertEncoder.from_pretrained(teacher)
+    rows = encoder.tokenizer.encode(chosen, max_length=TAUGHT)
+    offsets = np.cumsum([0, *(max(word for word in row.word_ids if word is not None) + 1 for row in rows)])
+    width = encoder.config.hidden_size
+    words = np.lib.format.open_memmap(out / "words.npy", "w+", "float16", (int(offsets[-1]), width))
+    vectors = np.zeros((len(chosen), width), np.float16)
+    by_length = sorted(range(len(chosen)), key=lambda number: len(rows[number]))
+    for begin in range(0, len(chosen), 64):
+        numbers = by_length[begin : begin + 64]
+        ids, mask = padded(rows, numbers)
+        output = encoder({"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)})
+        for number, hidden in zip(numbers, ops.convert_to_numpy(output["sequence_output"]), strict=True):
+            of_word = words[offsets[number] : offsets[number + 1]]
+            places, word, share = word_places(rows[number])
+            sums = np.zeros(of_word.shape, "float32")
+            np.add.at(sums, word, hidden[places] * share[:, None])
+            of_word[:] = sums
+            mean = hidden[: len(rows[number])].mean(0)
+            vectors[number] = mean / np.linalg.norm(mean)
+    np.save(out / "offsets.npy", offsets)
     np.save(out / "vectors.npy", vectors)
 
 
-def sentence_vectors(encoder, texts: list[str]) -> np.ndarray:
-    """Means over the tokens, of length 1: (texts, hidden_size)."""
-    batch = encoder.tokenizer(texts)
-    output = encoder(batch)["sequence_output"]
-    return ops.convert_to_numpy(ops.normalize(MeanPooling()(output, batch["attention_mask"])))
+def padded(rows, numbers) -> tuple[np.ndarray, np.ndarray]:
+    """Ids and mask of some rows, int32, as long as the longest, rounded up to 4."""
+    longest = max(len(rows[number]) for number in numbers)
+    ids = np.zeros((len(numbers), -(-longest // 4) * 4), np.int32)
+    for place, number in enumerate(numbers):
+        ids[place, : len(rows[number])] = rows[number].ids
+    return ids, (ids != 0).astype("int32")
 
 
-def start(vocab: Path, teacher: Path, out: Path) -> None:
-    """New blocks; the word table is the teacher's, in our words and in as many of its main directions as we have."""
-    keras.utils.set_random_seed(0)
-    tokenizer = tokenizers.load(vocab)
-    config = kb.BertConfig(vocab_size=tokenizer.vocab_size, **SHAPE, **dict.fromkeys(DROPOUTS, 0.0))
+def word_places(row) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each piece of a word: its place in the row, the word's number, its share of the word."""
+    numbers = np.array([-1 if word is None else word for word in row.word_ids])
+    places = np.flatnonzero(numbers >= 0)
+    return places, numbers[places], 1 / np.bincount(numbers[places])[numbers[places]]
+
+
+def start(vocab: Path, teacher: Path, taught: Path, out: Path) -> None:
+    """The teacher's first blocks with their most active intermediate neurons, and its word table in our words."""
+    tokenizer, theirs = tokenizers.load(vocab), kb.BertEncoder.from_pretrained(teacher)
+    config = kb.BertConfig(
+        vocab_size=tokenizer.vocab_size,
+        num_hidden_layers=BLOCKS,
+        hidden_size=theirs.config.hidden_size,
+        num_attention_heads=theirs.config.num_attention_heads,
+        intermediate_size=INTERMEDIATE,
+        max_position_embeddings=REACHED,
+        **dict.fromkeys(DROPOUTS, 0.0),
+    )
     model = kb.PretrainingModel(kb.BertEncoder(config, pooler=False, tokenizer=tokenizer))
-    theirs = kb.BertEncoder.from_pretrained(teacher)
-    table = ops.convert_to_numpy(theirs.embeddings.word_table)
+    ours, table = model.encoder.embeddings, ops.convert_to_numpy(theirs.embeddings.word_table)
     ids = {token: number for number, token in enumerate(theirs.tokenizer.vocabulary)}
-    rows = np.stack([table[pieces_of(token, ids)].mean(0) for token in tokenizer.vocabulary])
-    rows -= rows.mean(0)
-    _, directions = np.linalg.eigh(rows.T @ rows)  # from the least to the most
-    rows = rows @ directions[:, -config.hidden_size :]
-    model.encoder.embeddings.word_table.assign(rows * (0.05 / rows.std()))
+    ours.word_table.assign(np.stack([table[pieces_of(token, ids)].mean(0) for token in tokenizer.vocabulary]))
+    ours.position_table.assign(ops.convert_to_numpy(theirs.embeddings.position_table)[:REACHED])
+    ours.type_table.assign(theirs.embeddings.type_table)
+    copy(theirs.embeddings.norm, ours.norm)
+
+    batch = theirs.tokenizer((taught / "sentences.txt").read_text(encoding="utf-8").split("\n")[:512])
+    real = np.asarray(batch["attention_mask"]).reshape(-1) > 0
+    x = theirs.embeddings(batch["input_ids"], token_type_ids=batch["token_type_ids"])
+    bias = theirs.get_layer("attention_bias")(batch["attention_mask"])
+    for block, of_theirs in zip(model.encoder.blocks, theirs.blocks[:BLOCKS], strict=True):
+        between = of_theirs.attention_norm(x + of_theirs.attention(x, bias))
+        narrow(of_theirs, block, ops.convert_to_numpy(of_theirs.intermediate(between)).reshape(real.size, -1)[real])
+        x = of_theirs(x, bias)
     model.save_pretrained(out)
+
+
+def copy(source, target) -> None:
+    for theirs, ours in zip(source.weights, target.weights, strict=True):
+        ours.assign(theirs)
+
+
+def narrow(source, target, active: np.ndarray) -> None:
+    """A block without the neurons whose part in its output varies least; the mean of what goes stays, as a bias."""
+    (w_in, b_in), (w_out, b_out) = (
+        [ops.convert_to_numpy(weight) for weight in layer.weights]
+        for layer in (source.intermediate, source.output_dense)
+    )
+    by_part = np.argsort(-active.std(0) * np.linalg.norm(w_out, axis=1))
+    kept, gone = np.sort(by_part[:INTERMEDIATE]), by_part[INTERMEDIATE:]
+    for layer in ("attention", "attention_norm", "output_norm"):
+        copy(getattr(source, layer), getattr(target, layer))
+    target.intermediate.set_weights([w_in[:, kept], b_in[kept]])
+    target.output_dense.set_weights([w_out[kept], b_out + active[:, gone].mean(0) @ w_out[gone]])
 
 
 def pieces_of(token: str, ids: dict[str, int]) -> list[int]:
@@ -101,46 +163,49 @@ def pieces_of(token: str, ids: dict[str, int]) -> list[int]:
 
 
 class Pupil(SummedLossTrainer, keras.Model):
-    """A `PretrainingModel` that also learns sentence vectors: the mean of its own, by a linear map, is to be theirs.
+    """A `PretrainingModel` that also learns a teacher's vectors, of words and of whole sentences.
 
-    Batches are those of `PretrainingData` and, of other texts, `sentence_ids`, `sentence_mask`, `sentence_vectors`.
+    Batches are those of `PretrainingData` and, of other texts, `sentence_ids`, `sentence_mask`, `sentence_vectors`,
+    `word_vectors` (each piece has its word's) and `word_weights` (its share of the word).
     """
 
-    tasks = ("mlm", "vectors")
+    tasks = ("mlm", "words", "sentences")
 
-    def __init__(self, pretraining: kb.PretrainingModel, width: int):
+    def __init__(self, pretraining: kb.PretrainingModel, variance: float):
         super().__init__()
-        self.pretraining = pretraining
+        self.pretraining, self.variance = pretraining, variance
         self.pool = MeanPooling()
-        self.project = keras.layers.Dense(width, use_bias=False)
-        self.project.build((None, pretraining.config.hidden_size))
         self.built = True
 
     def weights_of(self, batch):
         return {
             **self.pretraining.weights_of(batch),
-            "vectors": ops.cast(ops.shape(batch["sentence_ids"])[0], "float32"),
+            "words": ops.sum(batch["word_weights"]),
+            "sentences": ops.cast(ops.shape(batch["sentence_ids"])[0], "float32"),
         }
 
     def sums_of(self, batch, training=None):
+        """The "accuracy" of words is the share of the teacher's variance that is explained, of sentences the cosine."""
         ids, mask = batch["sentence_ids"], batch["sentence_mask"]
         inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": ops.zeros_like(ids)}
         output = self.pretraining.encoder(inputs, training=training)["sequence_output"]
-        ours = ops.normalize(self.project(self.pool(output, mask)))
-        theirs = batch["sentence_vectors"]
-        cosine = ops.sum(ours * theirs)
-        nearest = ops.argmax(ops.matmul(ours, ops.transpose(theirs)), axis=-1)
-        right = ops.equal(nearest, ops.cast(ops.arange(ops.shape(ids)[0]), nearest.dtype))
-        loss = VECTORS_WEIGHT * (self.weights_of(batch)["vectors"] - cosine)
-        vectors = {"loss": loss, "accuracy": ops.sum(ops.cast(right, "float32"))}
-        return {**self.pretraining.sums_of(batch, training), "vectors": vectors}
+        weights = self.weights_of(batch)
+        error = ops.sum(ops.square(output - batch["word_vectors"]), axis=-1) / self.variance
+        missed = ops.sum(error * batch["word_weights"])
+        cosine = ops.sum(ops.normalize(self.pool(output, mask)) * batch["sentence_vectors"])
+        return {
+            **self.pretraining.sums_of(batch, training),
+            "words": {"loss": WORD_WEIGHT * missed, "accuracy": weights["words"] - missed},
+            "sentences": {"loss": SENTENCE_WEIGHT * (weights["sentences"] - cosine), "accuracy": cosine},
+        }
 
 
 def taught_batches(folder: Path, tokenizer, size: int, seed: int = 0):
     """Batches of sentences of about one length and their vectors, epoch after epoch."""
     texts = (folder / "sentences.txt").read_text(encoding="utf-8").split("\n")
+    words, offsets = np.load(folder / "words.npy", mmap_mode="r"), np.load(folder / "offsets.npy")
     vectors = np.load(folder / "vectors.npy")
-    rows = tokenizer.encode(texts, max_length=64)
+    rows = tokenizer.encode(texts, max_length=TAUGHT)
     draw = np.random.default_rng(seed)
     while True:
         order = draw.permutation(len(texts))
@@ -151,28 +216,38 @@ def taught_batches(folder: Path, tokenizer, size: int, seed: int = 0):
         batches = [group[begin : begin + size] for group in groups for begin in range(0, len(group) - size + 1, size)]
         for number in draw.permutation(len(batches)):
             chosen = batches[number]
-            ids = np.zeros((size, max(len(rows[row]) for row in chosen)), np.int32)
+            ids, mask = padded(rows, chosen)
+            of_words = np.zeros((*ids.shape, words.shape[1]), np.float32)
+            shares = np.zeros(ids.shape, np.float32)
             for place, row in enumerate(chosen):
-                ids[place, : len(rows[row])] = rows[row].ids
-            theirs = vectors[chosen].astype("float32")
-            yield {"sentence_ids": ids, "sentence_mask": (ids != 0).astype("int32"), "sentence_vectors": theirs}
+                places, word, share = word_places(rows[row])
+                of_words[place, places] = words[offsets[row] : offsets[row + 1]][word]
+                shares[place, places] = share
+            yield {
+                "sentence_ids": ids,
+                "sentence_mask": mask,
+                "word_vectors": of_words,
+                "word_weights": shares,
+                "sentence_vectors": vectors[chosen].astype("float32"),
+            }
 
 
 def train(begin: Path, data: Path, taught: Path, out: Path, steps: int, rate: float, rows: int, sentences: int) -> None:
     keras.utils.set_random_seed(0)
     model = kb.PretrainingModel.from_pretrained(begin)
-    words = PretrainingData(data, batch_size=rows, tokenizer=model.tokenizer)
+    masked = PretrainingData(data, batch_size=rows, tokenizer=model.tokenizer)
     lessons = taught_batches(taught, model.tokenizer, sentences)
-    both = ({**batch, **lesson} for batch, lesson in zip(words.batches(), lessons, strict=False))
+    both = ({**batch, **lesson} for batch, lesson in zip(masked.batches(), lessons, strict=False))
     first = next(both)
+    open_lengths = ("sentence_ids", "sentence_mask", "word_vectors", "word_weights")
     shapes = {
-        name: tf.TensorSpec((x.shape[0], None) if name in ("sentence_ids", "sentence_mask") else x.shape, x.dtype)
+        name: tf.TensorSpec((x.shape[0], None, *x.shape[2:]) if name in open_lengths else x.shape, x.dtype)
         for name, x in first.items()
     }
     dataset = tf.data.Dataset.from_generator(lambda: both, output_signature=shapes).prefetch(2)
-    pupil = Pupil(model, first["sentence_vectors"].shape[1])
-    # The word table knows something already: it learns at a third of the heads' rate.
-    pupil.compile(adamw(learning_rate=rate, steps=steps, warmup=0.03, beta_2=0.98, epsilon=1e-6, layer_decay=0.7))
+    some = np.load(taught / "words.npy", mmap_mode="r")[:100_000].astype("float32")
+    pupil = Pupil(model, float(some.var(axis=0).sum()))
+    pupil.compile(adamw(learning_rate=rate, steps=steps, warmup=0.03, beta_2=0.98, epsilon=1e-6))
     log = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: report(epoch, logs))
     pupil.fit(dataset, steps_per_epoch=max(steps // 20, 1), epochs=min(20, steps), verbose=0, callbacks=[log])
     model.save_pretrained(out)
@@ -187,12 +262,12 @@ def finish(trained: Path, out: Path) -> None:
     """float16; positions that no row reached repeat those that were, and dropout is what fine-tuning expects."""
     shutil.copytree(trained, out)
     tensors = load_file(out / "model.safetensors")
-    positions = tensors["bert.embeddings.position_embeddings.weight"]
-    positions[REACHED:] = np.resize(positions[:REACHED], positions[REACHED:].shape)
+    name = "bert.embeddings.position_embeddings.weight"
+    tensors[name] = np.resize(tensors[name], (POSITIONS, tensors[name].shape[1]))
     tensors = {name: values.astype("float16") for name, values in tensors.items()}
     save_file(tensors, out / "model.safetensors", metadata={"format": "pt"})
     settings = json.loads((out / "config.json").read_text(encoding="utf-8"))
-    settings |= {**dict.fromkeys(DROPOUTS, 0.1), "kerasbert": {"pooling": "mean"}}
+    settings |= {**dict.fromkeys(DROPOUTS, 0.1), "max_position_embeddings": POSITIONS, "kerasbert": {"pooling": "mean"}}
     (out / "config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
 
@@ -235,11 +310,11 @@ def main() -> None:
     steps = parser.add_subparsers(required=True)
     for function, paths, numbers in (
         (teach, "novels teacher out", {"count": 90112}),
-        (start, "vocab teacher out", {}),
-        (train, "begin data taught out", {"steps": 2000, "rate": 2e-3, "rows": 8, "sentences": 64}),
+        (start, "vocab teacher taught out", {}),
+        (train, "begin data taught out", {"steps": 3400, "rate": 1e-3, "rows": 4, "sentences": 96}),
         (finish, "trained out", {}),
         (score, "trained data", {"batches": 100}),
-        (evaluate, "preset sentiment", {"seeds": 3, "epochs": 3, "rate": 2e-4}),
+        (evaluate, "preset sentiment", {"seeds": 3, "epochs": 3, "rate": 3e-4}),
     ):
         step = steps.add_parser(function.__name__)
         for name in paths.split():
