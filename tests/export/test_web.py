@@ -19,10 +19,10 @@ import numpy as np
 import pytest
 from chromium import Chromium, find
 
-from kerasbert import TextClassifier, runtime
+from kerasbert import SentenceEncoder, TextClassifier, runtime
 from kerasbert.decoding.labels import PROBLEM_TYPES, decode
 from kerasbert.errors import ExportError
-from kerasbert.export import golden, web
+from kerasbert.export import export_bundle, golden, web
 from kerasbert.export.device_tokenizer import read_differently
 from kerasbert.export.mediapipe_file import write_mediapipe
 from kerasbert.export.web import npm, write_page
@@ -284,6 +284,22 @@ def test_mediapipe_in_the_browser_answers_what_its_tokenizer_reads(served, tiny_
         text = "a warm and friendly room"
         assert asked(browser, "mediapipe", text)["answer"] == model.predict_text([text])[0]["label"]
         assert {url[: len(address)] for url in browser.requests} == {address}
+
+
+@pytest.mark.slow
+def test_an_embedding_bundle_shows_how_alike_two_texts_are(served, tiny_bert, tmp_path):
+    model = SentenceEncoder.from_pretrained(tiny_bert, max_length=16)
+    export_bundle(model, tmp_path / "bundle", formats="tflite", quantize="none")
+    write_page(tmp_path / "bundle")
+    first, second = "the film was great", "a very rude answer"
+    with serving(tmp_path / "bundle") as address, Chromium(find()) as browser:
+        browser.open(address + "web/")
+        browser.wait_for("document.querySelector('#form:not([hidden])')")
+        found = browser.evaluate("import('/web/bundle.js').then((m) => m.openBundle()).then((b) => b.check('tflite'))")
+        assert (found["sameIds"], found["sameAnswers"]) == (found["texts"], found["texts"])
+        assert found["difference"] < 1e-4
+        a, b = model.encode([first, second])
+        assert asked(browser, "tflite", first, second)["scores"]["likeness"] == pytest.approx(float(a @ b), abs=1e-4)
 
 
 @pytest.mark.slow

@@ -64,6 +64,7 @@ async function check() {
 
 function fill() {
   const { manifest, golden, files } = bundle;
+  if (manifest.problem_type === "embedding") at("pair-use").textContent = "(to see how alike both are)";
   at("title").textContent = [manifest.task.replaceAll("_", " "), ...manifest.labels.slice(0, 5)].join(" · ");
   at("file").append(...files.map(([name, file]) =>
     element("option", `${name} (${file.precision}, ${megabytes(file.bytes)})`, { value: name })));
