@@ -24,8 +24,7 @@ def _tflite(model, folder: Path, variants: Sequence["Variant"], lengths: Sequenc
 def _onnx(model, folder: Path, variants: Sequence["Variant"], lengths: Sequence[int]) -> None:
     from kerasbert.export.onnx_file import write_onnx
 
-    for variant in variants:
-        write_onnx(model, folder / variant.path)
+    write_onnx(model, {folder / variant.path: variant.quantize for variant in variants})
 
 
 def _saved_model(model, folder: Path, variants: Sequence["Variant"], lengths: Sequence[int]) -> None:

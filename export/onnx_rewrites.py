@@ -1,0 +1,169 @@
+"""What tf2onnx writes, as ONNX would say it: sizes that are known are not computed, a norm is one operation.
+
+Each rewrite looks for one form and leaves alone what has another, so the graph means the same before and after it.
+"""
+
+from collections import defaultdict
+
+import numpy as np
+import onnx
+from onnx import NodeProto, helper, numpy_helper
+
+Size = int | tuple[str, int]
+"""A number, or an axis of a tensor, whose size is known at run time only."""
+
+
+class Graph:
+    """A graph whose nodes are found by what they write and by what they read."""
+
+    def __init__(self, proto: onnx.GraphProto):
+        self.proto = proto
+        self.constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in proto.initializer}
+        self.outputs = {tensor.name for tensor in proto.output}
+        self.maker = {name: node for node in proto.node for name in node.output}
+        self.readers = defaultdict(list)
+        for node in proto.node:
+            for name in node.input:
+                self.readers[name].append(node)
+
+    def made_by(self, name: str, *kinds: str) -> NodeProto | None:
+        """The node that writes a tensor, if it is of one of these kinds."""
+        node = self.maker.get(name)
+        return node if node is not None and node.op_type in kinds else None
+
+    def connect(self, node: NodeProto, place: int, name: str) -> None:
+        """Lets a node read another tensor."""
+        self.readers[node.input[place]].remove(node)
+        node.input[place] = name
+        self.readers[name].append(node)
+
+    def constant(self, name: str, value: np.ndarray) -> str:
+        """The name of a new constant; one of this name is the same."""
+        if name not in self.constants:
+            self.constants[name] = value
+            self.proto.initializer.append(numpy_helper.from_array(value, name))
+        return name
+
+    def axis(self, name: str, axis: int) -> Size:
+        """An axis of a tensor, followed back to the tensor that it comes from."""
+        while node := self.made_by(name, "Transpose", "Reshape"):
+            if node.op_type == "Transpose":
+                axis = _attribute(node, "perm")[axis]
+            elif (shape := self.constants.get(node.input[1])) is None or shape[axis] != 0:
+                break
+            name = node.input[0]
+        return name, axis
+
+    def sizes(self, name: str) -> list[Size] | None:
+        """What a tensor of sizes holds; None where that is not plain to see."""
+        if name in self.constants:
+            return [int(size) for size in self.constants[name].ravel()]
+        node = self.made_by(name, "Cast", "Squeeze", "Unsqueeze", "Concat", "Gather", "Slice")
+        if node is None:
+            return None
+        if node.op_type == "Concat":
+            parts = [self.sizes(part) for part in node.input]
+            return None if None in parts else [size for part in parts for size in part]
+        if node.op_type in ("Gather", "Slice"):
+            return self._picked(node)
+        return self.sizes(node.input[0])
+
+    def _picked(self, node: NodeProto) -> list[Size] | None:
+        """The sizes that a node takes out of the shape of a tensor."""
+        source = node.input[0]
+        while cast := self.made_by(source, "Cast"):
+            source = cast.input[0]
+        shape = self.made_by(source, "Shape")
+        places = [self.constants.get(name) for name in node.input[1:]]
+        if shape is None or any(place is None for place in places):
+            return None
+        if node.op_type == "Gather":
+            axes = [int(axis) for axis in places[0].ravel()]
+        else:
+            axes = list(range(int(places[0].item()), int(places[1].item())))
+        return [self.axis(shape.input[0], axis) for axis in axes] if all(0 <= axis < 8 for axis in axes) else None
+
+
+def simplify(proto: onnx.GraphProto) -> None:
+    """All rewrites; what nobody reads any more is taken out."""
+    graph = Graph(proto)
+    for rewrite, kind in ((_reshape, "Reshape"), (_linear, "MatMul"), (_norm, "Add")):
+        for node in proto.node:
+            if node.op_type == kind:
+                rewrite(graph, node)
+    remove_unread(proto)
+
+
+def remove_unread(proto: onnx.GraphProto) -> None:
+    """Takes out the nodes and constants that no output depends on."""
+    needed, kept = {tensor.name for tensor in proto.output}, []
+    for node in reversed(proto.node):
+        if needed.intersection(node.output):
+            kept.append(node)
+            needed.update(node.input)
+    constants = [tensor for tensor in proto.initializer if tensor.name in needed]
+    del proto.node[:], proto.initializer[:]
+    proto.node.extend(reversed(kept))
+    proto.initializer.extend(constants)
+
+
+def _reshape(graph: Graph, node: NodeProto) -> None:
+    """Joining the heads computes the shape of its result: a constant with 0 for the axes that stay says the same."""
+    sizes = graph.sizes(node.input[1])
+    if sizes is None or node.input[1] in graph.constants:
+        return
+    sizes = [0 if size == graph.axis(node.input[0], axis) else size for axis, size in enumerate(sizes)]
+    if all(isinstance(size, int) for size in sizes):
+        name = "shape_" + "_".join(map(str, sizes))
+        graph.connect(node, 1, graph.constant(name, np.array(sizes, dtype="int64")))
+
+
+def _linear(graph: Graph, node: NodeProto) -> None:
+    """TensorFlow multiplies matrices, and makes (B * T, D) of (B, T, D) for it; ONNX multiplies what has three axes."""
+    flat, results = graph.made_by(node.input[0], "Reshape"), list(graph.readers[node.output[0]])
+    if flat is None or node.output[0] in graph.outputs:
+        return
+    x = flat.input[0]
+    while (same := graph.made_by(x, "Transpose")) and _attribute(same, "perm") == sorted(_attribute(same, "perm")):
+        x = same.input[0]
+    for result in results:
+        sizes = graph.sizes(result.input[1]) if result.op_type == "Reshape" else None
+        if sizes is None or sizes[:-1] != [graph.axis(x, axis) for axis in range(len(sizes) - 1)]:
+            return
+    graph.connect(node, 0, x)
+    for result in results:
+        for reader in list(graph.readers[result.output[0]]):
+            graph.connect(reader, list(reader.input).index(result.output[0]), node.output[0])
+
+
+def _attribute(node: NodeProto, name: str):
+    return helper.get_node_attr_value(node, name)
+
+
+def _norm(graph: Graph, node: NodeProto) -> None:
+    """The steps of `kerasbert.layers.layer_norm` are one operation of opset 17.
+
+    ONNX Runtime would find them itself when it opens the file; other runtimes do not.
+    """
+    scaled = graph.made_by(node.input[0], "Mul")
+    divided = scaled and graph.made_by(scaled.input[0], "Div")
+    centred = divided and graph.made_by(divided.input[0], "Sub")
+    root = divided and graph.made_by(divided.input[1], "Sqrt")
+    shifted = root and graph.made_by(root.input[0], "Add")
+    variance = shifted and graph.made_by(shifted.input[0], "ReduceMean")
+    square = variance and graph.made_by(variance.input[0], "Mul")
+    mean = centred and graph.made_by(centred.input[1], "ReduceMean")
+    if not square or not mean or mean.input[0] != centred.input[0] or list(square.input) != [centred.output[0]] * 2:
+        return
+    if shifted.input[1] not in graph.constants:
+        return
+    epsilon = float(graph.constants[shifted.input[1]])
+    norm = helper.make_node(
+        "LayerNormalization",
+        [centred.input[0], scaled.input[1], node.input[1]],
+        list(node.output),
+        name=node.name,
+        axis=-1,
+        epsilon=epsilon,
+    )
+    node.CopyFrom(norm)
