@@ -21,6 +21,7 @@ COMMANDS = {
     "predict": "Answer texts with a model or a bundle.",
     "export": "Write a model as TFLite, ONNX and SavedModel, checked.",
     "verify": "Check every file of a bundle against Keras's answers.",
+    "benchmark": "Measure how fast and large every file of a bundle is.",
     "inspect": "Say what a model, a bundle or a file holds.",
 }
 

@@ -36,6 +36,22 @@ def slice_lines():
     return show
 
 
+def measurement_lines():
+    """A callback for `kerasbert.export.benchmark.benchmark`: a line a process."""
+    started = time.monotonic()
+
+    def show(done: int, total: int, row) -> None:
+        spent = time.monotonic() - started
+        left = spent / done * (total - done)
+        click.echo(
+            f"{done}/{total}  {row.name}, threads {row.threads}: {row.ms:.2f} ms at {row.length} tokens  "
+            f"{spent / done:.1f} s each, {int(left) // 60}:{int(left) % 60:02d} left",
+            err=True,
+        )
+
+    return show
+
+
 def predict_logits(model, texts, pairs) -> np.ndarray:
     """`model.predict_logits` a chunk at a time under a bar; float32 (texts, labels)."""
     chunks = []

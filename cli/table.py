@@ -18,9 +18,37 @@ def print_rows(rows) -> None:
     columns = [*COLUMNS, ACCURACY] if rows and rows[0].accuracy is not None else COLUMNS
     cells = [[name for name, _ in columns]]
     cells += [[form.format(row) for _, form in columns] + (["FAILED"] if row.failed else []) for row in rows]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    _print_cells(cells, texts=2)
+
+
+def print_measured(rows) -> None:
+    """One line a file and number of threads, with the milliseconds of each length side by side."""
+    lengths = sorted({row.length for row in rows})
+    groups = {}
+    for row in rows:
+        groups.setdefault((row.name, row.threads), {})[row.length] = row
+    cells = [
+        ["format", "threads", "MB", "memory MB", "load s", *(f"ms at {length}" for length in lengths), "from text"]
+    ]
+    for (name, threads), group in groups.items():
+        last = group[lengths[-1]]
+        first = [name, str(threads), f"{last.megabytes:.1f}", f"{last.memory_mb:.0f}", f"{last.load_s:.2f}"]
+        times = [f"{row.ms:.2f} ({row.ms_p95:.2f})" for row in group.values()]
+        cells.append([*first, *times, f"{last.text_ms:.2f} ({last.text_ms_p95:.2f})"])
+    _print_cells(cells, texts=1)
+    click.echo(
+        f"ms: a text, of the model alone: the median (95 % took no longer); from text: of {lengths[-1]} tokens, from "
+        "string to answer"
+    )
+
+
+def _print_cells(cells: list[list[str]], *, texts: int) -> None:
+    """The first line is the head, the first `texts` columns stand left; a line may be longer than the head."""
+    columns = len(cells[0])
+    widths = [max(len(line[i]) for line in cells) for i in range(columns)]
     for line in cells:
-        text = (
-            f"{cell:<{w}}" if i < 2 else f"{cell:>{w}}" for i, (cell, w) in enumerate(zip(line, widths, strict=False))
+        padded = (
+            f"{cell:<{w}}" if i < texts else f"{cell:>{w}}"
+            for i, (cell, w) in enumerate(zip(line, widths, strict=False))
         )
-        click.echo("  ".join([*text, *line[len(columns) :]]).rstrip())
+        click.echo("  ".join([*padded, *line[columns:]]).rstrip())

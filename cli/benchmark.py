@@ -1,0 +1,74 @@
+"""kerasbert benchmark."""
+
+import json
+from pathlib import Path
+
+import click
+
+from kerasbert.cli import options
+from kerasbert.runtime.manifest import Manifest
+
+
+@click.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option("--file", "files", multiple=True, help="One of its formats; again for more [default: all].")
+@click.option("--model", help="The saved model that it was made from, to measure Keras beside it.")
+@click.option(
+    "--threads", multiple=True, type=click.IntRange(min=1), help="Again for more [default: 1, and one a core]."
+)
+@click.option(
+    "--length",
+    "lengths",
+    multiple=True,
+    type=click.IntRange(min=3),
+    help="Tokens of the text; again for more [default: those of its signatures].",
+)
+@click.option("--runs", default=30, show_default=True, type=click.IntRange(min=1), help="Timed answers a length.")
+@click.option("--chart", type=click.Path(path_type=Path), help="Draw milliseconds and quality as a PNG.")
+@click.option("--report", is_flag=True, help="Write the figures into the bundle's report.html.")
+@options.as_json
+def benchmark(bundle, files, model, threads, lengths, runs, chart, report, as_json):
+    """Measure every file of BUNDLE: milliseconds, seconds to the first answer, memory, size.
+
+    Each runs in fresh processes of its own, on the CPU, in turn with the others.
+
+    \b
+    Example:
+      kerasbert benchmark bundle/
+      kerasbert benchmark bundle/ --model model/ --threads 1 --length 32 --length 128 --chart files.png
+    """
+    manifest = Manifest.read(bundle)
+    _check("--file", files, lambda name: name in manifest.files, f"the bundle has {', '.join(manifest.files)}")
+    _check("--length", lengths, lambda n: n <= manifest.max_length, f"its files take {manifest.max_length} tokens")
+    _check("--chart", [chart] if chart else [], lambda path: path.parent.is_dir(), "no such folder")
+    from kerasbert.cli.progress import measurement_lines
+    from kerasbert.cli.table import print_measured
+    from kerasbert.export import benchmark as measuring
+    from kerasbert.export.benchmark_chart import draw
+    from kerasbert.export.report_page import read_rows, write_report
+
+    recorded = read_rows(bundle, manifest) if chart or report else []
+    rows = measuring.benchmark(
+        bundle,
+        files=files or None,
+        model=model,
+        threads=threads or None,
+        lengths=lengths or None,
+        runs=runs,
+        progress=measurement_lines(),
+    )
+    if chart:
+        draw(rows, {row.format: row.accuracy for row in recorded if row.accuracy is not None}, chart)
+    if report:
+        write_report(bundle, manifest, recorded, rows)
+    if as_json:
+        click.echo(json.dumps(measuring.as_data(rows)))
+    else:
+        print_measured(rows)
+
+
+def _check(option: str, values, fits, reason: str) -> None:
+    """A wrong call, before anything is measured."""
+    for value in values:
+        if not fits(value):
+            raise click.BadParameter(f"{value}: {reason}", param_hint=option)

@@ -1,0 +1,82 @@
+"""kerasbert benchmark: what it prints and writes, and which calls are wrong."""
+
+import json
+import shutil
+
+import pytest
+
+from kerasbert.export.report_page import NAME as REPORT
+from kerasbert.runtime.manifest import NAME
+
+ONCE = ("--threads", 1, "--length", 16, "--runs", 1)
+
+
+@pytest.fixture
+def bundle(tiny_bundle, tmp_path):
+    """One of one's own, without the SavedModel, whose process takes seconds to load TensorFlow."""
+    copy = shutil.copytree(tiny_bundle, tmp_path / "bundle")
+    values = json.loads((copy / NAME).read_text(encoding="utf-8"))
+    del values["files"]["saved_model"]
+    (copy / NAME).write_text(json.dumps(values), encoding="utf-8")
+    return copy
+
+
+def test_it_prints_a_line_a_file_and_says_how_far_it_is(run, bundle):
+    result = run("benchmark", bundle, *ONCE)
+    assert result.exit_code == 0, result.output
+    head, *lines, legend = result.stdout.splitlines()
+    assert head.split()[:3] == ["format", "threads", "MB"]
+    assert [line.split()[:2] for line in lines] == [["tflite", "1"], ["onnx", "1"], ["tflite-int8", "1"]]
+    assert legend.startswith("ms: ")
+    told = result.stderr.splitlines()
+    assert [line.split()[0] for line in told] == ["1/3", "2/3", "3/3"]
+    assert told[-1].endswith(" s each, 0:00 left")
+
+
+def test_it_prints_json_and_nothing_else(run, bundle):
+    result = run("benchmark", bundle, "--file", "onnx", *ONCE, "--json")
+    assert result.exit_code == 0, result.output
+    data = json.loads(result.stdout)
+    assert [(row["name"], row["threads"], row["length"]) for row in data["rows"]] == [("onnx", 1, 16)]
+
+
+def test_it_draws_and_writes_the_page_again(run, bundle):
+    result = run("benchmark", bundle, "--file", "tflite", *ONCE, "--chart", "chart.png", "--report")
+    assert result.exit_code == 0, result.output
+    assert (bundle.parent / "chart.png").read_bytes().startswith(b"\x89PNG")
+    assert "16 tokens" in (bundle / REPORT).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--file", "coreml"), "coreml: the bundle has tflite, onnx, tflite-int8"),
+        (("--threads", 0), "0 is not in the range x>=1"),
+        (("--length", 2), "2 is not in the range x>=3"),
+        (("--length", 33), "33: its files take 32 tokens"),
+        (("--runs", 0), "0 is not in the range x>=1"),
+        (("--chart", "none/chart.png"), "none/chart.png: no such folder"),
+    ],
+)
+def test_a_wrong_call_ends_with_2(run, bundle, words, message):
+    result = run("benchmark", bundle, *words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.splitlines()[-1].endswith(message) or message in result.stderr
+
+
+def test_a_changed_byte_is_one_line(fails, bundle):
+    content = bytearray((bundle / "model.onnx").read_bytes())
+    content[100] ^= 1
+    (bundle / "model.onnx").write_bytes(content)
+    line = fails("benchmark", bundle, *ONCE)
+    assert line.startswith(f"{bundle}/model.onnx: its bytes are not the ones that were written")
+
+
+def test_no_bundle_is_one_line(fails):
+    assert fails("benchmark", "none") == "none: no kerasbert.json, so no bundle; make one with `kerasbert export`"
+
+
+def test_a_report_to_refresh_must_be_there_before_anything_runs(fails, bundle):
+    (bundle / "report.json").unlink()
+    line = fails("benchmark", bundle, *ONCE, "--report")
+    assert line.startswith(f"{bundle}/report.json: not readable as the gate's report")
