@@ -16,8 +16,8 @@ from kerasbert.runtime.manifest import NAME as MANIFEST
     "--format",
     "formats",
     multiple=True,
-    type=click.Choice(["tflite", "onnx", "savedmodel"]),
-    help="Again for more [default: all].",
+    type=click.Choice(["tflite", "onnx", "savedmodel", "mediapipe"]),
+    help="Again for more [default: all but mediapipe].",
 )
 @click.option(
     "--quantize",
@@ -53,6 +53,7 @@ def export(model, formats, quantize, task, max_length, sequence_lengths, data, f
     Example:
       kerasbert export model/ --out bundle/
       kerasbert export model/ --format tflite --quantize int8 --max-length 64 --data dev.csv --out phone/
+      kerasbert export model/ --format mediapipe --quantize int8 --max-length 128 --out app/
       kerasbert export encoder/ --task sentence_encoder --sequence-length 32 --max-length 128 --out search/
     """
     if formats == ("savedmodel",) and "none" not in quantize:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerasbert.decoding.labels import sigmoid, softmax
+from kerasbert.decoding.labels import SCORES, sigmoid, softmax
 from kerasbert.decoding.metrics import evaluate
 from kerasbert.decoding.tasks import EMBEDDING
 
@@ -23,17 +23,20 @@ SPREAD = 0.05
 """Values of a regression agree within this share of their spread, or of 1 where they spread less."""
 
 
-def judge(actual: np.ndarray, expected: np.ndarray, problem_type: str, precision: str) -> list[str]:
+def judge(
+    actual: np.ndarray, expected: np.ndarray, problem_type: str, precision: str, *, scores: bool = False
+) -> list[str]:
     """What is wrong with an output on unlabelled texts: nothing, or one line.
 
     Args:
         actual, expected: float (texts, labels or width), of the file and of Keras.
         precision: of the file's weights, "float32" or "int8".
+        scores: the file ends in scores, and so the float32 bar is one for scores.
     """
     if wrong := _unusable(actual, expected):
         return wrong
     if precision == "float32":
-        difference = float(np.abs(actual - expected).max())
+        difference = largest_difference(actual, expected, problem_type, scores=scores)
         return [f"outputs differ by {difference:.2g}, {TOLERANCE:g} allowed"] if difference > TOLERANCE else []
     hesitate = (_margin(expected, problem_type) < HESITATES) & (_margin(actual, problem_type) < SURE)
     share = float(np.mean(_agree(actual, expected, problem_type) | hesitate))
@@ -52,6 +55,13 @@ def judge_data(actual: np.ndarray, expected: np.ndarray, truth: np.ndarray, prob
     if round(before - after, 9) > DROP:  # 0.8 - 0.795 is a little more than 0.005
         failures.append(f"accuracy on the data falls by {100 * (before - after):.2f} points, {100 * DROP:g} allowed")
     return failures
+
+
+def largest_difference(actual: np.ndarray, expected: np.ndarray, problem_type: str, *, scores: bool = False) -> float:
+    """Of the outputs, or of their scores."""
+    if scores:
+        actual, expected = (SCORES.get(problem_type, np.asarray)(output) for output in (actual, expected))
+    return float(np.abs(actual - expected).max())
 
 
 def agreement(actual: np.ndarray, expected: np.ndarray, problem_type: str) -> float:

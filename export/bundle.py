@@ -34,6 +34,12 @@ def _saved_model(model, folder: Path, variants: Sequence["Variant"], lengths: Se
         write_saved_model(model, folder / variant.path)
 
 
+def _mediapipe(model, folder: Path, variants: Sequence["Variant"], lengths: Sequence[int]) -> None:
+    from kerasbert.export.mediapipe_file import write_mediapipe
+
+    write_mediapipe(model, {folder / variant.path: variant.quantize for variant in variants}, length=lengths[-1])
+
+
 @dataclass(frozen=True)
 class Variant:
     """One kind of file: its format on the command line, its name in the bundle, how its weights are stored."""
@@ -54,8 +60,12 @@ VARIANTS = {
     "tflite-int8": Variant("tflite", "model_int8.tflite", "int8"),
     "tflite-float16": Variant("tflite", "model_float16.tflite", "float16"),
     "saved_model": Variant("savedmodel", "saved_model", "none"),
+    "mediapipe": Variant("mediapipe", "mediapipe.tflite", "none"),
+    "mediapipe-int8": Variant("mediapipe", "mediapipe_int8.tflite", "int8"),
 }
-WRITERS: dict[str, Callable] = {"tflite": _tflite, "onnx": _onnx, "savedmodel": _saved_model}
+WRITERS: dict[str, Callable] = {"tflite": _tflite, "onnx": _onnx, "savedmodel": _saved_model, "mediapipe": _mediapipe}
+USUAL = ("tflite", "onnx", "savedmodel")
+"""Formats that every model has. MediaPipe has no byte-pair tokenizer, and its files hold the weights once more."""
 QUANTIZE = ("none", "float16", "int8")
 SHORTEST = 16
 """The least length of a `.tflite` signature; others are twice, four times, ... as long."""
@@ -78,9 +88,11 @@ def export_bundle(
     `kerasbert.export.tflite`, `.onnx` and `.saved_model` are this function with `formats` chosen.
 
     Args:
-        model: a `TextClassifier` or a `SentenceEncoder` with a tokenizer. One of mixed precision is exported from its float32 variables.
+        model: a `TextClassifier` or a `SentenceEncoder` with a tokenizer. One of mixed precision is exported from its
+            float32 variables.
         folder: absent or empty.
-        formats: of "tflite", "onnx", "savedmodel"; None: all that can be had so. quantize: of `QUANTIZE`.
+        formats: of "tflite", "onnx", "savedmodel", "mediapipe"; None: all of `USUAL` that can be had so.
+        quantize: of `QUANTIZE`.
         sequence_lengths: of the signatures of `.tflite` files, up to the model's `max_length`, which is always one;
             a text runs in the shortest that holds it. None: 16, 32, 64 and so on.
         data: a labelled file that the gate is also run on. columns: for `kerasbert.data.readers.read_examples`.
@@ -138,7 +150,7 @@ def export_bundle(
 
 def _chosen_variants(formats: str | Sequence[str] | None, quantize: str | Sequence[str]) -> dict[str, Variant]:
     """The rows of `VARIANTS` that are asked for: one at least of each format that is named."""
-    named = _chosen("formats", tuple(WRITERS) if formats is None else formats, tuple(WRITERS))
+    named = _chosen("formats", USUAL if formats is None else formats, tuple(WRITERS))
     quantize = _chosen("quantize", quantize, QUANTIZE)
     chosen = {name: v for name, v in VARIANTS.items() if v.format in named and v.quantize in quantize}
     for format in () if formats is None else named:

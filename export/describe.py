@@ -96,9 +96,15 @@ def _safetensors(path: Path) -> dict:
 
 
 def _tflite(path: Path) -> dict:
+    from kerasbert.export.metadata import read_metadata
     from kerasbert.export.tflite_graph import read_graph
 
-    return {"kind": "TFLite model", "megabytes": _megabytes(path), **read_graph(path)}
+    facts = {"kind": "TFLite model", "megabytes": _megabytes(path), **read_graph(path)}
+    found = read_metadata(path)
+    if found is None:
+        return facts
+    names = {"inputs": found.inputs, "outputs": found.outputs, "files": list(found.files)}
+    return facts | {"metadata": names, "min_parser_version": found.min_parser_version}
 
 
 def _onnx(path: Path) -> dict:

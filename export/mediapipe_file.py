@@ -1,5 +1,6 @@
 """A `.tflite` file that MediaPipe's text tasks and the Task Library take as it is: scores out, everything inside."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,7 +19,7 @@ OUTPUTS = {
 """Problem type -> what the device's libraries show as it comes: they know no softmax."""
 
 
-def write_mediapipe(model, path: Path, *, length: int, quantize: str = "none") -> None:
+def write_mediapipe(model, targets: Mapping[Path, str], *, length: int) -> None:
     """Writes a model for MediaPipe's TextClassifier or TextEmbedder, or the Task Library's BertNLClassifier.
 
     Inputs: `input_ids`, `token_type_ids`, `attention_mask`, int32 (1, length), whatever the model's own are. Output:
@@ -26,7 +27,8 @@ def write_mediapipe(model, path: Path, *, length: int, quantize: str = "none") -
 
     Args:
         model: a `TextClassifier` or a `SentenceEncoder` with float32 variables and a WordPiece tokenizer.
-        path: of the file. length: of the inputs; MediaPipe cuts longer texts. quantize: as `write_tflite` has it.
+        targets: file -> how it stores the weights, as `write_tflite` has it.
+        length: of the inputs; MediaPipe pads texts to it, and cuts longer ones.
 
     Raises:
         ExportError: a task or a tokenizer that these libraries do not have, or that the converter gave up.
@@ -36,14 +38,15 @@ def write_mediapipe(model, path: Path, *, length: int, quantize: str = "none") -
         raise ExportError(f"MediaPipe has no task for a {task}: export one of {', '.join(CONTRACTS)} for it")
     if kind != "wordpiece":
         raise ExportError(f"MediaPipe has no {kind} tokenizer, only BERT's: export this model without mediapipe")
-    write_tflite(_for_device(model), {path: quantize}, lengths=[length])
+    write_tflite(_for_device(model), targets, lengths=[length])
     metadata = Metadata(
         task=task,
         vocabulary=model.tokenizer.vocabulary,
         labels=model.labels,
         description=f"{task.replace('_', ' ')} of {length} tokens, exported by kerasbert",
     )
-    path.write_bytes(with_metadata(path.read_bytes(), metadata))
+    for path in targets:
+        path.write_bytes(with_metadata(path.read_bytes(), metadata))
 
 
 def _for_device(model) -> SimpleNamespace:

@@ -1,8 +1,9 @@
 """The parity gate: every file of a bundle against the answers that Keras gave."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,14 @@ from kerasbert.data.readers import pairs_of, read_examples
 from kerasbert.decoding.metrics import evaluate
 from kerasbert.errors import ExportError
 from kerasbert.export import golden
-from kerasbert.export.bars import agreement, judge, judge_data
+from kerasbert.export.bars import agreement, judge, judge_data, largest_difference
+from kerasbert.export.device_tokenizer import read_differently
+from kerasbert.export.mediapipe_check import check_in_mediapipe
 from kerasbert.runtime.interpreter import Run, load_file
 from kerasbert.runtime.manifest import Manifest
 from kerasbert.runtime.pipelines import Pipeline
+
+log = logging.getLogger("kerasbert")
 
 
 @dataclass(frozen=True)
@@ -48,10 +53,12 @@ class Row:
     Attributes:
         format, path: its name in the bundle and its file.
         megabytes: its size.
-        max_difference: of its outputs from Keras's on the golden texts, of any length, padded to the file's length.
+        max_difference: of its outputs (of its scores, if it ends in scores) from Keras's on the golden texts, of any
+            length, padded to the file's length.
         agreement: share of answers equal to Keras's, on the labelled data if there is any, else on the golden texts.
         milliseconds: the median for one text from string to outputs.
         accuracy: on the labelled data. failed: which bar it missed.
+        read_differently: the golden texts that MediaPipe's tokenizer reads otherwise than ours; of files for it.
     """
 
     format: str
@@ -62,6 +69,7 @@ class Row:
     milliseconds: float
     accuracy: float | None = None
     failed: str | None = None
+    read_differently: list[str] = field(default_factory=list)
 
 
 def verify(
@@ -137,7 +145,8 @@ def _verify_file(bundle, manifest, name, truth, reference) -> tuple[Row, np.ndar
 
     failures = [f"ids of {row['text'][:40]!r} differ" for row in recorded if not _same_ids(pipeline, row)]
     actual, milliseconds = _answers(pipeline, [(row["text"], row["pair"]) for row in recorded])
-    failures += judge(actual, expected, problem_type, file.precision)
+    for_mediapipe = "mediapipe" in file.path
+    failures += judge(actual, expected, problem_type, file.precision, scores=for_mediapipe)
     batched = {} if Path(file.path).suffix == ".tflite" else {"in a batch": pipeline.predict_outputs}
     if from_text is not None:
         batched["text signature"] = lambda texts, pairs: from_text({"text": texts, "text_pair": pairs})
@@ -148,10 +157,27 @@ def _verify_file(bundle, manifest, name, truth, reference) -> tuple[Row, np.ndar
         format=name,
         path=file.path,
         megabytes=file.bytes / 1e6,
-        max_difference=float(np.abs(actual - expected).max()),
+        max_difference=largest_difference(actual, expected, problem_type, scores=for_mediapipe),
         agreement=agreement(actual, expected, problem_type),
         milliseconds=milliseconds,
     )
+    if for_mediapipe:
+        alone = {row["text"]: output for row, output in zip(recorded, actual, strict=True) if row["pair"] is None}
+        row.read_differently = read_differently(pipeline.tokenizer, alone, max_length=manifest.max_length)
+        if row.read_differently:
+            log.warning(
+                "%s: MediaPipe reads %d of %d golden texts otherwise than BERT's tokenizer: %s",
+                file.path,
+                len(row.read_differently),
+                len(alone),
+                ", ".join(repr(text[:24]) for text in row.read_differently),
+            )
+        failures += check_in_mediapipe(
+            bundle / file.path,
+            {text: output for text, output in alone.items() if text not in row.read_differently},
+            labels=manifest.labels,
+            problem_type=problem_type,
+        )
     logits = None
     if truth is not None:
         pairs = truth.pairs or [None] * len(truth.texts)
@@ -163,7 +189,10 @@ def _verify_file(bundle, manifest, name, truth, reference) -> tuple[Row, np.ndar
             failures += (
                 judge_data(logits, reference, truth.targets, problem_type)
                 if quantised
-                else [f"on the data: {found}" for found in judge(logits, reference, problem_type, file.precision)]
+                else [
+                    f"on the data: {found}"
+                    for found in judge(logits, reference, problem_type, file.precision, scores=for_mediapipe)
+                ]
             )
     row.failed = "; ".join(failures[:3]) or None
     return row, logits

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from kerasbert.decoding.labels import PROBLEM_TYPES, decode, sigmoid, softmax
+from kerasbert.decoding.labels import PROBLEM_TYPES, SCORES, decode, logits_of, sigmoid, softmax
 
 SINGLE, MULTI, REGRESSION = PROBLEM_TYPES
 
@@ -69,3 +69,22 @@ def test_answers_are_plain_python_values(problem_type):
 @pytest.mark.parametrize("problem_type", PROBLEM_TYPES)
 def test_no_texts_no_answers(problem_type):
     assert decode(np.zeros((0, 2), "float32"), ["a", "b"], problem_type) == []
+
+
+@pytest.mark.parametrize("problem_type", PROBLEM_TYPES)
+def test_logits_of_scores_have_these_scores(problem_type):
+    logits = np.random.default_rng(0).normal(size=(50, 4)) * 3
+    scores = SCORES[problem_type](logits).astype("float32")
+    again = logits_of(scores, problem_type)
+    assert again.dtype == "float32"
+    np.testing.assert_allclose(SCORES[problem_type](again), scores, atol=1e-6)
+    if problem_type == SINGLE:  # there a constant is lost
+        again, logits = (x - x[:, :1] for x in (again, logits))
+    np.testing.assert_allclose(again, logits, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("problem_type", [SINGLE, MULTI])
+def test_scores_of_nothing_and_of_all_have_finite_logits(problem_type):
+    logits = logits_of(np.array([[0.0, 1.0]], "float32"), problem_type)
+    assert np.isfinite(logits).all()
+    np.testing.assert_allclose(SCORES[problem_type](logits), [[0.0, 1.0]], atol=1e-9)

@@ -150,3 +150,12 @@ def test_several_labels_lose_accuracy_by_the_text():
     actual = expected.copy()
     actual[0, 0] = 9.0
     assert judge_data(actual, expected, truth, MULTI) == ["accuracy on the data falls by 1.00 points, 0.5 allowed"]
+
+
+def test_of_a_file_that_ends_in_scores_the_scores_are_compared():
+    expected = np.random.default_rng(0).normal(size=(20, 3))
+    for problem_type, moved in ((SINGLE, expected + 5), (MULTI, expected + 1e-5), (REGRESSION, expected[:, :1] + 1e-5)):
+        expected = expected[:, : moved.shape[-1]]
+        assert judge(moved, expected, problem_type, "float32", scores=True) == []
+        assert judge(moved * 1.01, expected, problem_type, "float32", scores=True)
+    assert judge(expected + 5, expected, SINGLE, "float32")

@@ -1,6 +1,6 @@
 """Files for MediaPipe, run by MediaPipe: the same answers as Keras on every text that its tokenizer reads alike."""
 
-from functools import cache
+from functools import cache, partial
 
 import keras
 import numpy as np
@@ -8,11 +8,15 @@ import pytest
 
 from kerasbert import BertConfig, BertEncoder, SentenceEncoder, TextClassifier
 from kerasbert.errors import ExportError
+from kerasbert.export import export_bundle, verify
+from kerasbert.export.describe import describe
 from kerasbert.export.device_tokenizer import read_differently
 from kerasbert.export.golden import TEXTS
+from kerasbert.export.mediapipe_check import check_in_mediapipe
 from kerasbert.export.mediapipe_file import write_mediapipe
 from kerasbert.export.metadata import INPUTS, read_metadata
 from kerasbert.export.tflite_graph import read_graph
+from kerasbert.runtime import load
 from kerasbert.runtime.interpreter import load_file
 
 
@@ -46,7 +50,7 @@ def encoder(tiny_bert) -> BertEncoder:
 
 def write(model, folder, *, quantize: str = "none"):
     path = folder / "mediapipe.tflite"
-    write_mediapipe(model, path, length=model.max_length, quantize=quantize)
+    write_mediapipe(model, {path: quantize}, length=model.max_length)
     return path
 
 
@@ -159,3 +163,70 @@ def test_a_label_that_takes_two_lines_is_refused(encoder, tmp_path):
     model = TextClassifier(encoder, labels=["a", "b\nc"])
     with pytest.raises(ExportError, match="one label a line"):
         write(model, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def bundle(fixtures, tmp_path_factory):
+    """A model without segments, which a file for MediaPipe has all the same, and what the gate said."""
+    folder = tmp_path_factory.mktemp("mediapipe") / "bundle"
+    model = TextClassifier.from_pretrained(fixtures / "distilbert_classifier")
+    return model, folder, export_bundle(model, folder, formats="mediapipe", quantize="int8")
+
+
+def test_a_bundle_with_a_file_for_mediapipe_passes_the_gate(bundle):
+    model, _, (row,) = bundle
+    assert (row.format, row.path, row.failed) == ("mediapipe-int8", "mediapipe_int8.tflite", None)
+    assert row.read_differently == read_differently(model.tokenizer, TEXTS, max_length=model.max_length)
+    assert row.read_differently
+
+
+def test_inspect_shows_the_metadata(bundle):
+    _, folder, _ = bundle
+    facts = describe(folder / "mediapipe_int8.tflite")
+    assert facts["min_parser_version"] == "1.1.0"
+    assert facts["metadata"] == {
+        "inputs": ["mask", "ids", "segment_ids"],
+        "outputs": ["probability"],
+        "files": ["vocab.txt", "labels.txt"],
+    }
+
+
+def test_our_runtime_answers_from_it_too(bundle):
+    model, folder, _ = bundle
+    texts = ["a lovely film", "so, so good"]
+    for found, expected in zip(load(folder, file="mediapipe-int8")(texts), model.predict_text(texts), strict=True):
+        assert found["label"] == expected["label"]
+        assert found["score"] == pytest.approx(expected["score"], abs=0.05)  # of 8 bits
+
+
+def test_verify_names_the_texts_that_the_device_reads_differently(bundle, caplog):
+    _, folder, _ = bundle
+    verify(folder)
+    assert "mediapipe_int8.tflite: MediaPipe reads" in caplog.text
+    assert "golden texts otherwise than BERT's tokenizer: " in caplog.text
+    assert "'Café Müller, naïve façad'" in caplog.text
+
+
+def test_an_answer_of_mediapipe_that_is_another_is_found(bundle, on_device):
+    model, folder, _ = bundle
+    path = folder / "mediapipe_int8.tflite"
+    on_device("TextClassifier", path)
+    ours = load(folder, file="mediapipe-int8").predict_logits(["a lovely film"])[0]
+    check = partial(check_in_mediapipe, path, labels=model.labels, problem_type=model.problem_type)
+    assert check({"a lovely film": ours}) == []
+    (wrong,) = check({"a lovely film": ours + np.float32([0.1, 0, 0])})
+    assert wrong.startswith("MediaPipe's answers differ by 0.0")
+
+
+def test_a_file_that_mediapipe_refuses_is_said_so(bundle, on_device, tmp_path):
+    model, folder, _ = bundle
+    path = folder / "mediapipe_int8.tflite"
+    on_device("TextClassifier", path)
+    (tmp_path / "bare.tflite").write_bytes(path.read_bytes().replace(b"TFLITE_METADATA", b"SOME_OTHER_DATA"))
+    (wrong,) = check_in_mediapipe(
+        tmp_path / "bare.tflite",
+        {"a": np.zeros(3, "float32")},
+        labels=model.labels,
+        problem_type=model.problem_type,
+    )
+    assert wrong.startswith("MediaPipe does not take the file (")
