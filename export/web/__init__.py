@@ -18,6 +18,7 @@ from kerasbert.export.web.characters import describe_characters
 from kerasbert.export.web.npm import Package, install
 from kerasbert.files import new_folder
 from kerasbert.runtime.manifest import Manifest
+from kerasbert.tokenizers.host import read_json
 
 NAME = "web"
 
@@ -85,8 +86,9 @@ def write_page(bundle: str | Path, *, archives: str | Path | None = None) -> Non
             install(package, building / "vendor", archives=archives and Path(archives))
         for source in (resources.files(__name__) / "page").iterdir():
             (building / source.name).write_bytes(source.read_bytes())
-        characters = json.dumps(describe_characters(manifest.tokenizer), separators=(",", ":"))
-        (building / "characters.json").write_text(characters + "\n", encoding="utf-8")
+        if manifest.tokenizer["kind"] == "wordpiece":
+            characters = json.dumps(describe_characters(manifest.tokenizer), separators=(",", ":"))
+            (building / "characters.json").write_text(characters + "\n", encoding="utf-8")
 
 
 def _kind(path: str) -> str:
@@ -95,11 +97,17 @@ def _kind(path: str) -> str:
 
 
 def _check_tokenizer(bundle: Path, options: dict) -> None:
-    """Refuses what the page's tokenizer would read otherwise than ours."""
-    if options["kind"] != "wordpiece":
-        raise ExportError(f"{bundle}: the page reads WordPiece vocabularies only, not {options['kind']}")
-    for token in options["added_tokens"]:
-        if token.get("single_word") or token.get("normalized", not token.get("special")):
+    """Refuses what the page's tokenizers would read otherwise than ours."""
+    added = options.get("added_tokens", [])
+    if options["kind"] == "bytepair":
+        content = read_json(bundle / "tokenizer.json")
+        added = content.get("added_tokens") or []
+        words = content.get("pre_tokenizer") or {}
+        if content.get("normalizer") or words.get("type") != "ByteLevel" or not words.get("use_regex", True):
+            raise ExportError(f"{bundle / 'tokenizer.json'}: the page knows RoBERTa's own normalizer and words only")
+    for token in added:
+        normalized = options["kind"] == "wordpiece" and token.get("normalized", not token.get("special"))
+        if token.get("single_word") or normalized:
             raise ExportError(
                 f"{bundle}: the page cannot follow the added token {token['content']!r}; leave out the page"
             )

@@ -28,7 +28,7 @@ from kerasbert.export.mediapipe_file import write_mediapipe
 from kerasbert.export.web import npm, write_page
 from kerasbert.export.web.characters import describe_characters
 from kerasbert.runtime.manifest import File, Manifest
-from kerasbert.tokenizers import WordPieceTokenizer
+from kerasbert.tokenizers import BytePairTokenizer, WordPieceTokenizer
 from kerasbert.tokenizers.wordpiece import read_vocab
 
 TOKENIZERS = Path(__file__).parents[1] / "tokenizers"
@@ -68,29 +68,37 @@ def in_node(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def ids_of(in_node):
+def ids_of(in_node, tmp_path_factory):
     """`ids_of(tokenizer, rows)` -> ids and token types of (text, pair, max_length), by the page's tokenizer."""
+    scripts = {
+        "wordpiece": """
+            import { WordPiece } from "./wordpiece.js";
+            const tokenizer = new WordPiece(asked.vocabulary, asked.characters, asked.added_tokens);
+        """,
+        "bytepair": """
+            import { BytePair } from "./bytepair.js";
+            const tokenizer = new BytePair(asked.description);
+        """,
+    }
     script = """
-        import { WordPiece } from "./wordpiece.js";
-        const tokenizer = new WordPiece(asked.vocabulary, asked.characters, asked.added_tokens);
         const encoded = asked.rows.map((row) => tokenizer.encode(...row));
         const found = encoded.map((row) => [row.input_ids, row.token_type_ids]);
     """
 
-    def ask(tokenizer: WordPieceTokenizer, rows: list) -> list:
-        options = tokenizer.options()
-        asked = {
-            "vocabulary": "".join(f"{piece}\n" for piece in tokenizer.pieces),
-            "characters": describe_characters(options),
-            "added_tokens": options["added_tokens"],
-            "rows": rows,
-        }
-        return in_node(script, asked)
+    def ask(tokenizer, rows: list) -> list:
+        folder = tmp_path_factory.mktemp("tokenizer")
+        tokenizer.save(folder)
+        asked = {"description": json.loads((folder / "tokenizer.json").read_text(encoding="utf-8")), "rows": rows}
+        if tokenizer.kind == "wordpiece":
+            asked["vocabulary"] = (folder / "vocab.txt").read_bytes().decode()
+            asked["characters"] = describe_characters(tokenizer.options())
+            asked["added_tokens"] = tokenizer.options()["added_tokens"]
+        return in_node(scripts[tokenizer.kind] + script, asked)
 
     return ask
 
 
-def by_the_library(tokenizer: WordPieceTokenizer, rows: list) -> list:
+def by_the_library(tokenizer, rows: list) -> list:
     found = [None] * len(rows)
     for length in {length for _, _, length in rows}:
         for paired in (False, True):
@@ -109,14 +117,22 @@ def strange_texts() -> list[str]:
     return module.generate(500, seed=8)
 
 
-@pytest.mark.parametrize("options", CASES.values(), ids=CASES)
-def test_the_pages_tokenizer_gives_the_librarys_ids(options, ids_of, strange_texts):
-    tokenizer = WordPieceTokenizer(read_vocab(TOKENIZERS / "fixtures" / "vocab.txt"), added_tokens=[TOKEN], **options)
-    texts = [*strange_texts, *golden.TEXTS, "a <e1>[MASK]b<e1", "lone \ud800 surrogate"]
+@pytest.fixture(params=[*CASES, "byte pairs"])
+def tokenizer(request):
+    if request.param == "byte pairs":
+        return BytePairTokenizer.read(TOKENIZERS / "fixtures" / "roberta")
+    pieces = read_vocab(TOKENIZERS / "fixtures" / "vocab.txt")
+    return WordPieceTokenizer(pieces, added_tokens=[TOKEN], **CASES[request.param])
+
+
+def test_the_pages_tokenizer_gives_the_librarys_ids(tokenizer, ids_of, strange_texts):
+    texts = [*strange_texts, *golden.TEXTS, "a <e1>[MASK]b<e1", "an <mask> <mask>too", "lone \ud800 surrogate"]
     rows = [[text, None, 512] for text in texts]
-    rows += [[text, pair, 3 + place % 20] for place, (text, pair) in enumerate(itertools.pairwise(texts))]
+    rows += [[text, pair, (4, 5, 9, 40)[place % 4]] for place, (text, pair) in enumerate(itertools.pairwise(texts))]
     rows += [[*pair, length] for pair in golden.PAIRS for length in (16, 17, 512)]
-    assert ids_of(tokenizer, rows) == by_the_library(tokenizer, rows)
+    found, expected = ids_of(tokenizer, rows), by_the_library(tokenizer, rows)
+    wrong = [place for place, both in enumerate(zip(found, expected, strict=True)) if both[0] != both[1]]
+    assert [(rows[place], found[place], expected[place]) for place in wrong[:3]] == []
 
 
 def test_every_character_becomes_what_the_library_makes_of_it(ids_of):
@@ -303,6 +319,19 @@ def test_an_embedding_bundle_shows_how_alike_two_texts_are(served, tiny_bert, tm
 
 
 @pytest.mark.slow
+def test_a_bundle_with_byte_pairs_answers_as_keras_does(served, fixtures, tmp_path):
+    model = TextClassifier.from_pretrained(fixtures / "roberta_classifier", max_length=16)
+    export_bundle(model, tmp_path / "bundle", formats="tflite", quantize="none")
+    write_page(tmp_path / "bundle")
+    with serving(tmp_path / "bundle") as address, Chromium(find()) as browser:
+        browser.open(address + "web/")
+        browser.wait_for("document.querySelector('#form:not([hidden])')")
+        found = browser.evaluate("import('/web/bundle.js').then((m) => m.openBundle()).then((b) => b.check('tflite'))")
+        assert (found["sameIds"], found["sameAnswers"]) == (found["texts"], found["texts"])
+        assert found["difference"] < 1e-4
+
+
+@pytest.mark.slow
 def test_nothing_comes_from_elsewhere_and_nothing_is_logged(page, served):
     assert {url[: len(served[1])] for url in page.requests} == {served[1]}
     assert page.errors == []
@@ -354,13 +383,15 @@ WORDPIECE = {"kind": "wordpiece", "do_lower_case": True, "strip_accents": None, 
     ("files", "tokenizer", "said"),
     [
         ({"saved_model": "saved_model"}, WORDPIECE, "no browser runs saved_model"),
-        ({"onnx": "model.onnx"}, {"kind": "bytepair"}, "WordPiece vocabularies only, not bytepair"),
+        ({"onnx": "model.onnx"}, {"kind": "bytepair"}, "RoBERTa's own normalizer and words only"),
         ({"onnx": "model.onnx"}, {**WORDPIECE, "added_tokens": [{"content": "<e1>"}]}, "the added token '<e1>'"),
     ],
 )
 def test_what_the_page_cannot_do_is_refused(files, tokenizer, said, tmp_path):
+    bundle = bundle_of(tmp_path / "bundle", files, tokenizer)
+    (bundle / "tokenizer.json").write_text('{"normalizer": {"type": "NFC"}}')
     with pytest.raises(ExportError, match=said):
-        write_page(bundle_of(tmp_path / "bundle", files, tokenizer))
+        write_page(bundle)
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,23 @@
 // A bundle's description, vocabulary and files, and its answers. All is read from the folder above this one.
 
 import { PROBLEMS } from "./answers.js";
+import { BytePair } from "./bytepair.js";
 import { openModel, runnable } from "./engines.js";
 import { WordPiece } from "./wordpiece.js";
 
 export async function openBundle(home = new URL("../", import.meta.url)) {
   const manifest = await (await get(new URL("kerasbert.json", home))).json();
-  const [vocabulary, characters, golden] = await Promise.all([
-    get(new URL("vocab.txt", home)).then((found) => found.text()),
-    get(new URL("characters.json", import.meta.url)).then((found) => found.json()),
-    get(new URL("golden.json", home)).then((found) => found.json()),
-  ]);
-  const tokenizer = new WordPiece(vocabulary, characters, manifest.tokenizer.added_tokens);
-  return new Bundle(home, manifest, tokenizer, golden);
+  const golden = await (await get(new URL("golden.json", home))).json();
+  return new Bundle(home, manifest, await TOKENIZERS[manifest.tokenizer.kind](home, manifest.tokenizer), golden);
 }
+
+const TOKENIZERS = {
+  wordpiece: async (home, { added_tokens }) => {
+    const vocabulary = await (await get(new URL("vocab.txt", home))).text();
+    return new WordPiece(vocabulary, await (await get(new URL("characters.json", import.meta.url))).json(), added_tokens);
+  },
+  bytepair: async (home) => new BytePair(await (await get(new URL("tokenizer.json", home))).json()),
+};
 
 class Bundle {
   constructor(home, manifest, tokenizer, golden) {
