@@ -45,7 +45,7 @@ def write_onnx(model, targets: Mapping[Path, str]) -> None:
     weights = {variable.path: variable for variable in model.variables if "seed_generator" not in variable.path}
     with quiet():
         bare = _convert(model, weights)
-    simplify(bare.graph)
+    simplify(bare)
     for path, quantize in targets.items():
         proto = onnx.ModelProto()
         proto.CopyFrom(bare)

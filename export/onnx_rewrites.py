@@ -4,6 +4,7 @@ Each rewrite looks for one form and leaves alone what has another, so the graph 
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 import numpy as np
 import onnx
@@ -84,14 +85,21 @@ class Graph:
         return [self.axis(shape.input[0], axis) for axis in axes] if all(0 <= axis < 8 for axis in axes) else None
 
 
-def simplify(proto: onnx.GraphProto) -> None:
+def simplify(proto: onnx.ModelProto) -> None:
     """All rewrites; what nobody reads any more is taken out."""
-    graph = Graph(proto)
-    for rewrite, kind in ((_reshape, "Reshape"), (_linear, "MatMul"), (_norm, "Add")):
-        for node in proto.node:
+    graph = Graph(proto.graph)
+    for rewrite, kind in ((_reshape, "Reshape"), (_linear, "MatMul")):
+        for node in proto.graph.node:
             if node.op_type == kind:
                 rewrite(graph, node)
-    remove_unread(proto)
+    remove_unread(proto.graph)
+    inferred = onnx.shape_inference.infer_shapes(proto).graph
+    ranks = {t.name: len(t.type.tensor_type.shape.dim) for t in (*inferred.input, *inferred.value_info)}
+    graph = Graph(proto.graph)
+    for node in proto.graph.node:
+        if node.op_type == "Add":
+            _norm(graph, node, ranks)
+    remove_unread(proto.graph)
 
 
 def remove_unread(proto: onnx.GraphProto) -> None:
@@ -140,7 +148,7 @@ def _attribute(node: NodeProto, name: str):
     return helper.get_node_attr_value(node, name)
 
 
-def _norm(graph: Graph, node: NodeProto) -> None:
+def _norm(graph: Graph, node: NodeProto, ranks: Mapping[str, int]) -> None:
     """The steps of `kerasbert.layers.layer_norm` are one operation of opset 17.
 
     ONNX Runtime would find them itself when it opens the file; other runtimes do not.
@@ -155,15 +163,10 @@ def _norm(graph: Graph, node: NodeProto) -> None:
     mean = centred and graph.made_by(centred.input[1], "ReduceMean")
     if not square or not mean or mean.input[0] != centred.input[0] or list(square.input) != [centred.output[0]] * 2:
         return
-    if shifted.input[1] not in graph.constants:
+    x, epsilon = centred.input[0], graph.constants.get(shifted.input[1])
+    last = ([-1], [ranks.get(x, 0) - 1])
+    if epsilon is None or any(_attribute(node, "axes") not in last for node in (mean, variance)):
         return
-    epsilon = float(graph.constants[shifted.input[1]])
-    norm = helper.make_node(
-        "LayerNormalization",
-        [centred.input[0], scaled.input[1], node.input[1]],
-        list(node.output),
-        name=node.name,
-        axis=-1,
-        epsilon=epsilon,
-    )
+    inputs = [x, scaled.input[1], node.input[1]]
+    norm = helper.make_node("LayerNormalization", inputs, list(node.output), axis=-1, epsilon=float(epsilon))
     node.CopyFrom(norm)
