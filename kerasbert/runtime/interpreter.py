@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def tflite(path: Path, *, threads: int, pad_id: int) -> Run:
     except (ValueError, RuntimeError, KeyError) as error:
         raise BundleError(f"{path}: not a whole TFLite model ({str(error).splitlines()[0]}); export again") from None
     lengths = sorted(runners)
-    fill = {"input_ids": pad_id}
+    fill, ready = {"input_ids": pad_id}, set()
 
     def run(batch: dict) -> dict:
         outputs = []
@@ -49,7 +50,9 @@ def tflite(path: Path, *, threads: int, pad_id: int) -> Run:
                 inputs[name] = np.full((1, length), fill.get(name, 0), dtype=detail["dtype"])
                 if name in batch:  # a file for MediaPipe has segments even where the model has none
                     inputs[name][0, :real] = batch[name][row, :real]
-            outputs.append(runners[length](**inputs))
+            with nullcontext() if length in ready else quiet():  # LiteRT prints when it makes a signature ready
+                outputs.append(runners[length](**inputs))
+            ready.add(length)
         return {name: np.concatenate([output[name] for output in outputs]) for name in outputs[0]}
 
     return run

@@ -188,7 +188,7 @@ def test_a_saved_model_needs_tensorflow(copy):
 def test_a_later_version_asks_for_an_update(copy):
     change(copy, version=VERSION + 1, something="new")
     with pytest.raises(
-        BundleError, match=r"kerasbert.json: written by a later kerasbert \(version 2\); update this one"
+        BundleError, match=rf"kerasbert.json: written by a later kerasbert \(version {VERSION + 1}\); update this one"
     ):
         load(copy)
 
