@@ -99,6 +99,7 @@ def page(folder: Path, manifest: Manifest, rows: Sequence[Row], measured: Sequen
         f'<div class="wide">{_files(manifest, rows)}</div>',
         '<p class="soft">Milliseconds are of one text, from string to outputs, on the machine that exported. '
         "The difference is the largest of any output from Keras's.</p>",
+        *(_strange(row) for row in rows if row.read_differently),
     ]
     if measured:
         body += ["<h2>Measured</h2>", f'<div class="wide">{_measured(measured)}</div>']
@@ -159,6 +160,14 @@ def _files(manifest, rows) -> str:
         ]
         lines.append(cells + (["" if row.accuracy is None else f"{row.accuracy:.1%}"] if accurate else []))
     return _table(heads, lines)
+
+
+def _strange(row) -> str:
+    texts = ", ".join(f"<q>{escape(text[:24])}</q>" for text in row.read_differently)
+    return (
+        f"<p><code>{escape(row.path)}</code>: MediaPipe's tokenizer reads {_count(len(row.read_differently), 'text')} "
+        f'of golden.json otherwise than BERT\'s: <span class="soft">{texts}</span></p>'
+    )
 
 
 def _measured(measured) -> str:

@@ -42,7 +42,7 @@ def kinds_of(folder: Path, manifest: Manifest) -> dict[str, str]:
         if kind == "tflite" and zipfile.is_zipfile(folder / file.path):  # the files inside are a ZIP at its end
             kind = "mediapipe"
         kinds.setdefault(kind, file.path)
-        if kind in ("tflite", "onnx"):
+        if kind != "saved_model":
             kinds.setdefault("", file.path)
     return kinds
 

@@ -8,7 +8,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from kerasbert import SentenceEncoder, TextClassifier
 from kerasbert.errors import BundleError
+from kerasbert.export import export_bundle
 from kerasbert.export.benchmark import Measured
 from kerasbert.export.parity import Row
 from kerasbert.export.programs import ENDS, PROGRAMS
@@ -141,6 +143,46 @@ def test_programs_for_other_problems_run_too(exported, name, capsys, monkeypatch
             assert said in (answer, answer["labels"])
         elif said != answer:
             assert said == pytest.approx(answer["value"], abs=0.05)
+
+
+@pytest.fixture(scope="module")
+def for_phones(tiny_bert, tiny_classifier, tmp_path_factory):
+    """Task -> a bundle with a file for MediaPipe."""
+    bundles = tmp_path_factory.mktemp("phones")
+    models = {
+        "text_classifier": TextClassifier.from_pretrained(tiny_classifier),
+        "sentence_encoder": SentenceEncoder.from_pretrained(tiny_bert, max_length=16),
+    }
+    for task, model in models.items():
+        export_bundle(model, bundles / task, formats=("tflite", "mediapipe"), quantize="none")
+    return {task: bundles / task for task in models}
+
+
+@pytest.mark.parametrize("task", ["text_classifier", "sentence_encoder"])
+def test_programs_of_files_for_mediapipe_run_too(for_phones, task, capsys, monkeypatch):
+    pytest.importorskip("mediapipe", reason="needs pip install mediapipe")
+    bundle = for_phones[task]
+    monkeypatch.chdir(bundle)
+    parsed = Page((bundle / NAME).read_text(encoding="utf-8"))
+    programs = parsed.code["python"]
+    assert len(programs) == 3
+    for program in programs[1:]:
+        exec(compile(program, "report.html", "exec"), {})
+        said = capsys.readouterr().out
+        if task == "text_classifier":
+            assert load(bundle)("a lovely film")["label"] in said
+        else:
+            assert float(said) == pytest.approx(1, abs=1e-5)  # the vector's length
+    for language in ("kotlin", "swift", "javascript"):
+        assert '"mediapipe' in parsed.code[language][0]
+        assert ("TextClassifier" if task == "text_classifier" else "TextEmbedder") in parsed.code[language][0]
+
+
+def test_texts_that_mediapipe_reads_otherwise_are_named(tiny_bundle, manifest):
+    rows = rows_of(manifest)
+    rows[0].read_differently = ["Caf\u00e9 <b>"]
+    shown = Page(page(tiny_bundle, manifest, rows)).text
+    assert "MediaPipe's tokenizer reads 1 text of golden.json otherwise than BERT's: Caf\u00e9 <b>" in shown
 
 
 def test_programs_on_phones_hold_the_recorded_ids(tiny_bundle, manifest):
