@@ -11,6 +11,7 @@ import keras
 from kerasbert.errors import ExportError
 from kerasbert.export import golden
 from kerasbert.export.parity import Row, Truth, check, report, verify
+from kerasbert.export.report_page import write_report
 from kerasbert.files import check_target, new_folder
 from kerasbert.runtime.manifest import File, Manifest, measure
 
@@ -128,7 +129,7 @@ def export_bundle(
         for format in dict.fromkeys(variant.format for variant in chosen.values()):
             progress(f"writing {format}")
             WRITERS[format](model, building, [v for v in chosen.values() if v.format == format], lengths)
-        Manifest(
+        manifest = Manifest(
             task=model.task.name,
             outputs=list(model.task.outputs),
             problem_type=model.problem_type,
@@ -141,10 +142,12 @@ def export_bundle(
             files={name: File.describe(building, v.path, v.precision) for name, v in chosen.items()},
             checksums=checksums,
             versions={package: version(package) for package in PACKAGES},
-        ).write(building)
+        )
+        manifest.write(building)
         rows = verify(building, truth=truth, reference=reference, progress=progress)
         check(rows)
         (building / "report.json").write_text(json.dumps(report(rows), indent=2) + "\n", encoding="utf-8")
+        write_report(building, manifest, rows)
     return rows
 
 

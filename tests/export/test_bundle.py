@@ -22,7 +22,7 @@ from kerasbert.runtime.manifest import NAME, Manifest, measure
 
 TEXTS = ["good", "the film was awful, day", ""]
 TOKENIZER = {"vocab.txt", "tokenizer.json", "tokenizer_config.json"}
-REST = {NAME, "golden.json", "report.json"}
+REST = {NAME, "golden.json", "report.json", "report.html"}
 
 
 @pytest.fixture
