@@ -43,8 +43,9 @@ from kerasbert.runtime.manifest import NAME as MANIFEST
     "--data", type=click.Path(path_type=Path), help="Labelled file that the files must answer as well as Keras."
 )
 @options.columns
+@click.option("--web", is_flag=True, help="Add a page that runs the files in a browser; needs a network once.")
 @options.out
-def export(model, formats, quantize, task, max_length, sequence_lengths, data, folder, **columns):
+def export(model, formats, quantize, task, max_length, sequence_lengths, data, web, folder, **columns):
     """Write MODEL as a bundle: TFLite, ONNX and SavedModel files, each checked against Keras.
 
     A file that does not pass leaves nothing behind and ends with exit code 1.
@@ -54,6 +55,7 @@ def export(model, formats, quantize, task, max_length, sequence_lengths, data, f
       kerasbert export model/ --out bundle/
       kerasbert export model/ --format tflite --quantize int8 --max-length 64 --data dev.csv --out phone/
       kerasbert export model/ --format mediapipe --quantize int8 --max-length 128 --out app/
+      kerasbert export model/ --web --out bundle/
       kerasbert export encoder/ --task sentence_encoder --sequence-length 32 --max-length 128 --out search/
     """
     if formats == ("savedmodel",) and "none" not in quantize:
@@ -77,7 +79,10 @@ def export(model, formats, quantize, task, max_length, sequence_lengths, data, f
         sequence_lengths=sequence_lengths or None,
         data=data,
         columns=columns,
+        web=web,
         progress=options.progress,
     )
     print_rows(rows)
     click.echo(f"{folder}: written and checked")
+    if web:
+        click.echo(f"python -m http.server --directory {folder}  # and open http://localhost:8000/web/")

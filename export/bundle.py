@@ -12,6 +12,8 @@ from kerasbert.errors import ExportError
 from kerasbert.export import golden
 from kerasbert.export.parity import Row, Truth, check, report, verify
 from kerasbert.export.report_page import write_report
+from kerasbert.export.web import runtimes, write_page
+from kerasbert.export.web.npm import fetch
 from kerasbert.files import check_target, new_folder
 from kerasbert.runtime.manifest import File, Manifest, measure
 
@@ -82,6 +84,7 @@ def export_bundle(
     sequence_lengths: Sequence[int] | None = None,
     data: str | Path | None = None,
     columns: dict | None = None,
+    web: bool = False,
     progress: Callable[[str], None] = lambda step: None,
 ) -> list[Row]:
     """Writes a bundle, checks every file of it against the Keras model, and leaves nothing if one fails.
@@ -97,6 +100,7 @@ def export_bundle(
         sequence_lengths: of the signatures of `.tflite` files, up to the model's `max_length`, which is always one;
             a text runs in the shortest that holds it. None: 16, 32, 64 and so on.
         data: a labelled file that the gate is also run on. columns: for `kerasbert.data.readers.read_examples`.
+        web: adds a page that runs the files in a browser (`kerasbert.export.web`).
         progress: told of each step before it starts.
 
     Returns:
@@ -117,6 +121,9 @@ def export_bundle(
         raise ExportError(
             "this model has no tokenizer; put vocab.txt or tokenizer.json into its folder, or give its encoder one"
         )
+    if web:  # before any long work: the first time, it needs a network
+        for package in runtimes(variant.path for variant in chosen.values()):
+            fetch(package)
     check_target(folder, megabytes=model.count_params() * 4e-6 * (len(chosen) + 1))
     model = _float32(model)
     truth = None if data is None else Truth.read(data, model, **(columns or {}))
@@ -146,6 +153,9 @@ def export_bundle(
         manifest.write(building)
         rows = verify(building, truth=truth, reference=reference, progress=progress)
         check(rows)
+        if web:
+            progress("writing the page")
+            write_page(building)
         (building / "report.json").write_text(json.dumps(report(rows), indent=2) + "\n", encoding="utf-8")
         write_report(building, manifest, rows)
     return rows

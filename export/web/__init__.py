@@ -10,6 +10,7 @@ and the page is at http://localhost:8000/web/.
 """
 
 import json
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path, PurePosixPath
 
@@ -62,6 +63,20 @@ PACKAGES = {"onnx": _ONNX, "tflite": _LITERT, "mediapipe": _MEDIAPIPE}
 """What runs a kind of file in a browser."""
 
 
+def runtimes(paths: Iterable[str]) -> list[Package]:
+    """What a browser needs to run model files.
+
+    Raises:
+        ExportError: it runs none of them.
+    """
+    paths = list(paths)
+    kinds = {_kind(path) for path in paths}
+    packages = [package for kind in PACKAGES if kind in kinds for package in PACKAGES[kind]]
+    if not packages:
+        raise ExportError(f"no browser runs {', '.join(paths)}: export tflite, onnx or mediapipe for the page")
+    return packages
+
+
 def write_page(bundle: str | Path, *, archives: str | Path | None = None) -> None:
     """Writes `web/` into a bundle.
 
@@ -76,10 +91,7 @@ def write_page(bundle: str | Path, *, archives: str | Path | None = None) -> Non
     """
     bundle = Path(bundle)
     manifest = Manifest.read(bundle)
-    kinds = {_kind(file.path) for file in manifest.files.values()}
-    packages = [package for kind in PACKAGES if kind in kinds for package in PACKAGES[kind]]
-    if not packages:
-        raise ExportError(f"{bundle}: no browser runs {', '.join(manifest.files)}; export tflite or onnx for the page")
+    packages = runtimes(file.path for file in manifest.files.values())
     _check_tokenizer(bundle, manifest.tokenizer)
     with new_folder(bundle / NAME) as building:
         for package in packages:

@@ -33,23 +33,28 @@ class Package:
         return f"{self.name.rpartition('/')[2]}-{self.version}.tgz"
 
 
-def install(package: Package, target: Path, *, archives: Path | None = None) -> None:
-    """Copies a package's files into `target/NAME/`.
+def fetch(package: Package, *, archives: Path | None = None) -> Path:
+    """A package's archive.
 
     Args:
         archives: a folder with the registry's archives; None is the user's cache, which is filled when needed.
 
     Raises:
-        ExportError: the archive is not there and cannot be fetched, or its bytes are not those that were published.
+        ExportError: it is not there and cannot be fetched, or its bytes are not those that were published.
     """
     path = (archives or cache()) / package.archive
     if not path.is_file():
         if archives is not None:
             raise ExportError(f"{path}: missing; fetch it with `npm pack {package.name}@{package.version}`")
-        _fetch(package, path)
-    content = path.read_bytes()
-    if base64.b64encode(hashlib.sha512(content).digest()).decode() != package.sha512:
+        _download(package, path)
+    if base64.b64encode(hashlib.sha512(path.read_bytes()).digest()).decode() != package.sha512:
         raise ExportError(f"{path}: its bytes are not those of {package.name} {package.version}; delete it, and again")
+    return path
+
+
+def install(package: Package, target: Path, *, archives: Path | None = None) -> None:
+    """Copies a package's files into `target/NAME/`. Arguments and errors are those of `fetch`."""
+    path = fetch(package, archives=archives)
     folder = target / package.name
     folder.mkdir(parents=True)
     with tarfile.open(path) as archive:
@@ -62,7 +67,7 @@ def cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kerasbert" / "npm"
 
 
-def _fetch(package: Package, path: Path) -> None:
+def _download(package: Package, path: Path) -> None:
     registry = os.environ.get("npm_config_registry") or REGISTRY  # noqa: SIM112 (npm's own spelling)
     url = f"{registry.rstrip('/')}/{package.name}/-/{package.archive}"
     try:

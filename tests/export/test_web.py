@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import tarfile
 import threading
-from dataclasses import fields, replace
+from dataclasses import fields
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,7 +24,6 @@ from kerasbert.decoding.labels import PROBLEM_TYPES, decode
 from kerasbert.errors import ExportError
 from kerasbert.export import export_bundle, golden, web
 from kerasbert.export.device_tokenizer import read_differently
-from kerasbert.export.mediapipe_file import write_mediapipe
 from kerasbert.export.web import npm, write_page
 from kerasbert.export.web.characters import describe_characters
 from kerasbert.runtime.manifest import File, Manifest
@@ -281,11 +280,8 @@ def test_the_check_finds_kerass_answers_to_the_golden_texts(page, served):
 @pytest.mark.slow
 def test_mediapipe_in_the_browser_answers_what_its_tokenizer_reads(served, tiny_classifier, tmp_path):
     bundle = tmp_path / "bundle"
-    shutil.copytree(served[0], bundle, ignore=shutil.ignore_patterns("web", "saved_model", "*.onnx", "*.tflite"))
     model = TextClassifier.from_pretrained(tiny_classifier)
-    write_mediapipe(model, bundle / "model_mediapipe.tflite", length=model.max_length)
-    files = {"mediapipe": File.describe(bundle, "model_mediapipe.tflite", "float32")}
-    replace(Manifest.read(bundle), files=files).write(bundle)
+    export_bundle(model, bundle, formats="mediapipe", quantize="none")
     write_page(bundle)
     with serving(bundle) as address, Chromium(find()) as browser:
         browser.open(address + "web/")
@@ -329,6 +325,27 @@ def test_a_bundle_with_byte_pairs_answers_as_keras_does(served, fixtures, tmp_pa
         found = browser.evaluate("import('/web/bundle.js').then((m) => m.openBundle()).then((b) => b.check('tflite'))")
         assert (found["sameIds"], found["sameAnswers"]) == (found["texts"], found["texts"])
         assert found["difference"] < 1e-4
+
+
+@pytest.mark.slow
+def test_the_command_line_adds_the_page(served, run, tiny_classifier, tmp_path):
+    bundle = tmp_path / "bundle"
+    result = run("export", tiny_classifier, "--format", "tflite", "--quantize", "none", "--web", "--out", bundle)
+    assert result.exit_code == 0, result.stderr
+    assert f"python -m http.server --directory {bundle}" in result.stdout
+    assert {"index.html", "page.js", "vendor"} <= {path.name for path in (bundle / "web").iterdir()}
+    assert [path.name for path in (bundle / "web" / "vendor").iterdir()] == ["@litertjs"]  # nothing that is not needed
+
+
+def test_a_page_without_a_network_fails_before_any_work(tiny_classifier, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9/")
+    steps = []
+    with pytest.raises(ExportError, match="cannot be fetched"):
+        export_bundle(
+            TextClassifier.from_pretrained(tiny_classifier), tmp_path / "bundle", web=True, progress=steps.append
+        )
+    assert (steps, (tmp_path / "bundle").exists()) == ([], False)
 
 
 @pytest.mark.slow
@@ -382,7 +399,7 @@ WORDPIECE = {"kind": "wordpiece", "do_lower_case": True, "strip_accents": None, 
 @pytest.mark.parametrize(
     ("files", "tokenizer", "said"),
     [
-        ({"saved_model": "saved_model"}, WORDPIECE, "no browser runs saved_model"),
+        ({"saved_model": "saved_model"}, WORDPIECE, "no browser runs saved_model: export tflite"),
         ({"onnx": "model.onnx"}, {"kind": "bytepair"}, "RoBERTa's own normalizer and words only"),
         ({"onnx": "model.onnx"}, {**WORDPIECE, "added_tokens": [{"content": "<e1>"}]}, "the added token '<e1>'"),
     ],
