@@ -62,6 +62,8 @@ VARIANTS = {
     "onnx": Variant("onnx", "model.onnx", "none"),
     "tflite-int8": Variant("tflite", "model_int8.tflite", "int8"),
     "tflite-float16": Variant("tflite", "model_float16.tflite", "float16"),
+    "onnx-int8": Variant("onnx", "model_int8.onnx", "int8"),
+    "onnx-float16": Variant("onnx", "model_float16.onnx", "float16"),
     "saved_model": Variant("savedmodel", "saved_model", "none"),
     "mediapipe": Variant("mediapipe", "mediapipe.tflite", "none"),
     "mediapipe-int8": Variant("mediapipe", "mediapipe_int8.tflite", "int8"),

@@ -9,7 +9,7 @@ from kerasbert.export.parity import open_any
 from kerasbert.runtime import load
 
 FORMATS = ("tflite", "onnx", "saved_model")
-LIGHT = ("tflite", "onnx", "tflite-int8")
+LIGHT = ("tflite", "onnx", "tflite-int8", "onnx-int8")
 BERT = "bert"
 # The slow ones are exported for these tests alone.
 DISTILBERT, NUMBER = (pytest.param(name, marks=pytest.mark.slow) for name in ("distilbert", "a number"))
@@ -69,7 +69,7 @@ def test_the_runtime_answers_as_the_model_does(exported, name, format):
     for pairs in (None, PAIRS):
         for found, wanted in zip(classify(TEXTS, pairs), model.predict_text(TEXTS, pairs), strict=True):
             assert found.keys() == wanted.keys()
-            close = 1e-4 if format != "tflite-int8" else 0.05
+            close = 0.05 if format.endswith("int8") else 1e-4
             if "value" in wanted:
                 assert found["value"] == pytest.approx(wanted["value"], abs=close)
             else:
@@ -94,12 +94,12 @@ def test_ids_give_the_logits_that_transformers_gave(exported, fixtures, name, fo
 @pytest.mark.parametrize("name", [BERT, "several labels", NUMBER])
 def test_the_gate_measured_every_file(exported, name):
     rows = {row["format"]: row for row in json.loads((exported(name).bundle / "report.json").read_text())}
-    assert list(rows) == ["tflite", "onnx", "saved_model", "tflite-int8"]
+    assert list(rows) == ["tflite", "onnx", "saved_model", "tflite-int8", "onnx-int8"]
     for format, row in rows.items():
         assert row["failed"] is None
-        assert row["max_difference"] < (0.2 if format == "tflite-int8" else 1e-4)
+        assert row["max_difference"] < (0.2 if format.endswith("int8") else 1e-4)
         assert row["milliseconds"] > 0
-        assert row["agreement"] == 1.0 or format == "tflite-int8"
+        assert row["agreement"] == 1.0 or format.endswith("int8")
 
 
 @pytest.mark.parametrize("paired", [False, True], ids=["texts", "pairs"])

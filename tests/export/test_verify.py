@@ -10,7 +10,12 @@ from kerasbert.export import verify
 from kerasbert.export.parity import Truth, check
 from kerasbert.runtime.manifest import NAME, Manifest, measure
 
-FILES = {"tflite": "model.tflite", "onnx": "model.onnx", "tflite-int8": "model_int8.tflite"}
+FILES = {
+    "tflite": "model.tflite",
+    "onnx": "model.onnx",
+    "tflite-int8": "model_int8.tflite",
+    "onnx-int8": "model_int8.onnx",
+}
 UNREADABLE = r"golden.json: the recorded answers cannot be read \(.+\); export again$"
 CHANGED = r"its bytes are not the ones that were written; export or copy it again"
 
@@ -60,7 +65,8 @@ def test_a_whole_bundle_passes(tiny_bundle):
     rows = verify(tiny_bundle)
     check(rows)
     assert {row.format for row in rows} == {*FILES, "saved_model"}
-    assert rows[-1].format == "tflite-int8"  # float32 files first: their logits judge the others on data
+    # float32 files first: their logits judge the others on data
+    assert [row.format for row in rows[-2:]] == ["tflite-int8", "onnx-int8"]
     for row in rows:
         assert row.megabytes == pytest.approx(measure(tiny_bundle / row.path)[0] / 1e6)
         assert (row.accuracy, row.failed, row.agreement) == (None, None, 1.0)
