@@ -270,6 +270,7 @@ def test_the_check_finds_kerass_answers_to_the_golden_texts(page, served):
         "[...document.querySelectorAll('tbody tr')].map((r) => [...r.cells].map((c) => c.textContent))"
     )
     assert [row[0] for row in rows] == list(files_of(bundle))
+    assert page.evaluate("document.querySelectorAll('tbody .wrong').length") == 0
     count = str(len(golden.TEXTS) + len(golden.PAIRS))
     for (name, texts, same_ids, same_answers, difference, _), file in zip(rows, files_of(bundle).values(), strict=True):
         assert (texts, same_ids) == (count, count), name
