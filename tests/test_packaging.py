@@ -18,7 +18,7 @@ def needed(root: Path) -> set[str]:
     found = set()
     for top, home in (("kerasbert", "kerasbert"), ("export", "kerasbert/export"), ("cli", "kerasbert/cli")):
         for path in (root / top).rglob("*"):
-            if path.suffix in {".py", ".csv", ".typed", ".html", ".js"}:
+            if path.suffix in {".py", ".csv", ".typed", ".html", ".js", ".css"}:
                 found.add(f"{home}/{path.relative_to(root / top).as_posix()}")
     return found
 

@@ -9,10 +9,9 @@ export class Tokenizer {
     [this.first, this.last] = [ids.get(first), ids.get(last)];
     this.between = between.map((token) => ids.get(token));
     this.secondType = secondType;
-    const longestFirst = whole.toSorted((a, b) => b.content.length - a.content.length);
-    const patterns = longestFirst.map(({ content, lstrip, rstrip }) =>
-      `${lstrip ? "\\s*" : ""}(?:${content.replace(/[^\w]/gu, "\\$&")})${rstrip ? "\\s*" : ""}`);
-    this.whole = new RegExp(`(${patterns.join("|")})`);
+    this.whole = new Map(whole.map((token) => [token.content, token]));
+    const longestFirst = [...this.whole.keys()].sort((a, b) => b.length - a.length);
+    this.splitter = new RegExp(`(${longestFirst.map((token) => token.replace(/[^\w]/gu, "\\$&")).join("|")})`);
   }
 
   // text, pair (or null) -> {input_ids, token_type_ids, attention_mask}: arrays as long as the text needs.
@@ -30,8 +29,13 @@ export class Tokenizer {
 
   // The ids of a text, uncut.
   pieces(text) {
-    return text.toWellFormed().split(this.whole).flatMap((part, place) =>
-      place % 2 ? [this.ids.get(part) ?? this.ids.get(part.trim())] : this.read(part));
+    const parts = text.toWellFormed().split(this.splitter); // text, token, text, ..., text
+    return parts.flatMap((part, place) => {
+      if (place % 2) return [this.ids.get(part)];
+      if (this.whole.get(parts[place + 1])?.lstrip) part = part.trimEnd(); // the token takes the spaces beside it
+      if (this.whole.get(parts[place - 1])?.rstrip) part = part.trimStart();
+      return this.read(part);
+    });
   }
 }
 
