@@ -145,7 +145,9 @@ def test_another_model_of_the_same_shape_is_found(light, exported):
     other[0, 0] += 0.01
     (light / "model.tflite").write_bytes(content.replace(stored, other.tobytes()))
     rewrite(light)
-    with pytest.raises(ExportError, match=r"^the parity gate failed: tflite: outputs differ by 0.0\d+, 0.0001 allowed$"):
+    with pytest.raises(
+        ExportError, match=r"^the parity gate failed: tflite: outputs differ by 0.0\d+, 0.0001 allowed$"
+    ):
         verified(light)
 
 
