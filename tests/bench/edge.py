@@ -1,4 +1,4 @@
-"""Milliseconds of one text of 128 tokens on one thread, ours beside every other way to run BERT, interleaved in one run:
+"""Milliseconds of a text of 128 tokens on one thread, ours beside every other way to run BERT, interleaved in one run:
 
     python tests/bench/edge.py --shape base --rounds 7
     python tests/bench/edge.py --shape mini --rounds 3
@@ -59,9 +59,9 @@ def make_transformers(folder: Path, shape: str) -> None:
 
     model = torch_model(shape)
     x = {name: torch.from_numpy(value) for name, value in inputs("int64").items()}
-    names = dict.fromkeys(NAMES, {0: "batch", 1: "sequence"})
+    axes = {name: {0: "batch", 1: "sequence"} for name in NAMES}
     path = folder / "transformers_float32.onnx"
-    options = {"input_names": list(NAMES), "output_names": ["logits"], "dynamic_axes": names, "opset_version": 17}
+    options = {"input_names": list(NAMES), "output_names": ["logits"], "dynamic_axes": axes, "opset_version": 17}
     torch.onnx.export(model, tuple(x.values()), str(path), dynamo=False, **options)
     quantize_dynamic(path, folder / "transformers_int8.onnx", per_channel=True, weight_type=QuantType.QInt8)
 
