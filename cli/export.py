@@ -42,10 +42,15 @@ from kerasbert.runtime.manifest import NAME as MANIFEST
 @click.option(
     "--data", type=click.Path(path_type=Path), help="Labelled file that the files must answer as well as Keras."
 )
+@click.option(
+    "--max-drop",
+    type=click.FloatRange(0, 100),
+    help="Points of accuracy that a quantised file may lose on the data; one that loses more gets gentler settings.",
+)
 @options.columns
 @click.option("--web", is_flag=True, help="Add a page that runs the files in a browser; needs a network once.")
 @options.out
-def export(model, formats, quantize, task, max_length, sequence_lengths, data, web, folder, **columns):
+def export(model, formats, quantize, task, max_length, sequence_lengths, data, max_drop, web, folder, **columns):
     """Write MODEL as a bundle: TFLite, ONNX and SavedModel files, each checked against Keras.
 
     A file that does not pass leaves nothing behind and ends with exit code 1.
@@ -54,6 +59,7 @@ def export(model, formats, quantize, task, max_length, sequence_lengths, data, w
     Example:
       kerasbert export model/ --out bundle/
       kerasbert export model/ --format tflite --quantize int8 --max-length 64 --data dev.csv --out phone/
+      kerasbert export model/ --data dev.csv --max-drop 0.5 --out bundle/
       kerasbert export model/ --format mediapipe --quantize int8 --max-length 128 --out app/
       kerasbert export model/ --web --out bundle/
       kerasbert export encoder/ --task sentence_encoder --sequence-length 32 --max-length 128 --out search/
@@ -62,6 +68,8 @@ def export(model, formats, quantize, task, max_length, sequence_lengths, data, w
         raise click.UsageError(
             f"--quantize {quantize[0]} is for --format tflite and onnx; a SavedModel has float32 weights"
         )
+    if max_drop is not None and data is None:
+        raise click.UsageError("--max-drop is of accuracy on labelled data: give --data as well")
     check_target(folder)
     if (Path(model) / MANIFEST).is_file():
         raise BundleError(f"{model}: is a bundle already; name the model folder that it was made from")
@@ -79,6 +87,7 @@ def export(model, formats, quantize, task, max_length, sequence_lengths, data, w
         sequence_lengths=sequence_lengths or None,
         data=data,
         columns=columns,
+        max_drop=max_drop,
         web=web,
         progress=options.progress,
     )

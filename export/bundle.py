@@ -71,6 +71,8 @@ VARIANTS = {
 WRITERS: dict[str, Callable] = {"tflite": _tflite, "onnx": _onnx, "savedmodel": _saved_model, "mediapipe": _mediapipe}
 USUAL = ("tflite", "onnx", "savedmodel")
 """Formats that every model has. MediaPipe has no byte-pair tokenizer, and its files hold the weights once more."""
+GENTLER = {"int8": "float16", "float16": "none"}
+"""What is tried where a file loses too much accuracy."""
 QUANTIZE = ("none", "float16", "int8")
 SHORTEST = 16
 """The least length of a `.tflite` signature; others are twice, four times, ... as long."""
@@ -86,6 +88,7 @@ def export_bundle(
     sequence_lengths: Sequence[int] | None = None,
     data: str | Path | None = None,
     columns: dict | None = None,
+    max_drop: float | None = None,
     web: bool = False,
     progress: Callable[[str], None] = lambda step: None,
 ) -> list[Row]:
@@ -102,6 +105,8 @@ def export_bundle(
         sequence_lengths: of the signatures of `.tflite` files, up to the model's `max_length`, which is always one;
             a text runs in the shortest that holds it. None: 16, 32, 64 and so on.
         data: a labelled file that the gate is also run on. columns: for `kerasbert.data.readers.read_examples`.
+        max_drop: points of accuracy that a quantised file may lose on `data`. One that loses more is replaced by one of
+            gentler settings (`GENTLER`), and that is said. None: a quantised file that loses 0.5 points fails.
         web: adds a page that runs the files in a browser (`kerasbert.export.web`).
         progress: told of each step before it starts.
 
@@ -113,6 +118,8 @@ def export_bundle(
         DataError: a row of `data` that cannot be used.
     """
     chosen = _chosen_variants(formats, quantize)
+    if max_drop is not None and (data is None or not 0 <= max_drop <= 100):
+        raise ExportError(f"max_drop is {max_drop}: points of accuracy, 0 to 100, on labelled data; give data as well")
     lengths = _lengths(sequence_lengths, model.max_length)
     if keras.backend.backend() != "tensorflow":
         raise ExportError(
@@ -135,9 +142,6 @@ def export_bundle(
         golden.write(model, building)
         checksums = {path.name: measure(path)[1] for path in sorted(building.iterdir())}
         reference = None if truth is None else model.predict_logits(truth.texts, truth.pairs)
-        for format in dict.fromkeys(variant.format for variant in chosen.values()):
-            progress(f"writing {format}")
-            WRITERS[format](model, building, [v for v in chosen.values() if v.format == format], lengths)
         manifest = Manifest(
             task=model.task.name,
             outputs=list(model.task.outputs),
@@ -148,12 +152,16 @@ def export_bundle(
             inputs=list(model.encoder.input),
             pad_id=model.config.pad_token_id,
             tokenizer=model.tokenizer.options(),
-            files={name: File.describe(building, v.path, v.precision) for name, v in chosen.items()},
+            files={},
             checksums=checksums,
             versions={package: version(package) for package in PACKAGES},
         )
-        manifest.write(building)
-        rows = verify(building, truth=truth, reference=reference, progress=progress)
+        rows, wanted = [], list(chosen)
+        while wanted:
+            _write(model, building, manifest, {name: VARIANTS[name] for name in wanted}, progress)
+            gate = {"truth": truth, "reference": reference, "max_drop": max_drop}
+            rows += verify(building, **gate, files=wanted, progress=progress)
+            wanted = [] if max_drop is None else _gentler(building, manifest, rows, progress)
         check(rows)
         if web:
             progress("writing the page")
@@ -161,6 +169,34 @@ def export_bundle(
         (building / "report.json").write_text(json.dumps(report(rows), indent=2) + "\n", encoding="utf-8")
         write_report(building, manifest, rows)
     return rows
+
+
+def _write(model, folder: Path, manifest: Manifest, variants: dict[str, Variant], progress: Callable) -> None:
+    """Writes files of a bundle, and the manifest that lists them beside those that were there."""
+    for format in dict.fromkeys(variant.format for variant in variants.values()):
+        progress(f"writing {format}")
+        WRITERS[format](model, folder, [v for v in variants.values() if v.format == format], manifest.lengths)
+    manifest.files.update({name: File.describe(folder, v.path, v.precision) for name, v in variants.items()})
+    manifest.write(folder)
+
+
+def _gentler(folder: Path, manifest: Manifest, rows: list[Row], progress: Callable) -> list[str]:
+    """Takes quantised files that failed out of a bundle; returns the names of those to write in their place."""
+    wanted = []
+    for row in [row for row in rows if row.failed and VARIANTS[row.format].quantize in GENTLER]:
+        failed = VARIANTS[row.format]
+        of_format = {v.quantize: name for name, v in VARIANTS.items() if v.format == failed.format}
+        gentler = GENTLER[failed.quantize]
+        name = of_format[gentler if gentler in of_format else GENTLER[gentler]]
+        progress(f"{row.format}: {row.failed}; {name} instead")
+        (folder / row.path).unlink()
+        del manifest.files[row.format]
+        rows.remove(row)
+        if name not in manifest.files and name not in wanted:
+            wanted.append(name)
+    if not wanted:
+        manifest.write(folder)
+    return wanted
 
 
 def _chosen_variants(formats: str | Sequence[str] | None, quantize: str | Sequence[str]) -> dict[str, Variant]:

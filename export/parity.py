@@ -77,6 +77,8 @@ def verify(
     *,
     truth: Truth | None = None,
     reference: np.ndarray | None = None,
+    max_drop: float | None = None,
+    files: Sequence[str] | None = None,
     progress: Callable[[str], None] = lambda step: None,
 ) -> list[Row]:
     """Checks every file of a bundle: its bytes, its answers on the golden texts, its answers on labelled data.
@@ -85,8 +87,11 @@ def verify(
 
     Args:
         bundle: a folder that `export_bundle` made.
-        truth: labelled texts; a quantised file may not lose more than 0.5 points of accuracy on them.
-        reference: Keras's logits on those; None takes a float32 file's, which the golden texts have vouched for.
+        truth: labelled texts, on which a quantised file is compared with `reference`: Keras's logits; None takes a
+            float32 file's, which the golden texts have vouched for.
+        max_drop: points of accuracy that a quantised file may lose there; None: 0.5, and 99 % of its answers are to be
+            the same.
+        files: names of the formats to check; None: all.
         progress: told of each file before it is checked.
 
     Raises:
@@ -96,9 +101,11 @@ def verify(
     manifest = Manifest.read(bundle)
     rows = []
     # float32 files first: they may have to serve as the reference.
-    for name in sorted(manifest.files, key=lambda name: manifest.files[name].precision != "float32"):
+    for name in sorted(
+        manifest.files if files is None else files, key=lambda name: manifest.files[name].precision != "float32"
+    ):
         progress(f"checking {name}")
-        row, logits = _verify_file(bundle, manifest, name, truth, reference)
+        row, logits = _verify_file(bundle, manifest, name, truth, reference, max_drop)
         rows.append(row)
         if reference is None and manifest.files[name].precision == "float32" and not row.failed:
             reference = logits
@@ -135,7 +142,7 @@ def open_any(bundle: Path, name: str) -> tuple[Pipeline, Run | None]:
     return Pipeline(manifest, tokenizer, ids), text
 
 
-def _verify_file(bundle, manifest, name, truth, reference) -> tuple[Row, np.ndarray | None]:
+def _verify_file(bundle, manifest, name, truth, reference, max_drop) -> tuple[Row, np.ndarray | None]:
     """The row of one file, and its logits on the labelled texts."""
     file, problem_type = manifest.files[name], manifest.problem_type
     pipeline, from_text = open_any(bundle, name)
@@ -187,7 +194,9 @@ def _verify_file(bundle, manifest, name, truth, reference) -> tuple[Row, np.ndar
             row.agreement = agreement(logits, reference, problem_type)
             quantised = file.precision != "float32"
             failures += (
-                judge_data(logits, reference, truth.targets, problem_type)
+                judge_data(
+                    logits, reference, truth.targets, problem_type, drop=None if max_drop is None else max_drop / 100
+                )
                 if quantised
                 else [
                     f"on the data: {found}"

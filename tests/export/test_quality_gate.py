@@ -1,0 +1,87 @@
+"""`max_drop`: a quantised file that loses too much accuracy on the user's data is replaced by a gentler one."""
+
+import json
+
+import pytest
+
+from kerasbert import TextClassifier
+from kerasbert.errors import ExportError
+from kerasbert.export import bundle, export_bundle
+from kerasbert.runtime.manifest import Manifest
+
+
+@pytest.fixture
+def model(tiny_classifier):
+    return TextClassifier.from_pretrained(tiny_classifier)
+
+
+@pytest.fixture
+def spoil(monkeypatch):
+    """`spoil("tflite", "int8")`: such files are those of a model that answers the other way round."""
+
+    def spoil(format: str, *kinds: str) -> None:
+        write = bundle.WRITERS[format]
+
+        def writer(model, folder, variants, lengths):
+            write(model, folder, [v for v in variants if v.quantize not in kinds], lengths)
+            for variable in (weights := model.get_layer("classifier").dense.weights):
+                variable.assign(-1 * variable)
+            write(model, folder, [v for v in variants if v.quantize in kinds], lengths)
+            for variable in weights:
+                variable.assign(-1 * variable)
+
+        monkeypatch.setitem(bundle.WRITERS, format, writer)
+
+    return spoil
+
+
+def export(model, folder, data, **options):
+    said = []
+    rows = export_bundle(model, folder, data=data, progress=said.append, **{"formats": "tflite", **options})
+    return {row.format: row for row in rows}, [line for line in said if "instead" in line]
+
+
+def test_what_keeps_its_accuracy_is_kept(model, opinion_file, tmp_path):
+    rows, said = export(model, tmp_path / "out", opinion_file, quantize="int8", max_drop=0.5)
+    assert list(rows) == ["tflite-int8"]
+    assert said == []
+
+
+def test_float16_comes_in_the_place_of_an_int8_that_loses_too_much(model, spoil, opinion_file, tmp_path):
+    spoil("tflite", "int8")
+    rows, said = export(model, tmp_path / "out", opinion_file, quantize=("none", "int8"), max_drop=0.5)
+    assert list(rows) == ["tflite", "tflite-float16"]
+    (line,) = said
+    assert line.startswith("tflite-int8: ")
+    assert line.endswith("tflite-float16 instead")
+    assert rows["tflite-float16"].accuracy == 1.0
+    assert list(Manifest.read(tmp_path / "out").files) == ["tflite", "tflite-float16"]
+    assert not (tmp_path / "out" / "model_int8.tflite").exists()
+    assert {row["format"] for row in json.loads((tmp_path / "out" / "report.json").read_text())} == set(rows)
+
+
+def test_and_float32_in_the_place_of_that(model, spoil, opinion_file, tmp_path):
+    spoil("tflite", "int8", "float16")
+    rows, said = export(model, tmp_path / "out", opinion_file, quantize="int8", max_drop=0.5)
+    assert list(rows) == ["tflite"]
+    assert [line.rpartition("; ")[2] for line in said] == ["tflite-float16 instead", "tflite instead"]
+
+
+def test_when_nothing_helps_nothing_is_left(model, spoil, opinion_file, tmp_path):
+    spoil("tflite", "int8", "float16", "none")
+    with pytest.raises(ExportError, match=r"^the parity gate failed: tflite: "):
+        export(model, tmp_path / "out", opinion_file, quantize="int8", max_drop=0.5)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("options", [{"max_drop": 0.5, "data": None}, {"max_drop": -1.0}, {"max_drop": 101.0}])
+def test_a_drop_that_means_nothing_is_refused(model, opinion_file, tmp_path, options):
+    with pytest.raises(ExportError, match=r"max_drop is .*points of accuracy, 0 to 100, on labelled data"):
+        export_bundle(model, tmp_path / "out", **{"data": opinion_file, **options})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_on_the_command_line_it_needs_data(run, tiny_classifier, tmp_path):
+    result = run("export", tiny_classifier, "--max-drop", 1, "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "--max-drop is of accuracy on labelled data: give --data as well" in result.stderr
