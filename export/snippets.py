@@ -63,7 +63,7 @@ def _values(folder: Path, manifest: Manifest) -> dict:
     """What the templates are filled with."""
     ids, inputs = _recorded(folder, manifest)["input_ids"], manifest.inputs
     length = next(length for length in manifest.lengths if length >= len(ids))
-    signatures = {n: f"length_{n}" for n in manifest.lengths} | {manifest.lengths[-1]: "serving_default"}
+    signatures = {n: f"tokens_{n}" for n in manifest.lengths} | {manifest.lengths[-1]: "serving_default"}
     labels = ", ".join(json.dumps(label, ensure_ascii=False) for label in manifest.labels)
     python = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
     kotlin = {

@@ -26,9 +26,10 @@ needs no calibration and keeps one partition."""
 def write_tflite(model, targets: Mapping[Path, str], *, lengths: Sequence[int]) -> None:
     """Writes a model as `.tflite` files that differ in their weights only.
 
-    A signature a length: `serving_default` is the longest, `length_16` one of 16 tokens. Inputs: the model's, int32
+    A signature a length: `serving_default` is the longest, `tokens_16` one of 16. Inputs: the model's, int32
     (1, length). Outputs: the task's, float32 (1, ...). A free length would cost dozens of delegate partitions, and a
-    text in the shortest signature that holds it costs a fraction of the longest.
+    text in the shortest signature that holds it costs a fraction of the longest. TFLite orders signatures by name, and
+    the first is what an app gets that knows none: so no name stands before `serving_default`.
 
     The converter is fed a SavedModel: from a concrete function it drops the weights of a Keras model without a word.
 
@@ -50,7 +51,7 @@ def write_tflite(model, targets: Mapping[Path, str], *, lengths: Sequence[int]) 
 
     longest = max(lengths)
     signatures = {
-        "serving_default" if length == longest else f"length_{length}": tf.function(
+        "serving_default" if length == longest else f"tokens_{length}": tf.function(
             answer,
             autograph=False,
             input_signature=[{name: tf.TensorSpec((1, length), tf.int32, name=name) for name in model.encoder.input}],

@@ -130,7 +130,7 @@ def open_tflite(path: Path, length: int = LENGTH):
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=str(path), num_threads=1)
-    signature = "serving_default" if length == LENGTH else f"length_{length}"
+    signature = "serving_default" if length == LENGTH else f"tokens_{length}"
     runner = interpreter.get_signature_runner(signature)
     hub = dict(zip(NAMES, ("token_ids", "padding_mask", "segment_ids"), strict=True))
     taken = runner.get_input_details()

@@ -30,8 +30,10 @@ def row(model, words: int) -> dict:
 
 
 def test_the_longest_is_the_default(several):
-    signatures = Interpreter(model_path=str(several / "none.tflite")).get_signature_list()
-    assert sorted(signatures) == ["length_16", "length_8", "serving_default"]
+    interpreter = Interpreter(model_path=str(several / "none.tflite"))
+    assert sorted(interpreter.get_signature_list()) == ["serving_default", "tokens_16", "tokens_8"]
+    # And what an app gets that knows no signatures.
+    assert [detail["shape"].tolist() for detail in interpreter.get_input_details()] == [[1, 32]] * 3
 
 
 @pytest.mark.parametrize("words", [0, 1, 5, 6, 7, 13, 14, 15, 29, 30])
@@ -43,7 +45,7 @@ def test_at_every_border_the_answer_is_keras_s(model, several, words):
     assert (load_file(several / "int8.tflite")(batch)["logits"].argmax(-1) == wanted.argmax(-1)).all()
 
 
-@pytest.mark.parametrize(("words", "wanted"), [(6, "length_8"), (7, "length_16"), (14, "length_16"), (15, None)])
+@pytest.mark.parametrize(("words", "wanted"), [(6, "tokens_8"), (7, "tokens_16"), (14, "tokens_16"), (15, None)])
 def test_the_shortest_that_holds_the_text_runs(model, several, words, wanted, monkeypatch):
     asked = []
     get = Interpreter.get_signature_runner

@@ -190,7 +190,7 @@ def test_programs_on_phones_hold_the_recorded_ids(tiny_bundle, manifest):
     for snippet in snippets(tiny_bundle, manifest):
         if (snippet.language, snippet.title) in (("kotlin", "LiteRT"), ("swift", "LiteRT")):
             assert ", ".join(map(str, recorded)) in snippet.code
-            assert '"length_16"' in snippet.code
+            assert '"tokens_16"' in snippet.code
 
 
 def test_eight_bits_are_shown_first(tiny_bundle, manifest):
