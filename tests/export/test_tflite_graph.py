@@ -11,8 +11,8 @@ from ai_edge_litert.interpreter import Interpreter
 from kerasbert import BertConfig, BertEncoder, TextClassifier
 from kerasbert.errors import BundleError, ExportError
 from kerasbert.export.tflite_file import write_tflite
-from kerasbert.runtime.manifest import Manifest
 from kerasbert.export.tflite_graph import read_graph
+from kerasbert.runtime.manifest import Manifest
 
 NAMES = ("bert", "roberta", pytest.param("distilbert", marks=pytest.mark.slow))
 FILES = ("model.tflite", "model_int8.tflite")
