@@ -208,9 +208,11 @@ def test_finetune_takes_what_a_short_model_can_take(run, finetune, tmp_path):
 
 
 def test_int8_of_a_format_without_it_is_a_wrong_call(run, tiny_classifier, tmp_path):
-    result = run("export", tiny_classifier, "--format", "onnx", "--quantize", "int8", "--out", tmp_path / "bundle")
+    result = run(
+        "export", tiny_classifier, "--format", "savedmodel", "--quantize", "int8", "--out", tmp_path / "bundle"
+    )
     assert (result.exit_code, list(tmp_path.iterdir())) == (2, [])
-    assert "--quantize int8 is for --format tflite" in result.stderr
+    assert "--quantize int8 is for --format tflite and onnx" in result.stderr
 
 
 def test_finetune_refuses_more_tokens_than_positions(fails, finetune):

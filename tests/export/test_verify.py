@@ -80,7 +80,7 @@ def test_it_changes_nothing(light):
 
 def test_data_gives_accuracy_and_has_the_last_word_on_int8(light, opinion_file):
     rows = verify(light, truth=Truth.read(opinion_file, Manifest.read(light)))
-    assert [(row.accuracy, row.agreement, row.failed) for row in rows] == [(1.0, 1.0, None)] * 3
+    assert [(row.accuracy, row.agreement, row.failed) for row in rows] == [(1.0, 1.0, None)] * 4
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_the_command_marks_what_failed_and_ends_with_one_line_and_exit_code_1(ru
     rewrite(light)
     result = run("verify", light)
     assert result.exit_code == 1
-    assert [line.split()[-1] for line in result.stdout.splitlines()][1:] == ["FAILED"] * 3
+    assert [line.split()[-1] for line in result.stdout.splitlines()][1:] == ["FAILED"] * 4
     *steps, error = result.stderr.splitlines()
     assert steps == [f"checking {name} ..." for name in FILES]
     assert error.startswith("Error: the parity gate failed: tflite: outputs differ by")
