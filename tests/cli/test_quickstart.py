@@ -23,14 +23,18 @@ def test_it_trains_exports_verifies_and_answers(run, tiny_classifier, tmp_path):
         "ms a text",
         "accuracy",
     ]
-    assert [row.split()[0] for row in rows[:4]] == ["tflite", "onnx", "saved_model", "tflite-int8"]
+    # One epoch on other words than it knows: an int8 file may have to give way to a gentler one.
+    formats = [row["format"] for row in json.loads((tmp_path / "q" / "bundle" / "report.json").read_text())]
+    assert formats[:3] == ["tflite", "onnx", "saved_model"]
+    assert {"tflite-int8", "tflite-float16"} & set(formats)
+    assert [row.split()[0] for row in rows[: len(formats)]] == formats
     assert {path.name for path in (tmp_path / "q").iterdir()} == {"model", "bundle"}
     assert {path.name for path in tmp_path.iterdir()} == {"q"}
     answers = load(tmp_path / "q" / "bundle")(quickstart.SENTENCES)
     said = [f"{a['label']} ({a['score']:.2f}): {text}" for a, text in zip(answers, quickstart.SENTENCES, strict=True)]
-    assert rows[4:6] == said
+    assert rows[len(formats) : len(formats) + 2] == said
     report = json.loads((tmp_path / "q" / "bundle" / "report.json").read_text())
-    assert [f"{row['accuracy']:.3f}" for row in report] == [row.split()[-1] for row in rows[:4]]
+    assert [f"{row['accuracy']:.3f}" for row in report] == [row.split()[-1] for row in rows[: len(formats)]]
 
 
 def test_a_folder_that_is_not_empty_is_refused_first(fails, tmp_path):

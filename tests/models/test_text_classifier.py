@@ -86,7 +86,7 @@ def test_a_model_compiled_with_objects_of_the_users_goes_on_too(model, opinion_f
 
 @pytest.mark.slow
 def test_fit_goes_on_from_a_saved_folder(model, opinion_file, tmp_path):
-    before = fit(model, opinion_file, epochs=2)["loss"]
+    before = fit(model, opinion_file, epochs=6)["loss"]
     model.save_pretrained(tmp_path / "model")
     assert fit(compiled(tmp_path / "model"), opinion_file)["loss"][0] < before[0]
 
@@ -168,9 +168,10 @@ def test_on_jax_a_classifier_trains_and_is_saved_and_an_export_says_what_it_need
         checkpoint, data, out = sys.argv[1:]
         model = kb.TextClassifier.from_pretrained(checkpoint, labels=["negative", "positive"], max_length=16)
         model.compile(keras.optimizers.Adam(3e-3))
-        model.fit(model.dataset(data, batch_size=20), epochs=4, shuffle=False, verbose=0)
+        model.fit(model.dataset(data, batch_size=20), epochs=10, shuffle=False, verbose=0)
         model.save_pretrained(out)
-        print(keras.backend.backend(), *(answer["label"] for answer in model.predict_text(["film good", "film bad"])))
+        loss, accuracy = model.evaluate(model.dataset(data, shuffle=False), verbose=0)
+        print(keras.backend.backend(), accuracy)
         try:
             kb.export.onnx(model, "bundle")
         except ExportError as error:
@@ -181,10 +182,11 @@ def test_on_jax_a_classifier_trains_and_is_saved_and_an_export_says_what_it_need
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     answers, refusal = done.stdout.splitlines()
-    assert answers == "jax positive negative"
+    assert answers == "jax 1.0"
     assert refusal == (
         "exports are written by TensorFlow, but Keras runs on jax: save_pretrained the model, and export it "
         "with KERAS_BACKEND=tensorflow"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
-    assert TextClassifier.from_pretrained(tmp_path / "model").predict_text(["film good"])[0]["label"] == "positive"
+    again = compiled(tmp_path / "model")
+    assert again.evaluate(again.dataset(opinion_file, shuffle=False), verbose=0)[1] == 1.0
