@@ -26,10 +26,9 @@ def slice_lines():
         tokens += sum(shard.tokens for shard in shards)
         seconds += sum(shard.seconds for shard in shards)
         spent = time.monotonic() - started
-        left = spent / done * (total - done)
         click.echo(
             f"slice {done}/{total}  {tokens / 1e6:.1f} M tokens  {tokens / spent / 1e6:.2f} M tokens/s  "
-            f"{tokens / max(seconds, 1e-3) / 1e6:.2f} M tokens/CPU-s  {int(left) // 60}:{int(left) % 60:02d} left",
+            f"{tokens / max(seconds, 1e-3) / 1e6:.2f} M tokens/CPU-s  {_left(spent, done, total)}",
             err=True,
         )
 
@@ -42,14 +41,19 @@ def measurement_lines():
 
     def show(done: int, total: int, row) -> None:
         spent = time.monotonic() - started
-        left = spent / done * (total - done)
         click.echo(
             f"{done}/{total}  {row.name}, threads {row.threads}: {row.ms:.2f} ms at {row.length} tokens  "
-            f"{spent / done:.1f} s each, {int(left) // 60}:{int(left) % 60:02d} left",
+            f"{spent / done:.1f} s each, {_left(spent, done, total)}",
             err=True,
         )
 
     return show
+
+
+def _left(spent: float, done: int, total: int) -> str:
+    """The time that what is left takes at the rate so far: "1:05 left"."""
+    left = int(spent / done * (total - done))
+    return f"{left // 60}:{left % 60:02d} left"
 
 
 def predict_logits(model, texts, pairs) -> np.ndarray:

@@ -11,7 +11,7 @@ from kerasbert.decoding.tasks import EMBEDDING
 from kerasbert.errors import ConfigError
 from kerasbert.layers.heads import POOLINGS, UnitLength
 from kerasbert.models.encoder import BertEncoder
-from kerasbert.models.text_model import TextModel
+from kerasbert.models.text_model import TextModel, check_length
 
 
 @keras.saving.register_keras_serializable("kerasbert")
@@ -41,8 +41,7 @@ class SentenceEncoder(TextModel):
         config, dtype = encoder.config, kwargs.get("dtype")
         if pooling not in ("mean", "cls"):
             raise ConfigError(f"pooling is {pooling!r}: an embedding is the 'mean' of all tokens, or 'cls'")
-        if max_length is not None and not 3 <= max_length <= config.max_length:
-            raise ConfigError(f"max_length is {max_length}: use 3 to {config.max_length}, the model's positions")
+        check_length(config, max_length)
 
         # Graph
         x = encoder.first_output if pooling == "cls" else encoder.output["sequence_output"]

@@ -15,7 +15,7 @@ from kerasbert.decoding.labels import PROBLEM_TYPES
 from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.layers.heads import POOLINGS, ClassificationHead
 from kerasbert.models.encoder import BertEncoder
-from kerasbert.models.text_model import TextModel
+from kerasbert.models.text_model import TextModel, check_length
 from kerasbert.training.optimizers import adamw, finetuning_rate, scaled_for_float16
 
 LOSSES = {
@@ -240,5 +240,4 @@ def _check(config, pooler, labels, problem_type, pooling, max_length) -> None:
         )
     if needs_pooler(config, pooling) and not pooler:
         raise ConfigError("pooling 'cls' needs the encoder's pooler: build it with BertEncoder(config, pooler=True)")
-    if max_length is not None and not 3 <= max_length <= config.max_length:
-        raise ConfigError(f"max_length is {max_length}: use 3 to {config.max_length}, the model's positions")
+    check_length(config, max_length)

@@ -10,6 +10,12 @@ from kerasbert.decoding.tasks import TASKS, Task
 from kerasbert.errors import ConfigError
 
 
+def check_length(config, max_length: int | None) -> None:
+    """Raises ConfigError: a text cannot be cut to so many tokens."""
+    if max_length is not None and not 3 <= max_length <= config.max_length:
+        raise ConfigError(f"max_length is {max_length}: use 3 to {config.max_length}, the model's positions")
+
+
 class TextModel(keras.Model):
     """A functional model on an encoder's inputs, with one output that `TASKS` names.
 

@@ -28,13 +28,14 @@ def tflite(path: Path, *, threads: int, pad_id: int) -> Run:
     try:
         with quiet():
             interpreter = Interpreter(model_path=str(path), num_threads=threads)
-            runners = {
-                int(runner.get_input_details()["input_ids"]["shape"][1]): runner
-                for runner in map(interpreter.get_signature_runner, interpreter.get_signature_list())
-            }
+            signatures = {}  # length -> what runs it, and the dtypes of its inputs
+            for runner in map(interpreter.get_signature_runner, interpreter.get_signature_list()):
+                details = runner.get_input_details()
+                dtypes = {name: detail["dtype"] for name, detail in details.items()}
+                signatures[int(details["input_ids"]["shape"][1])] = runner, dtypes
     except (ValueError, RuntimeError, KeyError) as error:
         raise BundleError(f"{path}: not a whole TFLite model ({str(error).splitlines()[0]}); export again") from None
-    lengths = sorted(runners)
+    lengths = sorted(signatures)
     fill, ready = {"input_ids": pad_id}, set()
 
     def run(batch: dict) -> dict:
@@ -45,13 +46,14 @@ def tflite(path: Path, *, threads: int, pad_id: int) -> Run:
                 raise BundleError(
                     f"{path}: takes {lengths[-1]} tokens a text; export again for a max_length beyond that"
                 )
+            runner, dtypes = signatures[length]
             inputs = {}
-            for name, detail in runners[length].get_input_details().items():
-                inputs[name] = np.full((1, length), fill.get(name, 0), dtype=detail["dtype"])
+            for name, dtype in dtypes.items():
+                inputs[name] = np.full((1, length), fill.get(name, 0), dtype=dtype)
                 if name in batch:  # a file for MediaPipe has segments even where the model has none
                     inputs[name][0, :real] = batch[name][row, :real]
             with nullcontext() if length in ready else quiet():  # LiteRT prints when it makes a signature ready
-                outputs.append(runners[length](**inputs))
+                outputs.append(runner(**inputs))
             ready.add(length)
         return {name: np.concatenate([output[name] for output in outputs]) for name in outputs[0]}
 
