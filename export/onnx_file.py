@@ -12,6 +12,7 @@ from onnx import TensorProto, helper
 from tf2onnx import optimizer, tfonnx
 
 from kerasbert.errors import ExportError
+from kerasbert.export import protobuf_field
 from kerasbert.export.onnx_rewrites import simplify
 from kerasbert.export.onnx_weights import PRECISIONS, Stored
 from kerasbert.quiet import quiet
@@ -117,7 +118,7 @@ def _save(proto: onnx.ModelProto, tensors: Sequence[Stored], path: Path) -> None
     """Writes the graph and then one weight after the other, which protobuf would first gather in memory, twice.
 
     In protobuf's encoding a message may follow in pieces: here the model's field 7, the graph, and in it its fields 5,
-    the initializers, whose last field, 9, are the bytes (onnx.proto; protobuf.dev, "Encoding").
+    the initializers, whose last field, 9, are the bytes (onnx.proto).
 
     Raises:
         ExportError: more than 2 GB, which no reader of protobuf opens.
@@ -127,22 +128,13 @@ def _save(proto: onnx.ModelProto, tensors: Sequence[Stored], path: Path) -> None
     heads = []
     for tensor in tensors:
         head = TensorProto(name=tensor.name, dims=tensor.shape, data_type=tensor.onnx_type).SerializeToString()
-        head += _field(9, tensor.bytes)
-        heads.append(_field(5, len(head) + tensor.bytes) + head)
+        head += protobuf_field.head(9, tensor.bytes)
+        heads.append(protobuf_field.head(5, len(head) + tensor.bytes) + head)
     total = len(graph) + sum(map(len, heads)) + sum(tensor.bytes for tensor in tensors)
     if total > LARGEST:
         raise ExportError(f"{path.name}: {total / 1e9:.1f} GB, and an .onnx file holds 2: use float16 or int8")
     with path.open("wb") as file:
-        file.write(proto.SerializeToString() + _field(7, total) + graph)
+        file.write(proto.SerializeToString() + protobuf_field.head(7, total) + graph)
         for head, tensor in zip(heads, tensors, strict=True):
             file.write(head)
             file.write(np.ascontiguousarray(tensor.values(), dtype=tensor.dtype).data)
-
-
-def _field(number: int, length: int) -> bytes:
-    """What stands before a field of so many bytes: its number and kind, and the length, 7 bits a byte."""
-    encoded = bytearray([number << 3 | 2])
-    while length > 127:
-        encoded.append(length & 127 | 128)
-        length >>= 7
-    return bytes([*encoded, length])

@@ -51,6 +51,17 @@ ENDS = {
         "swift": "print(output.reduce(0) { $$0 + $$1 * $$1 })  // of two texts: how alike they are",
         "javascript": "console.log(output.reduce((sum, x) => sum + x * x, 0)); // of two texts: how alike they are",
     },
+    "feature_extraction": {
+        "python": "vectors = output[: sum(encoding.attention_mask)]  # one a token\nprint(vectors)",
+        "kotlin": "val vectors = output.toList().chunked(output.size / $length).take(ids.size)  // one a token\n"
+        "println(vectors[0])",
+        "swift": "let width = output.count / $length\n"
+        "let vectors = ids.indices.map { output[$$0 * width ..< ($$0 + 1) * width] }  // one a token\n"
+        "print(Array(vectors[0]))",
+        "javascript": "const width = output.length / ids.length;\n"
+        "const vectors = ids.map((_, at) => output.slice(at * width, (at + 1) * width)); // one a token\n"
+        "console.log(vectors[0]);",
+    },
 }
 """Problem type -> language -> from the model's output to what is printed."""
 
@@ -125,7 +136,7 @@ $end_python
 import tensorflow as tf
 import tensorflow_text  # registers the operations of the tokenizer
 
-model = tf.saved_model.load("$file").signatures["text"]
+model = tf.saved_model.load("$file").signatures["serving_default"]
 print(model(text=tf.constant([$sentence]))["$output"].numpy())
 """,
     ),

@@ -56,6 +56,15 @@ def exported(tiny_classifier, tiny_bundle, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def loaded(tiny_bundle):
+    """The SavedModel of `tiny_bundle`, as TensorFlow loads it."""
+    import tensorflow as tf
+    import tensorflow_text  # noqa: F401 - registers the ops of the signatures for texts
+
+    return tf.saved_model.load(str(tiny_bundle / "saved_model"))
+
+
+@pytest.fixture(scope="session")
 def on_device():
     """`on_device("TextClassifier", file)` -> that task of MediaPipe, which reads texts itself."""
     text = pytest.importorskip("mediapipe.tasks.python.text", reason="needs pip install mediapipe")

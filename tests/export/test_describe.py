@@ -96,9 +96,9 @@ def test_a_bundle_and_its_parts_name_their_inputs(paths):
     assert set(describe(paths["kerasbert.json"])["inputs"]) == names
     assert describe(paths[".onnx"])["inputs"] == {name: ["batch", "sequence"] for name in names}
     signatures = describe(paths["saved_model.pb"])["signatures"]
-    assert set(signatures) == {"ids", "text", "text_pair", "serving_default"}
-    assert signatures["ids"] == {"inputs": sorted(names), "outputs": ["logits", "scores"]}
-    assert signatures["text_pair"]["inputs"] == ["text", "text_pair"]
+    assert set(signatures) == {"predict", "classify", "classify_pair", "serving_default"}
+    assert signatures["predict"] == {"inputs": sorted(names), "outputs": ["logits", "scores"]}
+    assert signatures["classify_pair"]["inputs"] == ["text", "text_pair"]
 
 
 @pytest.mark.parametrize("kind", [".tflite", ".onnx", ".safetensors", "saved_model.pb"])

@@ -17,17 +17,12 @@ import tensorflow as tf
 import tensorflow_text
 loaded = tf.saved_model.load(sys.argv[1])
 asked = json.load(open(sys.argv[2], encoding="utf-8"))
-answers = loaded.signatures["serving_default"](text=tf.constant(asked["texts"]))
-pairs = loaded.signatures["text_pair"](text=tf.constant(asked["texts"]), text_pair=tf.constant(asked["pairs"]))
+answers = loaded.signatures["classify"](text=tf.constant(asked["texts"]))
+pairs = loaded.signatures["classify_pair"](text=tf.constant(asked["texts"]), text_pair=tf.constant(asked["pairs"]))
 given = {"logits": answers["logits"], "scores": answers["scores"], "pairs": pairs["logits"]}
 print(json.dumps({name: value.numpy().tolist() for name, value in given.items()}))
 print(sorted(name for name in sys.modules if name.split(".")[0] in ("kerasbert", "tokenizers")))
 """
-
-
-@pytest.fixture(scope="module")
-def loaded(tiny_bundle):
-    return tf.saved_model.load(str(tiny_bundle / "saved_model"))
 
 
 def test_tensorflow_and_tensorflow_text_are_all_it_needs(exported, tmp_path):
@@ -50,7 +45,7 @@ def test_tensorflow_and_tensorflow_text_are_all_it_needs(exported, tmp_path):
 def test_signatures_take_and_give_what_they_should(loaded):
     ids = dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"), ((None, None), tf.int32))
     text, pair = ({name: ((None,), tf.string)} for name in ("text", "text_pair"))
-    wanted = {"ids": ids, "text": text, "text_pair": {**text, **pair}, "serving_default": text}
+    wanted = {"predict": ids, "classify": text, "classify_pair": {**text, **pair}, "serving_default": text}
     assert set(loaded.signatures) == set(wanted)
     for name, signature in loaded.signatures.items():
         taken = signature.structured_input_signature[1]
@@ -62,7 +57,7 @@ def test_signatures_take_and_give_what_they_should(loaded):
 
 def test_byte_pairs_have_only_ids(exported):
     loaded = tf.saved_model.load(str(exported("roberta").bundle / "saved_model"))
-    assert set(loaded.signatures) == {"ids", "serving_default"}
+    assert set(loaded.signatures) == {"predict", "serving_default"}
     for signature in loaded.signatures.values():
         assert set(signature.structured_input_signature[1]) == {"input_ids", "attention_mask"}
 
@@ -78,14 +73,14 @@ def test_byte_pairs_have_only_ids(exported):
 def test_scores_are_what_the_problem_makes_of_logits(exported, name, scores):
     loaded = tf.saved_model.load(str(exported(name).bundle / "saved_model"))
     ids = tf.constant([[0, 20, 30, 2], [0, 40, 2, 1]])
-    given = loaded.signatures["ids"](input_ids=ids, attention_mask=tf.cast(ids != 1, tf.int32))
+    given = loaded.signatures["predict"](input_ids=ids, attention_mask=tf.cast(ids != 1, tf.int32))
     np.testing.assert_allclose(given["scores"], scores(given["logits"].numpy()), atol=1e-6)
 
 
 def test_bytes_that_are_no_utf8_are_answered(loaded, exported):
-    given = loaded.signatures["text"](text=tf.constant([b"good \xff film"]))
+    given = loaded.signatures["classify"](text=tf.constant([b"good \xff film"]))
     np.testing.assert_allclose(given["logits"], exported("bert").model.predict_logits(["good \ufffd film"]), atol=1e-4)
 
 
 def test_no_texts_give_no_answers(loaded):
-    assert loaded.signatures["text"](text=tf.zeros((0,), tf.string))["logits"].shape == (0, 2)
+    assert loaded.signatures["classify"](text=tf.zeros((0,), tf.string))["logits"].shape == (0, 2)
