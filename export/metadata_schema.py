@@ -8,8 +8,6 @@ import flatbuffers
 from flatbuffers import number_types
 from flatbuffers.table import Table
 
-from kerasbert.export.tflite_entries import vector
-
 IDENTIFIER = b"M001"
 PARSER_VERSION = "1.1.0"
 """The first one that knows all of `TABLES`."""
@@ -63,7 +61,7 @@ def _write(builder: flatbuffers.Builder, kind, value) -> int:
     if kind is str:
         return builder.CreateString(value)
     if isinstance(kind, list):
-        return vector(builder, [_write(builder, kind[0], item) for item in value])
+        return _vector(builder, [_write(builder, kind[0], item) for item in value])
     if isinstance(kind, dict):
         ((table, fields),) = value.items()
         return _write(builder, table, fields)
@@ -81,6 +79,13 @@ def _write(builder: flatbuffers.Builder, kind, value) -> int:
         else:
             builder.PrependUOffsetTRelativeSlot(slot, inner, 0)
     return builder.EndObject()
+
+
+def _vector(builder: flatbuffers.Builder, places: list[int]) -> int:
+    builder.StartVector(4, len(places), 4)  # bytes of a reference
+    for place in reversed(places):
+        builder.PrependUOffsetTRelative(place)
+    return builder.EndVector()
 
 
 def _read(data: bytes, at: int, kind):

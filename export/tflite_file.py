@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from kerasbert.errors import ExportError
 from kerasbert.export.saved_module import save_module
+from kerasbert.export.tflite_entries import with_shared_scales
 from kerasbert.quiet import quiet
 
 OPTIMIZATIONS = {
@@ -103,8 +104,9 @@ def _convert(saved_model: str, signatures: list[str], quantize: str, path: Path)
     converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=signatures)
     converter.optimizations, converter.target_spec.supported_types = OPTIMIZATIONS[quantize]
     try:
-        return converter.convert()
+        content = converter.convert()
     except Exception as error:  # the converter has its own class, not exported, and raises others too
         strange = sorted(set(re.findall(r"'(tf\.\w+)' op is neither", str(error))))
         reason = f"no {', '.join(strange)}" if strange else str(error).partition("\n")[0]
         raise ExportError(f"{path.name}: TFLite cannot express this model ({reason})") from error
+    return with_shared_scales(content) if quantize == "int8" else content

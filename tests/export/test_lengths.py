@@ -7,6 +7,7 @@ from ai_edge_litert.interpreter import Interpreter
 from kerasbert import TextClassifier
 from kerasbert.errors import ExportError
 from kerasbert.export.bundle import _lengths, export_bundle
+from kerasbert.export.tflite_entries import open_model
 from kerasbert.export.tflite_file import write_tflite
 from kerasbert.runtime.interpreter import load_file
 
@@ -23,6 +24,18 @@ def several(model, tmp_path_factory):
     write_tflite(model, {folder / "none.tflite": "none", folder / "int8.tflite": "int8"}, lengths=[16, 8, 32, 16])
     write_tflite(model, {folder / "one.tflite": "none"}, lengths=[32])
     return folder
+
+
+def test_signatures_share_the_weights_and_their_scales(several):
+    model = open_model((several / "int8.tflite").read_bytes())
+    places = []
+    for graph in map(model.Subgraphs, range(model.SubgraphsLength())):
+        tensors = [graph.Tensors(number) for number in range(graph.TensorsLength())]
+        by_channel = [tensor for tensor in tensors if tensor.Quantization() and tensor.Quantization().ScaleLength() > 1]
+        places.append({(tensor.Buffer(), tensor.Quantization()._tab.Pos) for tensor in by_channel})
+    assert len(places) == 3
+    assert len(places[0]) > 5
+    assert places[1:] == places[:-1]
 
 
 def row(model, words: int) -> dict:

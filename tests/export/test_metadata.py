@@ -162,7 +162,7 @@ def test_the_model_is_left_as_it_was(classifier, written):
         assert old.DataLength() == new.DataLength()
         if old.DataLength():
             assert old.DataAsNumpy().tobytes() == new.DataAsNumpy().tobytes()
-            assert (place(new) - place(old)) % 16 == 0  # as aligned as the converter made it
+            assert place(new) % 16 == 0  # which the CPU kernels count on
     assert place(after.Buffers(after.BuffersLength() - 1)) % 16 == 0
 
 
