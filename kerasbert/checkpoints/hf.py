@@ -5,6 +5,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
@@ -17,7 +18,9 @@ from kerasbert.files import new_folder, write_tensors
 log = logging.getLogger("kerasbert")
 
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json")
-FLOATS = ("F64", "F32", "F16", "BF16")
+EIGHT_BITS = {"F8_E4M3": ml_dtypes.float8_e4m3fn, "F8_E5M2": ml_dtypes.float8_e5m2}
+"""Types that NumPy does not have, and so safetensors does not give."""
+FLOATS = ("F64", "F32", "F16", "BF16", *EIGHT_BITS)
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ class Checkpoint:
             with safe_open(file, framework="numpy") as tensors:
                 for name, (variable, transposed) in read.items():
                     if self.files[name][0] == file:
-                        value = _float32(tensors, self.files[name][1])
+                        value = _float32(tensors, *self.files[name])
                         if not np.isfinite(value).all():
                             raise CheckpointError(f"{file}: {name} holds NaN or infinity; no answer could come of it")
                         variable.assign(value.T if transposed else value)
@@ -122,7 +125,7 @@ class Checkpoint:
     def _read(self, name: str) -> np.ndarray:
         file, stored = self.files[name]
         with safe_open(file, framework="numpy") as tensors:
-            return _float32(tensors, stored)
+            return _float32(tensors, file, stored)
 
 
 def open_checkpoint(path: str | Path | None) -> Checkpoint:
@@ -225,8 +228,16 @@ def _modern_name(stored: str, family: str) -> str:
     return name
 
 
-def _float32(tensors, name: str) -> np.ndarray:
-    return np.asarray(tensors.get_tensor(name)).astype("float32")
+def _float32(tensors, file: Path, name: str) -> np.ndarray:
+    dtype = EIGHT_BITS.get(tensors.get_slice(name).get_dtype())
+    if dtype is None:
+        return np.asarray(tensors.get_tensor(name)).astype("float32")
+    with file.open("rb") as stored:  # the length of the header, the header, the tensors
+        length = int.from_bytes(stored.read(8), "little")
+        header = json.loads(stored.read(length))[name]
+        begin, end = header["data_offsets"]
+        stored.seek(8 + length + begin)
+        return np.frombuffer(stored.read(end - begin), dtype).reshape(header["shape"]).astype("float32")
 
 
 def _shape(variable, transposed: bool) -> tuple:

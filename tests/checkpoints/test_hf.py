@@ -166,9 +166,9 @@ def test_an_index_that_is_none_is_an_error(altered, index):
         BertEncoder.from_pretrained(folder)
 
 
-@pytest.mark.parametrize("half", ["float16", "bfloat16"])
-def test_half_precision_weights_are_read_as_float32(altered, half):
-    dtype = np.dtype(getattr(ml_dtypes, half, half))
+@pytest.mark.parametrize("stored", ["float16", "bfloat16", "float8_e4m3fn", "float8_e5m2"])
+def test_weights_of_fewer_bits_are_read_as_float32(altered, stored):
+    dtype = np.dtype(getattr(ml_dtypes, stored, stored))
     tensors = load_file(FIXTURES / "bert" / "model.safetensors")
     encoder = BertEncoder.from_pretrained(altered(tensors={k: v.astype(dtype) for k, v in tensors.items()}))
     found = encoder.get_layer("block_1").attention.query.kernel.numpy()
