@@ -28,8 +28,8 @@ from kerasbert.runtime.manifest import NAME as MANIFEST
 )
 @click.option(
     "--task",
-    type=click.Choice(["text_classifier", "sentence_encoder"]),
-    help="What the files answer [default: what MODEL was saved as].",
+    type=click.Choice(["text_classifier", "sentence_encoder", "encoder"]),
+    help="What the files answer: labels, a vector a text, a vector a token [default: what MODEL was saved as].",
 )
 @click.option("--max-length", type=click.IntRange(min=3), help="Tokens a text is cut to [default: the model's].")
 @click.option(
@@ -63,6 +63,7 @@ def export(model, formats, quantize, task, max_length, sequence_lengths, data, m
       kerasbert export model/ --format mediapipe --quantize int8 --max-length 128 --out app/
       kerasbert export model/ --web --out bundle/
       kerasbert export encoder/ --task sentence_encoder --sequence-length 32 --max-length 128 --out search/
+      kerasbert export encoder/ --task encoder --max-length 128 --out features/
     """
     if formats == ("savedmodel",) and "none" not in quantize:
         raise click.UsageError(

@@ -4,7 +4,7 @@ import numpy as np
 
 from kerasbert.decoding.labels import SCORES, sigmoid, softmax
 from kerasbert.decoding.metrics import evaluate
-from kerasbert.decoding.tasks import EMBEDDING
+from kerasbert.decoding.tasks import EMBEDDING, FEATURES
 
 TOLERANCE = 1e-4
 """Largest difference of a float32 file's logits from Keras's."""
@@ -18,7 +18,8 @@ SURE = 0.5
 DROP = 0.005
 """Largest loss of accuracy of a quantised file on labelled data: 0.5 points."""
 COSINE = 0.98
-"""Least likeness of a quantised file's embedding of a text to Keras's."""
+"""Least likeness of a quantised file's vector of a text or token to Keras's."""
+VECTORS = (EMBEDDING, FEATURES)
 SPREAD = 0.05
 """Values of a regression agree within this share of their spread, or of 1 where they spread less."""
 
@@ -29,7 +30,7 @@ def judge(
     """What is wrong with an output on unlabelled texts: nothing, or one line.
 
     Args:
-        actual, expected: float (texts, labels or width), of the file and of Keras.
+        actual, expected: float (texts or tokens, labels or width), of the file and of Keras.
         precision: of the file's weights, "float32" or "int8".
         scores: the file ends in scores, and so the float32 bar is one for scores.
     """
@@ -90,8 +91,9 @@ def _agree(actual: np.ndarray, expected: np.ndarray, problem_type: str) -> np.nd
     """bool, (texts,) or (texts, labels)."""
     if problem_type == "regression":
         return np.abs(actual - expected) <= SPREAD * max(1.0, float(np.ptp(expected)))
-    if problem_type == EMBEDDING:
-        return np.sum(actual * expected, axis=-1) >= COSINE  # both of length 1
+    if problem_type in VECTORS:
+        lengths = np.linalg.norm(actual, axis=-1) * np.linalg.norm(expected, axis=-1)
+        return np.sum(actual * expected, axis=-1) >= COSINE * lengths
     if problem_type == "multi_label_classification":
         return (actual > 0) == (expected > 0)
     return actual.argmax(-1) == expected.argmax(-1)
@@ -101,7 +103,7 @@ def _margin(logits: np.ndarray, problem_type: str) -> np.ndarray:
     """How decided Keras is, from 0 to 1, in the shape of `_agree`; a number always is."""
     if problem_type == "regression":
         return np.ones_like(logits)
-    if problem_type == EMBEDDING:
+    if problem_type in VECTORS:
         return np.ones(len(logits))
     if problem_type == "multi_label_classification":
         return np.abs(2 * sigmoid(logits) - 1)

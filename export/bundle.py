@@ -97,8 +97,8 @@ def export_bundle(
     `kerasbert.export.tflite`, `.onnx` and `.saved_model` are this function with `formats` chosen.
 
     Args:
-        model: a `TextClassifier` or a `SentenceEncoder` with a tokenizer. One of mixed precision is exported from its
-            float32 variables.
+        model: a `TextClassifier`, `SentenceEncoder` or `FeatureExtractor` with a tokenizer. One of mixed precision is
+            exported from its float32 variables.
         folder: absent or empty.
         formats: of "tflite", "onnx", "savedmodel", "mediapipe"; None: all of `USUAL` that can be had so.
         quantize: of `QUANTIZE`.
@@ -144,7 +144,7 @@ def export_bundle(
         reference = None if truth is None else model.predict_logits(truth.texts, truth.pairs)
         manifest = Manifest(
             task=model.task.name,
-            outputs=list(model.task.outputs),
+            outputs=list(model.named_outputs),
             problem_type=model.problem_type,
             labels=list(model.labels),
             max_length=model.max_length,

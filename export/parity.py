@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from kerasbert import tokenizers
 from kerasbert.data.labels import targets
 from kerasbert.data.readers import pairs_of, read_examples
 from kerasbert.decoding.metrics import evaluate
+from kerasbert.decoding.tasks import TASKS
 from kerasbert.errors import ExportError
 from kerasbert.export import golden
 from kerasbert.export.bars import agreement, judge, judge_data, largest_difference
@@ -22,6 +23,8 @@ from kerasbert.runtime.manifest import Manifest
 from kerasbert.runtime.pipelines import Pipeline
 
 log = logging.getLogger("kerasbert")
+NEVER = -1e9
+"""A logit that no answer is made of."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Truth:
             ExportError: the task has no labels.
         """
         if not model.labels:
-            raise ExportError(f"{path}: embeddings have no labels to be measured on; leave the data out")
+            raise ExportError(f"{path}: a model without labels has nothing to be measured on; leave the data out")
         examples = read_examples(path, **columns)
         truth = targets(examples, model.labels, model.problem_type, path=str(path))
         return cls([example.text for example in examples], pairs_of(examples), truth)
@@ -146,29 +149,36 @@ def _verify_file(bundle, manifest, name, truth, reference, max_drop) -> tuple[Ro
     """The row of one file, and its logits on the labelled texts."""
     file, problem_type = manifest.files[name], manifest.problem_type
     pipeline, from_text = open_any(bundle, name)
-    recorded = golden.read(bundle, manifest.outputs)
-    (output,) = manifest.outputs
-    expected = np.stack([row[output] for row in recorded])
+    recorded = golden.read(bundle, manifest.outputs, TASKS[problem_type].by_token)
+    expected = {output: [row[output] for row in recorded] for output in manifest.outputs}
 
     failures = [f"ids of {row['text'][:40]!r} differ" for row in recorded if not _same_ids(pipeline, row)]
-    actual, milliseconds = _answers(pipeline, [(row["text"], row["pair"]) for row in recorded])
+    outputs, milliseconds = _answers(pipeline, [(row["text"], row["pair"]) for row in recorded])
     for_mediapipe = "mediapipe" in file.path
-    failures += judge(actual, expected, problem_type, file.precision, scores=for_mediapipe)
+    compared = list(_compared(outputs, expected, recorded, problem_type))
+    for actual, wanted, which in compared:
+        failures += [
+            which + wrong for wrong in judge(actual, wanted, problem_type, file.precision, scores=for_mediapipe)
+        ]
     batched = {} if Path(file.path).suffix == ".tflite" else {"in a batch": pipeline.predict_outputs}
     if from_text is not None:
         batched["text signature"] = lambda texts, pairs: from_text({"text": texts, "text_pair": pairs})
     for how, ask in batched.items():
-        found = judge(_in_batches(ask, recorded, output), expected, problem_type, file.precision)
-        failures += [f"{how}: {wrong}" for wrong in found]
+        together = _in_batches(ask, recorded, manifest.outputs)
+        for actual, wanted, which in _compared(together, expected, recorded, problem_type):
+            failures += [f"{how}: {which}{wrong}" for wrong in judge(actual, wanted, problem_type, file.precision)]
     row = Row(
         format=name,
         path=file.path,
         megabytes=file.bytes / 1e6,
-        max_difference=largest_difference(actual, expected, problem_type, scores=for_mediapipe),
-        agreement=agreement(actual, expected, problem_type),
+        max_difference=max(
+            largest_difference(actual, wanted, problem_type, scores=for_mediapipe) for actual, wanted, _ in compared
+        ),
+        agreement=min(agreement(actual, wanted, problem_type) for actual, wanted, _ in compared),
         milliseconds=milliseconds,
     )
     if for_mediapipe:
+        (actual,) = outputs.values()
         alone = {row["text"]: output for row, output in zip(recorded, actual, strict=True) if row["pair"] is None}
         row.read_differently = read_differently(pipeline.tokenizer, alone, max_length=manifest.max_length)
         if row.read_differently:
@@ -188,7 +198,8 @@ def _verify_file(bundle, manifest, name, truth, reference, max_drop) -> tuple[Ro
     logits = None
     if truth is not None:
         pairs = truth.pairs or [None] * len(truth.texts)
-        logits, row.milliseconds = _answers(pipeline, list(zip(truth.texts, pairs, strict=True)))
+        answers, row.milliseconds = _answers(pipeline, list(zip(truth.texts, pairs, strict=True)))
+        logits = np.stack(answers["logits"])
         row.accuracy = evaluate(logits, truth.targets, problem_type).get("accuracy")
         if reference is not None:
             row.agreement = agreement(logits, reference, problem_type)
@@ -207,28 +218,61 @@ def _verify_file(bundle, manifest, name, truth, reference, max_drop) -> tuple[Ro
     return row, logits
 
 
-def _answers(pipeline: Pipeline, pairs: list[tuple[str, str | None]]) -> tuple[np.ndarray, float]:
-    """The output, asked one text at a time as a phone would, and the median milliseconds of a text."""
-    (output,) = pipeline.manifest.outputs
-    outputs, seconds = [], []
+def _answers(pipeline: Pipeline, pairs: list[tuple[str, str | None]]) -> tuple[dict[str, list[np.ndarray]], float]:
+    """The outputs of each text, asked one at a time as a phone would, and the median milliseconds of a text."""
+    outputs, seconds = {name: [] for name in pipeline.manifest.outputs}, []
     for text, pair in pairs:
         start = time.perf_counter()
-        outputs.append(pipeline.predict_outputs([text], None if pair is None else [pair])[output][0])
+        answer = pipeline.predict_outputs([text], None if pair is None else [pair])
         seconds.append(time.perf_counter() - start)
-    return np.stack(outputs), float(np.median(seconds)) * 1000
+        for name, rows in outputs.items():
+            rows.append(answer[name][0])
+    return outputs, float(np.median(seconds)) * 1000
 
 
-def _in_batches(ask: Callable, rows: Sequence[dict], output: str) -> np.ndarray:
-    """The output of all texts alone asked at once, padded to the longest, and of all pairs."""
-    outputs = [None] * len(rows)
+def _in_batches(ask: Callable, rows: Sequence[dict], names: Sequence[str]) -> dict[str, list[np.ndarray]]:
+    """The outputs of all texts alone asked at once, padded to the longest, and of all pairs."""
+    outputs = {name: [None] * len(rows) for name in names}
     for paired in (False, True):
         chosen = [i for i, row in enumerate(rows) if (row["pair"] is not None) == paired]
         if chosen:
             pairs = [rows[i]["pair"] for i in chosen] if paired else None
-            answers = ask([rows[i]["text"] for i in chosen], pairs)[output]
-            for i, answer in zip(chosen, answers, strict=True):
-                outputs[i] = answer
-    return np.stack(outputs)
+            answers = ask([rows[i]["text"] for i in chosen], pairs)
+            for name in names:
+                for i, answer in zip(chosen, answers[name], strict=True):
+                    outputs[name][i] = answer
+    return outputs
+
+
+def _compared(
+    outputs: Mapping[str, Sequence[np.ndarray]],
+    expected: Mapping[str, Sequence[np.ndarray]],
+    recorded: Sequence[dict],
+    problem_type: str,
+) -> Iterator[tuple[np.ndarray, np.ndarray, str]]:
+    """What the bars compare, (texts or tokens, ...): of each output the file's and Keras's, and its name if not alone.
+
+    Outputs by token are compared at the recorded places, none of which is padding.
+    """
+    by_token = TASKS[problem_type].by_token
+    for name, wanted in expected.items():
+        actual = outputs[name]
+        if name in by_token:
+            actual = [output[row["places"]] for output, row in zip(actual, recorded, strict=True)]
+        together = lined_up if name in by_token else np.stack
+        yield together(actual), together(wanted), f"{name}: " if len(expected) > 1 else ""
+
+
+def lined_up(outputs: Sequence[np.ndarray]) -> np.ndarray:
+    """Outputs by token as one array: a row a token, (tokens, width), or, where a token has one number, a row a text.
+
+    There the tokens are what is chosen from, as labels are of a classifier, so that the rows are (texts, most tokens);
+    behind the text's own stand numbers that are never chosen.
+    """
+    if outputs[0].ndim > 1:
+        return np.concatenate(outputs)
+    longest = max(map(len, outputs))
+    return np.stack([np.pad(row, (0, longest - len(row)), constant_values=NEVER) for row in outputs])
 
 
 def _same_ids(pipeline: Pipeline, row: dict) -> bool:

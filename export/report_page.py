@@ -14,7 +14,7 @@ from kerasbert.files import write_text
 from kerasbert.runtime.manifest import Manifest
 
 NAME = "report.html"
-TITLES = {"text_classifier": "Text classifier", "sentence_encoder": "Sentence encoder"}
+TITLES = {"text_classifier": "Text classifier", "sentence_encoder": "Sentence encoder", "encoder": "Encoder"}
 LANGUAGES = {"python": "Python", "kotlin": "Kotlin", "swift": "Swift", "javascript": "JavaScript"}
 STYLE = """
 :root { color-scheme: light dark; --page: #fff; --ink: #1b1f24; --soft: #5d6875; --line: #dfe4ea; --box: #f5f7f9;
@@ -205,11 +205,11 @@ def _programs(folder, manifest) -> list[str]:
 
 
 def _short(answer):
-    """An answer with three digits a number, and three numbers a vector."""
+    """An answer with three digits a number, three numbers a vector, and one vector of several."""
     if isinstance(answer, dict):
         return {name: _short(value) for name, value in answer.items()}
-    if isinstance(answer, list) and answer and isinstance(answer[0], float):
-        return [*map(_short, answer[:3]), "..."]
+    if isinstance(answer, list) and answer and isinstance(answer[0], float | list):
+        return [*map(_short, answer[: 3 if isinstance(answer[0], float) else 1]), "..."]
     return float(f"{answer:.3g}") if isinstance(answer, float) else answer
 
 

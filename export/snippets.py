@@ -56,7 +56,8 @@ def answer_of(folder: Path, manifest: Manifest) -> dict:
 
 def _recorded(folder: Path, manifest: Manifest) -> dict:
     """The row of golden.json that holds `SENTENCE`."""
-    return next(row for row in golden.read(folder, manifest.outputs) if (row["text"], row["pair"]) == (SENTENCE, None))
+    rows = golden.read(folder, manifest.outputs, TASKS[manifest.problem_type].by_token)
+    return next(row for row in rows if (row["text"], row["pair"]) == (SENTENCE, None))
 
 
 def _values(folder: Path, manifest: Manifest) -> dict:

@@ -15,6 +15,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 _HOME = {
     "BertConfig": "kerasbert.config",
     "BertEncoder": "kerasbert.models.encoder",
+    "FeatureExtractor": "kerasbert.models.feature_extractor",
     "PretrainingModel": "kerasbert.models.pretraining",
     "SentenceEncoder": "kerasbert.models.sentence_encoder",
     "TextClassifier": "kerasbert.models.text_classifier",

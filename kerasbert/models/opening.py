@@ -3,11 +3,12 @@
 from kerasbert.checkpoints import hf
 from kerasbert.checkpoints.tasks import stored_task
 from kerasbert.errors import CheckpointError
+from kerasbert.models.feature_extractor import FeatureExtractor
 from kerasbert.models.sentence_encoder import SentenceEncoder
 from kerasbert.models.text_classifier import TextClassifier
 from kerasbert.models.text_model import TextModel
 
-MODELS = {"text_classifier": TextClassifier, "sentence_encoder": SentenceEncoder}
+MODELS = {"text_classifier": TextClassifier, "sentence_encoder": SentenceEncoder, "encoder": FeatureExtractor}
 """Task, as config.json says it -> its class."""
 
 
@@ -26,6 +27,7 @@ def open_model(path: str, *, task: str | None = None, max_length: int | None = N
         task = stored_task(checkpoint)["task"]
         if task not in MODELS:
             raise CheckpointError(
-                f"{checkpoint.folder}: has no classifier; fine-tune it first, or take it as a sentence_encoder"
+                f"{checkpoint.folder}: has no classifier; fine-tune it first, or name its task: sentence_encoder (a "
+                "vector a text) or encoder (a vector a token)"
             )
     return MODELS[task].from_pretrained(path, max_length=max_length)

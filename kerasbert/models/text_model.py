@@ -17,7 +17,7 @@ def check_length(config, max_length: int | None) -> None:
 
 
 class TextModel(keras.Model):
-    """A functional model on an encoder's inputs, with one output that `TASKS` names.
+    """A functional model on an encoder's inputs, with outputs that `TASKS` names: a dict, or one tensor.
 
     Attributes that a subclass sets: `encoder`, `config`, `problem_type`, `labels` (empty where there are none) and
     `max_length`, the tokens a text is cut to.
@@ -31,10 +31,20 @@ class TextModel(keras.Model):
     def task(self) -> Task:
         return TASKS[self.problem_type]
 
+    @property
+    def named_outputs(self) -> dict:
+        """The symbolic outputs by name, in the order of the task."""
+        return self._by_name(self.output)
+
     def export_outputs(self, inputs: dict) -> dict:
         """Inputs by name -> outputs by name, as tensors: what an exported file computes."""
-        (name,) = self.task.outputs
-        return {name: self(inputs, training=False)}
+        return self._by_name(self(inputs, training=False))
+
+    def _by_name(self, outputs) -> dict:
+        if not isinstance(outputs, dict):
+            (name,) = self.task.outputs
+            return {name: outputs}
+        return {name: outputs[name] for name in self.task.outputs if name in outputs}
 
     def predict_text(
         self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, batch_size: int = 32
@@ -44,17 +54,26 @@ class TextModel(keras.Model):
 
     def predict_outputs(
         self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, batch_size: int = 32
-    ) -> dict[str, np.ndarray]:
-        """Texts (or pairs) to float32 outputs by name, in their order; texts of like length share a batch."""
+    ) -> dict[str, np.ndarray | list[np.ndarray]]:
+        """Texts (or pairs) to float32 outputs by name, in their order; texts of like length share a batch.
+
+        Those by token are a list, (tokens, ...) a text.
+        """
         rows = self._rows(texts, pairs)
-        order = np.argsort([len(row) for row in rows["input_ids"]], kind="stable")
-        (name,) = self.task.outputs
-        output = np.zeros((len(order), self.output.shape[-1]), dtype="float32")
+        lengths = [len(row) for row in rows["input_ids"]]
+        order = np.argsort(lengths, kind="stable")
+        by_token = self.task.by_token
+        outputs = {
+            name: [None] * len(order) if name in by_token else np.zeros((len(order), *tensor.shape[1:]), "float32")
+            for name, tensor in self.named_outputs.items()
+        }
         for start in range(0, len(order), batch_size):
             chosen = order[start : start + batch_size]
             batch = pad_rows(rows, chosen, max_length=self.max_length, pad_id=self.config.pad_token_id)
-            output[chosen] = self.predict_on_batch(batch)
-        return {name: output}
+            for name, values in self._by_name(self.predict_on_batch(batch)).items():
+                for index, value in zip(chosen, values, strict=True):
+                    outputs[name][index] = value[: lengths[index]].astype("float32") if name in by_token else value
+        return outputs
 
     def _rows(self, texts, pairs) -> dict:
         if self.tokenizer is None:

@@ -11,7 +11,9 @@ from kerasbert.errors import BundleError, MissingDependency
 from kerasbert.quiet import quiet
 
 Run = Callable[[dict], dict]
-"""Inputs by name, int (batch, length) -> outputs by name, float32 with the batch on axis 0."""
+"""Inputs by name, int (batch, length) -> outputs by name, float32 with the batch on axis 0.
+
+An output by token (`kerasbert.decoding.tasks`) may also be a list: an array a text, each padded to its own length."""
 
 
 def tflite(path: Path, *, threads: int, pad_id: int) -> Run:
@@ -55,9 +57,14 @@ def tflite(path: Path, *, threads: int, pad_id: int) -> Run:
             with nullcontext() if length in ready else quiet():  # LiteRT prints when it makes a signature ready
                 outputs.append(runner(**inputs))
             ready.add(length)
-        return {name: np.concatenate([output[name] for output in outputs]) for name in outputs[0]}
+        return {name: _together([output[name][0] for output in outputs]) for name in outputs[0]}
 
     return run
+
+
+def _together(rows: list[np.ndarray]) -> np.ndarray | list[np.ndarray]:
+    """One array of all texts, unless they ran in signatures whose outputs differ in length."""
+    return np.stack(rows) if len({row.shape for row in rows}) == 1 else rows
 
 
 def onnx(path: Path, *, threads: int, pad_id: int) -> Run:

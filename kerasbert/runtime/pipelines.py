@@ -57,8 +57,8 @@ class Pipeline:
 
     def predict_outputs(
         self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, batch_size: int = 32
-    ) -> dict[str, np.ndarray]:
-        """The model's outputs by name, float32 with the texts on axis 0."""
+    ) -> dict[str, np.ndarray | list[np.ndarray]]:
+        """The model's outputs by name, float32 with the texts on axis 0; those by token a list, (tokens, ...) each."""
         texts, pairs = _rows(texts), None if pairs is None else _rows(pairs)
         if pairs is not None and len(pairs) != len(texts):
             raise TokenizerError(f"{len(texts)} texts but {len(pairs)} pairs: each text needs one second text")
@@ -66,17 +66,23 @@ class Pipeline:
             self._run(texts[i : i + batch_size], None if pairs is None else pairs[i : i + batch_size])
             for i in range(0, len(texts), batch_size)
         ]
-        none = np.zeros((0, len(self.labels)), dtype="float32")
-        return {
-            name: np.concatenate([batch[name] for batch in batches]) if batches else none
-            for name in self.manifest.outputs
-        }
+
+        def joined(name: str):
+            found = [batch[name] for batch in batches]
+            if name in TASKS[self.problem_type].by_token:
+                return [text for batch in found for text in batch]
+            return np.concatenate(found) if found else np.zeros((0, len(self.labels)), dtype="float32")
+
+        return {name: joined(name) for name in self.manifest.outputs}
 
     def _run(self, texts, pairs) -> dict:
         encoded = self.tokenizer(texts, pairs, max_length=self.manifest.max_length)
         outputs = self.run({name: encoded[name] for name in self.manifest.inputs})
         if "probability" in outputs:  # a file for MediaPipe: logits that have these scores stand for the model's
             return {"logits": logits_of(outputs["probability"], self.problem_type)}
+        lengths = np.sum(encoded["attention_mask"], axis=1)
+        for name in TASKS[self.problem_type].by_token:
+            outputs[name] = [row[:length] for row, length in zip(outputs[name], lengths, strict=True)]
         return outputs
 
 

@@ -238,6 +238,7 @@ def test_a_model_with_segments_gets_them_from_a_tokenizer_that_has_none():
     """As a RoBERTa with two segments does: its tokenizer counts everything to the first."""
     values = {field.name: {} for field in dataclasses.fields(Manifest)}
     values |= {"labels": ["a", "b"], "max_length": 9, "inputs": ["input_ids", "token_type_ids"], "outputs": ["logits"]}
+    values["problem_type"] = "single_label_classification"
     asked = []
 
     def run(batch):

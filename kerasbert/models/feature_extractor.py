@@ -1,0 +1,76 @@
+"""The encoder itself as a task: texts to the vectors of their tokens."""
+
+import keras
+
+from kerasbert.checkpoints import hf
+from kerasbert.checkpoints.tasks import stored_task
+from kerasbert.decoding.tasks import FEATURES
+from kerasbert.models.encoder import BertEncoder
+from kerasbert.models.text_model import TextModel, check_length
+
+
+@keras.saving.register_keras_serializable("kerasbert")
+class FeatureExtractor(TextModel):
+    """An encoder that takes texts and is exported like any other task; Hugging Face's task "feature-extraction".
+
+    ```python
+    model = kb.FeatureExtractor.from_pretrained("path-or-hub-id")
+    answer = model.predict_text(["a lovely film"])[0]
+    answer["sequence_output"]                         # 5 vectors: [CLS] a lovely film [SEP]
+    answer["pooled_output"]                           # one vector, where the encoder has a pooler
+    ```
+
+    Inputs and outputs: the encoder's.
+
+    Args:
+        encoder: with or without a pooler.
+        max_length: tokens a text is cut to; None: the encoder's limit.
+
+    Raises:
+        ConfigError: a length that the encoder does not have.
+    """
+
+    problem_type, labels = FEATURES, ()
+
+    def __init__(self, encoder: BertEncoder, *, max_length: int | None = None, **kwargs):
+        check_length(encoder.config, max_length)
+
+        # Graph
+        super().__init__(inputs=encoder.input, outputs=encoder.output, **kwargs)
+
+        # Config
+        self.config = encoder.config
+        self.encoder = encoder
+        self.max_length = max_length or encoder.config.max_length
+
+    @classmethod
+    def from_pretrained(
+        cls, path: str | None = None, *, max_length: int | None = None, dtype=None
+    ) -> "FeatureExtractor":
+        """Reads a Hugging Face folder or hub id; the length is what it was saved with, else the model's.
+
+        Without a path it is the encoder that comes with the package (`kerasbert/presets`).
+        """
+        checkpoint = hf.open_checkpoint(path)
+        encoder = BertEncoder(
+            checkpoint.config, tokenizer=checkpoint.tokenizer(), pooler=checkpoint.has("pooler"), dtype=dtype
+        )
+        model = cls(encoder, max_length=max_length or stored_task(checkpoint)["max_length"], dtype=dtype)
+        checkpoint.load_into(encoder)
+        return model
+
+    def save_pretrained(self, folder: str) -> None:
+        """Writes config.json, model.safetensors and the tokenizer's files; transformers opens the encoder."""
+        hf.save(self.encoder, folder, settings={"kerasbert": {"task": self.task.name, "max_length": self.max_length}})
+
+    def get_config(self):
+        return {
+            "encoder": self.encoder.get_config(),
+            "max_length": self.max_length,
+            "name": self.name,
+            "dtype": self.encoder.embeddings.dtype_policy.name,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{**config, "encoder": BertEncoder.from_config(config["encoder"])})
