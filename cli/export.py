@@ -23,8 +23,9 @@ from kerasbert.runtime.manifest import NAME as MANIFEST
     "--quantize",
     multiple=True,
     default=["none", "int8"],
-    type=click.Choice(["none", "float16", "int8"]),
-    help="Weights: float32, float16, 8 bits; again for more [default: none and int8].",
+    type=click.Choice(["none", "float16", "int8", "int16x8", "full-int8"]),
+    help="Weights: float32, float16, 8 bits; for NPUs 8 bits with activations of 16 bits, or of 8 bits too, calibrated "
+    "on --data or on built-in texts; again for more [default: none and int8].",
 )
 @click.option(
     "--task",
@@ -47,10 +48,24 @@ from kerasbert.runtime.manifest import NAME as MANIFEST
     type=click.FloatRange(0, 100),
     help="Points of accuracy that a quantised file may lose on the data; one that loses more gets gentler settings.",
 )
+@click.option("--legacy-runtime", is_flag=True, help="int8 .tflite files that TFLite 2.9 to 2.16 read too.")
 @options.columns
 @click.option("--web", is_flag=True, help="Add a page that runs the files in a browser; needs a network once.")
 @options.out
-def export(model, formats, quantize, task, max_length, sequence_lengths, data, max_drop, web, folder, **columns):
+def export(
+    model,
+    formats,
+    quantize,
+    task,
+    max_length,
+    sequence_lengths,
+    data,
+    max_drop,
+    legacy_runtime,
+    web,
+    folder,
+    **columns,
+):
     """Write MODEL as a bundle: TFLite, ONNX and SavedModel files, each checked against Keras.
 
     A file that does not pass leaves nothing behind and ends with exit code 1.
@@ -61,6 +76,8 @@ def export(model, formats, quantize, task, max_length, sequence_lengths, data, m
       kerasbert export model/ --format tflite --quantize int8 --max-length 64 --data dev.csv --out phone/
       kerasbert export model/ --data dev.csv --max-drop 0.5 --out bundle/
       kerasbert export model/ --format mediapipe --quantize int8 --max-length 128 --out app/
+      kerasbert export model/ --format mediapipe --legacy-runtime --max-length 128 --out task-library/
+      kerasbert export model/ --format tflite --quantize int16x8 --data dev.csv --out npu/
       kerasbert export model/ --web --out bundle/
       kerasbert export encoder/ --task sentence_encoder --sequence-length 32 --max-length 128 --out search/
       kerasbert export encoder/ --task encoder --max-length 128 --out features/
@@ -89,6 +106,7 @@ def export(model, formats, quantize, task, max_length, sequence_lengths, data, m
         data=data,
         columns=columns,
         max_drop=max_drop,
+        legacy_runtime=legacy_runtime,
         web=web,
         progress=options.progress,
     )

@@ -10,6 +10,7 @@ import keras
 
 from kerasbert.errors import ExportError
 from kerasbert.export import golden
+from kerasbert.export.integers import calibration_texts
 from kerasbert.export.parity import Row, Truth, check, report, verify
 from kerasbert.export.report_page import write_report
 from kerasbert.export.web import runtimes, write_page
@@ -18,29 +19,55 @@ from kerasbert.files import check_target, new_folder
 from kerasbert.runtime.manifest import File, Manifest, measure
 
 
-def _tflite(model, folder: Path, variants: Sequence["Variant"], lengths: Sequence[int]) -> None:
+def _tflite(model, folder: Path, variants: Sequence["Variant"], settings: "Settings") -> None:
     from kerasbert.export.tflite_file import write_tflite
 
-    write_tflite(model, {folder / variant.path: variant.quantize for variant in variants}, lengths=lengths)
+    write_tflite(
+        model,
+        {folder / variant.path: variant.quantize for variant in variants},
+        lengths=settings.lengths,
+        texts=settings.texts,
+        legacy_runtime=settings.legacy_runtime,
+    )
 
 
-def _onnx(model, folder: Path, variants: Sequence["Variant"], lengths: Sequence[int]) -> None:
+def _onnx(model, folder: Path, variants: Sequence["Variant"], settings: "Settings") -> None:
     from kerasbert.export.onnx_file import write_onnx
 
     write_onnx(model, {folder / variant.path: variant.quantize for variant in variants})
 
 
-def _saved_model(model, folder: Path, variants: Sequence["Variant"], lengths: Sequence[int]) -> None:
+def _saved_model(model, folder: Path, variants: Sequence["Variant"], settings: "Settings") -> None:
     from kerasbert.export.saved_model_file import write_saved_model
 
     for variant in variants:
         write_saved_model(model, folder / variant.path)
 
 
-def _mediapipe(model, folder: Path, variants: Sequence["Variant"], lengths: Sequence[int]) -> None:
+def _mediapipe(model, folder: Path, variants: Sequence["Variant"], settings: "Settings") -> None:
     from kerasbert.export.mediapipe_file import write_mediapipe
 
-    write_mediapipe(model, {folder / variant.path: variant.quantize for variant in variants}, length=lengths[-1])
+    write_mediapipe(
+        model,
+        {folder / variant.path: variant.quantize for variant in variants},
+        length=settings.lengths[-1],
+        legacy_runtime=settings.legacy_runtime,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What writers are told beside the variants.
+
+    Attributes:
+        lengths: of signatures, the longest last.
+        texts: first and second ones, to calibrate integers; None: golden ones.
+        legacy_runtime: `.tflite` files for runtimes of 2022 (`kerasbert.export.tflite_file.LEGACY`).
+    """
+
+    lengths: Sequence[int]
+    texts: tuple[Sequence[str], Sequence[str] | None] | None = None
+    legacy_runtime: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,13 +94,17 @@ VARIANTS = {
     "saved_model": Variant("savedmodel", "saved_model", "none"),
     "mediapipe": Variant("mediapipe", "mediapipe.tflite", "none"),
     "mediapipe-int8": Variant("mediapipe", "mediapipe_int8.tflite", "int8"),
+    "tflite-int16x8": Variant("tflite", "model_int16x8.tflite", "int16x8"),
+    "tflite-full-int8": Variant("tflite", "model_full_int8.tflite", "full-int8"),
 }
 WRITERS: dict[str, Callable] = {"tflite": _tflite, "onnx": _onnx, "savedmodel": _saved_model, "mediapipe": _mediapipe}
 USUAL = ("tflite", "onnx", "savedmodel")
 """Formats that every model has. MediaPipe has no byte-pair tokenizer, and its files hold the weights once more."""
-GENTLER = {"int8": "float16", "float16": "none"}
+GENTLER = {"full-int8": "int16x8", "int16x8": "int8", "int8": "float16", "float16": "none"}
 """What is tried where a file loses too much accuracy."""
-QUANTIZE = ("none", "float16", "int8")
+QUANTIZE = ("none", "float16", "int8", "int16x8", "full-int8")
+CALIBRATED = ("full-int8", "int16x8")
+"""Those whose activations have ranges that are measured on texts."""
 SHORTEST = 16
 """The least length of a `.tflite` signature; others are twice, four times, ... as long."""
 PACKAGES = ("kerasbert", "keras", "tensorflow", "tf2onnx", "onnx")
@@ -89,6 +120,7 @@ def export_bundle(
     data: str | Path | None = None,
     columns: dict | None = None,
     max_drop: float | None = None,
+    legacy_runtime: bool = False,
     web: bool = False,
     progress: Callable[[str], None] = lambda step: None,
 ) -> list[Row]:
@@ -104,9 +136,12 @@ def export_bundle(
         quantize: of `QUANTIZE`.
         sequence_lengths: of the signatures of `.tflite` files, up to the model's `max_length`, which is always one;
             a text runs in the shortest that holds it. None: 16, 32, 64 and so on.
-        data: a labelled file that the gate is also run on. columns: for `kerasbert.data.readers.read_examples`.
+        data: a labelled file that the gate is also run on, and whose texts calibrate integers.
+        columns: for `kerasbert.data.readers.read_examples`.
         max_drop: points of accuracy that a quantised file may lose on `data`. One that loses more is replaced by one of
             gentler settings (`GENTLER`), and that is said. None: a quantised file that loses 0.5 points fails.
+        legacy_runtime: `.tflite` files for TFLite 2.9 and later, as the Task Library has it; others need 2.17 for int8.
+            A matrix has then one int8 scale, not one a column, which costs accuracy.
         web: adds a page that runs the files in a browser (`kerasbert.export.web`).
         progress: told of each step before it starts.
 
@@ -136,6 +171,8 @@ def export_bundle(
     check_target(folder, megabytes=model.count_params() * 4e-6 * (len(chosen) + 1))
     model = _float32(model)
     truth = None if data is None else Truth.read(data, model, **(columns or {}))
+    texts = None if truth is None else calibration_texts(truth.texts, truth.pairs)
+    settings = Settings(lengths=lengths, texts=texts, legacy_runtime=legacy_runtime)
     with new_folder(folder) as building:
         model.tokenizer.save(building)
         progress("recording the Keras model's answers")
@@ -158,7 +195,7 @@ def export_bundle(
         )
         rows, wanted = [], list(chosen)
         while wanted:
-            _write(model, building, manifest, {name: VARIANTS[name] for name in wanted}, progress)
+            _write(model, building, manifest, {name: VARIANTS[name] for name in wanted}, settings, progress)
             gate = {"truth": truth, "reference": reference, "max_drop": max_drop}
             rows += verify(building, **gate, files=wanted, progress=progress)
             wanted = [] if max_drop is None else _gentler(building, manifest, rows, progress)
@@ -171,11 +208,15 @@ def export_bundle(
     return rows
 
 
-def _write(model, folder: Path, manifest: Manifest, variants: dict[str, Variant], progress: Callable) -> None:
+def _write(
+    model, folder: Path, manifest: Manifest, variants: dict[str, Variant], settings: Settings, progress: Callable
+) -> None:
     """Writes files of a bundle, and the manifest that lists them beside those that were there."""
     for format in dict.fromkeys(variant.format for variant in variants.values()):
-        progress(f"writing {format}")
-        WRITERS[format](model, folder, [v for v in variants.values() if v.format == format], manifest.lengths)
+        calibrated = any(v.format == format and v.quantize in CALIBRATED for v in variants.values())
+        source = "the golden texts" if settings.texts is None else f"{len(settings.texts[0])} texts of the data"
+        progress(f"writing {format}{f', calibrated on {source}' if calibrated else ''}")
+        WRITERS[format](model, folder, [v for v in variants.values() if v.format == format], settings)
     manifest.files.update({name: File.describe(folder, v.path, v.precision) for name, v in variants.items()})
     manifest.write(folder)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import SimpleNamespace
 
 import tensorflow as tf
 
@@ -19,16 +18,18 @@ OUTPUTS = {
 """Problem type -> what the device's libraries show as it comes: they know no softmax."""
 
 
-def write_mediapipe(model, targets: Mapping[Path, str], *, length: int) -> None:
+def write_mediapipe(model, targets: Mapping[Path, str], *, length: int, legacy_runtime: bool = False) -> None:
     """Writes a model for MediaPipe's TextClassifier or TextEmbedder, or the Task Library's BertNLClassifier.
 
     Inputs: `input_ids`, `token_type_ids`, `attention_mask`, int32 (1, length), whatever the model's own are. Output:
-    `probability`, float32 (1, labels), or `embedding`, float32 (1, hidden_size). One signature, one subgraph.
+    `probability`, float32 (1, labels), or `embedding`, float32 (1, hidden_size). One signature, one subgraph. A model
+    without segments still gets `token_type_ids`: the libraries insist on three inputs.
 
     Args:
         model: a `TextClassifier` or a `SentenceEncoder` with float32 variables and a WordPiece tokenizer.
         targets: file -> how it stores the weights, as `write_tflite` has it.
         length: of the inputs; MediaPipe pads texts to it, and cuts longer ones.
+        legacy_runtime: as `write_tflite` has it.
 
     Raises:
         ExportError: a task or a tokenizer that these libraries do not have, or that the converter gave up.
@@ -38,7 +39,15 @@ def write_mediapipe(model, targets: Mapping[Path, str], *, length: int) -> None:
         raise ExportError(f"MediaPipe has no task for a {task}: export one of {', '.join(CONTRACTS)} for it")
     if kind != "wordpiece":
         raise ExportError(f"MediaPipe has no {kind} tokenizer, only BERT's: export this model without mediapipe")
-    write_tflite(_for_device(model), targets, lengths=[length])
+    scores = OUTPUTS[model.problem_type]
+    write_tflite(
+        model,
+        targets,
+        lengths=[length],
+        inputs=INPUTS,
+        outputs=lambda outputs: scores(*outputs.values()),
+        legacy_runtime=legacy_runtime,
+    )
     metadata = Metadata(
         task=task,
         vocabulary=model.tokenizer.vocabulary,
@@ -47,17 +56,3 @@ def write_mediapipe(model, targets: Mapping[Path, str], *, length: int) -> None:
     )
     for path in targets:
         path.write_bytes(with_metadata(path.read_bytes(), metadata))
-
-
-def _for_device(model) -> SimpleNamespace:
-    """The model as `write_tflite` reads it, with the inputs and outputs that the libraries want.
-
-    One without segments still gets `token_type_ids`: the libraries insist on three inputs.
-    """
-
-    def export_outputs(inputs: dict) -> dict:
-        (output,) = model.export_outputs({name: inputs[name] for name in model.encoder.input}).values()
-        return OUTPUTS[model.problem_type](output)
-
-    encoder = SimpleNamespace(input=INPUTS, embeddings=model.encoder.embeddings)
-    return SimpleNamespace(variables=model.variables, encoder=encoder, export_outputs=export_outputs)

@@ -206,7 +206,12 @@ def _verify_file(bundle, manifest, name, truth, reference, max_drop) -> tuple[Ro
             quantised = file.precision != "float32"
             failures += (
                 judge_data(
-                    logits, reference, truth.targets, problem_type, drop=None if max_drop is None else max_drop / 100
+                    logits,
+                    reference,
+                    truth.targets,
+                    problem_type,
+                    file.precision,
+                    drop=None if max_drop is None else max_drop / 100,
                 )
                 if quantised
                 else [

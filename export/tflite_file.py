@@ -1,8 +1,9 @@
-"""TFLite: a signature a length, all on the same weights, which are float32, float16 or 8 bits."""
+"""TFLite: a signature a length, all on the same weights: float32, float16 or 8 bits, and arithmetic to match."""
 
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,61 +12,96 @@ import numpy as np
 import tensorflow as tf
 
 from kerasbert.errors import ExportError
+from kerasbert.export.integers import Texts, calibration, for_integers, golden_texts
 from kerasbert.export.saved_module import save_module
 from kerasbert.export.tflite_entries import with_shared_scales
 from kerasbert.quiet import quiet
 
-OPTIMIZATIONS = {
-    "none": ([], []),
-    "float16": ([tf.lite.Optimize.DEFAULT], [tf.float16]),
-    "int8": ([tf.lite.Optimize.DEFAULT], []),
+LEGACY = "2.9"
+"""The first TFLite that has GELU. int8 with a scale a column is read since 2.17 only."""
+INTEGERS = {
+    "full-int8": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8, tf.lite.OpsSet.TFLITE_BUILTINS],
+    "int16x8": [
+        tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
+        tf.lite.OpsSet.TFLITE_BUILTINS,
+    ],
 }
-"""Optimizations and types of the weights. int8 is dynamic range: 8-bit weights, activations quantised as they come;
-needs no calibration and keeps one partition."""
+"""Kinds of files that also compute in integers, with ranges from calibration texts, and the kernels they are made of:
+what has no integer kernel stays in float32. Weights have 8 bits, activations 8 or 16."""
 
 
-def write_tflite(model, targets: Mapping[Path, str], *, lengths: Sequence[int]) -> None:
-    """Writes a model as `.tflite` files that differ in their weights only.
+def write_tflite(
+    model,
+    targets: Mapping[Path, str],
+    *,
+    lengths: Sequence[int],
+    inputs: Sequence[str] | None = None,
+    outputs: Callable[[dict], dict] = lambda outputs: outputs,
+    texts: Texts | None = None,
+    legacy_runtime: bool = False,
+) -> None:
+    """Writes a model as `.tflite` files that differ in their weights only, or in their arithmetic.
 
     A signature a length: `serving_default` is the longest, `tokens_16` one of 16. Inputs: the model's, int32
     (1, length). Outputs: the task's, float32 (1, ...). A free length would cost dozens of delegate partitions, and a
     text in the shortest signature that holds it costs a fraction of the longest. TFLite orders signatures by name, and
     the first is what an app gets that knows none: so no name stands before `serving_default`.
 
+    Files of `INTEGERS` have the longest signature only: what signatures share, the converter quantises to 16 bits for
+    the first, and then takes the integers for the second one's floats, with scales of 1e33.
+
     The converter is fed a SavedModel: from a concrete function it drops the weights of a Keras model without a word.
 
     Args:
         model: a `TextModel` with float32 variables.
-        targets: file -> "none", "float16" or "int8".
+        targets: file -> "none", "float16", "int8" (dynamic range: 8-bit weights, activations quantised as they come;
+            needs no calibration and keeps one partition), "full-int8" or "int16x8" (see `INTEGERS`).
         lengths: of the inputs, in any order; shorter texts are padded.
+        inputs: names of the file's inputs, in which the model's must be; None: the model's own.
+        outputs: from the model's outputs to the file's.
+        texts: for the ranges of integers, and their second texts or None; None: the golden ones.
+        legacy_runtime: 8-bit matrices with one scale instead of one a column, which TFLite reads since `LEGACY`.
 
     Raises:
         ExportError: the converter gave up, or needed operations that are not built into LiteRT.
     """
-    module = tf.Module()
-    module.weights = [variable.value for variable in model.variables]
-    module.tables = _even_tables(model.encoder.embeddings)
-
-    def answer(inputs: dict) -> dict:
-        with _evened(model.encoder.embeddings, module.tables, inputs["attention_mask"]):
-            return model.export_outputs(inputs)
-
+    inputs = list(model.encoder.input if inputs is None else inputs)
     longest = max(lengths)
-    signatures = {
-        "serving_default" if length == longest else f"tokens_{length}": tf.function(
-            answer,
-            autograph=False,
-            input_signature=[{name: tf.TensorSpec((1, length), tf.int32, name=name) for name in model.encoder.input}],
-        )
+    names = {
+        "serving_default" if length == longest else f"tokens_{length}": length
         for length in sorted(set(lengths), reverse=True)
     }
-    for folder in {path.parent for path in targets}:  # the scratch lies on the target's disk, whose room was checked
-        with tempfile.TemporaryDirectory(prefix=".saved_model.", dir=folder) as scratch:
-            save_module(module, Path(scratch), signatures)
-            for path, quantize in targets.items():
-                with quiet():
-                    content = _convert(scratch, list(signatures), quantize, path)
-                path.write_bytes(content)
+    for integers in (False, True):
+        names = {"serving_default": longest} if integers else names
+        samples = calibration(model, texts or golden_texts(), names, inputs)
+        kinds = {path: quantize for path, quantize in targets.items() if (quantize in INTEGERS) == integers}
+        for folder in {path.parent for path in kinds}:  # the scratch lies on the target's disk, whose room was checked
+            with tempfile.TemporaryDirectory(prefix=".saved_model.", dir=folder) as scratch:
+                _save(model, Path(scratch), names, inputs, outputs, integers=integers)
+                for path, quantize in kinds.items():
+                    with quiet():
+                        content = _convert(scratch, list(names), quantize, path, samples, legacy_runtime)
+                    path.write_bytes(content)
+
+
+def _save(
+    model, folder: Path, signatures: dict[str, int], inputs: Sequence[str], outputs: Callable, *, integers: bool
+) -> None:
+    """The SavedModel that the converter reads."""
+    embeddings, module = model.encoder.embeddings, tf.Module()
+    module.weights = [variable.value for variable in model.variables]
+    module.tables = _even_tables(embeddings)
+
+    def answer(given: dict) -> dict:
+        mask = given["attention_mask"]
+        with for_integers(model) if integers else _evened(embeddings, module.tables, mask):
+            return outputs(model.export_outputs({name: given[name] for name in model.encoder.input}))
+
+    def traced(length: int):
+        specs = {name: tf.TensorSpec((1, length), tf.int32, name=name) for name in inputs}
+        return tf.function(answer, autograph=False, input_signature=[specs])
+
+    save_module(module, folder, {name: traced(length) for name, length in signatures.items()})
 
 
 def _even_tables(embeddings) -> list[tuple[tf.Variable, np.ndarray]]:
@@ -100,13 +136,25 @@ def _evened(embeddings, tables, attention_mask) -> Iterator[None]:
         embeddings.column_scales = None
 
 
-def _convert(saved_model: str, signatures: list[str], quantize: str, path: Path) -> bytes:
+def _convert(
+    saved_model: str, signatures: list[str], quantize: str, path: Path, samples: Callable, legacy_runtime: bool
+) -> bytes:
     converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=signatures)
-    converter.optimizations, converter.target_spec.supported_types = OPTIMIZATIONS[quantize]
+    if quantize != "none":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if quantize == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if quantize in INTEGERS:
+        converter.target_spec.supported_ops = INTEGERS[quantize]
+        converter.representative_dataset = samples
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = legacy_runtime
     try:
-        content = converter.convert()
+        with warnings.catch_warnings():
+            # While it calibrates, the converter runs TensorFlow's own interpreter, and warns of it.
+            warnings.filterwarnings("ignore", r"\s*Warning: tf\.lite\.Interpreter is deprecated")
+            content = converter.convert()
     except Exception as error:  # the converter has its own class, not exported, and raises others too
         strange = sorted(set(re.findall(r"'(tf\.\w+)' op is neither", str(error))))
         reason = f"no {', '.join(strange)}" if strange else str(error).partition("\n")[0]
         raise ExportError(f"{path.name}: TFLite cannot express this model ({reason})") from error
-    return with_shared_scales(content) if quantize == "int8" else content
+    return content if quantize in ("none", "float16") else with_shared_scales(content)

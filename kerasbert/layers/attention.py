@@ -18,9 +18,13 @@ class AttentionBias(keras.layers.Layer):
     Built once for all blocks and added: a select in every block would cut a TFLite graph into dozens of partitions.
     """
 
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.masked = MASKED  # an export to integers, whose steps are a part of the range, sets a number nearer to 0
+
     def call(self, attention_mask):
         mask = ops.expand_dims(ops.expand_dims(ops.cast(attention_mask, self.compute_dtype), 1), 1)
-        return (1.0 - mask) * MASKED
+        return (1.0 - mask) * self.masked
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], 1, 1, input_shape[1])

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kerasbert.layers.attention import MASKED
 from kerasbert.layers.dense import dense
 from kerasbert.layers.gather import gather_tokens
 from kerasbert.layers.layer_norm import LayerNorm
@@ -22,11 +23,14 @@ class FirstToken(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("kerasbert")
 class MeanPooling(FirstToken):
-    """Pooling "mean", over real tokens: (batch, sequence, hidden), mask (batch, sequence) -> (batch, hidden)."""
+    """Pooling "mean", over real tokens: (batch, sequence, hidden), mask (batch, sequence) -> (batch, hidden).
+
+    Spelled as a quotient of means: in 16-bit integers TFLite gives a sum the range of what is summed.
+    """
 
     def call(self, x, attention_mask):
         mask = ops.expand_dims(ops.cast(attention_mask, x.dtype), -1)
-        return ops.sum(x * mask, axis=1) / ops.maximum(ops.sum(mask, axis=1), 1.0)
+        return ops.mean(x * mask, axis=1) / ops.maximum(ops.mean(mask, axis=1), 1e-4)
 
 
 @keras.saving.register_keras_serializable("kerasbert")
@@ -37,6 +41,7 @@ class AdditivePooling(FirstToken):
         super().__init__(**kwargs)
         # No bias: softmax does not see it.
         self.score = dense(1, use_bias=False, name="score", dtype=self.dtype_policy)
+        self.masked = MASKED  # as `AttentionBias` has it
 
     def build(self, x_shape, attention_mask_shape=None):
         self.hidden = dense(x_shape[-1], activation="tanh", name="hidden", dtype=self.dtype_policy)
@@ -46,8 +51,9 @@ class AdditivePooling(FirstToken):
 
     def call(self, x, attention_mask):
         mask = ops.expand_dims(ops.cast(attention_mask, x.dtype), -1)
-        scores = self.score(self.hidden(x)) - (1.0 - mask) * 1e4  # (B, T, 1)
-        return ops.sum(x * ops.softmax(scores, axis=1), axis=1)
+        scores = self.score(self.hidden(x)) + (1.0 - mask) * self.masked  # (B, T, 1)
+        weights = ops.transpose(ops.softmax(scores, axis=1), (0, 2, 1))  # (B, 1, T)
+        return ops.reshape(ops.matmul(weights, x), (-1, x.shape[-1]))
 
 
 @keras.saving.register_keras_serializable("kerasbert")
@@ -55,7 +61,8 @@ class UnitLength(keras.layers.Layer):
     """(batch, hidden) -> the same vectors, of length 1."""
 
     def call(self, x):
-        return x * ops.rsqrt(ops.maximum(ops.sum(ops.square(x), axis=-1, keepdims=True), 1e-24))
+        mean = ops.mean(ops.square(x), axis=-1, keepdims=True)  # no sum, for the reason of `MeanPooling`
+        return x * ops.rsqrt(ops.maximum(mean * x.shape[-1], 1e-24))
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -20,7 +20,7 @@ class File:
 
     Attributes:
         path: inside the bundle. bytes: its size. sha256: of its content (of all files of a folder, by name).
-        precision: of its weights: "float32", "float16" or "int8".
+        precision: "float32", "float16" or "int8" weights; "full-int8" and "int16x8" compute in integers too.
     """
 
     path: str

@@ -4,9 +4,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert.schema_py_generated import BuiltinOperator
 
 from kerasbert import BertConfig, BertEncoder, TextClassifier
 from kerasbert.export import tflite_file
+from kerasbert.export.tflite_entries import entry, open_model
 from kerasbert.runtime.interpreter import load_file
 
 LENGTH = 32
@@ -65,3 +67,26 @@ def test_evening_changes_nothing_in_float32_nor_in_the_model(uneven, tmp_path):
     assert error(uneven, tmp_path / "model.tflite", "none") < 1e-4
     assert uneven.encoder.embeddings.column_scales is None
     np.testing.assert_array_equal(uneven.predict_on_batch(batches()[0]), before)
+
+
+@pytest.mark.parametrize("quantize", ["none", "float16", "int8"])
+def test_legacy_files_hold_operations_of_the_first_runtime_that_has_gelu(uneven, tmp_path, quantize):
+    path = tmp_path / "model.tflite"
+    tflite_file.write_tflite(uneven, {path: quantize}, lengths=[16, LENGTH], legacy_runtime=True)
+    model = open_model(path.read_bytes())
+    assert entry(model, "min_runtime_version").rstrip(b"\0").decode() == f"{tflite_file.LEGACY}.0"
+    codes = (model.OperatorCodes(i) for i in range(model.OperatorCodesLength()))
+    (version,) = {code.Version() for code in codes if code.BuiltinCode() == BuiltinOperator.FULLY_CONNECTED}
+    assert version <= 9  # 12: a scale a column
+    run = load_file(path)
+    for batch in batches():
+        wanted = uneven.predict_on_batch(batch)
+        largest = np.abs(run(batch)["logits"] - wanted).max()
+        assert largest < {"none": 1e-4, "float16": 0.02, "int8": 0.1}[quantize] * max(1, np.ptp(wanted))
+
+
+def test_todays_int8_needs_a_later_runtime(uneven, tmp_path):
+    """The option is not idle."""
+    tflite_file.write_tflite(uneven, {tmp_path / "model.tflite": "int8"}, lengths=[LENGTH])
+    content = (tmp_path / "model.tflite").read_bytes()
+    assert entry(open_model(content), "min_runtime_version").rstrip(b"\0") == b"2.17.0"
