@@ -15,6 +15,7 @@ from kerasbert.errors import ExportError
 from kerasbert.export.integers import Texts, calibration, for_integers, golden_texts
 from kerasbert.export.saved_module import save_module
 from kerasbert.export.tflite_entries import with_shared_scales
+from kerasbert.export.tflite_int4 import with_int4_weights
 from kerasbert.quiet import quiet
 
 LEGACY = "2.9"
@@ -55,7 +56,8 @@ def write_tflite(
     Args:
         model: a `TextModel` with float32 variables.
         targets: file -> "none", "float16", "int8" (dynamic range: 8-bit weights, activations quantised as they come;
-            needs no calibration and keeps one partition), "full-int8" or "int16x8" (see `INTEGERS`).
+            needs no calibration and keeps one partition), "int4" (the same with 4-bit matrices), "full-int8" or
+            "int16x8" (see `INTEGERS`).
         lengths: of the inputs, in any order; shorter texts are padded.
         inputs: names of the file's inputs, in which the model's must be; None: the model's own.
         outputs: from the model's outputs to the file's.
@@ -157,4 +159,6 @@ def _convert(
         strange = sorted(set(re.findall(r"'(tf\.\w+)' op is neither", str(error))))
         reason = f"no {', '.join(strange)}" if strange else str(error).partition("\n")[0]
         raise ExportError(f"{path.name}: TFLite cannot express this model ({reason})") from error
+    if quantize == "int4":
+        content = with_int4_weights(content)
     return content if quantize in ("none", "float16") else with_shared_scales(content)

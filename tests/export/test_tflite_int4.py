@@ -7,7 +7,7 @@ from ai_edge_litert import schema_py_generated as schema
 from kerasbert import TextClassifier
 from kerasbert.export.tflite_entries import packed, unpacked
 from kerasbert.export.tflite_file import write_tflite
-from kerasbert.export.tflite_int4 import FEWEST, with_int4_weights
+from kerasbert.export.tflite_int4 import FEWEST
 from kerasbert.runtime.interpreter import load_file
 
 
@@ -20,8 +20,7 @@ def model(tiny_classifier):
 def files(model, tmp_path_factory):
     """int8.tflite and int4.tflite, of 16 and 32 tokens."""
     folder = tmp_path_factory.mktemp("int4")
-    write_tflite(model, {folder / "int8.tflite": "int8"}, lengths=[16, 32])
-    (folder / "int4.tflite").write_bytes(with_int4_weights((folder / "int8.tflite").read_bytes()))
+    write_tflite(model, {folder / f"{kind}.tflite": kind for kind in ("int8", "int4")}, lengths=[16, 32])
     return folder
 
 
