@@ -30,7 +30,7 @@ COMPUTES = {
     *("Add", "Cast", "Concat", "Div", "Erf", "Gather", "LayerNormalization", "MatMul", "Mul", "Reshape", "Shape"),
     *("Slice", "Softmax", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze"),
     "Relu",  # of a DistilBERT classifier
-    *("Max", "Reciprocal", "ReduceSum", "Sqrt"),  # an embedding: the mean of the tokens, and its length
+    *("Max", "Reciprocal", "ReduceMean", "Sqrt"),  # an embedding: the mean of the tokens, and its length
 }
 """All operations of a float file, in opset 17."""
 COMPUTES_IN_INT8 = COMPUTES | {
