@@ -49,6 +49,7 @@ from kerasbert.runtime.manifest import NAME as MANIFEST
     help="Points of accuracy that a quantised file may lose on the data; one that loses more gets gentler settings.",
 )
 @click.option("--legacy-runtime", is_flag=True, help="int8 .tflite files that TFLite 2.9 to 2.16 read too.")
+@click.option("--trainable-head", is_flag=True, help="Add .tflite files whose head learns on the device.")
 @options.columns
 @click.option("--web", is_flag=True, help="Add a page that runs the files in a browser; needs a network once.")
 @options.out
@@ -62,6 +63,7 @@ def export(
     data,
     max_drop,
     legacy_runtime,
+    trainable_head,
     web,
     folder,
     **columns,
@@ -78,6 +80,7 @@ def export(
       kerasbert export model/ --format mediapipe --quantize int8 --max-length 128 --out app/
       kerasbert export model/ --format mediapipe --legacy-runtime --max-length 128 --out task-library/
       kerasbert export model/ --format tflite --quantize int16x8 --data dev.csv --out npu/
+      kerasbert export model/ --trainable-head --max-length 64 --out bundle/
       kerasbert export model/ --web --out bundle/
       kerasbert export encoder/ --task sentence_encoder --sequence-length 32 --max-length 128 --out search/
       kerasbert export encoder/ --task encoder --max-length 128 --out features/
@@ -107,6 +110,7 @@ def export(
         columns=columns,
         max_drop=max_drop,
         legacy_runtime=legacy_runtime,
+        trainable_head=trainable_head,
         web=web,
         progress=options.progress,
     )

@@ -55,6 +55,12 @@ def _mediapipe(model, folder: Path, variants: Sequence["Variant"], settings: "Se
     )
 
 
+def _trainable(model, folder: Path, variants: Sequence["Variant"], settings: "Settings") -> None:
+    from kerasbert.export.trainable_file import write_trainable
+
+    write_trainable(model, {folder / v.path: v.quantize for v in variants}, length=settings.lengths[-1])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """What writers are told beside the variants.
@@ -96,8 +102,16 @@ VARIANTS = {
     "mediapipe-int8": Variant("mediapipe", "mediapipe_int8.tflite", "int8"),
     "tflite-int16x8": Variant("tflite", "model_int16x8.tflite", "int16x8"),
     "tflite-full-int8": Variant("tflite", "model_full_int8.tflite", "full-int8"),
+    "tflite-trainable": Variant("trainable", "model_trainable.tflite", "none"),
+    "tflite-trainable-int8": Variant("trainable", "model_trainable_int8.tflite", "int8"),
 }
-WRITERS: dict[str, Callable] = {"tflite": _tflite, "onnx": _onnx, "savedmodel": _saved_model, "mediapipe": _mediapipe}
+WRITERS: dict[str, Callable] = {
+    "tflite": _tflite,
+    "onnx": _onnx,
+    "savedmodel": _saved_model,
+    "mediapipe": _mediapipe,
+    "trainable": _trainable,
+}
 USUAL = ("tflite", "onnx", "savedmodel")
 """Formats that every model has. MediaPipe has no byte-pair tokenizer, and its files hold the weights once more."""
 GENTLER = {"full-int8": "int16x8", "int16x8": "int8", "int8": "float16", "float16": "none"}
@@ -121,6 +135,7 @@ def export_bundle(
     columns: dict | None = None,
     max_drop: float | None = None,
     legacy_runtime: bool = False,
+    trainable_head: bool = False,
     web: bool = False,
     progress: Callable[[str], None] = lambda step: None,
 ) -> list[Row]:
@@ -142,6 +157,8 @@ def export_bundle(
             gentler settings (`GENTLER`), and that is said. None: a quantised file that loses 0.5 points fails.
         legacy_runtime: `.tflite` files for TFLite 2.9 and later, as the Task Library has it; others need 2.17 for int8.
             A matrix has then one int8 scale, not one a column, which costs accuracy.
+        trainable_head: adds `.tflite` files whose head learns on the device (`kerasbert.export.trainable_file`); the
+            runtime takes one only if it is named.
         web: adds a page that runs the files in a browser (`kerasbert.export.web`).
         progress: told of each step before it starts.
 
@@ -153,6 +170,10 @@ def export_bundle(
         DataError: a row of `data` that cannot be used.
     """
     chosen = _chosen_variants(formats, quantize)
+    if trainable_head:
+        chosen |= _chosen_variants("trainable", quantize)
+    if any(variant.format == "trainable" for variant in chosen.values()) and not model.labels:
+        raise ExportError(f"{model.task.name}: has no head to learn on the device; leave trainable_head out")
     if max_drop is not None and (data is None or not 0 <= max_drop <= 100):
         raise ExportError(f"max_drop is {max_drop}: points of accuracy, 0 to 100, on labelled data; give data as well")
     lengths = _lengths(sequence_lengths, model.max_length)

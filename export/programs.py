@@ -13,8 +13,9 @@ class Snippet:
 
     Attributes:
         language: "python", "kotlin", "swift" or "javascript". title: what runs the file. install: how to get that.
-        needs: the kind of file that it opens, "tflite", "mediapipe" (one that has its vocabulary inside), "onnx",
-            "saved_model", or "" for any that our runtime takes. task: it is for; "" for all.
+        needs: the kind of file that it opens, "tflite", "mediapipe" (one that has its vocabulary inside), "trainable"
+            (one whose head learns), "onnx", "saved_model", or "" for any that our runtime takes.
+        task: it is for; "" for all.
         code: a template (`string.Template`).
     """
 
@@ -64,6 +65,22 @@ ENDS = {
     },
 }
 """Problem type -> language -> from the model's output to what is printed."""
+
+LABELS = {
+    "single_label_classification": {
+        "python": 'np.array([0], "int32")  # the first label',
+        "kotlin": "intArrayOf(0)  // the first label",
+    },
+    "multi_label_classification": {
+        "python": 'np.eye(1, $count, dtype="float32")  # the first label and no other',
+        "kotlin": "arrayOf(FloatArray($count) { if (it == 0) 1f else 0f })  // the first label and no other",
+    },
+    "regression": {
+        "python": 'np.array([[1.0]], "float32")',
+        "kotlin": "arrayOf(floatArrayOf(1f))",
+    },
+}
+"""Problem type -> language -> what a text is to be taught."""
 
 PROGRAMS = (
     Snippet(
@@ -125,6 +142,39 @@ $inputs_python
 inputs = {name: np.array([row], "int64") for name, row in inputs.items()}
 output = session.run(["$output"], inputs)[0][0]
 $end_python
+""",
+    ),
+    Snippet(
+        language="python",
+        title="LiteRT, learning",
+        install="pip install ai-edge-litert tokenizers numpy",
+        needs="trainable",
+        code="""
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from tokenizers import Tokenizer
+
+tokenizer = Tokenizer.from_file("tokenizer.json")
+tokenizer.enable_truncation($max_length)
+tokenizer.enable_padding(length=$max_length, pad_id=$pad_id)
+interpreter = Interpreter("$file")
+infer, train, save, load = map(
+    interpreter.get_signature_runner, ("infer", "train", "save", "load")
+)
+
+encoding = tokenizer.encode($sentence)
+text = {
+$inputs_python
+}
+text = {name: np.array([row], "int32") for name, row in text.items()}
+label = $label_python
+print(infer(**text)["scores"])
+for _ in range(5):
+    print(train(**text, label=label, learning_rate=np.float32(0.02))["loss"])
+print(infer(**text)["scores"])
+
+np.savez("head.npz", **save(nothing=np.int32([0])))  # and in the next session:
+load(**np.load("head.npz"))
 """,
     ),
     Snippet(
@@ -220,6 +270,41 @@ val buffer = model.createOutputBuffer("$output", signature)
 model.run(inputs, mapOf("$output" to buffer), signature)
 val output = buffer.readFloat()
 $end_kotlin
+""",
+    ),
+    Snippet(
+        language="kotlin",
+        title="LiteRT, learning",
+        install='implementation("com.google.ai.edge.litert:litert:1.4.0")',
+        needs="trainable",
+        code="""
+import java.io.File
+import org.tensorflow.lite.Interpreter
+
+fun padded(value: (Int) -> Int) = arrayOf(IntArray($max_length) { value(it) })
+
+val file = File(context.filesDir, "$file")  // copied there from the app's assets
+val interpreter = Interpreter(file)
+val ids = intArrayOf($ids)  // $sentence
+val text = mapOf<String, Any>(
+$inputs_learning
+)
+val label = $label_kotlin
+
+val loss = FloatArray(1)
+val lesson = text + mapOf("label" to label, "learning_rate" to 0.02f)
+repeat(5) { interpreter.runSignature(lesson, mapOf<String, Any>("loss" to loss), "train") }
+val scores = arrayOf(FloatArray($count))
+interpreter.runSignature(text, mapOf<String, Any>("scores" to scores), "infer")
+
+// What was learned, to be kept in a file of the app, and in the next session:
+val width = interpreter.getOutputTensorFromSignature("kernel", "save").shape()[0]
+val kernel = Array(width) { FloatArray($count) }
+val bias = FloatArray($count)
+val learned = mapOf<String, Any>("kernel" to kernel, "bias" to bias)
+interpreter.runSignature(mapOf<String, Any>("nothing" to IntArray(1)), learned, "save")
+val loaded = mapOf<String, Any>("bias" to FloatArray($count))
+interpreter.runSignature(learned, loaded, "load")
 """,
     ),
     Snippet(

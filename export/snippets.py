@@ -13,7 +13,7 @@ import numpy as np
 
 from kerasbert.decoding.tasks import TASKS
 from kerasbert.export import golden
-from kerasbert.export.programs import ENDS, PROGRAMS, Snippet
+from kerasbert.export.programs import ENDS, LABELS, PROGRAMS, Snippet
 from kerasbert.runtime.manifest import Manifest
 
 SENTENCE = "a lovely film"
@@ -34,15 +34,18 @@ def snippets(folder: Path, manifest: Manifest) -> list[Snippet]:
 def kinds_of(folder: Path, manifest: Manifest) -> dict[str, str]:
     """Kind -> the file of it to show: one with 8-bit weights if there is one.
 
-    Kinds: "tflite", "onnx", "saved_model", "mediapipe" (a `.tflite` with vocabulary and labels inside), and "".
+    Kinds: "tflite", "onnx", "saved_model", "mediapipe" (a `.tflite` with vocabulary and labels inside), "trainable"
+    (one whose head learns), and "".
     """
     kinds = {}
     for name, file in sorted(manifest.files.items(), key=lambda item: item[1].precision != "int8"):
         kind = "saved_model" if name == "saved_model" else Path(file.path).suffix[1:]
         if kind == "tflite" and zipfile.is_zipfile(folder / file.path):  # the files inside are a ZIP at its end
             kind = "mediapipe"
+        elif "trainable" in name:
+            kind = "trainable"
         kinds.setdefault(kind, file.path)
-        if kind != "saved_model":
+        if kind not in ("saved_model", "trainable"):
             kinds.setdefault("", file.path)
     return kinds
 
@@ -72,6 +75,11 @@ def _values(folder: Path, manifest: Manifest) -> dict:
         "attention_mask": f"IntArray({length}) {{ if (it < ids.size) 1 else 0 }}",
         "token_type_ids": f"IntArray({length})",
     }
+    learning = {
+        "input_ids": f"padded {{ ids.getOrElse(it) {{ {manifest.pad_id} }} }}",
+        "attention_mask": "padded { if (it < ids.size) 1 else 0 }",
+        "token_type_ids": "padded { 0 }",
+    }
     swift = {
         "input_ids": f"padded(ids, with: {manifest.pad_id})",
         "attention_mask": "padded(ids.map { _ in 1 }, with: 0)",
@@ -95,8 +103,12 @@ def _values(folder: Path, manifest: Manifest) -> dict:
         "labels_kotlin": labels.replace("$", "\\$"),
         "inputs_python": lines('    "{}": encoding.{},', python),
         "inputs_kotlin": lines('    "{}" to {},', kotlin),
+        "inputs_learning": lines('    "{}" to {},', learning),
+        "count": len(manifest.labels),
         "inputs_swift": lines('    "{}": {},', swift),
         "inputs_javascript": lines("  {}: {},", javascript),
     }
     ends = ENDS[manifest.problem_type].items()
+    for language, label in LABELS.get(manifest.problem_type, {}).items():
+        values[f"label_{language}"] = Template(label).substitute(count=len(manifest.labels))
     return values | {f"end_{language}": Template(end).substitute(values) for language, end in ends}

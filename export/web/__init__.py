@@ -105,7 +105,8 @@ def write_page(bundle: str | Path, *, archives: str | Path | None = None) -> Non
 
 def _kind(path: str) -> str:
     """The row of `PACKAGES` for a model's file, as page/engines.js decides it."""
-    return "mediapipe" if "mediapipe" in path else PurePosixPath(path).suffix.removeprefix(".")
+    special = (kind for kind in ("mediapipe", "trainable") if kind in path)
+    return next(special, PurePosixPath(path).suffix.removeprefix("."))
 
 
 def _check_tokenizer(bundle: Path, options: dict) -> None:

@@ -10,6 +10,9 @@ import numpy as np
 from kerasbert.errors import BundleError, MissingDependency
 from kerasbert.quiet import quiet
 
+LEARNING = ("train", "save", "load")
+"""Signatures of a file whose head learns (`kerasbert.export.trainable_file`), beside `infer`, which answers."""
+
 Run = Callable[[dict], dict]
 """Inputs by name, int (batch, length) -> outputs by name, float32 with the batch on axis 0.
 
@@ -31,7 +34,8 @@ def tflite(path: Path, *, threads: int, pad_id: int) -> Run:
         with quiet():
             interpreter = Interpreter(model_path=str(path), num_threads=threads)
             signatures = {}  # length -> what runs it, and the dtypes of its inputs
-            for runner in map(interpreter.get_signature_runner, interpreter.get_signature_list()):
+            answering = [name for name in interpreter.get_signature_list() if name not in LEARNING]
+            for runner in map(interpreter.get_signature_runner, answering):
                 details = runner.get_input_details()
                 dtypes = {name: detail["dtype"] for name, detail in details.items()}
                 signatures[int(details["input_ids"]["shape"][1])] = runner, dtypes

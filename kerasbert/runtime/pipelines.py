@@ -111,7 +111,11 @@ def load(bundle: str | Path, *, file: str | None = None, threads: int | None = N
 
 def open_file(folder: Path, manifest: Manifest, name: str | None, *, threads: int | None = None) -> Run:
     """The function behind one of a bundle's files."""
-    light = [format for format, file in manifest.files.items() if Path(file.path).suffix in (".tflite", ".onnx")]
+    light = [
+        format
+        for format, file in manifest.files.items()
+        if Path(file.path).suffix in (".tflite", ".onnx") and "trainable" not in format  # that is for apps to teach
+    ]
     if name is None and not light:
         raise BundleError(f"{folder}: holds no .tflite or .onnx file; export one of these for the runtime")
     path = manifest.check_file(folder, light[0] if name is None else name, whole=False)

@@ -65,7 +65,8 @@ async function mediapipe(bytes, { problem_type, labels }) {
 }
 
 const ENGINES = { onnx, tflite, mediapipe };
-const kindOf = (path) => (/mediapipe/.test(path) ? "mediapipe" : path.split(".").at(-1));
+// A file whose head learns is for apps: no engine here is called "trainable".
+const kindOf = (path) => /mediapipe|trainable/.exec(path)?.[0] ?? path.split(".").at(-1);
 
 // The files of a bundle that can run here, by name.
 export const runnable = (files) => Object.entries(files).filter(([, file]) => kindOf(file.path) in ENGINES);
