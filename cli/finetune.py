@@ -27,7 +27,7 @@ def finetune():
 @click.option(
     "--learning-rate",
     type=click.FloatRange(min=0, min_open=True),
-    help="Peak.  [default: 5e-5, of models up to 256 wide 3e-4]",
+    help="Peak.  [default: 5e-5; 1e-4 up to BERT-small, 3e-4 up to BERT-mini]",
 )
 @click.option(
     "--warmup", default=0.1, show_default=True, type=click.FloatRange(0, 1), help="Share of steps to the peak."

@@ -27,9 +27,7 @@ def run(
     with new_folder(folder) as building:
         progress("fine-tuning")
         train, dev = SAMPLES / "sentiment_train.csv", SAMPLES / "sentiment_dev.csv"
-        recipe = {"batch_size": 16, "max_length": 64}  # few sentences: more steps than usual,
-        if checkpoint is not None:
-            recipe["learning_rate"] = 1e-4  # and larger ones; those of the package's small encoder are large already
+        recipe = {"batch_size": 16, "max_length": 64, "learning_rate": 1e-4}  # few sentences: more and larger steps
         finetune_classifier(checkpoint, train, building / "model", dev=dev, epochs=epochs, **recipe)
         model = TextClassifier.from_pretrained(building / "model")
         rows = export_bundle(model, building / "bundle", data=dev, max_drop=MAX_DROP, progress=progress)

@@ -1,5 +1,6 @@
 """AdamW and LAMB as transformers are trained with them."""
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -187,10 +188,11 @@ def adamw(**options) -> AdamW:
     return make_optimizer("adamw", **options)
 
 
-SMALL = 4 * 256
-"""Blocks times width of BERT-mini, the largest that is called small here."""
+RATES = ((4 * 256, 3e-4), (4 * 512, 1e-4), (math.inf, 5e-5))
+"""Blocks times width, of BERT-mini, of BERT-small -> the rate of models up to it."""
 
 
 def finetuning_rate(config) -> float:
-    """A peak to begin with: the ends of what google-research/bert tries on its small models (README, March 2020)."""
-    return 3e-4 if config.num_hidden_layers * config.hidden_size <= SMALL else 5e-5
+    """A peak to begin with, of those that google-research/bert tries on its small models (README, March 2020)."""
+    size = config.num_hidden_layers * config.hidden_size
+    return next(rate for largest, rate in RATES if size <= largest)

@@ -88,10 +88,10 @@ def test_of_two_words_it_finds_the_one_that_fits_likelier(masked_words, text, fi
     assert logits[word(fits)] > logits[word(does_not)]
 
 
-def test_it_is_fine_tuned_at_a_narrow_models_rate():
+def test_it_is_fine_tuned_at_a_small_models_rate():
     model = kb.TextClassifier.from_pretrained(labels=["bad", "good"])
     model.compile()
-    assert float(model.optimizer.learning_rate) == pytest.approx(3e-4)
+    assert float(model.optimizer.learning_rate) == pytest.approx(1e-4)
 
 
 @pytest.mark.slow
