@@ -96,10 +96,12 @@ VARIANTS = {
     "tflite-int8": Variant("tflite", "model_int8.tflite", "int8"),
     "tflite-float16": Variant("tflite", "model_float16.tflite", "float16"),
     "onnx-int8": Variant("onnx", "model_int8.onnx", "int8"),
+    "onnx-int8-mixed": Variant("onnx", "model_int8_mixed.onnx", "int8-mixed"),
     "onnx-float16": Variant("onnx", "model_float16.onnx", "float16"),
     "saved_model": Variant("savedmodel", "saved_model", "none"),
     "mediapipe": Variant("mediapipe", "mediapipe.tflite", "none"),
     "mediapipe-int8": Variant("mediapipe", "mediapipe_int8.tflite", "int8"),
+    "tflite-int4": Variant("tflite", "model_int4.tflite", "int4"),
     "tflite-int16x8": Variant("tflite", "model_int16x8.tflite", "int16x8"),
     "tflite-full-int8": Variant("tflite", "model_full_int8.tflite", "full-int8"),
     "tflite-trainable": Variant("trainable", "model_trainable.tflite", "none"),
@@ -114,9 +116,14 @@ WRITERS: dict[str, Callable] = {
 }
 USUAL = ("tflite", "onnx", "savedmodel")
 """Formats that every model has. MediaPipe has no byte-pair tokenizer, and its files hold the weights once more."""
-GENTLER = {"full-int8": "int16x8", "int16x8": "int8", "int8": "float16", "float16": "none"}
-"""What is tried where a file loses too much accuracy."""
-QUANTIZE = ("none", "float16", "int8", "int16x8", "full-int8")
+QUANTIZE = ("int4", "full-int8", "int16x8", "int8", "int8-mixed", "float16", "none")
+"""How weights are stored; each is gentler than those before it, and where a file loses too much accuracy, the next that
+its format has is tried. Those of `CALIBRATED`, which are slow on a CPU, stand in for each other only.
+
+"int8-mixed" is ONNX's alone (`kerasbert.export.onnx_weights.in_int8_mixed`). TFLite's converter has no list of what it
+is to leave out of dynamic range: only what is computed at run time is left out, and such a matrix would be kept in
+float32 whole and packed anew for every text.
+"""
 CALIBRATED = ("full-int8", "int16x8")
 """Those whose activations have ranges that are measured on texts."""
 SHORTEST = 16
@@ -154,7 +161,7 @@ def export_bundle(
         data: a labelled file that the gate is also run on, and whose texts calibrate integers.
         columns: for `kerasbert.data.readers.read_examples`.
         max_drop: points of accuracy that a quantised file may lose on `data`. One that loses more is replaced by one of
-            gentler settings (`GENTLER`), and that is said. None: a quantised file that loses 0.5 points fails.
+            gentler settings (`QUANTIZE`), and that is said. None: a quantised file that loses 0.5 points fails.
         legacy_runtime: `.tflite` files for TFLite 2.9 and later, as the Task Library has it; others need 2.17 for int8.
             A matrix has then one int8 scale, not one a column, which costs accuracy.
         trainable_head: adds `.tflite` files whose head learns on the device (`kerasbert.export.trainable_file`); the
@@ -174,6 +181,8 @@ def export_bundle(
         chosen |= _chosen_variants("trainable", quantize)
     if any(variant.format == "trainable" for variant in chosen.values()) and not model.labels:
         raise ExportError(f"{model.task.name}: has no head to learn on the device; leave trainable_head out")
+    if legacy_runtime and any(variant.quantize == "int4" for variant in chosen.values()):
+        raise ExportError("int4: no runtime of 2022 has kernels for it; leave legacy_runtime out, or take int8")
     if max_drop is not None and (data is None or not 0 <= max_drop <= 100):
         raise ExportError(f"max_drop is {max_drop}: points of accuracy, 0 to 100, on labelled data; give data as well")
     lengths = _lengths(sequence_lengths, model.max_length)
@@ -245,11 +254,12 @@ def _write(
 def _gentler(folder: Path, manifest: Manifest, rows: list[Row], progress: Callable) -> list[str]:
     """Takes quantised files that failed out of a bundle; returns the names of those to write in their place."""
     wanted = []
-    for row in [row for row in rows if row.failed and VARIANTS[row.format].quantize in GENTLER]:
+    for row in [row for row in rows if row.failed and VARIANTS[row.format].quantize != "none"]:
         failed = VARIANTS[row.format]
         of_format = {v.quantize: name for name, v in VARIANTS.items() if v.format == failed.format}
-        gentler = GENTLER[failed.quantize]
-        name = of_format[gentler if gentler in of_format else GENTLER[gentler]]
+        slow = () if failed.quantize in CALIBRATED else CALIBRATED
+        gentler = QUANTIZE[QUANTIZE.index(failed.quantize) + 1 :]
+        name = next(of_format[quantize] for quantize in gentler if quantize in of_format and quantize not in slow)
         progress(f"{row.format}: {row.failed}; {name} instead")
         (folder / row.path).unlink()
         del manifest.files[row.format]

@@ -38,7 +38,7 @@ def write_onnx(model, targets: Mapping[Path, str]) -> None:
 
     Args:
         model: a Keras model with float32 variables.
-        targets: file -> "none", "float16" or "int8"; see `kerasbert.export.onnx_weights`.
+        targets: file -> "none", "float16", "int8-mixed" or "int8"; see `kerasbert.export.onnx_weights`.
 
     Raises:
         ExportError: an operation that ONNX does not have, or a file of more than 2 GB.

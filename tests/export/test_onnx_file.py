@@ -25,7 +25,7 @@ MODELS = {
     "distilbert": (TextClassifier, "distilbert_classifier"),
     "embedding": (SentenceEncoder, "bert"),
 }
-PRECISIONS = {"none": "float32", "float16": "float16", "int8": "int8"}
+PRECISIONS = {"none": "float32", "float16": "float16", "int8-mixed": "int8-mixed", "int8": "int8"}
 COMPUTES = {
     *("Add", "Cast", "Concat", "Div", "Erf", "Gather", "LayerNormalization", "MatMul", "Mul", "Reshape", "Shape"),
     *("Slice", "Softmax", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze"),
@@ -83,7 +83,7 @@ def test_it_is_valid_of_opset_17_and_has_standard_operations_only(case, quantize
     assert [(entry.domain, entry.version) for entry in proto.opset_import] == [("", 17)]
     assert proto.ir_version == 8  # what came with opset 17
     assert not any(node.domain for node in proto.graph.node)
-    assert {node.op_type for node in proto.graph.node} <= (COMPUTES_IN_INT8 if quantize == "int8" else COMPUTES)
+    assert {node.op_type for node in proto.graph.node} <= (COMPUTES_IN_INT8 if "int8" in quantize else COMPUTES)
 
 
 @pytest.mark.parametrize("quantize", PRECISIONS)
@@ -169,6 +169,18 @@ def test_int8_multiplies_every_encoder_matrix_in_integers(case):
     assert all(2 * 255 * np.abs(arrays[name].astype(int)).max() < 2**15 for name in in_integers)
 
 
+def test_mixed_int8_multiplies_values_and_feed_forward_in_float32(smaller_base):
+    """All matrices are in 8 bits there too."""
+    graph, layers = smaller_base.read("int8-mixed").graph, smaller_base.model.config.num_hidden_layers
+    stored = {tensor.name: tensor.data_type for tensor in graph.initializer}
+    products = [node.input[1] for node in graph.node if node.op_type == "MatMulInteger"]
+    widened = [node.input[0] for node in graph.node if node.op_type == "DequantizeLinear" and node.input[0] in stored]
+    spared = {"attention/value/kernel", "intermediate/kernel", "output/kernel"}
+    assert sorted(widened) == sorted(f"block_{block}/{name}" for block in range(layers) for name in spared)
+    assert len(products) == 3 * layers + 1  # query, key, attention output; the pooler
+    assert {stored[name] for name in products + widened} == {TensorProto.INT8}
+
+
 def test_int8_is_a_quarter_and_float16_a_half_of_float32(smaller_base):
     size = {quantize: path.stat().st_size for quantize, path in smaller_base.files.items()}
     assert size["int8"] <= 0.26 * size["none"]
@@ -205,8 +217,10 @@ def test_trained_vectors_keep_their_direction(minilm, tmp_path):
     case = write_all(model, tmp_path)
     inputs = model.tokenizer(TEXTS, max_length=64)
     vectors = model.predict_on_batch(inputs)
-    for quantize, least in (("float16", 0.99999), ("int8", COSINE)):
-        assert (vectors * case.run(quantize, inputs)).sum(-1).min() > least
+    likeness = {quantize: (vectors * case.run(quantize, inputs)).sum(-1) for quantize in PRECISIONS}
+    assert likeness["float16"].min() > 0.99999
+    assert likeness["int8"].min() > COSINE
+    assert 1 - likeness["int8-mixed"].mean() < 0.5 * (1 - likeness["int8"].mean())
 
 
 def test_an_operation_that_onnx_lacks_is_named_and_nothing_written(tiny_classifier, tmp_path):

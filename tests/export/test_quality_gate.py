@@ -22,11 +22,11 @@ def spoil(monkeypatch):
     def spoil(format: str, *kinds: str) -> None:
         write = bundle.WRITERS[format]
 
-        def writer(model, folder, variants, lengths):
-            write(model, folder, [v for v in variants if v.quantize not in kinds], lengths)
+        def writer(model, folder, variants, settings):
+            write(model, folder, [v for v in variants if v.quantize not in kinds], settings)
             for variable in (weights := model.get_layer("classifier").dense.weights):
                 variable.assign(-1 * variable)
-            write(model, folder, [v for v in variants if v.quantize in kinds], lengths)
+            write(model, folder, [v for v in variants if v.quantize in kinds], settings)
             for variable in weights:
                 variable.assign(-1 * variable)
 
@@ -65,6 +65,15 @@ def test_and_float32_in_the_place_of_that(model, spoil, opinion_file, tmp_path):
     rows, said = export(model, tmp_path / "out", opinion_file, quantize="int8", max_drop=0.5)
     assert list(rows) == ["tflite"]
     assert [line.rpartition("; ")[2] for line in said] == ["tflite-float16 instead", "tflite instead"]
+
+
+def test_onnx_has_a_gentler_int8_between(model, spoil, opinion_file, tmp_path):
+    spoil("onnx", "int8")
+    rows, said = export(model, tmp_path / "out", opinion_file, formats="onnx", quantize="int8", max_drop=0.5)
+    assert list(rows) == ["onnx-int8-mixed"]
+    assert [line.rpartition("; ")[2] for line in said] == ["onnx-int8-mixed instead"]
+    int8 = Manifest.read(tmp_path / "out").files["onnx-int8-mixed"]
+    assert (int8.path, int8.precision) == ("model_int8_mixed.onnx", "int8-mixed")
 
 
 def test_when_nothing_helps_nothing_is_left(model, spoil, opinion_file, tmp_path):
