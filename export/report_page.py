@@ -10,6 +10,7 @@ from kerasbert.export.parity import Row
 from kerasbert.export.programs import Snippet
 from kerasbert.export.report_chart import Mark, draw
 from kerasbert.export.snippets import SENTENCE, answer_of, snippets
+from kerasbert.export.web import NAME as PAGE
 from kerasbert.files import write_text
 from kerasbert.runtime.manifest import Manifest
 
@@ -107,6 +108,11 @@ def page(folder: Path, manifest: Manifest, rows: Sequence[Row], measured: Sequen
             '<p class="soft">Milliseconds of the model for one text of so many tokens: half of the answers, and 95 % '
             "of them, took no longer. Load is the time from a fresh process to its first answer, memory what it grew "
             "by.</p>"
+        )
+    if (folder / PAGE).is_dir():
+        body.append(
+            f'<p><a href="{PAGE}/">Try the files in a browser</a> <span class="soft">· once a web server shows this '
+            "folder: <code>python -m http.server</code></span></p>"
         )
     body += ["<h2>How to run it</h2>", *_programs(folder, manifest), "<h2>What it is</h2>", _facts(manifest)]
     return "\n".join(

@@ -5,12 +5,13 @@ import itertools
 import re
 import shutil
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
 from kerasbert import SentenceEncoder, TextClassifier
 from kerasbert.errors import BundleError
-from kerasbert.export import export_bundle
+from kerasbert.export import export_bundle, web
 from kerasbert.export.benchmark import Measured
 from kerasbert.export.parity import Row
 from kerasbert.export.programs import ENDS, PROGRAMS
@@ -80,6 +81,16 @@ def test_it_is_html_that_fetches_nothing_and_runs_nothing(text):
     assert "url(" not in text
     assert "@import" not in text
     assert "prefers-color-scheme: dark" in text
+
+
+def test_it_and_the_page_that_runs_the_files_link_to_each_other(tiny_bundle, manifest, text, tmp_path):
+    assert not [value for name, value in Page(text).attributes if name == "href"]
+    bundle = shutil.copytree(tiny_bundle, tmp_path / "bundle")
+    (bundle / web.NAME).mkdir()
+    links = Page(page(bundle, manifest, rows_of(manifest))).attributes
+    assert [value for name, value in links if name == "href"] == [f"{web.NAME}/"]
+    there = (Path(web.__file__).parent / "page" / "index.html").read_text(encoding="utf-8")
+    assert f'href="../{NAME}"' in there
 
 
 def test_every_file_has_a_line_and_a_dot(text, manifest):
