@@ -24,7 +24,7 @@ from kerasbert.runtime.manifest import NAME as MANIFEST
     multiple=True,
     default=["none", "int8"],
     type=click.Choice(["none", "float16", "int8-mixed", "int8", "int4", "int16x8", "full-int8"]),
-    help="Weights: float32, float16, 8 bits, in .onnx files also with some products in float32 (mixed), in .tflite ones "
+    help="Weights: float32, float16, 8 bits, in .onnx files also with products in float32 (mixed), in .tflite ones "
     "also 4 bits; for NPUs 8 bits with activations of 16 bits, or of 8 bits too, calibrated on --data or on built-in "
     "texts; again for more [default: none and int8].",
 )
