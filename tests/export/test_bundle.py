@@ -156,11 +156,11 @@ def test_wrong_data_is_named_before_anything_is_written(model, tmp_path):
     ("options", "complaint"),
     [
         ({"formats": ()}, r"formats is empty, so there is nothing to export: use one or more of tflite, onnx, savedmo"),
-        ({"quantize": ()}, r"quantize is empty, so there is nothing to export: use one or more of none, float16, int8"),
+        ({"quantize": ()}, r"quantize is empty, so there is nothing to export: use one or more of int4, full-int8"),
         ({"formats": ("tflite", "onx")}, r"formats is 'onx': use one or more of tflite, onnx, savedmodel"),
         ({"formats": "saved_model"}, r"formats is 'saved_model': use one or more of"),
         ({"formats": "tflite,onnx"}, r"formats is 'tflite,onnx': use one or more of"),
-        ({"quantize": ("none", "int4")}, r"quantize is 'int4': use one or more of none, float16, int8"),
+        ({"quantize": ("none", "int2")}, r"quantize is 'int2': use one or more of int4, full-int8"),
         ({"formats": ("onnx", "savedmodel"), "quantize": "int8"}, r"has no int8; quantize can be none there$"),
     ],
 )
