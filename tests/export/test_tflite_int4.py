@@ -5,9 +5,13 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from kerasbert import TextClassifier
+from kerasbert.errors import ExportError
+from kerasbert.export import export_bundle
+from kerasbert.export.bundle import in_place_of
 from kerasbert.export.tflite_entries import packed, unpacked
 from kerasbert.export.tflite_file import write_tflite
 from kerasbert.export.tflite_int4 import FEWEST
+from kerasbert.runtime import load
 from kerasbert.runtime.interpreter import load_file
 
 
@@ -82,3 +86,30 @@ def test_the_kernels_read_the_weights_that_were_written(model, files, widened, w
     )
     np.testing.assert_allclose(found, wanted, atol=1e-4)
     assert np.abs(found - eight).max() > 1e-3  # there is something to see
+
+
+def test_a_bundle_has_it_where_it_is_asked_for(model, opinion_file, tmp_path):
+    asked = {"formats": "tflite", "quantize": "int4", "sequence_lengths": [16], "data": opinion_file}
+    rows = export_bundle(model, tmp_path / "bundle", **asked, max_drop=100)
+    assert [(row.format, row.failed) for row in rows] == [("tflite-int4", None)]
+    (answer,) = load(tmp_path / "bundle")(["a good film"])
+    assert answer["label"] in model.labels
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "tflite-int4 tflite-int8 tflite-float16 tflite",
+        "tflite-full-int8 tflite-int16x8 tflite-int8",  # which are not what int4 was wanted for
+        "onnx-int8 onnx-int8-mixed onnx-float16 onnx",
+        "mediapipe-int8 mediapipe",
+    ],
+)
+def test_the_gentler_setting_is_the_next_of_the_format(names):
+    names = names.split()
+    assert [in_place_of(name) for name in names[:-1]] == names[1:]
+
+
+def test_old_runtimes_cannot_have_it(model, tmp_path):
+    with pytest.raises(ExportError, match="int4: no runtime of 2022 has kernels for it; leave legacy_runtime out"):
+        export_bundle(model, tmp_path / "bundle", formats="tflite", quantize="int4", legacy_runtime=True)
