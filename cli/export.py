@@ -16,8 +16,8 @@ from kerasbert.runtime.manifest import NAME as MANIFEST
     "--format",
     "formats",
     multiple=True,
-    type=click.Choice(["tflite", "onnx", "savedmodel", "mediapipe"]),
-    help="Again for more [default: all but mediapipe].",
+    type=click.Choice(["tflite", "onnx", "savedmodel", "mediapipe", "tflite-text"]),
+    help="tflite-text takes a text where tensorflow-text is; again for more [default: tflite, onnx, savedmodel].",
 )
 @click.option(
     "--quantize",
@@ -80,6 +80,7 @@ def export(
       kerasbert export model/ --data dev.csv --max-drop 0.5 --out bundle/
       kerasbert export model/ --format mediapipe --quantize int8 --max-length 128 --out app/
       kerasbert export model/ --format mediapipe --legacy-runtime --max-length 128 --out task-library/
+      kerasbert export model/ --format tflite --format tflite-text --out server/
       kerasbert export model/ --format tflite --quantize int16x8 --data dev.csv --out npu/
       kerasbert export model/ --trainable-head --max-length 64 --out bundle/
       kerasbert export model/ --web --out bundle/

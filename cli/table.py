@@ -11,13 +11,16 @@ COLUMNS = (
     ("ms a text", "{0.milliseconds:.1f}"),
 )
 ACCURACY = ("accuracy", "{0.accuracy:.3f}")
+"""Of files that could be asked: one that takes single texts was not asked pairs."""
 
 
 def print_rows(rows) -> None:
     """One line a file; the accuracy where it was measured."""
-    columns = [*COLUMNS, ACCURACY] if rows and rows[0].accuracy is not None else COLUMNS
+    columns = [*COLUMNS, ACCURACY] if any(row.accuracy is not None for row in rows) else COLUMNS
     cells = [[name for name, _ in columns]]
-    cells += [[form.format(row) for _, form in columns] + (["FAILED"] if row.failed else []) for row in rows]
+    for row in rows:
+        shown = ["" if row.accuracy is None and name == "accuracy" else form.format(row) for name, form in columns]
+        cells.append(shown + (["FAILED"] if row.failed else []))
     _print_cells(cells, texts=2)
 
 

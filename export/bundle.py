@@ -61,6 +61,13 @@ def _trainable(model, folder: Path, variants: Sequence["Variant"], settings: "Se
     write_trainable(model, {folder / v.path: v.quantize for v in variants}, length=settings.lengths[-1])
 
 
+def _text_tflite(model, folder: Path, variants: Sequence["Variant"], settings: "Settings") -> None:
+    from kerasbert.export.text_tflite_file import write_text_tflite
+
+    targets = {folder / variant.path: variant.quantize for variant in variants}
+    write_text_tflite(model, targets, length=settings.lengths[-1], legacy_runtime=settings.legacy_runtime)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """What writers are told beside the variants.
@@ -106,6 +113,8 @@ VARIANTS = {
     "tflite-full-int8": Variant("tflite", "model_full_int8.tflite", "full-int8"),
     "tflite-trainable": Variant("trainable", "model_trainable.tflite", "none"),
     "tflite-trainable-int8": Variant("trainable", "model_trainable_int8.tflite", "int8"),
+    "tflite-text": Variant("tflite-text", "model_text.tflite", "none"),
+    "tflite-text-int8": Variant("tflite-text", "model_text_int8.tflite", "int8"),
 }
 WRITERS: dict[str, Callable] = {
     "tflite": _tflite,
@@ -113,9 +122,11 @@ WRITERS: dict[str, Callable] = {
     "savedmodel": _saved_model,
     "mediapipe": _mediapipe,
     "trainable": _trainable,
+    "tflite-text": _text_tflite,
 }
 USUAL = ("tflite", "onnx", "savedmodel")
-"""Formats that every model has. MediaPipe has no byte-pair tokenizer, and its files hold the weights once more."""
+"""Formats that every model has. MediaPipe and, in `.tflite` files, tensorflow-text have no byte-pair tokenizer, and
+each file holds the weights once more."""
 QUANTIZE = ("int4", "full-int8", "int16x8", "int8", "int8-mixed", "float16", "none")
 """How weights are stored; each is gentler than those before it, and where a file loses too much accuracy, the next that
 its format has is tried. Those of `CALIBRATED`, which are slow on a CPU, stand in for each other only.
@@ -154,7 +165,7 @@ def export_bundle(
         model: a `TextClassifier`, `SentenceEncoder` or `FeatureExtractor` with a tokenizer. One of mixed precision is
             exported from its float32 variables.
         folder: absent or empty.
-        formats: of "tflite", "onnx", "savedmodel", "mediapipe"; None: all of `USUAL` that can be had so.
+        formats: of "tflite", "onnx", "savedmodel", "mediapipe", "tflite-text"; None: all of `USUAL` that can be had so.
         quantize: of `QUANTIZE`.
         sequence_lengths: of the signatures of `.tflite` files, up to the model's `max_length`, which is always one;
             a text runs in the shortest that holds it. None: 16, 32, 64 and so on.

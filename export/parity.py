@@ -21,6 +21,7 @@ from kerasbert.export.mediapipe_check import check_in_mediapipe
 from kerasbert.runtime.interpreter import Run, load_file
 from kerasbert.runtime.manifest import Manifest
 from kerasbert.runtime.pipelines import Pipeline
+from kerasbert.runtime.text_file import reads_text
 
 log = logging.getLogger("kerasbert")
 NEVER = -1e9
@@ -61,7 +62,8 @@ class Row:
         agreement: share of answers equal to Keras's, on the labelled data if there is any, else on the golden texts.
         milliseconds: the median for one text from string to outputs.
         accuracy: on the labelled data. failed: which bar it missed.
-        read_differently: the golden texts that MediaPipe's tokenizer reads otherwise than ours; of files for it.
+        read_differently: the golden texts that MediaPipe's tokenizer, or the one in a file that takes texts, reads
+            otherwise than ours.
     """
 
     format: str
@@ -138,7 +140,8 @@ def open_any(bundle: Path, name: str) -> tuple[Pipeline, Run | None]:
     path = manifest.check_file(bundle, name)
     tokenizer = tokenizers.from_options(manifest.tokenizer, bundle)
     if name != "saved_model":
-        return Pipeline(manifest, tokenizer, load_file(path, pad_id=manifest.pad_id)), None
+        run = load_file(path, pad_id=manifest.pad_id)
+        return Pipeline(manifest, tokenizer, run, from_text=reads_text(path)), None
     from kerasbert.export.saved_model_file import open_saved_model
 
     ids, text = open_saved_model(path)
@@ -150,6 +153,16 @@ def _verify_file(bundle, manifest, name, truth, reference, max_drop) -> tuple[Ro
     file, problem_type = manifest.files[name], manifest.problem_type
     pipeline, from_text = open_any(bundle, name)
     recorded = golden.read(bundle, manifest.outputs, TASKS[problem_type].by_token)
+    strange = []
+    if pipeline.from_text:  # it takes no pairs, and no answer is known for what it reads otherwise
+        from kerasbert.export import text_tflite_file
+
+        single = [row for row in recorded if row["pair"] is None]
+        texts = [row["text"] for row in single]
+        strange = text_tflite_file.read_differently(pipeline.tokenizer, texts, max_length=manifest.max_length)
+        if strange:
+            _warn_of(file.path, "it", strange, len(single))
+        recorded = [row for row in single if row["text"] not in strange]
     expected = {output: [row[output] for row in recorded] for output in manifest.outputs}
 
     failures = [f"ids of {row['text'][:40]!r} differ" for row in recorded if not _same_ids(pipeline, row)]
@@ -176,19 +189,14 @@ def _verify_file(bundle, manifest, name, truth, reference, max_drop) -> tuple[Ro
         ),
         agreement=min(agreement(actual, wanted, problem_type) for actual, wanted, _ in compared),
         milliseconds=milliseconds,
+        read_differently=strange,
     )
     if for_mediapipe:
         (actual,) = outputs.values()
         alone = {row["text"]: output for row, output in zip(recorded, actual, strict=True) if row["pair"] is None}
         row.read_differently = read_differently(pipeline.tokenizer, alone, max_length=manifest.max_length)
         if row.read_differently:
-            log.warning(
-                "%s: MediaPipe reads %d of %d golden texts otherwise than BERT's tokenizer: %s",
-                file.path,
-                len(row.read_differently),
-                len(alone),
-                ", ".join(repr(text[:24]) for text in row.read_differently),
-            )
+            _warn_of(file.path, "MediaPipe", row.read_differently, len(alone))
         failures += check_in_mediapipe(
             bundle / file.path,
             {text: output for text, output in alone.items() if text not in row.read_differently},
@@ -196,11 +204,15 @@ def _verify_file(bundle, manifest, name, truth, reference, max_drop) -> tuple[Ro
             problem_type=problem_type,
         )
     logits = None
-    if truth is not None:
+    if truth is not None and not (pipeline.from_text and truth.pairs):
         pairs = truth.pairs or [None] * len(truth.texts)
         answers, row.milliseconds = _answers(pipeline, list(zip(truth.texts, pairs, strict=True)))
         logits = np.stack(answers["logits"])
         row.accuracy = evaluate(logits, truth.targets, problem_type).get("accuracy")
+        alike = np.full(len(logits), True)
+        if pipeline.from_text:
+            strange = text_tflite_file.read_differently(pipeline.tokenizer, truth.texts, max_length=manifest.max_length)
+            alike = ~np.isin(truth.texts, strange)
         if reference is not None:
             row.agreement = agreement(logits, reference, problem_type)
             quantised = file.precision != "float32"
@@ -216,11 +228,20 @@ def _verify_file(bundle, manifest, name, truth, reference, max_drop) -> tuple[Ro
                 if quantised
                 else [
                     f"on the data: {found}"
-                    for found in judge(logits, reference, problem_type, file.precision, scores=for_mediapipe)
+                    for found in judge(
+                        logits[alike], reference[alike], problem_type, file.precision, scores=for_mediapipe
+                    )
                 ]
             )
     row.failed = "; ".join(failures[:3]) or None
     return row, logits
+
+
+def _warn_of(path: str, reader: str, texts: Sequence[str], count: int) -> None:
+    shown = ", ".join(repr(text[:24]) for text in texts)
+    log.warning(
+        "%s: %s reads %d of %d golden texts otherwise than BERT's tokenizer: %s", path, reader, len(texts), count, shown
+    )
 
 
 def _answers(pipeline: Pipeline, pairs: list[tuple[str, str | None]]) -> tuple[dict[str, list[np.ndarray]], float]:

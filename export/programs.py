@@ -14,7 +14,8 @@ class Snippet:
     Attributes:
         language: "python", "kotlin", "swift" or "javascript". title: what runs the file. install: how to get that.
         needs: the kind of file that it opens, "tflite", "mediapipe" (one that has its vocabulary inside), "trainable"
-            (one whose head learns), "onnx", "saved_model", or "" for any that our runtime takes.
+            (one whose head learns), "text" (a `.tflite` that takes a text), "onnx", "saved_model", or "" for any that
+            our runtime takes.
         task: it is for; "" for all.
         code: a template (`string.Template`).
     """
@@ -188,6 +189,21 @@ import tensorflow_text  # registers the operations of the tokenizer
 
 model = tf.saved_model.load("$file").signatures["serving_default"]
 print(model(text=tf.constant([$sentence]))["$output"].numpy())
+""",
+    ),
+    Snippet(
+        language="python",
+        title="LiteRT and tensorflow-text",
+        install="pip install ai-edge-litert tensorflow-text",
+        needs="text",
+        code="""
+import numpy as np
+from ai_edge_litert.interpreter import InterpreterWithCustomOps
+from tensorflow_text.core.pybinds.tflite_registrar import SELECT_TFTEXT_OPS
+
+interpreter = InterpreterWithCustomOps(custom_op_registerers=SELECT_TFTEXT_OPS, model_path="$file")
+answer = interpreter.get_signature_runner()
+print(answer(text=np.array([$sentence.encode()], dtype=object))["$output"])
 """,
     ),
     Snippet(

@@ -13,6 +13,7 @@ from kerasbert.export.snippets import SENTENCE, answer_of, snippets
 from kerasbert.export.web import NAME as PAGE
 from kerasbert.files import write_text
 from kerasbert.runtime.manifest import Manifest
+from kerasbert.runtime.text_file import reads_text
 
 NAME = "report.html"
 TITLES = {"text_classifier": "Text classifier", "sentence_encoder": "Sentence encoder", "encoder": "Encoder"}
@@ -170,8 +171,9 @@ def _files(manifest, rows) -> str:
 
 def _strange(row) -> str:
     texts = ", ".join(f"<q>{escape(text[:24])}</q>" for text in row.read_differently)
+    reader = "the file's own" if reads_text(row.path) else "MediaPipe's"
     return (
-        f"<p><code>{escape(row.path)}</code>: MediaPipe's tokenizer reads {_count(len(row.read_differently), 'text')} "
+        f"<p><code>{escape(row.path)}</code>: {reader} tokenizer reads {_count(len(row.read_differently), 'text')} "
         f'of golden.json otherwise than BERT\'s: <span class="soft">{texts}</span></p>'
     )
 

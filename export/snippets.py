@@ -15,6 +15,7 @@ from kerasbert.decoding.tasks import TASKS
 from kerasbert.export import golden
 from kerasbert.export.programs import ENDS, LABELS, PROGRAMS, Snippet
 from kerasbert.runtime.manifest import Manifest
+from kerasbert.runtime.text_file import reads_text
 
 SENTENCE = "a lovely film"
 
@@ -35,7 +36,7 @@ def kinds_of(folder: Path, manifest: Manifest) -> dict[str, str]:
     """Kind -> the file of it to show: one with 8-bit weights if there is one.
 
     Kinds: "tflite", "onnx", "saved_model", "mediapipe" (a `.tflite` with vocabulary and labels inside), "trainable"
-    (one whose head learns), and "".
+    (one whose head learns), "text" (a `.tflite` that takes a text), and "".
     """
     kinds = {}
     for name, file in sorted(manifest.files.items(), key=lambda item: item[1].precision != "int8"):
@@ -44,8 +45,10 @@ def kinds_of(folder: Path, manifest: Manifest) -> dict[str, str]:
             kind = "mediapipe"
         elif "trainable" in name:
             kind = "trainable"
+        elif reads_text(file.path):
+            kind = "text"
         kinds.setdefault(kind, file.path)
-        if kind not in ("saved_model", "trainable"):
+        if kind not in ("saved_model", "trainable", "text"):
             kinds.setdefault("", file.path)
     return kinds
 

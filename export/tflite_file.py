@@ -38,6 +38,7 @@ def write_tflite(
     lengths: Sequence[int],
     inputs: Sequence[str] | None = None,
     outputs: Callable[[dict], dict] = lambda outputs: outputs,
+    reader: Callable | None = None,
     texts: Texts | None = None,
     legacy_runtime: bool = False,
 ) -> None:
@@ -61,6 +62,8 @@ def write_tflite(
         lengths: of the inputs, in any order; shorter texts are padded.
         inputs: names of the file's inputs, in which the model's must be; None: the model's own.
         outputs: from the model's outputs to the file's.
+        reader: a `tf.Module`, (strings (1,), length) -> the inputs: the file's own input is then `text`, and it may
+            need custom operations. None: the file takes ids.
         texts: for the ranges of integers, and their second texts or None; None: the golden ones.
         legacy_runtime: 8-bit matrices with one scale instead of one a column, which TFLite reads since `LEGACY`.
 
@@ -79,20 +82,29 @@ def write_tflite(
         kinds = {path: quantize for path, quantize in targets.items() if (quantize in INTEGERS) == integers}
         for folder in {path.parent for path in kinds}:  # the scratch lies on the target's disk, whose room was checked
             with tempfile.TemporaryDirectory(prefix=".saved_model.", dir=folder) as scratch:
-                _save(model, Path(scratch), names, inputs, outputs, integers=integers)
+                _save(model, Path(scratch), names, inputs, outputs, reader, integers=integers)
                 for path, quantize in kinds.items():
                     with quiet():
-                        content = _convert(scratch, list(names), quantize, path, samples, legacy_runtime)
+                        content = _convert(
+                            scratch, list(names), quantize, path, samples, legacy_runtime, custom=reader is not None
+                        )
                     path.write_bytes(content)
 
 
 def _save(
-    model, folder: Path, signatures: dict[str, int], inputs: Sequence[str], outputs: Callable, *, integers: bool
+    model,
+    folder: Path,
+    signatures: dict[str, int],
+    inputs: Sequence[str],
+    outputs: Callable,
+    reader: Callable | None,
+    *,
+    integers: bool,
 ) -> None:
     """The SavedModel that the converter reads."""
     embeddings, module = model.encoder.embeddings, tf.Module()
     module.weights = [variable.value for variable in model.variables]
-    module.tables = _even_tables(embeddings)
+    module.tables, module.reader = _even_tables(embeddings), reader
 
     def answer(given: dict) -> dict:
         mask = given["attention_mask"]
@@ -101,7 +113,10 @@ def _save(
 
     def traced(length: int):
         specs = {name: tf.TensorSpec((1, length), tf.int32, name=name) for name in inputs}
-        return tf.function(answer, autograph=False, input_signature=[specs])
+        if reader is None:
+            return tf.function(answer, autograph=False, input_signature=[specs])
+        text = tf.TensorSpec((1,), tf.string, name="text")
+        return tf.function(lambda text: answer(reader(text, length)), autograph=False, input_signature=[text])
 
     save_module(module, folder, {name: traced(length) for name, length in signatures.items()})
 
@@ -139,9 +154,17 @@ def _evened(embeddings, tables, attention_mask) -> Iterator[None]:
 
 
 def _convert(
-    saved_model: str, signatures: list[str], quantize: str, path: Path, samples: Callable, legacy_runtime: bool
+    saved_model: str,
+    signatures: list[str],
+    quantize: str,
+    path: Path,
+    samples: Callable,
+    legacy_runtime: bool,
+    *,
+    custom: bool,
 ) -> bytes:
     converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=signatures)
+    converter.allow_custom_ops = custom
     if quantize != "none":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantize == "float16":

@@ -7,6 +7,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from kerasbert.errors import BundleError
 from kerasbert.quiet import quiet
+from kerasbert.runtime.text_file import OPERATIONS, text_interpreter
 
 
 def read_graph(path: str | Path) -> dict:
@@ -17,14 +18,18 @@ def read_graph(path: str | Path) -> dict:
         delegate, and `nodes_outside` (operations that it does not take, name -> count).
 
     Raises:
-        BundleError: not a whole TFLite file, or one with Flex or custom operations, which a plain LiteRT cannot run.
+        BundleError: not a whole TFLite file, or one with Flex or custom operations, which a plain LiteRT cannot run;
+            those of tensorflow-text are shown.
+        MissingDependency: it has those, and tensorflow-text is not installed.
     """
     try:
         with quiet():
             interpreter = Interpreter(model_path=str(path), num_threads=1)
             # LiteRT has no public list of operations; this one is what its own model analyser reads.
             foreign = {n["op_name"] for n in interpreter._get_ops_details() if not n["op_name"].isupper()}
-            if foreign:
+            if foreign and foreign <= OPERATIONS:
+                interpreter = text_interpreter(Path(path), threads=1)
+            elif foreign:
                 raise BundleError(f"{path}: needs operations that LiteRT does not have: {', '.join(sorted(foreign))}")
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:

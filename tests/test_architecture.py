@@ -53,6 +53,7 @@ WITH_TENSORFLOW = {
     "kerasbert.data.stepwise": "batches as a tf.data pipeline",
     "kerasbert.data.workers": "keeps TensorFlow in a worker to one core",
     "kerasbert.tokenizers.in_graph": "tensorflow-text; only exports load it",
+    "kerasbert.runtime.text_file": "tensorflow-text's kernels; only a file that takes texts loads them",
 }
 NO_KERAS = ("config", "tokenizers", "data", "decoding", "runtime", "checkpoints")
 TENSORFLOW = {"tensorflow", "tensorflow_text", "keras_nlp", "keras_hub"}

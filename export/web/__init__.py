@@ -105,7 +105,7 @@ def write_page(bundle: str | Path, *, archives: str | Path | None = None) -> Non
 
 def _kind(path: str) -> str:
     """The row of `PACKAGES` for a model's file, as page/engines.js decides it."""
-    special = (kind for kind in ("mediapipe", "trainable") if kind in path)
+    special = (kind for kind in ("mediapipe", "trainable", "model_text") if kind in path)
     return next(special, PurePosixPath(path).suffix.removeprefix("."))
 
 

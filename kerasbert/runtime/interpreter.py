@@ -9,12 +9,13 @@ import numpy as np
 
 from kerasbert.errors import BundleError, MissingDependency
 from kerasbert.quiet import quiet
+from kerasbert.runtime.text_file import reads_text, text_tflite
 
 LEARNING = ("train", "save", "load")
 """Signatures of a file whose head learns (`kerasbert.export.trainable_file`), beside `infer`, which answers."""
 
 Run = Callable[[dict], dict]
-"""Inputs by name, int (batch, length) -> outputs by name, float32 with the batch on axis 0.
+"""Inputs by name, int (batch, length), or `text`, the texts -> outputs by name, float32 with the batch on axis 0.
 
 An output by token (`kerasbert.decoding.tasks`) may also be a list: an array a text, each padded to its own length."""
 
@@ -105,4 +106,7 @@ def load_file(path: Path, *, pad_id: int = 0, threads: int | None = None) -> Run
     """
     if path.suffix not in LOADERS:
         raise BundleError(f"{path}: the runtime runs {' and '.join(LOADERS)} files; this one needs TensorFlow")
-    return LOADERS[path.suffix](path, threads=threads or min(4, os.cpu_count() or 1), pad_id=pad_id)
+    threads = threads or min(4, os.cpu_count() or 1)
+    if reads_text(path):
+        return text_tflite(path, threads=threads)
+    return LOADERS[path.suffix](path, threads=threads, pad_id=pad_id)

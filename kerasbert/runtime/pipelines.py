@@ -11,6 +11,7 @@ from kerasbert.decoding.tasks import TASKS
 from kerasbert.errors import BundleError, TokenizerError
 from kerasbert.runtime.interpreter import Run, load_file
 from kerasbert.runtime.manifest import Manifest
+from kerasbert.runtime.text_file import reads_text
 
 
 class Pipeline:
@@ -26,10 +27,11 @@ class Pipeline:
     Args:
         manifest: what the bundle says of itself. tokenizer: its tokenizer.
         run: inputs by name -> outputs by name; `kerasbert.runtime.interpreter` makes one from a file.
+        from_text: `run` takes the texts themselves, as `text`, and no pairs.
     """
 
-    def __init__(self, manifest: Manifest, tokenizer, run: Run):
-        self.manifest, self.run = manifest, run
+    def __init__(self, manifest: Manifest, tokenizer, run: Run, *, from_text: bool = False):
+        self.manifest, self.run, self.from_text = manifest, run, from_text
         self.tokenizer = tokenizer.with_token_types("token_type_ids" in manifest.inputs)
         self.labels, self.problem_type = manifest.labels, manifest.problem_type
 
@@ -77,7 +79,11 @@ class Pipeline:
 
     def _run(self, texts, pairs) -> dict:
         encoded = self.tokenizer(texts, pairs, max_length=self.manifest.max_length)
-        outputs = self.run({name: encoded[name] for name in self.manifest.inputs})
+        if self.from_text and pairs is not None:
+            raise TokenizerError("this file takes single texts, no pairs: load another file of the bundle")
+        outputs = self.run(
+            {"text": texts} if self.from_text else {name: encoded[name] for name in self.manifest.inputs}
+        )
         if "probability" in outputs:  # a file for MediaPipe: logits that have these scores stand for the model's
             return {"logits": logits_of(outputs["probability"], self.problem_type)}
         lengths = np.sum(encoded["attention_mask"], axis=1)
@@ -106,7 +112,8 @@ def load(bundle: str | Path, *, file: str | None = None, threads: int | None = N
     manifest = Manifest.read(folder)
     manifest.check_others(folder)
     tokenizer = tokenizers.from_options(manifest.tokenizer, folder)
-    return Pipeline(manifest, tokenizer, open_file(folder, manifest, file, threads=threads))
+    from_text = file in manifest.files and reads_text(manifest.files[file].path)
+    return Pipeline(manifest, tokenizer, open_file(folder, manifest, file, threads=threads), from_text=from_text)
 
 
 def open_file(folder: Path, manifest: Manifest, name: str | None, *, threads: int | None = None) -> Run:
@@ -114,7 +121,9 @@ def open_file(folder: Path, manifest: Manifest, name: str | None, *, threads: in
     light = [
         format
         for format, file in manifest.files.items()
-        if Path(file.path).suffix in (".tflite", ".onnx") and "trainable" not in format  # that is for apps to teach
+        if Path(file.path).suffix in (".tflite", ".onnx")
+        and "trainable" not in format  # that is for apps to teach
+        and not reads_text(file.path)  # that needs tensorflow-text, and reads some texts otherwise
     ]
     if name is None and not light:
         raise BundleError(f"{folder}: holds no .tflite or .onnx file; export one of these for the runtime")

@@ -65,8 +65,9 @@ async function mediapipe(bytes, { problem_type, labels }) {
 }
 
 const ENGINES = { onnx, tflite, mediapipe };
-// A file whose head learns is for apps: no engine here is called "trainable".
-const kindOf = (path) => /mediapipe|trainable/.exec(path)?.[0] ?? path.split(".").at(-1);
+// A file whose head learns is for apps, and no browser has tensorflow-text: no engine here is called "trainable" or
+// "model_text".
+const kindOf = (path) => /mediapipe|trainable|model_text/.exec(path)?.[0] ?? path.split(".").at(-1);
 
 // The files of a bundle that can run here, by name.
 export const runnable = (files) => Object.entries(files).filter(([, file]) => kindOf(file.path) in ENGINES);
