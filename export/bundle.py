@@ -266,11 +266,7 @@ def _gentler(folder: Path, manifest: Manifest, rows: list[Row], progress: Callab
     """Takes quantised files that failed out of a bundle; returns the names of those to write in their place."""
     wanted = []
     for row in [row for row in rows if row.failed and VARIANTS[row.format].quantize != "none"]:
-        failed = VARIANTS[row.format]
-        of_format = {v.quantize: name for name, v in VARIANTS.items() if v.format == failed.format}
-        slow = () if failed.quantize in CALIBRATED else CALIBRATED
-        gentler = QUANTIZE[QUANTIZE.index(failed.quantize) + 1 :]
-        name = next(of_format[quantize] for quantize in gentler if quantize in of_format and quantize not in slow)
+        name = in_place_of(row.format)
         progress(f"{row.format}: {row.failed}; {name} instead")
         (folder / row.path).unlink()
         del manifest.files[row.format]
@@ -280,6 +276,15 @@ def _gentler(folder: Path, manifest: Manifest, rows: list[Row], progress: Callab
     if not wanted:
         manifest.write(folder)
     return wanted
+
+
+def in_place_of(name: str) -> str:
+    """The row of `VARIANTS` that is tried where another of the same format, not a float32 one, loses too much."""
+    failed = VARIANTS[name]
+    of_format = {variant.quantize: name for name, variant in VARIANTS.items() if variant.format == failed.format}
+    slow = () if failed.quantize in CALIBRATED else CALIBRATED
+    gentler = QUANTIZE[QUANTIZE.index(failed.quantize) + 1 :]
+    return next(of_format[quantize] for quantize in gentler if quantize in of_format and quantize not in slow)
 
 
 def _chosen_variants(formats: str | Sequence[str] | None, quantize: str | Sequence[str]) -> dict[str, Variant]:
