@@ -6,10 +6,11 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
+from kerasbert import BertEncoder
 from kerasbert.export import export_bundle
 from kerasbert.export.report_page import NAME as REPORT
 from kerasbert.export.snippets import snippets
-from kerasbert.export.trainable_file import LOSSES, MOMENTUM, foreign_operations
+from kerasbert.export.trainable_file import LOSSES, MOMENTUM, foreign_operations, write_trainable
 from kerasbert.models.text_classifier import LOSSES as KERAS_LOSSES
 from kerasbert.models.text_classifier import TextClassifier
 from kerasbert.runtime import load
@@ -117,6 +118,31 @@ def test_losses_and_gradients_are_those_of_keras(problem_type):
     assert label.dtype == label_type
     assert float(loss) == pytest.approx(float(wanted), rel=1e-5)
     np.testing.assert_allclose(gradient, tape.gradient(wanted, logits), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("problem_type", "labels", "label"),
+    [
+        ("single_label_classification", ["bad", "good"], np.int32([1])),
+        ("multi_label_classification", ["a", "b", "c"], np.float32([[1, 0, 1]])),
+        ("regression", ["stars"], np.float32([[2]])),
+    ],
+)
+def test_a_bert_learns_labels_of_every_kind(fixtures, tmp_path, problem_type, labels, label):
+    """One step, by the file and by Keras, of a head without a hidden layer."""
+    encoder = BertEncoder.from_pretrained(fixtures / "bert")
+    model = TextClassifier(encoder, labels=labels, problem_type=problem_type, max_length=16)
+    write_trainable(model, {tmp_path / "model.tflite": "none"}, length=16)
+    interpreter = Interpreter(str(tmp_path / "model.tflite"))
+    train, save = (interpreter.get_signature_runner(name) for name in ("train", "save"))
+    inputs, weights = inputs_of(model, "a dog"), model.get_layer("classifier").dense.trainable_variables
+    with tf.GradientTape() as tape:
+        wanted = KERAS_LOSSES[problem_type]()(label, model(inputs, training=False))
+    slopes = tape.gradient(wanted, weights)
+    loss = train(**inputs, label=label, learning_rate=RATE)["loss"]
+    assert float(loss[0]) == pytest.approx(float(wanted), abs=1e-4)
+    for learned, weight, slope in zip(("kernel", "bias"), weights, slopes, strict=True):
+        np.testing.assert_allclose(save(nothing=NOTHING)[learned], weight.numpy() - RATE * slope.numpy(), atol=1e-5)
 
 
 def test_only_operations_that_are_built_in(bundle):
