@@ -15,9 +15,7 @@ class LayerNorm(keras.layers.Layer):
     def __init__(self, *, epsilon=1e-12, **kwargs):
         super().__init__(**kwargs)
         self.epsilon = epsilon
-        self.square = (
-            ops.square
-        )  # an export to 16-bit integers multiplies: TFLite fuses this to what has no such kernel
+        self.square = ops.square  # an export to integers multiplies: TFLite's fused form of this has no 16-bit kernel
 
     def build(self, input_shape):
         shared = {"shape": input_shape[-1:], "autocast": False}

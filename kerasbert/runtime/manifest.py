@@ -20,7 +20,8 @@ class File:
 
     Attributes:
         path: inside the bundle. bytes: its size. sha256: of its content (of all files of a folder, by name).
-        precision: "float32", "float16" or "int8" weights; "full-int8" and "int16x8" compute in integers too.
+        precision: "float32", "float16", "int8" or "int4" weights; "int8-mixed" multiplies some of them in float32,
+            "full-int8" and "int16x8" compute in integers throughout.
     """
 
     path: str
