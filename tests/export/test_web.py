@@ -181,6 +181,27 @@ def test_two_texts_have_the_cosine_of_their_embeddings(in_node):
     assert in_node(script, [[0.6, 0.8], [1, 0]]) == [["likeness", 0.6, 0, 1]]
 
 
+@pytest.mark.parametrize("changed", [None, "sequence_output", "pooled_output"])
+def test_vectors_are_compared_at_the_recorded_places(in_node, changed):
+    """Of four tokens and the text; what stands at the others makes no difference."""
+    random = np.random.default_rng(5)
+    outputs = {"sequence_output": random.normal(size=(4, 3)), "pooled_output": random.normal(size=3)}
+    places = [0, 2]
+    recorded = {"places": places, **outputs, "sequence_output": outputs["sequence_output"][places]}
+    recorded = {name: np.asarray(values).tolist() for name, values in recorded.items()}
+    if changed:
+        outputs[changed][2] *= -1
+    outputs["sequence_output"][3] = 1e6
+    script = """
+        import { PROBLEMS } from "./answers.js";
+        const outputs = Object.fromEntries(Object.entries(asked.outputs).map(([k, v]) => [k, Float32Array.from(v)]));
+        const found = PROBLEMS.feature_extraction.compare(outputs, asked.recorded);
+    """
+    found = in_node(script, {"outputs": {k: v.ravel().tolist() for k, v in outputs.items()}, "recorded": recorded})
+    assert found["same"] == (changed is None)
+    assert (found["difference"] < 1e-6) == (changed is None)
+
+
 class serving(ThreadingHTTPServer):
     """`with serving(folder) as address`: a folder as `python -m http.server` serves it, but without its log."""
 

@@ -35,10 +35,14 @@ export const PROBLEMS = {
     asks: (text, pair) => [[text, pair]],
     decode: ([{ sequence_output }]) => ({ label: `${sequence_output.length} numbers, a vector a token`, scores: [] }),
     // At the recorded places: golden.json leaves out most tokens of a long text, and behind the last stands padding.
-    compare: ({ sequence_output }, { sequence_output: recorded, places }) => {
-      const found = places.map((place, at) => sequence_output.slice(place * recorded[at].length, (place + 1) * recorded[at].length));
-      const likeness = recorded.map((vector, at) => dot(vector, found[at]) / Math.sqrt(dot(vector, vector) * dot(found[at], found[at])));
-      return { same: Math.min(...likeness) > 0.98, difference: largest(found.flatMap((each) => [...each]), recorded.flat()) };
+    compare: ({ sequence_output, pooled_output }, recorded) => {
+      const vectors = recorded.places.map((place, at) => {
+        const wanted = recorded.sequence_output[at];
+        return [sequence_output.slice(place * wanted.length, (place + 1) * wanted.length), wanted];
+      });
+      if (recorded.pooled_output) vectors.push([pooled_output, recorded.pooled_output]);
+      const likeness = vectors.map(([a, b]) => dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b)));
+      return { same: Math.min(...likeness) > 0.98, difference: Math.max(...vectors.map(([a, b]) => largest(a, b))) };
     },
   },
 };
