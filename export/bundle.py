@@ -58,7 +58,8 @@ def _mediapipe(model, folder: Path, variants: Sequence["Variant"], settings: "Se
 def _trainable(model, folder: Path, variants: Sequence["Variant"], settings: "Settings") -> None:
     from kerasbert.export.trainable_file import write_trainable
 
-    write_trainable(model, {folder / v.path: v.quantize for v in variants}, length=settings.lengths[-1])
+    targets = {folder / variant.path: variant.quantize for variant in variants}
+    write_trainable(model, targets, length=settings.lengths[-1], legacy_runtime=settings.legacy_runtime)
 
 
 def _text_tflite(model, folder: Path, variants: Sequence["Variant"], settings: "Settings") -> None:

@@ -42,7 +42,7 @@ LOSSES: dict[str, tuple[tf.DType, Callable]] = {
 """Problem type -> type of its labels, and (logits, label) -> Keras's loss and its gradient by the logits."""
 
 
-def write_trainable(model, targets: Mapping[Path, str], *, length: int) -> None:
+def write_trainable(model, targets: Mapping[Path, str], *, length: int, legacy_runtime: bool = False) -> None:
     """Writes a text classifier as `.tflite` files with four signatures, of operations that are built into LiteRT.
 
     - `infer`: the model's inputs, int32 (1, length) -> `logits` and `scores`, float32 (1, labels);
@@ -60,6 +60,7 @@ def write_trainable(model, targets: Mapping[Path, str], *, length: int) -> None:
         model: a `TextClassifier` with float32 variables.
         targets: file -> "none" or "int8".
         length: of the inputs; shorter texts are padded.
+        legacy_runtime: as `kerasbert.export.tflite_file.write_tflite` has it.
 
     Raises:
         ExportError: the converter gave up, or needed operations that are not built into LiteRT.
@@ -72,7 +73,7 @@ def write_trainable(model, targets: Mapping[Path, str], *, length: int) -> None:
             save_module(module, Path(scratch), signatures)
             for path, quantize in targets.items():
                 with quiet():
-                    content = _convert(scratch, list(signatures), quantize, path)
+                    content = _convert(scratch, list(signatures), quantize, path, legacy_runtime)
                 path.write_bytes(content)
 
 
@@ -128,10 +129,11 @@ def _signatures(model, module: tf.Module, length: int) -> dict[str, Callable]:
     }
 
 
-def _convert(saved_model: str, signatures: list[str], quantize: str, path: Path) -> bytes:
+def _convert(saved_model: str, signatures: list[str], quantize: str, path: Path, legacy_runtime: bool) -> bytes:
     converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=signatures)
     converter.experimental_enable_resource_variables = True
     converter.optimizations = OPTIMIZATIONS[quantize]
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = legacy_runtime
     try:
         content = converter.convert()
     except Exception as error:  # the converter has its own class, not exported, and raises others too

@@ -10,6 +10,7 @@ from kerasbert import BertEncoder
 from kerasbert.export import export_bundle
 from kerasbert.export.report_page import NAME as REPORT
 from kerasbert.export.snippets import snippets
+from kerasbert.export.tflite_entries import entry, open_model
 from kerasbert.export.trainable_file import LOSSES, MOMENTUM, foreign_operations, write_trainable
 from kerasbert.models.text_classifier import LOSSES as KERAS_LOSSES
 from kerasbert.models.text_classifier import TextClassifier
@@ -143,6 +144,13 @@ def test_a_bert_learns_labels_of_every_kind(fixtures, tmp_path, problem_type, la
     assert float(loss[0]) == pytest.approx(float(wanted), abs=1e-4)
     for learned, weight, slope in zip(("kernel", "bias"), weights, slopes, strict=True):
         np.testing.assert_allclose(save(nothing=NOTHING)[learned], weight.numpy() - RATE * slope.numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("legacy_runtime", [False, True])
+def test_eight_bits_for_old_runtimes(model, tmp_path, legacy_runtime):
+    write_trainable(model, {tmp_path / "model.tflite": "int8"}, length=16, legacy_runtime=legacy_runtime)
+    needed = entry(open_model((tmp_path / "model.tflite").read_bytes()), "min_runtime_version")
+    assert (int(needed.split(b".")[1]) < 17) == legacy_runtime
 
 
 def test_only_operations_that_are_built_in(bundle):
