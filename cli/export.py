@@ -91,6 +91,8 @@ def export(
         raise click.UsageError(
             f"--quantize {quantize[0]} is for --format tflite and onnx; a SavedModel has float32 weights"
         )
+    if legacy_runtime and "int4" in quantize:
+        raise click.UsageError("--quantize int4 needs a runtime of today: leave --legacy-runtime out")
     if max_drop is not None and data is None:
         raise click.UsageError("--max-drop is of accuracy on labelled data: give --data as well")
     check_target(folder)

@@ -2,8 +2,10 @@
 
 import logging
 import os
+import signal
 import sys
 import warnings
+from contextlib import suppress
 from importlib import import_module
 
 import click
@@ -87,6 +89,8 @@ def main(debug):
     """
     if not debug:
         _hush()
+    with suppress(ValueError):  # not the main thread, which alone has signals
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what is half written is taken away
     log = logging.getLogger("kerasbert")
     log.setLevel(logging.DEBUG if debug else logging.INFO)
     log.propagate = False

@@ -130,7 +130,7 @@ USUAL = ("tflite", "onnx", "savedmodel")
 each file holds the weights once more."""
 QUANTIZE = ("int4", "full-int8", "int16x8", "int8", "int8-mixed", "float16", "none")
 """How weights are stored; each is gentler than those before it, and where a file loses too much accuracy, the next that
-its format has is tried. Those of `CALIBRATED`, which are slow on a CPU, stand in for each other only.
+its format has is tried. Those of `CALIBRATED`, which are slow on a CPU, are not tried in place of the others.
 
 "int8-mixed" is ONNX's alone (`kerasbert.export.onnx_weights.in_int8_mixed`). TFLite's converter has no list of what it
 is to leave out of dynamic range: only what is computed at run time is left out, and such a matrix would be kept in

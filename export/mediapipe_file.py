@@ -36,7 +36,7 @@ def write_mediapipe(model, targets: Mapping[Path, str], *, length: int, legacy_r
     """
     task, kind = model.task.name, model.tokenizer.kind
     if task not in CONTRACTS or model.problem_type not in OUTPUTS:
-        raise ExportError(f"MediaPipe has no task for a {task}: export one of {', '.join(CONTRACTS)} for it")
+        raise ExportError(f"MediaPipe has no task for the outputs of {task}: export this model without mediapipe")
     if kind != "wordpiece":
         raise ExportError(f"MediaPipe has no {kind} tokenizer, only BERT's: export this model without mediapipe")
     scores = OUTPUTS[model.problem_type]

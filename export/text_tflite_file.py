@@ -89,8 +89,11 @@ def write_text_tflite(model, targets: Mapping[Path, str], *, length: int, legacy
         length: tokens; the model's `max_length`.
 
     Raises:
-        ExportError: a tokenizer that tensorflow-text does not have, or that the converter gave up.
+        ExportError: a tokenizer that tensorflow-text does not have, a task that answers for each token, or that the
+            converter gave up.
     """
+    if model.task.by_token:
+        raise ExportError(f"{model.task.name}: whose vector is whose shows in the ids alone: leave tflite-text out")
     reader = TextReader(model.tokenizer, pad_id=model.config.pad_token_id)
     write_tflite(model, targets, lengths=[length], reader=reader, legacy_runtime=legacy_runtime)
 

@@ -14,7 +14,7 @@ LARGEST = 7
 SHARES = np.arange(0.6, 1.01, 0.05, np.float32)
 """Of the largest weight of a channel: where its range may end. What lies beyond is cut off."""
 FEWEST = 16
-"""Channels of a matrix worth it: a head for two labels stays as it is."""
+"""Channels of a matrix worth it: a head for two labels stays as it is, and what has an odd number of inputs."""
 
 
 def with_int4_weights(model: bytes) -> bytes:
@@ -24,26 +24,27 @@ def with_int4_weights(model: bytes) -> bytes:
     Activations are quantised to 8 bits as they come, as with 8-bit weights. Two weights share a byte, the first in the
     lower half.
     """
-    content = unpacked(model)
-    fully_connected = {
-        number
-        for number, code in enumerate(content.operatorCodes)
-        if code.builtinCode == schema.BuiltinOperator.FULLY_CONNECTED
-    }
-    done = {}
-    for graph in content.subgraphs:
-        for operator in graph.operators:
-            if operator.opcodeIndex not in fully_connected:
-                continue
-            tensor = graph.tensors[operator.inputs[1]]
-            if tensor.type == schema.TensorType.INT8 and tensor.shape[0] >= FEWEST:
-                if tensor.buffer not in done:
-                    stored = np.frombuffer(content.buffers[tensor.buffer].data, np.int8).reshape(tensor.shape)
-                    content.buffers[tensor.buffer].data, scale = _four_bits(
-                        stored * tensor.quantization.scale[:, None].astype(np.float32)
-                    )
-                    done[tensor.buffer] = scale
-                tensor.type, tensor.quantization.scale = schema.TensorType.INT4, done[tensor.buffer]
+    content, done = unpacked(model), {}
+    uses = [
+        (graph.tensors[number], content.operatorCodes[operator.opcodeIndex].builtinCode, place)
+        for graph in content.subgraphs
+        for operator in graph.operators
+        for place, number in enumerate(operator.inputs)
+        if number >= 0  # -1 is an input that is left out
+    ]
+    as_matrix = (schema.BuiltinOperator.FULLY_CONNECTED, 1)
+    others = {tensor.buffer for tensor, *use in uses if tuple(use) != as_matrix}  # such as a word table that is tied
+    for tensor, *use in uses:
+        if tuple(use) != as_matrix or tensor.buffer in others or tensor.type != schema.TensorType.INT8:
+            continue
+        channels, inputs = tensor.shape
+        if channels < FEWEST or inputs % 2:
+            continue
+        if tensor.buffer not in done:
+            stored = np.frombuffer(content.buffers[tensor.buffer].data, np.int8).reshape(tensor.shape)
+            weights = stored * np.reshape(tensor.quantization.scale, (-1, 1)).astype(np.float32)
+            content.buffers[tensor.buffer].data, done[tensor.buffer] = _four_bits(weights)
+        tensor.type, tensor.quantization.scale = schema.TensorType.INT4, done[tensor.buffer]
     return packed(content)
 
 

@@ -107,6 +107,9 @@ def targets(examples: Sequence[Example], labels: Sequence[str], problem_type: st
     """int32 (texts,) label numbers, float32 (texts, labels) of 0 and 1, or float32 (texts, 1) values.
 
     Raises:
-        DataError: a label that the model does not know, or no number; `path` and the line are named.
+        DataError: a label that the model does not know, or no number; `path` and the line are named. A model without
+            labels.
     """
+    if problem_type not in _TARGETS:
+        raise DataError(f"{path}: a model without labels ({problem_type}) has nothing to be measured on")
     return _TARGETS[problem_type](path, examples, labels)

@@ -51,11 +51,18 @@ class Pipeline:
         self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, batch_size: int = 32
     ) -> np.ndarray:
         """A classifier's logits, float32 (texts, labels)."""
-        return self.predict_outputs(texts, pairs, batch_size=batch_size)["logits"]
+        return self._output("logits", texts, pairs, batch_size)
 
     def encode(self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, batch_size: int = 32) -> np.ndarray:
         """A sentence encoder's unit vectors, float32 (texts, hidden_size)."""
-        return self.predict_outputs(texts, pairs, batch_size=batch_size)["embedding"]
+        return self._output("embedding", texts, pairs, batch_size)
+
+    def _output(self, name: str, texts, pairs, batch_size: int) -> np.ndarray:
+        if name not in self.manifest.outputs:
+            raise BundleError(
+                f"this bundle has no {name}: a {self.manifest.task} gives {', '.join(self.manifest.outputs)}"
+            )
+        return self.predict_outputs(texts, pairs, batch_size=batch_size)[name]
 
     def predict_outputs(
         self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, batch_size: int = 32

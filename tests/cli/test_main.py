@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -193,3 +194,27 @@ for module in ("kerasbert.config", "keras.layers"):
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == "warning: said by kerasbert.config\n"
+
+
+WAITS = """
+import sys, time
+from kerasbert.cli.main import main
+from kerasbert.files import new_folder
+
+main.callback(debug=False)
+with new_folder(sys.argv[1]) as building:
+    (building / "half").write_text("")
+    print("written", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_sigterm_leaves_nothing_half_written(tmp_path):
+    """`timeout`, `docker stop` and a batch system's limit send it."""
+    target = tmp_path / "here" / "out"
+    process = subprocess.Popen([sys.executable, "-c", WAITS, target], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout.readline() == b"written\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) != 0
+    assert process.communicate()[1].strip().endswith(b"KeyboardInterrupt")
+    assert list(tmp_path.iterdir()) == []

@@ -83,3 +83,11 @@ def test_of_many_known_labels_only_some_are_listed():
     known = [str(number) for number in range(77)]
     with pytest.raises(DataError, match=r"the model knows 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, \.\.\.$"):
         targets(examples("odd"), known, SINGLE, path="a.csv")
+
+
+@pytest.mark.parametrize("problem_type", ["embedding", "feature_extraction"])
+def test_a_model_without_labels_has_nothing_to_be_measured_on(problem_type):
+    with pytest.raises(
+        DataError, match=f"^dev.csv: a model without labels \\({problem_type}\\) has nothing to be measured"
+    ):
+        targets([Example("a", None, "good", 2)], [], problem_type, path="dev.csv")

@@ -256,3 +256,8 @@ def test_the_terminal_stays_clean(tiny_bundle, capfd):
     assert capfd.readouterr() == ("", "")
     os.write(2, b"errors of others still come through")
     assert capfd.readouterr().err == "errors of others still come through"
+
+
+def test_an_output_that_the_bundle_does_not_have_is_one_clear_line(classify):
+    with pytest.raises(BundleError, match=r"^this bundle has no embedding: a text_classifier gives logits$"):
+        classify.encode(["a"])
