@@ -201,7 +201,7 @@ import numpy as np
 from ai_edge_litert.interpreter import InterpreterWithCustomOps
 from tensorflow_text.core.pybinds.tflite_registrar import SELECT_TFTEXT_OPS
 
-interpreter = InterpreterWithCustomOps(custom_op_registerers=SELECT_TFTEXT_OPS, model_path="$file")
+interpreter = InterpreterWithCustomOps(SELECT_TFTEXT_OPS, model_path="$file")
 answer = interpreter.get_signature_runner()
 print(answer(text=np.array([$sentence.encode()], dtype=object))["$output"])
 """,
