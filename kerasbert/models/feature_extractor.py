@@ -62,15 +62,3 @@ class FeatureExtractor(TextModel):
     def save_pretrained(self, folder: str) -> None:
         """Writes config.json, model.safetensors and the tokenizer's files; transformers opens the encoder."""
         hf.save(self.encoder, folder, settings={"kerasbert": {"task": self.task.name, "max_length": self.max_length}})
-
-    def get_config(self):
-        return {
-            "encoder": self.encoder.get_config(),
-            "max_length": self.max_length,
-            "name": self.name,
-            "dtype": self.encoder.embeddings.dtype_policy.name,
-        }
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**{**config, "encoder": BertEncoder.from_config(config["encoder"])})

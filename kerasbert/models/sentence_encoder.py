@@ -86,14 +86,4 @@ class SentenceEncoder(TextModel):
         hf.save(self.encoder, folder, settings={"kerasbert": settings})
 
     def get_config(self):
-        return {
-            "encoder": self.encoder.get_config(),
-            "pooling": self.pooling,
-            "max_length": self.max_length,
-            "name": self.name,
-            "dtype": self.encoder.embeddings.dtype_policy.name,
-        }
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**{**config, "encoder": BertEncoder.from_config(config["encoder"])})
+        return {**super().get_config(), "pooling": self.pooling}

@@ -201,19 +201,8 @@ class TextClassifier(TextModel):
         hf.save(self, folder, task=self.task.name, settings=settings)
 
     def get_config(self):
-        return {
-            "encoder": self.encoder.get_config(),
-            "labels": self.labels,
-            "problem_type": self.problem_type,
-            "pooling": self.pooling,
-            "max_length": self.max_length,
-            "name": self.name,
-            "dtype": self.get_layer("classifier").dtype_policy.name,
-        }
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**{**config, "encoder": BertEncoder.from_config(config["encoder"])})
+        own = {"labels": self.labels, "problem_type": self.problem_type, "pooling": self.pooling}
+        return {**super().get_config(), **own, "dtype": self.get_layer("classifier").dtype_policy.name}
 
 
 def needs_pooler(config: BertConfig, pooling: str) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 from kerasbert.data.rows import pad_rows, token_rows
 from kerasbert.decoding.tasks import TASKS, Task
 from kerasbert.errors import ConfigError
+from kerasbert.models.encoder import BertEncoder
 
 
 def check_length(config, max_length: int | None) -> None:
@@ -74,6 +75,18 @@ class TextModel(keras.Model):
                 for index, value in zip(chosen, values, strict=True):
                     outputs[name][index] = value[: lengths[index]].astype("float32") if name in by_token else value
         return outputs
+
+    def get_config(self):
+        return {
+            "encoder": self.encoder.get_config(),
+            "max_length": self.max_length,
+            "name": self.name,
+            "dtype": self.encoder.embeddings.dtype_policy.name,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{**config, "encoder": BertEncoder.from_config(config["encoder"])})
 
     def _rows(self, texts, pairs) -> dict:
         if self.tokenizer is None:

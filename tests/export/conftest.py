@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import pytest
 
-from kerasbert import TextClassifier
+from kerasbert import BertConfig, BertEncoder, TextClassifier
 from kerasbert.export import export_bundle
 
 FIXTURES = Path(__file__).resolve().parents[1] / "parity" / "fixtures"
@@ -33,6 +33,26 @@ class Exported:
 def fixtures() -> Path:
     """Where the tiny folders of transformers and its recorded answers are."""
     return FIXTURES
+
+
+@pytest.fixture(scope="module")
+def smallest_encoder(tiny_bert):
+    """The smallest there is, because converting takes most of the time; with weights that make a difference.
+
+    Anew for each module, so that a head made after it is the same whatever ran before.
+    """
+    tokenizer = BertEncoder.from_pretrained(tiny_bert).tokenizer
+    keras.utils.set_random_seed(5)
+    config = BertConfig(
+        vocab_size=tokenizer.vocab_size,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=32,
+        initializer_range=0.5,
+    )
+    return BertEncoder(config, tokenizer=tokenizer)
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,10 @@
 
 from functools import cache, partial
 
-import keras
 import numpy as np
 import pytest
 
-from kerasbert import BertConfig, BertEncoder, SentenceEncoder, TextClassifier
+from kerasbert import SentenceEncoder, TextClassifier
 from kerasbert.errors import ExportError
 from kerasbert.export import export_bundle, verify
 from kerasbert.export.describe import describe
@@ -29,23 +28,6 @@ def trained(tiny_classifier) -> TextClassifier:
 def trained_file(trained, tmp_path_factory):
     """`trained_file("int8")` -> the file of `trained` with such weights, written once."""
     return cache(lambda quantize: write(trained, tmp_path_factory.mktemp("trained"), quantize=quantize))
-
-
-@pytest.fixture(scope="module")
-def encoder(tiny_bert) -> BertEncoder:
-    """The smallest there is, because converting takes most of the time; with weights that make a difference."""
-    tokenizer = BertEncoder.from_pretrained(tiny_bert).tokenizer
-    keras.utils.set_random_seed(5)
-    config = BertConfig(
-        vocab_size=tokenizer.vocab_size,
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=32,
-        initializer_range=0.5,
-    )
-    return BertEncoder(config, tokenizer=tokenizer)
 
 
 def write(model, folder, *, quantize: str = "none"):
@@ -87,16 +69,16 @@ def test_a_quantised_classifier_answers_as_our_runtime_does(trained, trained_fil
         np.testing.assert_allclose([found[label] for label in trained.labels], expected, atol=1e-3)
 
 
-def test_several_labels_have_independent_scores(encoder, on_device, tmp_path):
-    model = TextClassifier(encoder, labels=["fun", "sad", "long"], problem_type="multi_label_classification")
+def test_several_labels_have_independent_scores(smallest_encoder, on_device, tmp_path):
+    model = TextClassifier(smallest_encoder, labels=["fun", "sad", "long"], problem_type="multi_label_classification")
     texts = alike(model)
     task = on_device("TextClassifier", write(model, tmp_path))
     for text, answer in zip(texts, model.predict_text(texts), strict=True):
         assert scores(task, text) == pytest.approx(answer["scores"], abs=1e-3)
 
 
-def test_a_number_comes_as_it_is(encoder, on_device, tmp_path):
-    model = TextClassifier(encoder, labels=["stars"], problem_type="regression")
+def test_a_number_comes_as_it_is(smallest_encoder, on_device, tmp_path):
+    model = TextClassifier(smallest_encoder, labels=["stars"], problem_type="regression")
     texts = alike(model)
     task = on_device("TextClassifier", write(model, tmp_path))
     for text, answer in zip(texts, model.predict_text(texts), strict=True):
@@ -114,8 +96,8 @@ def test_a_model_without_segments_still_has_three_inputs(fixtures, on_device, tm
         assert scores(task, text)[answer["label"]] == pytest.approx(answer["score"], abs=1e-3)
 
 
-def test_an_embedding_is_the_one_of_keras(encoder, on_device, tmp_path):
-    model = SentenceEncoder(encoder)
+def test_an_embedding_is_the_one_of_keras(smallest_encoder, on_device, tmp_path):
+    model = SentenceEncoder(smallest_encoder)
     task = on_device("TextEmbedder", write(model, tmp_path))
     texts = alike(model)
     found = [task.embed(text).embeddings[0].embedding for text in texts]
@@ -159,8 +141,8 @@ def test_byte_pairs_are_refused(fixtures, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_label_that_takes_two_lines_is_refused(encoder, tmp_path):
-    model = TextClassifier(encoder, labels=["a", "b\nc"])
+def test_a_label_that_takes_two_lines_is_refused(smallest_encoder, tmp_path):
+    model = TextClassifier(smallest_encoder, labels=["a", "b\nc"])
     with pytest.raises(ExportError, match="one label a line"):
         write(model, tmp_path)
 

@@ -4,11 +4,10 @@ import builtins
 import json
 import shutil
 
-import keras
 import numpy as np
 import pytest
 
-from kerasbert import BertConfig, BertEncoder, TextClassifier
+from kerasbert import TextClassifier
 from kerasbert.errors import BundleError, ExportError, MissingDependency, TokenizerError
 from kerasbert.export import export_bundle, verify
 from kerasbert.export.describe import describe
@@ -25,20 +24,8 @@ VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "##a", "good", 
 
 
 @pytest.fixture(scope="module")
-def model(tiny_bert) -> TextClassifier:
-    """The smallest there is, because converting takes most of the time; with weights that make a difference."""
-    tokenizer = BertEncoder.from_pretrained(tiny_bert).tokenizer
-    keras.utils.set_random_seed(5)
-    config = BertConfig(
-        vocab_size=tokenizer.vocab_size,
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=32,
-        initializer_range=0.5,
-    )
-    return TextClassifier(BertEncoder(config, tokenizer=tokenizer), labels=["no", "yes", "perhaps"], max_length=32)
+def model(smallest_encoder) -> TextClassifier:
+    return TextClassifier(smallest_encoder, labels=["no", "yes", "perhaps"], max_length=32)
 
 
 @pytest.fixture(scope="module")
