@@ -1,8 +1,5 @@
 """TFLite: a signature a length, all on the same weights: float32, float16 or 8 bits, and arithmetic to match."""
 
-import re
-import tempfile
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,24 +8,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasbert.errors import ExportError
 from kerasbert.export.integers import Texts, calibration, for_integers, golden_texts
-from kerasbert.export.saved_module import save_module
-from kerasbert.export.tflite_entries import with_shared_scales
-from kerasbert.export.tflite_int4 import with_int4_weights
-from kerasbert.quiet import quiet
+from kerasbert.export.tflite_converter import INTEGERS, converted
 
 LEGACY = "2.9"
 """The first TFLite that has GELU. int8 with a scale a column is read since 2.17 only."""
-INTEGERS = {
-    "full-int8": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8, tf.lite.OpsSet.TFLITE_BUILTINS],
-    "int16x8": [
-        tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
-        tf.lite.OpsSet.TFLITE_BUILTINS,
-    ],
-}
-"""Kinds of files that also compute in integers, with ranges from calibration texts, and the kernels they are made of:
-what has no integer kernel stays in float32. Weights have 8 bits, activations 8 or 16."""
 
 
 def write_tflite(
@@ -51,8 +35,6 @@ def write_tflite(
 
     Files of `INTEGERS` have the longest signature only: what signatures share, the converter quantises to 16 bits for
     the first, and then takes the integers for the second one's floats, with scales of 1e33.
-
-    The converter is fed a SavedModel: from a concrete function it drops the weights of a Keras model without a word.
 
     Args:
         model: a `TextModel` with float32 variables.
@@ -80,31 +62,26 @@ def write_tflite(
         names = {"serving_default": longest} if integers else names
         samples = calibration(model, texts or golden_texts(), names, inputs)
         kinds = {path: quantize for path, quantize in targets.items() if (quantize in INTEGERS) == integers}
-        for folder in {path.parent for path in kinds}:  # the scratch lies on the target's disk, whose room was checked
-            with tempfile.TemporaryDirectory(prefix=".saved_model.", dir=folder) as scratch:
-                _save(model, Path(scratch), names, inputs, outputs, reader, integers=integers)
-                for path, quantize in kinds.items():
-                    with quiet():
-                        content = _convert(
-                            scratch, list(names), quantize, path, samples, legacy_runtime, custom=reader is not None
-                        )
-                    path.write_bytes(content)
+        if kinds:
+            traced = _traced(model, names, inputs, outputs, reader, integers=integers)
+            options = {"samples": samples, "legacy_runtime": legacy_runtime, "custom": reader is not None}
+            for path, content in converted(*traced, kinds, **options):
+                path.write_bytes(content)
 
 
-def _save(
+def _traced(
     model,
-    folder: Path,
-    signatures: dict[str, int],
+    lengths: Mapping[str, int],
     inputs: Sequence[str],
     outputs: Callable,
     reader: Callable | None,
     *,
     integers: bool,
-) -> None:
-    """The SavedModel that the converter reads."""
+) -> tuple[tf.Module, dict[str, Callable]]:
+    """What holds the weights, and the signatures by name, of these lengths."""
     embeddings, module = model.encoder.embeddings, tf.Module()
     module.weights = [variable.value for variable in model.variables]
-    module.tables, module.reader = _even_tables(embeddings), reader
+    module.reader, module.tables = reader, None if integers else _even_tables(embeddings)
 
     def answer(given: dict) -> dict:
         mask = given["attention_mask"]
@@ -118,7 +95,7 @@ def _save(
         text = tf.TensorSpec((1,), tf.string, name="text")
         return tf.function(lambda text: answer(reader(text, length)), autograph=False, input_signature=[text])
 
-    save_module(module, folder, {name: traced(length) for name, length in signatures.items()})
+    return module, {name: traced(length) for name, length in lengths.items()}
 
 
 def _even_tables(embeddings) -> list[tuple[tf.Variable, np.ndarray]]:
@@ -151,37 +128,3 @@ def _evened(embeddings, tables, attention_mask) -> Iterator[None]:
             yield
     finally:
         embeddings.column_scales = None
-
-
-def _convert(
-    saved_model: str,
-    signatures: list[str],
-    quantize: str,
-    path: Path,
-    samples: Callable,
-    legacy_runtime: bool,
-    *,
-    custom: bool,
-) -> bytes:
-    converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=signatures)
-    converter.allow_custom_ops = custom
-    if quantize != "none":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if quantize == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    if quantize in INTEGERS:
-        converter.target_spec.supported_ops = INTEGERS[quantize]
-        converter.representative_dataset = samples
-    converter._experimental_disable_per_channel_quantization_for_dense_layers = legacy_runtime
-    try:
-        with warnings.catch_warnings():
-            # While it calibrates, the converter runs TensorFlow's own interpreter, and warns of it.
-            warnings.filterwarnings("ignore", r"\s*Warning: tf\.lite\.Interpreter is deprecated")
-            content = converter.convert()
-    except Exception as error:  # the converter has its own class, not exported, and raises others too
-        strange = sorted(set(re.findall(r"'(tf\.\w+)' op is neither", str(error))))
-        reason = f"no {', '.join(strange)}" if strange else str(error).partition("\n")[0]
-        raise ExportError(f"{path.name}: TFLite cannot express this model ({reason})") from error
-    if quantize == "int4":
-        content = with_int4_weights(content)
-    return content if quantize in ("none", "float16") else with_shared_scales(content)

@@ -1,6 +1,5 @@
 """A `.tflite` file whose head learns on the device, from a few texts of its user; the encoder stays as it is."""
 
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -10,13 +9,10 @@ from ai_edge_litert.schema_py_generated import BuiltinOperator
 
 from kerasbert.errors import ExportError
 from kerasbert.export.saved_model_file import SCORES
-from kerasbert.export.saved_module import save_module
+from kerasbert.export.tflite_converter import converted
 from kerasbert.export.tflite_entries import open_model
-from kerasbert.quiet import quiet
 
 MOMENTUM = 0.9
-OPTIMIZATIONS = {"none": [], "int8": [tf.lite.Optimize.DEFAULT]}
-"""int8 is dynamic range, and of the encoder only: variables stay in float32, which small steps need."""
 
 
 def _one_label(logits, label) -> tuple:
@@ -58,7 +54,8 @@ def write_trainable(model, targets: Mapping[Path, str], *, length: int, legacy_r
 
     Args:
         model: a `TextClassifier` with float32 variables.
-        targets: file -> "none" or "int8".
+        targets: file -> "none" or "int8", which is of the encoder only: variables stay in float32, which small steps
+            need.
         length: of the inputs; shorter texts are padded.
         legacy_runtime: as `kerasbert.export.tflite_file.write_tflite` has it.
 
@@ -68,13 +65,11 @@ def write_trainable(model, targets: Mapping[Path, str], *, length: int, legacy_r
     module = tf.Module()
     module.weights = [variable.value for variable in model.variables]
     signatures = _signatures(model, module, length)
-    for folder in {path.parent for path in targets}:  # the scratch lies on the target's disk, whose room was checked
-        with tempfile.TemporaryDirectory(prefix=".saved_model.", dir=folder) as scratch:
-            save_module(module, Path(scratch), signatures)
-            for path, quantize in targets.items():
-                with quiet():
-                    content = _convert(scratch, list(signatures), quantize, path, legacy_runtime)
-                path.write_bytes(content)
+    for path, content in converted(module, signatures, targets, legacy_runtime=legacy_runtime):
+        foreign = foreign_operations(content)
+        if foreign:
+            raise ExportError(f"{path.name}: needs operations that LiteRT does not have: {', '.join(foreign)}")
+        path.write_bytes(content)
 
 
 def _signatures(model, module: tf.Module, length: int) -> dict[str, Callable]:
@@ -127,23 +122,6 @@ def _signatures(model, module: tf.Module, length: int) -> dict[str, Callable]:
         "save": traced(save, tf.TensorSpec((1,), tf.int32, name="nothing")),
         "load": traced(load, *weights),
     }
-
-
-def _convert(saved_model: str, signatures: list[str], quantize: str, path: Path, legacy_runtime: bool) -> bytes:
-    converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=signatures)
-    converter.experimental_enable_resource_variables = True
-    converter.optimizations = OPTIMIZATIONS[quantize]
-    converter._experimental_disable_per_channel_quantization_for_dense_layers = legacy_runtime
-    try:
-        content = converter.convert()
-    except Exception as error:  # the converter has its own class, not exported, and raises others too
-        raise ExportError(
-            f"{path.name}: TFLite cannot express this model ({str(error).partition(chr(10))[0]})"
-        ) from error
-    foreign = foreign_operations(content)
-    if foreign:
-        raise ExportError(f"{path.name}: needs operations that LiteRT does not have: {', '.join(foreign)}")
-    return content
 
 
 def foreign_operations(content: bytes) -> list[str]:
