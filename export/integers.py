@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from kerasbert.export import golden
+from kerasbert.runtime.interpreter import padded
 
 SETTINGS = {"masked": -50.0, "square": lambda x: x * x}
 """Attributes of layers while they are traced.
@@ -53,17 +54,12 @@ def calibration(model, texts: Texts, signatures: dict[str, int], inputs: Sequenc
         texts: first and, of pairs, second ones. signatures: name -> length. inputs: the names of a signature's.
     """
 
+    dtypes = dict.fromkeys(inputs, np.int32)
+
     def rows() -> Iterator[tuple[str, dict]]:
         for signature, length in signatures.items():
             encoded = model.tokenizer(*texts, max_length=length)
-            fill = {"input_ids": model.config.pad_token_id}
-            for index in range(len(texts[0])):
-                row = {}
-                for name in inputs:
-                    row[name] = np.full((1, length), fill.get(name, 0), np.int32)
-                    if name in encoded:
-                        values = encoded[name][index : index + 1]
-                        row[name][:, : values.shape[1]] = values
-                yield signature, row
+            for row in range(len(texts[0])):
+                yield signature, padded(encoded, row, dtypes, length=length, pad_id=model.config.pad_token_id)
 
     return rows

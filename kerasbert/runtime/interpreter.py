@@ -1,7 +1,7 @@
 """Model files -> a function from int arrays to outputs. One loader a kind of file; each imports its engine."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def tflite(path: Path, *, threads: int, pad_id: int) -> Run:
     except (ValueError, RuntimeError, KeyError) as error:
         raise BundleError(f"{path}: not a whole TFLite model ({str(error).splitlines()[0]}); export again") from None
     lengths = sorted(signatures)
-    fill, ready = {"input_ids": pad_id}, set()
+    ready = set()
 
     def run(batch: dict) -> dict:
         outputs = []
@@ -54,17 +54,24 @@ def tflite(path: Path, *, threads: int, pad_id: int) -> Run:
                     f"{path}: takes {lengths[-1]} tokens a text; export again for a max_length beyond that"
                 )
             runner, dtypes = signatures[length]
-            inputs = {}
-            for name, dtype in dtypes.items():
-                inputs[name] = np.full((1, length), fill.get(name, 0), dtype=dtype)
-                if name in batch:  # a file for MediaPipe has segments even where the model has none
-                    inputs[name][0, :real] = batch[name][row, :real]
+            inputs = padded(batch, row, dtypes, length=length, pad_id=pad_id)
             with nullcontext() if length in ready else quiet():  # LiteRT prints when it makes a signature ready
                 outputs.append(runner(**inputs))
             ready.add(length)
         return {name: _together([output[name][0] for output in outputs]) for name in outputs[0]}
 
     return run
+
+
+def padded(batch: dict, row: int, dtypes: Mapping[str, type], *, length: int, pad_id: int) -> dict[str, np.ndarray]:
+    """The real tokens of a row of a batch, padded, as inputs of these dtypes by name, each (1, length)."""
+    real = int(np.sum(batch["attention_mask"][row]))
+    inputs = {}
+    for name, dtype in dtypes.items():
+        inputs[name] = np.full((1, length), pad_id if name == "input_ids" else 0, dtype=dtype)
+        if name in batch:  # a file for MediaPipe has segments even where the model has none
+            inputs[name][0, :real] = batch[name][row, :real]
+    return inputs
 
 
 def _together(rows: list[np.ndarray]) -> np.ndarray | list[np.ndarray]:
