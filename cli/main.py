@@ -5,13 +5,13 @@ import os
 import signal
 import sys
 import warnings
-from contextlib import suppress
 from importlib import import_module
 
 import click
 
 from kerasbert._version import __version__
 from kerasbert.errors import KerasBertError
+from kerasbert.signals import handled
 
 COMMANDS = {
     "quickstart": "Fine-tune, export, verify and ask a small model, in minutes.",
@@ -43,7 +43,8 @@ class Commands(click.Group):
 
     def invoke(self, context):
         try:
-            return super().invoke(context)
+            with handled(signal.default_int_handler, signal.SIGTERM):  # as Ctrl-C: what is half written is taken away
+                return super().invoke(context)
         except BrokenPipeError:
             raise  # `| head`: click ends without a word
         except (KerasBertError, OSError) as error:
@@ -89,8 +90,6 @@ def main(debug):
     """
     if not debug:
         _hush()
-    with suppress(ValueError):  # not the main thread, which alone has signals
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: what is half written is taken away
     log = logging.getLogger("kerasbert")
     log.setLevel(logging.DEBUG if debug else logging.INFO)
     log.propagate = False

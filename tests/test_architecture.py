@@ -13,13 +13,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 ARROWS = {
     "cli": "export training.finetune training.pretrain training models runtime data decoding tokenizers config quiet "
-    "files errors _version",
+    "files signals errors _version",
     "export": "training.finetune models runtime checkpoints data decoding tokenizers samples quiet files errors",
     # From file to folder; these two stand above models, the rest of `training` below.
     "training.finetune": "models training checkpoints data files",
     "training.pretrain": "models training data config files errors",
     "models": "layers checkpoints training data decoding config errors",
-    "training": "layers files errors _version",
+    "training": "layers files signals errors _version",
     "checkpoints": "tokenizers presets config files errors",
     "runtime": "decoding tokenizers quiet errors",
     "layers": "",
@@ -29,6 +29,7 @@ ARROWS = {
     "config": "errors",
     "files": "errors",
     "quiet": "",
+    "signals": "",
     "presets": "",
     "samples": "",
     "errors": "",

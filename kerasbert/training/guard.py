@@ -9,6 +9,8 @@ from contextlib import contextmanager
 import keras
 from keras import ops
 
+from kerasbert.signals import handled
+
 WINDOW, FEW = 50, 10
 """The mean of so many losses is what is usual; of fewer than `FEW`, nothing is."""
 MARGIN = 1.0
@@ -69,13 +71,5 @@ def caught_signals() -> Iterator[list[str]]:
             raise KeyboardInterrupt
         names.append(signal.Signals(number).name)
 
-    try:
-        before = {number: signal.signal(number, remember) for number in (signal.SIGTERM, signal.SIGINT)}
-    except ValueError:  # not the main thread, which has the signals to itself
+    with handled(remember, signal.SIGTERM, signal.SIGINT):
         yield names
-        return
-    try:
-        yield names
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
