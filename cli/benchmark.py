@@ -43,9 +43,9 @@ def benchmark(bundle, files, model, threads, lengths, runs, chart, report, as_js
     _check("--chart", [chart] if chart else [], lambda path: path.parent.is_dir(), "no such folder")
     from kerasbert.cli.progress import measurement_lines
     from kerasbert.cli.table import print_measured
-    from kerasbert.export import benchmark as measuring
-    from kerasbert.export.benchmark_chart import draw
-    from kerasbert.export.report_page import read_rows, write_report
+    from kerasbert.export.benchmark import measure as measuring
+    from kerasbert.export.benchmark.chart import draw
+    from kerasbert.export.report.page import read_rows, write_report
 
     recorded = read_rows(bundle, manifest) if chart or report else []
     rows = measuring.benchmark(

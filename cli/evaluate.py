@@ -22,9 +22,9 @@ def evaluate(model, data, as_json, **columns):
       kerasbert evaluate bundle/ --data test.csv --json
     """
     from kerasbert.cli.progress import predict_logits
-    from kerasbert.data.labels import targets
-    from kerasbert.data.readers import pairs_of, read_examples
-    from kerasbert.decoding import metrics
+    from kerasbert.examples.labels import targets
+    from kerasbert.examples.readers import pairs_of, read_examples
+    from kerasbert.tasks import figures as metrics
 
     examples = read_examples(data, **columns)
     opened = options.open_model(model)

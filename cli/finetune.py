@@ -61,7 +61,7 @@ def classify(checkpoint, train, dev, folder, text_column, pair_column, label_col
       kerasbert finetune classify --checkpoint minilm/ --train mrpc.tsv --text-column "#1 String" \\
           --pair-column "#2 String" --label-column Quality --out model/
     """
-    from kerasbert.data.readers import read_examples
+    from kerasbert.examples.readers import read_examples
     from kerasbert.files import check_target
 
     columns = {"text_column": text_column, "pair_column": pair_column, "label_column": label_column}
@@ -70,7 +70,7 @@ def classify(checkpoint, train, dev, folder, text_column, pair_column, label_col
     for path in filter(None, (train, dev)):
         read_examples(path, **columns)
     options.load_tensorflow()
-    from kerasbert.training.finetune import finetune_classifier
+    from kerasbert.runs.finetune import finetune_classifier
 
     figures = finetune_classifier(checkpoint, train, folder, dev=dev, columns=columns, **recipe)
     click.echo(f"{folder}: saved; " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))

@@ -22,7 +22,7 @@ def inspect(path, plot, as_json):
       kerasbert inspect data/ --plot lengths.png
       kerasbert inspect train.csv --json
     """
-    from kerasbert.export.describe import PREPARED, describe, draw_lengths
+    from kerasbert.runs.describe import PREPARED, describe, draw_lengths
 
     facts = describe(path)
     if plot:

@@ -83,7 +83,7 @@ def open_model(path: str):
 
         if set(Manifest.read(folder).files) == {"saved_model"}:  # the one format that the runtime leaves to TensorFlow
             load_tensorflow()
-            from kerasbert.export.parity import open_any
+            from kerasbert.export.gate.parity import open_any
 
             return open_any(folder, "saved_model")[0]
         return load(path)

@@ -40,7 +40,7 @@ def predict(model, texts, source, pair, **columns):
       kerasbert predict model/ --input reviews.txt > answers.jsonl
     """
     from kerasbert.cli.progress import CHUNK, bar
-    from kerasbert.data.readers import pairs_of, read_texts
+    from kerasbert.examples.readers import pairs_of, read_texts
 
     if bool(texts) == bool(source):
         raise click.UsageError("give texts, or --input FILE, and not both")

@@ -79,9 +79,9 @@ def prepare(texts, tokenizer, folder, slice_mb, workers, runner, beam_options, p
     """
     options.load_tensorflow()
     from kerasbert.cli.progress import slice_lines
-    from kerasbert.data.pipelines import beam_engine
-    from kerasbert.data.pipelines import prepare as prepare_data
-    from kerasbert.data.preparation import Settings
+    from kerasbert.corpus.pipelines import beam_engine
+    from kerasbert.corpus.pipelines import prepare as prepare_data
+    from kerasbert.corpus.preparation import Settings
 
     if beam_options and not runner:
         raise click.UsageError("--beam is for a --runner; name one")

@@ -82,8 +82,8 @@ def pretrain(data, folder, recipe, buckets, whole_words, jit_compile, **chosen):
         if chosen["init_from"] and source_of(name) is click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError(f"--{name.replace('_', '-')} is for a new model; --init-from brings its own")
     options.load_tensorflow()
-    from kerasbert.data.masking import Masking
-    from kerasbert.training import pretrain as pretraining
+    from kerasbert.corpus.masking import Masking
+    from kerasbert.runs import pretrain as pretraining
     from kerasbert.training.recipes import Recipe
 
     fields = Recipe.__dataclass_fields__.keys() & chosen.keys()

@@ -18,7 +18,7 @@ def bar(length: int, label: str = "answering"):
 
 
 def slice_lines():
-    """A callback for `kerasbert.data.pipelines.prepare`: a line a finished slice."""
+    """A callback for `kerasbert.corpus.pipelines.prepare`: a line a finished slice."""
     started, tokens, seconds = time.monotonic(), 0, 0.0
 
     def show(shards, done: int, total: int) -> None:
@@ -36,7 +36,7 @@ def slice_lines():
 
 
 def measurement_lines():
-    """A callback for `kerasbert.export.benchmark.benchmark`: a line a process."""
+    """A callback for `kerasbert.export.benchmark.measure.benchmark`: a line a process."""
     started = time.monotonic()
 
     def show(done: int, total: int, row) -> None:

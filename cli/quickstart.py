@@ -25,7 +25,7 @@ def quickstart(folder, checkpoint, epochs):
     check_target(folder)  # before the seconds that TensorFlow takes to load
     options.load_tensorflow()
     from kerasbert.cli.table import print_rows
-    from kerasbert.export.quickstart import SENTENCES, run
+    from kerasbert.runs.quickstart import SENTENCES, run
 
     rows, answers = run(
         folder,

@@ -25,8 +25,8 @@ def verify(bundle, data, as_json, **columns):
     if "saved_model" in Manifest.read(bundle).files:
         options.load_tensorflow()
     from kerasbert.cli.table import print_rows
-    from kerasbert.export.parity import Truth, check, report
-    from kerasbert.export.parity import verify as verify_bundle
+    from kerasbert.export.gate.parity import Truth, check, report
+    from kerasbert.export.gate.parity import verify as verify_bundle
 
     truth = None if data is None else Truth.read(data, Manifest.read(bundle), **columns)
     rows = verify_bundle(bundle, truth=truth, progress=options.progress)

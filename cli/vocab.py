@@ -28,7 +28,7 @@ def vocab(texts, folder, size, kind, cased, min_frequency, documents, errors):
       kerasbert vocab "wiki/*.jsonl.zst" --kind bpe --size 50265 --out vocab/
     """
     from kerasbert.cli.progress import bar
-    from kerasbert.data.documents import find_files, guess_format, plan_slices, read_documents
+    from kerasbert.corpus.documents import find_files, guess_format, plan_slices, read_documents
     from kerasbert.files import check_target, new_folder
     from kerasbert.tokenizers.training import TRAINERS
 

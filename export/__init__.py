@@ -11,7 +11,7 @@ _HOME = {
     "saved_model": ("kerasbert.export.bundle", {"formats": ("savedmodel",)}),
     "tflite": ("kerasbert.export.bundle", {"formats": ("tflite",)}),
     "onnx": ("kerasbert.export.bundle", {"formats": ("onnx",)}),
-    "verify": ("kerasbert.export.parity", {}),
+    "verify": ("kerasbert.export.gate.parity", {}),
 }
 
 __all__ = list(_HOME)

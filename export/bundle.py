@@ -9,10 +9,10 @@ from pathlib import Path
 import keras
 
 from kerasbert.errors import ExportError
-from kerasbert.export import golden
-from kerasbert.export.integers import calibration_texts
-from kerasbert.export.parity import Row, Truth, check, report, verify
-from kerasbert.export.report_page import write_report
+from kerasbert.export.formats.tflite.integers import calibration_texts
+from kerasbert.export.gate import golden
+from kerasbert.export.gate.parity import Row, Truth, check, report, verify
+from kerasbert.export.report.page import write_report
 from kerasbert.export.web import runtimes, write_page
 from kerasbert.export.web.npm import fetch
 from kerasbert.files import check_target, new_folder
@@ -20,7 +20,7 @@ from kerasbert.runtime.manifest import File, Manifest, measure
 
 
 def _tflite(model, folder: Path, variants: Sequence["Variant"], settings: "Settings") -> None:
-    from kerasbert.export.tflite_file import write_tflite
+    from kerasbert.export.formats.tflite.file import write_tflite
 
     write_tflite(
         model,
@@ -32,20 +32,20 @@ def _tflite(model, folder: Path, variants: Sequence["Variant"], settings: "Setti
 
 
 def _onnx(model, folder: Path, variants: Sequence["Variant"], settings: "Settings") -> None:
-    from kerasbert.export.onnx_file import write_onnx
+    from kerasbert.export.formats.onnx.file import write_onnx
 
     write_onnx(model, {folder / variant.path: variant.quantize for variant in variants})
 
 
 def _saved_model(model, folder: Path, variants: Sequence["Variant"], settings: "Settings") -> None:
-    from kerasbert.export.saved_model_file import write_saved_model
+    from kerasbert.export.formats.saved_model.file import write_saved_model
 
     for variant in variants:
         write_saved_model(model, folder / variant.path)
 
 
 def _mediapipe(model, folder: Path, variants: Sequence["Variant"], settings: "Settings") -> None:
-    from kerasbert.export.mediapipe_file import write_mediapipe
+    from kerasbert.export.formats.mediapipe.file import write_mediapipe
 
     write_mediapipe(
         model,
@@ -56,14 +56,14 @@ def _mediapipe(model, folder: Path, variants: Sequence["Variant"], settings: "Se
 
 
 def _trainable(model, folder: Path, variants: Sequence["Variant"], settings: "Settings") -> None:
-    from kerasbert.export.trainable_file import write_trainable
+    from kerasbert.export.formats.tflite.trainable import write_trainable
 
     targets = {folder / variant.path: variant.quantize for variant in variants}
     write_trainable(model, targets, length=settings.lengths[-1], legacy_runtime=settings.legacy_runtime)
 
 
 def _text_tflite(model, folder: Path, variants: Sequence["Variant"], settings: "Settings") -> None:
-    from kerasbert.export.text_tflite_file import write_text_tflite
+    from kerasbert.export.formats.tflite.text import write_text_tflite
 
     targets = {folder / variant.path: variant.quantize for variant in variants}
     write_text_tflite(model, targets, length=settings.lengths[-1], legacy_runtime=settings.legacy_runtime)
@@ -76,7 +76,7 @@ class Settings:
     Attributes:
         lengths: of signatures, the longest last.
         texts: first and second ones, to calibrate integers; None: golden ones.
-        legacy_runtime: `.tflite` files for runtimes of 2022 (`kerasbert.export.tflite_file.LEGACY`).
+        legacy_runtime: `.tflite` files for runtimes of 2022 (`kerasbert.export.formats.tflite.file.LEGACY`).
     """
 
     lengths: Sequence[int]
@@ -132,7 +132,7 @@ QUANTIZE = ("int4", "full-int8", "int16x8", "int8", "int8-mixed", "float16", "no
 """How weights are stored; each is gentler than those before it, and where a file loses too much accuracy, the next that
 its format has is tried. Those of `CALIBRATED`, which are slow on a CPU, are not tried in place of the others.
 
-"int8-mixed" is ONNX's alone (`kerasbert.export.onnx_weights.in_int8_mixed`). TFLite's converter has no list of what it
+"int8-mixed" is ONNX's alone (`kerasbert.export.formats.onnx.weights`). TFLite's converter has no list of what it
 is to leave out of dynamic range: only what is computed at run time is left out, and such a matrix would be kept in
 float32 whole and packed anew for every text.
 """
@@ -171,12 +171,12 @@ def export_bundle(
         sequence_lengths: of the signatures of `.tflite` files, up to the model's `max_length`, which is always one;
             a text runs in the shortest that holds it. None: 16, 32, 64 and so on.
         data: a labelled file that the gate is also run on, and whose texts calibrate integers.
-        columns: for `kerasbert.data.readers.read_examples`.
+        columns: for `kerasbert.examples.readers.read_examples`.
         max_drop: points of accuracy that a quantised file may lose on `data`. One that loses more is replaced by one of
             gentler settings (`QUANTIZE`), and that is said. None: a quantised file that loses 0.5 points fails.
         legacy_runtime: `.tflite` files for TFLite 2.9 and later, as the Task Library has it; others need 2.17 for int8.
             A matrix has then one int8 scale, not one a column, which costs accuracy.
-        trainable_head: adds `.tflite` files whose head learns on the device (`kerasbert.export.trainable_file`); the
+        trainable_head: adds `.tflite` files whose head learns on the device (`kerasbert.export.formats.tflite`); the
             runtime takes one only if it is named.
         web: adds a page that runs the files in a browser (`kerasbert.export.web`).
         progress: told of each step before it starts.

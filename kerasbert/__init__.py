@@ -24,13 +24,17 @@ _HOME = {
 _SUBPACKAGES = (
     "checkpoints",
     "config",
-    "data",
+    "corpus",
     "decoding",
     "errors",
+    "examples",
     "export",
     "layers",
     "models",
+    "runs",
     "runtime",
+    "tasks",
+    "tf",
     "tokenizers",
     "training",
 )

@@ -1,6 +1,9 @@
 """What many test folders share: a tiny BERT and a tiny trained classifier as folders, and data that may be there."""
 
 import csv
+import hashlib
+import importlib.util
+import json
 import logging
 import os
 import random
@@ -16,6 +19,7 @@ from kerasbert.cli.main import main
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
+TOKENIZERS = Path(__file__).parent / "tokenizers"
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test asks the network
 
 GOOD, BAD, PIECES, OTHER = (
@@ -84,8 +88,8 @@ def tiny_bert(tmp_path_factory) -> Path:
 def prepared(tmp_path_factory):
     """`prepared(mode="mlm-nsp", seed=1)` -> a folder of pre-training data: 80 documents of random sentences, rows of 32
     tokens, vocabulary of `small_vocabulary`. For reading: a test that changes files copies it first."""
-    from kerasbert.data.pipelines import prepare
-    from kerasbert.data.preparation import Settings
+    from kerasbert.corpus.pipelines import prepare
+    from kerasbert.corpus.preparation import Settings
     from kerasbert.tokenizers import WordPieceTokenizer
 
     made = {}
@@ -122,7 +126,7 @@ def opinion_file(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_classifier(tiny_bert, opinion_file, tmp_path_factory) -> Path:
     """`tiny_bert` fine-tuned on `opinion_file` until it makes no mistake there, as a folder."""
-    from kerasbert.training.finetune import finetune_classifier
+    from kerasbert.runs.finetune import finetune_classifier
 
     folder = tmp_path_factory.mktemp("tiny") / "classifier"
     figures = finetune_classifier(
@@ -186,3 +190,34 @@ def run(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     yield lambda *args: CliRunner().invoke(main, [str(arg) for arg in args], prog_name="kerasbert")
     log.level, log.propagate, log.handlers = before
+
+
+@pytest.fixture(scope="session")
+def recorded() -> dict:
+    """What transformers gave, as record_transformers.py wrote it."""
+    return json.loads((TOKENIZERS / "fixtures" / "transformers.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def generated(recorded) -> list[str]:
+    """The 10,000 strings of generated_texts.py; they must be those that were recorded."""
+    spec = importlib.util.spec_from_file_location("generated_texts", TOKENIZERS / "generated_texts.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    texts = module.generate(recorded["generated"]["count"], recorded["generated"]["seed"])
+    assert hashlib.sha256(json.dumps(texts).encode()).hexdigest() == recorded["generated"]["sha256"]
+    return texts
+
+
+@pytest.fixture(scope="session")
+def vocabulary_file(request):
+    """A function from the name of a vocabulary to its vocab.txt; skips where that is absent."""
+
+    def find(name: str) -> Path:
+        if name == "small":
+            return TOKENIZERS / "fixtures" / "vocab.txt"
+        if name == "minilm":
+            return request.getfixturevalue("minilm") / "vocab.txt"
+        return request.getfixturevalue("shared_data") / "vocab" / name / "vocab.txt"
+
+    return find

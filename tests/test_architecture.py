@@ -45,15 +45,15 @@ WITH_TENSORFLOW = {
     "kerasbert.layers.xla_cpu": "a barrier for XLA, in graphs of TensorFlow that are traced for it",
     "kerasbert.training.distribution": "strategies are TensorFlow's; JAX has Keras's own",
     "kerasbert.training.failures": "its exceptions, which have no counterpart on JAX",
-    "kerasbert.training.journal": "TensorBoard's logs",
-    "kerasbert.training.report": "asks TensorFlow's backend for the accelerators' names",
+    "kerasbert.runs.journal": "TensorBoard's logs",
+    "kerasbert.runs.report": "asks TensorFlow's backend for the accelerators' names",
     "kerasbert.training.trainer": "the train step of TensorFlow's backend; JAX has Keras's own",
-    "kerasbert.data.datasets": "tf.data; models load it when a dataset is asked for",
-    "kerasbert.data.document_tokenizer": "tokenises in the graph; only the preparation of data loads it",
-    "kerasbert.data.records": "writes TFRecord files",
-    "kerasbert.data.stepwise": "batches as a tf.data pipeline",
-    "kerasbert.data.workers": "keeps TensorFlow in a worker to one core",
-    "kerasbert.tokenizers.in_graph": "tensorflow-text; only exports load it",
+    "kerasbert.tf.datasets": "tf.data; models load it when a dataset is asked for",
+    "kerasbert.corpus.document_tokenizer": "tokenises in the graph; only the preparation of data loads it",
+    "kerasbert.tf.records": "writes TFRecord files",
+    "kerasbert.corpus.stepwise": "batches as a tf.data pipeline",
+    "kerasbert.corpus.workers": "keeps TensorFlow in a worker to one core",
+    "kerasbert.tf.wordpiece": "tensorflow-text; only exports load it",
     "kerasbert.runtime.text_file": "tensorflow-text's kernels; only a file that takes texts loads them",
 }
 NO_KERAS = ("config", "tokenizers", "data", "decoding", "runtime", "checkpoints")
@@ -130,9 +130,9 @@ def loaded_by(code: str) -> set[str]:
             {"tensorflow", "keras", "numpy", "tokenizers", "click"},
         ),
         ("import kerasbert.cli.main", {"tensorflow", "keras", "numpy", "tokenizers"}),
-        ("import kerasbert.runtime, kerasbert.decoding.metrics", {"tensorflow", "keras", "jax", "torch"}),
+        ("import kerasbert.runtime, kerasbert.tasks.figures", {"tensorflow", "keras", "jax", "torch"}),
         (
-            "import kerasbert.config, kerasbert.data.labels, kerasbert.data.rows, kerasbert.data.readers, "
+            "import kerasbert.config, kerasbert.examples.labels, kerasbert.tasks.rows, kerasbert.examples.readers, "
             "kerasbert.checkpoints.hf, kerasbert.tokenizers, kerasbert.files",
             {"tensorflow", "keras", "jax", "torch"},
         ),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kerasbert import samples
-from kerasbert.data.readers import read_examples
+from kerasbert.examples.readers import read_examples
 
 FOLDER = Path(samples.__file__).parent
 ROWS = {"sentiment_train.csv": 520, "sentiment_dev.csv": 160}

@@ -4,9 +4,9 @@ import keras
 
 from kerasbert.checkpoints import hf
 from kerasbert.checkpoints.tasks import stored_task
-from kerasbert.decoding.tasks import FEATURES
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.text_model import TextModel, check_length
+from kerasbert.tasks.table import FEATURES
 
 
 @keras.saving.register_keras_serializable("kerasbert")

@@ -30,7 +30,7 @@ class PretrainingModel(SummedLossTrainer, keras.Model):
     Outputs: `mlm_logits` float32 (batch, masked, vocab_size) and, with `nsp`, `nsp_logits` float32 (batch, 2), where
     label 0 means that the second segment follows the first.
 
-    Trained on batches of `kerasbert.data.batches.PretrainingData`, packed or not; the loss is the mean over masked
+    Trained on batches of `kerasbert.corpus.batches.PretrainingData`, packed or not; the loss is the mean over masked
     words plus, with `nsp`, the mean over pairs.
 
     Args:

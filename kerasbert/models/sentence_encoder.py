@@ -7,11 +7,11 @@ import numpy as np
 
 from kerasbert.checkpoints import hf
 from kerasbert.checkpoints.tasks import stored_task
-from kerasbert.decoding.tasks import EMBEDDING
 from kerasbert.errors import ConfigError
 from kerasbert.layers.heads import POOLINGS, UnitLength
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.text_model import TextModel, check_length
+from kerasbert.tasks.table import EMBEDDING
 
 
 @keras.saving.register_keras_serializable("kerasbert")

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from kerasbert import data
 from kerasbert.checkpoints import hf
 from kerasbert.checkpoints.tasks import stored_task
 from kerasbert.config import BertConfig
-from kerasbert.data.labels import targets
-from kerasbert.data.readers import pairs_of, read_examples
 from kerasbert.decoding.labels import PROBLEM_TYPES
 from kerasbert.errors import CheckpointError, ConfigError
+from kerasbert.examples.labels import targets
+from kerasbert.examples.readers import pairs_of, read_examples
 from kerasbert.layers.heads import POOLINGS, ClassificationHead
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.text_model import TextModel, check_length
@@ -160,7 +159,7 @@ class TextClassifier(TextModel):
         """A labelled file as batches for `fit` and `evaluate`.
 
         Args:
-            path: `.csv`, `.tsv` or `.jsonl`; see `kerasbert.data.readers.read_examples`, which also takes `columns`.
+            path: `.csv`, `.tsv` or `.jsonl`; `kerasbert.examples.readers.read_examples` also takes `columns`.
             shuffle: anew each epoch, from `seed`; texts of like length share a batch.
 
         Returns:
@@ -169,9 +168,11 @@ class TextClassifier(TextModel):
         Raises:
             DataError: a row that cannot be used, named by line; a label that the model does not know.
         """
+        from kerasbert.tf.datasets import make_dataset
+
         examples = read_examples(path, **columns)
         rows = self._rows([example.text for example in examples], pairs_of(examples))
-        return data.datasets.make_dataset(
+        return make_dataset(
             rows,
             targets(examples, self.labels, self.problem_type, path=str(path)),
             batch_size=batch_size,

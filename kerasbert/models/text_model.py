@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from kerasbert.data.rows import pad_rows, token_rows
-from kerasbert.decoding.tasks import TASKS, Task
 from kerasbert.errors import ConfigError
 from kerasbert.models.encoder import BertEncoder
+from kerasbert.tasks.rows import pad_rows, token_rows
+from kerasbert.tasks.table import TASKS, Task
 
 
 def check_length(config, max_length: int | None) -> None:

@@ -12,12 +12,12 @@ from kerasbert.quiet import quiet
 from kerasbert.runtime.text_file import reads_text, text_tflite
 
 LEARNING = ("train", "save", "load")
-"""Signatures of a file whose head learns (`kerasbert.export.trainable_file`), beside `infer`, which answers."""
+"""Signatures of a file whose head learns (`kerasbert.export.formats.tflite`), beside `infer`, which answers."""
 
 Run = Callable[[dict], dict]
 """Inputs by name, int (batch, length), or `text`, the texts -> outputs by name, float32 with the batch on axis 0.
 
-An output by token (`kerasbert.decoding.tasks`) may also be a list: an array a text, each padded to its own length."""
+An output by token (`kerasbert.tasks.table`) may also be a list: an array a text, each padded to its own length."""
 
 
 def tflite(path: Path, *, threads: int, pad_id: int) -> Run:

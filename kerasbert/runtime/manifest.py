@@ -46,7 +46,7 @@ class Manifest:
 
     Attributes:
         task, outputs: "text_classifier" gives `logits`, "sentence_encoder" an `embedding`, "encoder" a
-            `sequence_output` and, with a pooler, a `pooled_output`; see `kerasbert.decoding.tasks`.
+            `sequence_output` and, with a pooler, a `pooled_output`; see `kerasbert.tasks.table`.
         problem_type, labels: how outputs become answers.
         max_length: tokens a text is cut to. lengths: of the signatures of `.tflite` files, the longest last.
         inputs: names, each int (batch, length). pad_id: fills `input_ids`; the other inputs are filled with 0.

@@ -7,11 +7,11 @@ import numpy as np
 
 from kerasbert import tokenizers
 from kerasbert.decoding.labels import logits_of
-from kerasbert.decoding.tasks import TASKS
 from kerasbert.errors import BundleError, TokenizerError
 from kerasbert.runtime.interpreter import Run, load_file
 from kerasbert.runtime.manifest import Manifest
 from kerasbert.runtime.text_file import reads_text
+from kerasbert.tasks.table import TASKS
 
 
 class Pipeline:

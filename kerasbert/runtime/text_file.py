@@ -1,4 +1,4 @@
-"""A `.tflite` file that takes texts (`kerasbert.export.text_tflite_file`), on LiteRT with tensorflow-text."""
+"""A `.tflite` file that takes texts (`kerasbert.export.formats.tflite.text`), on LiteRT with tensorflow-text."""
 
 from collections.abc import Callable
 from pathlib import Path

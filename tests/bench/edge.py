@@ -40,8 +40,8 @@ def inputs(dtype: str, length: int = LENGTH) -> dict[str, np.ndarray]:
 
 def make_ours(folder: Path, shape: str) -> None:
     import kerasbert as kb
-    from kerasbert.export.onnx_file import write_onnx
-    from kerasbert.export.tflite_file import write_tflite
+    from kerasbert.export.formats.onnx.file import write_onnx
+    from kerasbert.export.formats.tflite.file import write_tflite
 
     blocks, width, heads = SHAPES[shape]
     config = kb.BertConfig(

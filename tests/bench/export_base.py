@@ -17,7 +17,7 @@ from kerasbert import BertConfig, BertEncoder, TextClassifier
 from kerasbert.config import SIZES
 from kerasbert.export import bundle
 from kerasbert.export.bundle import WRITERS, export_bundle
-from kerasbert.export.tflite_graph import read_graph
+from kerasbert.export.formats.tflite.graph import read_graph
 from kerasbert.tokenizers import WordPieceTokenizer
 
 PIECES = 30_522

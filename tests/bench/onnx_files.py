@@ -19,7 +19,7 @@ import onnxruntime
 
 from kerasbert import BertConfig, BertEncoder, TextClassifier
 from kerasbert.config import SIZES
-from kerasbert.export.onnx_file import write_onnx
+from kerasbert.export.formats.onnx.file import write_onnx
 
 PRECISIONS = ("none", "float16", "int8")
 

@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from kerasbert.data.packing import pack
+from kerasbert.corpus.packing import pack
 
 CAPACITY, ITEMS = 512, 16_000_000
 

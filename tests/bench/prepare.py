@@ -23,8 +23,8 @@ CASES = {
 def measure(corpus: str, tokenizer: str, settings: dict) -> dict:
     """Runs in a process of its own, whose memory and imports are all this case's."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from kerasbert.data.pipelines import prepare
-    from kerasbert.data.preparation import Settings
+    from kerasbert.corpus.pipelines import prepare
+    from kerasbert.corpus.preparation import Settings
 
     imported = time.process_time()
     with tempfile.TemporaryDirectory() as folder:

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from kerasbert.export.report_page import NAME as REPORT
+from kerasbert.export.report.page import NAME as REPORT
 from kerasbert.runtime.manifest import NAME
 
 ONCE = ("--threads", 1, "--length", 16, "--runs", 1)

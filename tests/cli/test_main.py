@@ -116,7 +116,7 @@ def broken(monkeypatch):
         def read_texts(*args, **options):
             raise error
 
-        monkeypatch.setattr("kerasbert.data.readers.read_texts", read_texts)
+        monkeypatch.setattr("kerasbert.examples.readers.read_texts", read_texts)
 
     return break_with
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from kerasbert.data.index import Index
+from kerasbert.corpus.index import Index
 
 TEXT = "\n\n".join(
     f"The hotel was clean and the food was good, said guest {number}. We would open the door. "

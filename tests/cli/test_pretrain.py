@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from kerasbert.cli import pretrain as command
+from kerasbert.runs.pretrain import PRECISIONS
 from kerasbert.training.distribution import STRATEGIES
 from kerasbert.training.optimizers import OPTIMIZERS
-from kerasbert.training.pretrain import PRECISIONS
 from kerasbert.training.recipes import RECIPES
 from kerasbert.training.schedules import SCHEDULES
 

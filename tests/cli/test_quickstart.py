@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from kerasbert.export import quickstart
+from kerasbert.runs import quickstart
 from kerasbert.runtime import load
 
 

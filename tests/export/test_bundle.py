@@ -15,9 +15,9 @@ import pytest
 import kerasbert as kb
 from kerasbert import BertConfig, BertEncoder, TextClassifier
 from kerasbert.errors import ExportError, KerasBertError
-from kerasbert.export import golden, parity
 from kerasbert.export.bundle import USUAL, VARIANTS, export_bundle
-from kerasbert.export.parity import open_any
+from kerasbert.export.gate import golden, parity
+from kerasbert.export.gate.parity import open_any
 from kerasbert.runtime.manifest import NAME, Manifest, measure
 
 UNASKED = {name: v for name, v in VARIANTS.items() if v.format in USUAL and v.quantize in ("none", "int8")}

@@ -7,10 +7,11 @@ import pytest
 
 from kerasbert import FeatureExtractor
 from kerasbert.errors import ExportError
-from kerasbert.export import export_bundle, golden, verify
-from kerasbert.export.parity import NEVER, lined_up, open_any
-from kerasbert.export.report_page import page
-from kerasbert.export.snippets import snippets
+from kerasbert.export import export_bundle, verify
+from kerasbert.export.gate import golden
+from kerasbert.export.gate.parity import NEVER, lined_up, open_any
+from kerasbert.export.report.page import page
+from kerasbert.export.report.snippets import snippets
 from kerasbert.runtime import load
 from kerasbert.runtime.manifest import NAME, Manifest, measure
 

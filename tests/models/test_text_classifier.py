@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from kerasbert import BertConfig, BertEncoder, TextClassifier
-from kerasbert.decoding import metrics
 from kerasbert.errors import CheckpointError, ConfigError, DataError
+from kerasbert.tasks import figures as metrics
 from kerasbert.training.optimizers import adamw
 
 

@@ -10,7 +10,7 @@ from keras import ops
 import kerasbert as kb
 from kerasbert.layers.heads import MeanPooling
 from kerasbert.presets import default_checkpoint
-from kerasbert.training.finetune import finetune_classifier
+from kerasbert.runs.finetune import finetune_classifier
 
 FOLDER = default_checkpoint()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasbert.data.stepwise import Stepwise
+from kerasbert.corpus.stepwise import Stepwise
 
 VOCABULARY, LENGTH, SLOTS, PAIRS = 40, 16, 6, 3
 

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 import tensorflow as tf
-from training.ports import free_ports
+from runs.ports import free_ports
 from training.replica_runs import Rows, make_model, results, run
 
 from kerasbert.errors import ConfigError

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from kerasbert.data.instances import MODES
+from kerasbert.corpus.instances import MODES
 from kerasbert.errors import ConfigError
 from kerasbert.training.optimizers import AdamW, Lamb
 from kerasbert.training.recipes import RECIPES, Recipe

@@ -1,0 +1,1 @@
+"""How fast and large the files of a bundle are."""

@@ -1,0 +1,40 @@
+"""What `kerasbert benchmark` measured, as a picture."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from kerasbert.export.benchmark.measure import Measured
+from kerasbert.files import new_file
+
+
+def draw(rows: Sequence[Measured], accuracy: Mapping[str, float], path: Path) -> None:
+    """Draws a PNG: a dot a file, larger for a larger one, of the longest text on the fewest threads.
+
+    Args:
+        accuracy: of files by name, which stands against milliseconds; where there is none, megabytes do, for all files.
+    """
+    from matplotlib.figure import Figure  # no pyplot: it would look for a screen
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    longest, fewest = max(row.length for row in rows), min(row.threads for row in rows)
+    shown = [row for row in rows if (row.length, row.threads) == (longest, fewest)]
+    known = [row for row in shown if row.name in accuracy]
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    for row in known or shown:
+        y = accuracy[row.name] if known else row.megabytes
+        area = 600 * row.megabytes / max(row.megabytes for row in shown)
+        axes.scatter(row.ms, y, s=max(area, 30), alpha=0.6, label=f"{row.name}, {row.megabytes:.1f} MB")
+    legend = figure.legend(loc="outside right upper")
+    for handle in legend.legend_handles:
+        handle.set_sizes([60])
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel(f"milliseconds for {longest} tokens, threads: {fewest}")
+    axes.set_ylabel("accuracy" if known else "MB")
+    axes.margins(0.25)
+    axes.grid(alpha=0.3)
+    with new_file(path) as building:
+        figure.savefig(building, dpi=120, format="png")

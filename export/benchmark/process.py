@@ -1,0 +1,131 @@
+"""One file of a bundle, measured in a process that was started for it alone.
+
+    python -m kerasbert.export.benchmark.process '{"bundle": ..., "name": ..., "texts": [...], ...}'
+
+`kerasbert.export.benchmark.measure` starts it and reads the line of JSON that it prints last. Nothing that a file
+needs to run is imported at the top: both its time and its memory belong to the file.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+WARM_UP = 3
+"""Answers before the clock runs: the first at a length may plan, compile, or fetch pages."""
+
+
+def peak_memory() -> float:
+    """The most MB that this process ever held; NaN where the system does not say."""
+    try:  # of this program alone: ru_maxrss begins with what the parent held
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
+    except (OSError, IndexError):
+        pass
+    try:
+        import resource
+    except ImportError:  # Windows
+        return float("nan")
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+class Clock:
+    """A function that remembers how long its last call took."""
+
+    def __init__(self, function):
+        self.function, self.seconds = function, 0.0
+
+    def __call__(self, *args, **kwargs):
+        start = time.perf_counter()
+        result = self.function(*args, **kwargs)
+        self.seconds = time.perf_counter() - start
+        return result
+
+
+def open_file(bundle: str, name: str, threads: int):
+    """A file as a function from texts to answers, and the clock of its model alone."""
+    from kerasbert.runtime import load
+
+    if name != "saved_model":
+        pipeline = load(bundle, file=name, threads=threads)
+    else:
+        limit_tensorflow(threads)
+        from kerasbert import tokenizers
+        from kerasbert.export.formats.saved_model.file import open_saved_model
+        from kerasbert.runtime.manifest import Manifest
+        from kerasbert.runtime.pipelines import Pipeline
+
+        manifest = Manifest.read(bundle)
+        tokenizer = tokenizers.from_options(manifest.tokenizer, bundle)
+        ids, _ = open_saved_model(Path(bundle) / manifest.files[name].path)
+        pipeline = Pipeline(manifest, tokenizer, ids)
+    pipeline.run = Clock(pipeline.run)
+    return pipeline.predict_text, pipeline.run
+
+
+def open_model(path: str, bundle: str, threads: int):
+    """The same of a saved Keras model of the bundle's task."""
+    limit_tensorflow(threads)
+    from kerasbert.models.opening import open_model as open_folder
+    from kerasbert.runtime.manifest import Manifest
+
+    model = open_folder(path, task=Manifest.read(bundle).task)
+    model.predict_on_batch = Clock(model.predict_on_batch)
+    return model.predict_text, model.predict_on_batch
+
+
+def limit_tensorflow(threads: int) -> None:
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+
+
+def measure(*, bundle: str, name: str, model: str | None, threads: int, texts: list[str], runs: int) -> dict:
+    """Opens a file and answers every text `runs` times.
+
+    Returns:
+        `load`: seconds from nothing imported to the first answer. `memory`: MB that the process grew by, at most.
+        `cores`: kept busy while it answered. `alone`, `whole`: a list of milliseconds a text, of the model on ids, and
+        from the string to the answer.
+    """
+    memory, start = peak_memory(), time.perf_counter()
+    answer, clock = open_file(bundle, name, threads) if model is None else open_model(model, bundle, threads)
+    answer(texts[:1])
+    load = time.perf_counter() - start
+
+    alone, whole, seconds, cpu = [], [], 0.0, 0.0
+    for text in texts:
+        for _ in range(WARM_UP):
+            answer([text])
+        alone.append([])
+        whole.append([])
+        began, cpu_began = time.perf_counter(), time.process_time()
+        for _ in range(runs):
+            start = time.perf_counter()
+            answer([text])
+            whole[-1].append(1e3 * (time.perf_counter() - start))
+            alone[-1].append(1e3 * clock.seconds)
+        seconds, cpu = seconds + time.perf_counter() - began, cpu + time.process_time() - cpu_began
+    return {
+        "load": load,
+        "memory": peak_memory() - memory,
+        "cores": cpu / seconds,
+        "alone": alone,
+        "whole": whole,
+    }
+
+
+def main() -> None:
+    from kerasbert.errors import KerasBertError
+
+    try:
+        result = measure(**json.loads(sys.argv[1]))
+    except KerasBertError as error:
+        result = {"error": str(error)}
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

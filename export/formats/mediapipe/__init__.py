@@ -1,0 +1,1 @@
+"""TFLite files with metadata, for MediaPipe and the Task Library."""

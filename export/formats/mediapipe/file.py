@@ -1,0 +1,58 @@
+"""A `.tflite` file that MediaPipe's text tasks and the Task Library take as it is: scores out, everything inside."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import tensorflow as tf
+
+from kerasbert.errors import ExportError
+from kerasbert.export.formats.mediapipe.metadata import CONTRACTS, INPUTS, Metadata, with_metadata
+from kerasbert.export.formats.tflite.file import write_tflite
+
+OUTPUTS = {
+    "single_label_classification": lambda logits: {"probability": tf.nn.softmax(logits)},
+    "multi_label_classification": lambda logits: {"probability": tf.nn.sigmoid(logits)},
+    "regression": lambda value: {"probability": value},
+    "embedding": lambda embedding: {"embedding": embedding},
+}
+"""Problem type -> what the device's libraries show as it comes: they know no softmax."""
+
+
+def write_mediapipe(model, targets: Mapping[Path, str], *, length: int, legacy_runtime: bool = False) -> None:
+    """Writes a model for MediaPipe's TextClassifier or TextEmbedder, or the Task Library's BertNLClassifier.
+
+    Inputs: `input_ids`, `token_type_ids`, `attention_mask`, int32 (1, length), whatever the model's own are. Output:
+    `probability`, float32 (1, labels), or `embedding`, float32 (1, hidden_size). One signature, one subgraph. A model
+    without segments still gets `token_type_ids`: the libraries insist on three inputs.
+
+    Args:
+        model: a `TextClassifier` or a `SentenceEncoder` with float32 variables and a WordPiece tokenizer.
+        targets: file -> how it stores the weights, as `write_tflite` has it.
+        length: of the inputs; MediaPipe pads texts to it, and cuts longer ones.
+        legacy_runtime: as `write_tflite` has it.
+
+    Raises:
+        ExportError: a task or a tokenizer that these libraries do not have, or that the converter gave up.
+    """
+    task, kind = model.task.name, model.tokenizer.kind
+    if task not in CONTRACTS or model.problem_type not in OUTPUTS:
+        raise ExportError(f"MediaPipe has no task for the outputs of {task}: export this model without mediapipe")
+    if kind != "wordpiece":
+        raise ExportError(f"MediaPipe has no {kind} tokenizer, only BERT's: export this model without mediapipe")
+    scores = OUTPUTS[model.problem_type]
+    write_tflite(
+        model,
+        targets,
+        lengths=[length],
+        inputs=INPUTS,
+        outputs=lambda outputs: scores(*outputs.values()),
+        legacy_runtime=legacy_runtime,
+    )
+    metadata = Metadata(
+        task=task,
+        vocabulary=model.tokenizer.vocabulary,
+        labels=model.labels,
+        description=f"{task.replace('_', ' ')} of {length} tokens, exported by kerasbert",
+    )
+    for path in targets:
+        path.write_bytes(with_metadata(path.read_bytes(), metadata))

@@ -1,0 +1,42 @@
+"""Requests that TensorFlow Serving answers when it loads a SavedModel, so that no client waits for the first answer.
+
+TensorFlow builds what a signature needs when it is asked for the first time, which takes far longer than an answer. The
+server asks the requests in `assets.extra/tf_serving_warmup_requests` before it takes others
+(tensorflow.org/tfx/serving/saved_model_warmup).
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from kerasbert.export.formats.protobuf_field import field
+
+FILE = Path("assets.extra", "tf_serving_warmup_requests")
+BATCHES = (["a lovely film"], ["a lovely film " * 400], ["a lovely film"] * 8)
+"""The texts of a signature's requests: one, one of the model's length, several at once."""
+
+
+def write_requests(saved_model: Path, requests: Iterable[tuple[str, Mapping[str, np.ndarray]]]) -> None:
+    """Writes requests, each a signature and its inputs, into a SavedModel."""
+    path = saved_model / FILE
+    path.parent.mkdir()
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for signature, inputs in requests:
+            writer.write(prediction_log(signature, inputs))
+
+
+def prediction_log(signature: str, inputs: Mapping[str, np.ndarray]) -> bytes:
+    """A `PredictionLog` that holds a `PredictRequest`.
+
+    Field numbers are those of tensorflow_serving/apis: prediction_log.proto (`PredictionLog.predict_log` 6,
+    `PredictLog.request` 1), predict.proto (`PredictRequest.model_spec` 1, `.inputs` 2), model.proto
+    (`ModelSpec.signature_name` 3). The model's name is left out: the server that reads the file knows which it loads.
+    An entry of a map is a message of a key, 1, and a value, 2.
+    """
+    request = field(1, field(3, signature.encode()))
+    for name, value in inputs.items():
+        tensor = tf.make_tensor_proto(value).SerializeToString()
+        request += field(2, field(1, name.encode()) + field(2, tensor))
+    return field(6, field(1, request))

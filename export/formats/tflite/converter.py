@@ -1,0 +1,90 @@
+"""From traced functions to the bytes of a `.tflite` file: what the kinds of files that we write have in common."""
+
+import re
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import tensorflow as tf
+
+from kerasbert.errors import ExportError
+from kerasbert.export.formats.saved_model.module import save_module
+from kerasbert.export.formats.tflite.entries import with_shared_scales
+from kerasbert.export.formats.tflite.int4 import with_int4_weights
+from kerasbert.quiet import quiet
+
+INTEGERS = {
+    "full-int8": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8, tf.lite.OpsSet.TFLITE_BUILTINS],
+    "int16x8": [
+        tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
+        tf.lite.OpsSet.TFLITE_BUILTINS,
+    ],
+}
+"""Kinds of files that also compute in integers, with ranges from calibration texts, and the kernels they are made of:
+what has no integer kernel stays in float32. Weights have 8 bits, activations 8 or 16."""
+
+
+def converted(
+    module: tf.Module,
+    signatures: Mapping[str, Callable],
+    targets: Mapping[Path, str],
+    *,
+    samples: Callable | None = None,
+    legacy_runtime: bool = False,
+    custom: bool = False,
+) -> Iterator[tuple[Path, bytes]]:
+    """Each target and its content, which the caller writes.
+
+    The converter is fed a SavedModel: from a concrete function it drops the weights of a Keras model without a word.
+
+    Args:
+        module: holds the variables. signatures: name -> `tf.function` with its input signature.
+        targets: file -> how it stores its weights, as `kerasbert.export.formats.tflite.file.write_tflite` has it.
+        samples: the representative dataset that `INTEGERS` need.
+        legacy_runtime: 8-bit matrices with one scale instead of one a column.
+        custom: whether operations of other libraries may be in it.
+
+    Raises:
+        ExportError: the converter gave up, or needed operations that are not built into LiteRT.
+    """
+    for folder in {path.parent for path in targets}:  # the scratch lies on the target's disk, whose room was checked
+        with tempfile.TemporaryDirectory(prefix=".saved_model.", dir=folder) as scratch:
+            save_module(module, Path(scratch), signatures)
+            for path, quantize in targets.items():
+                with quiet():
+                    content = _content(scratch, list(signatures), quantize, path, samples, legacy_runtime, custom)
+                yield path, content
+
+
+def _content(
+    saved_model: str,
+    signatures: list[str],
+    quantize: str,
+    path: Path,
+    samples: Callable | None,
+    legacy_runtime: bool,
+    custom: bool,
+) -> bytes:
+    converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=signatures)
+    converter.allow_custom_ops = custom
+    if quantize != "none":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if quantize == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if quantize in INTEGERS:
+        converter.target_spec.supported_ops = INTEGERS[quantize]
+        converter.representative_dataset = samples
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = legacy_runtime
+    try:
+        with warnings.catch_warnings():
+            # While it calibrates, the converter runs TensorFlow's own interpreter, and warns of it.
+            warnings.filterwarnings("ignore", r"\s*Warning: tf\.lite\.Interpreter is deprecated")
+            content = converter.convert()
+    except Exception as error:  # the converter has its own class, not exported, and raises others too
+        strange = sorted(set(re.findall(r"'(tf\.\w+)' op is neither", str(error))))
+        reason = f"no {', '.join(strange)}" if strange else str(error).partition("\n")[0]
+        raise ExportError(f"{path.name}: TFLite cannot express this model ({reason})") from error
+    if quantize == "int4":
+        content = with_int4_weights(content)
+    return content if quantize in ("none", "float16") else with_shared_scales(content)

@@ -1,0 +1,109 @@
+"""A `.tflite` file that takes a text as it is: tensorflow-text's tokenizer is inside, as two custom operations.
+
+It runs where these are linked in: on servers and desktops with the package tensorflow-text, and in apps that build
+LiteRT with it; there is no prebuilt package for phones.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import tensorflow as tf
+import tensorflow_text as tf_text
+
+from kerasbert.errors import ExportError
+from kerasbert.export.formats.tflite.file import write_tflite
+
+
+class TextReader(tf.Module):
+    """BERT's inputs from a text, of operations that TFLite has.
+
+    `kerasbert.tf.wordpiece`, which reads every text as the host does, does not convert. This one differs where
+    tensorflow-text's normalizer does: it lower-cases by NFKC case folding, so that a full-width comma becomes `,` and
+    `ß` becomes `ss`; it takes `[MASK]` for three words, U+FFFD and NUL for characters; and words of more than 100
+    bytes are [UNK].
+
+    Args:
+        tokenizer: a `WordPieceTokenizer` of ours. pad_id: fills `input_ids`.
+
+    Raises:
+        ExportError: another tokenizer, or options that tensorflow-text's does not have.
+    """
+
+    def __init__(self, tokenizer, *, pad_id: int = 0):
+        super().__init__()
+        if tokenizer.kind != "wordpiece":
+            raise ExportError(
+                f"tensorflow-text has no {tokenizer.kind} tokenizer for TFLite, only BERT's: leave tflite-text out"
+            )
+        lower = tokenizer.do_lower_case
+        if tokenizer.strip_accents not in (None, lower) or not tokenizer.tokenize_chinese_chars:
+            raise ExportError(
+                "tensorflow-text strips accents where it lower-cases and nowhere else, and takes each Chinese "
+                "character for a word; this tokenizer does not: leave tflite-text out"
+            )
+        if tokenizer.added_tokens:
+            raise ExportError(
+                f"tensorflow-text cannot follow the added token {tokenizer.added_tokens[0]['content']!r}: leave "
+                "tflite-text out"
+            )
+        self._normalizer = tf_text.FastBertNormalizer(lower_case_nfd_strip_accents=lower)
+        try:
+            self._wordpiece = tf_text.FastWordpieceTokenizer(
+                tokenizer.pieces, token_out_type=tf.int32, support_detokenization=False
+            )
+        except Exception as error:  # what the builder raises is not documented
+            raise ExportError(f"tensorflow-text cannot use this vocabulary: {error}") from error
+        self._cls, self._sep = (tokenizer.pieces.index(piece) for piece in ("[CLS]", "[SEP]"))
+        self._pad_id = pad_id
+
+    def ids(self, text: tf.Tensor, length: int) -> tf.Tensor:
+        """`[CLS] text [SEP]`, cut to a length: int32 (tokens,), from strings (1,)."""
+        # Of the ragged tensor only the values: with one text, its row splits say nothing, and they would not convert.
+        pieces = self._wordpiece.tokenize(self._normalizer.normalize(text)).flat_values[: length - 2]
+        return tf.concat([[self._cls], pieces, [self._sep]], 0)
+
+    def __call__(self, text: tf.Tensor, length: int) -> dict[str, tf.Tensor]:
+        """`input_ids`, `attention_mask` and `token_type_ids`, int32 (1, length), from strings (1,)."""
+        ids = self.ids(text, length)
+        padding = [[0, length - tf.shape(ids)[0]]]
+
+        def padded(row, fill):
+            return tf.reshape(tf.pad(row, padding, constant_values=fill), (1, length))
+
+        return {
+            "input_ids": padded(ids, self._pad_id),
+            "attention_mask": padded(tf.ones_like(ids), 0),
+            "token_type_ids": tf.zeros((1, length), tf.int32),
+        }
+
+
+def write_text_tflite(model, targets: Mapping[Path, str], *, length: int, legacy_runtime: bool = False) -> None:
+    """Writes a model as `.tflite` files that take a string, `text` (1,), and give the task's outputs, float32 (1, ...).
+
+    One signature, in which a text is cut to `length` and padded to it. Single texts only: a pair of texts is not taken;
+    it is for the files that take ids.
+
+    Args:
+        model: a `TextModel` with float32 variables and a WordPiece tokenizer.
+        targets, legacy_runtime: as `write_tflite` has them.
+        length: tokens; the model's `max_length`.
+
+    Raises:
+        ExportError: a tokenizer that tensorflow-text does not have, a task that answers for each token, or that the
+            converter gave up.
+    """
+    if model.task.by_token:
+        raise ExportError(f"{model.task.name}: whose vector is whose shows in the ids alone: leave tflite-text out")
+    reader = TextReader(model.tokenizer, pad_id=model.config.pad_token_id)
+    write_tflite(model, targets, lengths=[length], reader=reader, legacy_runtime=legacy_runtime)
+
+
+def read_differently(tokenizer, texts: Iterable[str], *, max_length: int) -> list[str]:
+    """The texts whose ids are others in such a file than a tokenizer of ours gives; what is cut off does not count."""
+    reader = TextReader(tokenizer)
+
+    def differs(text: str) -> bool:
+        ids = reader.ids(tf.constant([text]), max_length).numpy()
+        return ids.tolist() != tokenizer([text], max_length=max_length)["input_ids"][0].tolist()
+
+    return [text for text in texts if differs(text)]

@@ -1,0 +1,131 @@
+"""A `.tflite` file whose head learns on the device, from a few texts of its user; the encoder stays as it is."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+from ai_edge_litert.schema_py_generated import BuiltinOperator
+
+from kerasbert.errors import ExportError
+from kerasbert.export.formats.saved_model.file import SCORES
+from kerasbert.export.formats.tflite.converter import converted
+from kerasbert.export.formats.tflite.entries import open_model
+
+MOMENTUM = 0.9
+
+
+def _one_label(logits, label) -> tuple:
+    wanted = tf.one_hot(label, logits.shape[-1])
+    return -tf.reduce_sum(wanted * tf.nn.log_softmax(logits)), tf.nn.softmax(logits) - wanted
+
+
+def _several_labels(logits, label) -> tuple:
+    # log(1 + exp(x)) - x * label, written so that it overflows nowhere
+    losses = tf.nn.relu(logits) - logits * label + tf.math.log(1.0 + tf.exp(-tf.abs(logits)))
+    return tf.reduce_mean(losses), (tf.nn.sigmoid(logits) - label) / logits.shape[-1]
+
+
+def _number(value, label) -> tuple:
+    return tf.reduce_mean(tf.square(value - label)), 2.0 * (value - label)
+
+
+LOSSES: dict[str, tuple[tf.DType, Callable]] = {
+    "single_label_classification": (tf.int32, _one_label),
+    "multi_label_classification": (tf.float32, _several_labels),
+    "regression": (tf.float32, _number),
+}
+"""Problem type -> type of its labels, and (logits, label) -> Keras's loss and its gradient by the logits."""
+
+
+def write_trainable(model, targets: Mapping[Path, str], *, length: int, legacy_runtime: bool = False) -> None:
+    """Writes a text classifier as `.tflite` files with four signatures, of operations that are built into LiteRT.
+
+    - `infer`: the model's inputs, int32 (1, length) -> `logits` and `scores`, float32 (1, labels);
+    - `train`: the same and `label` (int32 (1,), the number of a label; float32 (1, labels), 0 or 1 each; or float32
+      (1, 1), a value) and `learning_rate` (float32, a number) -> `loss`, float32 (1,), from before the step;
+    - `save`: `nothing`, int32 (1,), because Android's interpreter refuses a call without inputs -> `kernel`, float32
+      (width, labels), and `bias`, (labels,): what was learned, for a file of the app's own;
+    - `load`: `kernel` and `bias` -> `bias`. The momentum begins anew.
+
+    A step is one of Keras's SGD with momentum on the head's last linear layer, its gradient written out: TensorFlow's
+    guide to training on a device has checkpoints for `save` and `load`, which need Flex, an add-on of the size of a
+    small model. A text costs one run of the encoder, whose dropout is off. What is learned lives in the interpreter.
+
+    Args:
+        model: a `TextClassifier` with float32 variables.
+        targets: file -> "none" or "int8", which is of the encoder only: variables stay in float32, which small steps
+            need.
+        length: of the inputs; shorter texts are padded.
+        legacy_runtime: as `kerasbert.export.formats.tflite.file.write_tflite` has it.
+
+    Raises:
+        ExportError: the converter gave up, or needed operations that are not built into LiteRT.
+    """
+    module = tf.Module()
+    module.weights = [variable.value for variable in model.variables]
+    signatures = _signatures(model, module, length)
+    for path, content in converted(module, signatures, targets, legacy_runtime=legacy_runtime):
+        foreign = foreign_operations(content)
+        if foreign:
+            raise ExportError(f"{path.name}: needs operations that LiteRT does not have: {', '.join(foreign)}")
+        path.write_bytes(content)
+
+
+def _signatures(model, module: tf.Module, length: int) -> dict[str, Callable]:
+    """The four functions, on variables of `module`."""
+    head = model.get_layer("classifier")
+    encoder = keras.Model(model.input, head.input)
+    label_type, loss_of = LOSSES[model.problem_type]
+    count = len(model.labels)
+    kernel, bias = (tf.Variable(keras.ops.convert_to_numpy(weight)) for weight in head.dense.weights)
+    moving = [tf.Variable(tf.zeros_like(weight)) for weight in (kernel, bias)]
+    module.learned = [kernel, bias, *moving]
+
+    def features(inputs: dict):
+        pooled = encoder(inputs, training=False)
+        return pooled if head.hidden is None else head.hidden(pooled)  # (1, D)
+
+    def infer(inputs: dict) -> dict:
+        logits = tf.matmul(features(inputs), kernel) + bias
+        return {"logits": logits, "scores": SCORES[model.problem_type](logits)}
+
+    def train(inputs: dict, label, learning_rate) -> dict:
+        x = features(inputs)
+        loss, gradient = loss_of(tf.matmul(x, kernel) + bias, label)  # gradient: (1, labels)
+        gradients = tf.reshape(x, (-1, 1)) * gradient, tf.reshape(gradient, (-1,))
+        for weight, velocity, slope in zip((kernel, bias), moving, gradients, strict=True):
+            step = MOMENTUM * velocity - learning_rate * slope
+            velocity.assign(step)
+            weight.assign_add(step)
+        return {"loss": tf.reshape(loss, (1,))}
+
+    def save(nothing) -> dict:
+        return {"kernel": tf.identity(kernel), "bias": tf.identity(bias)}
+
+    def load(saved_kernel, saved_bias) -> dict:
+        for variable, value in ((kernel, saved_kernel), (bias, saved_bias)):
+            variable.assign(value)
+        for velocity in moving:
+            velocity.assign(tf.zeros_like(velocity))
+        return {"bias": tf.identity(saved_bias)}
+
+    def traced(function, *specs):
+        return tf.function(function, autograph=False, input_signature=specs)
+
+    ids = {name: tf.TensorSpec((1, length), tf.int32, name=name) for name in model.encoder.input}
+    label = tf.TensorSpec((1,) if label_type == tf.int32 else (1, count), label_type, name="label")
+    weights = [tf.TensorSpec(v.shape, tf.float32, name=n) for n, v in (("kernel", kernel), ("bias", bias))]
+    return {
+        "infer": traced(infer, ids),
+        "train": traced(train, ids, label, tf.TensorSpec((), tf.float32, name="learning_rate")),
+        "save": traced(save, tf.TensorSpec((1,), tf.int32, name="nothing")),
+        "load": traced(load, *weights),
+    }
+
+
+def foreign_operations(content: bytes) -> list[str]:
+    """The Flex and custom operations of a `.tflite` file, in any of its signatures."""
+    model = open_model(content)
+    codes = [model.OperatorCodes(index) for index in range(model.OperatorCodesLength())]
+    return sorted(code.CustomCode().decode() for code in codes if code.BuiltinCode() == BuiltinOperator.CUSTOM)

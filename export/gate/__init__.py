@@ -1,0 +1,1 @@
+"""The parity gate: every file of a bundle is compared with Keras."""

@@ -1,0 +1,1 @@
+"""The page that describes a bundle, and the programs that run its files."""

@@ -1,0 +1,1 @@
+"""Raw text becomes rows for pre-training."""

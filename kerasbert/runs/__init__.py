@@ -1,0 +1,1 @@
+"""Whole jobs: files in, a folder out."""

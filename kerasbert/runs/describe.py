@@ -1,0 +1,213 @@
+"""What a path holds, as plain facts: one function a kind of file or folder."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from kerasbert.errors import BundleError, KerasBertError
+from kerasbert.quiet import quiet
+from kerasbert.runtime.manifest import NAME as MANIFEST
+from kerasbert.runtime.manifest import Manifest, measure
+
+
+def describe(path: str | Path) -> dict:
+    """Facts about a model folder, a bundle, a SavedModel, a model file or a labelled file, as plain values.
+
+    Raises:
+        KerasBertError: nothing there, nothing that kerasbert knows, or broken.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise KerasBertError(f"{path}: no such file or folder")
+    if path.is_dir():
+        kind = next((kind for name, kind in FOLDERS.items() if (path / name).exists()), None)
+        known = f"a folder with {', '.join(FOLDERS)}"
+    else:
+        kind, known = FILES.get(path.suffix.lower()), f"a file of {', '.join(FILES)}"
+    if kind is None:
+        raise KerasBertError(f"{path}: nothing that kerasbert knows; it inspects {known}")
+    return kind(path)
+
+
+def _megabytes(path: Path) -> float:
+    return round(measure(path)[0] / 1e6, 3)
+
+
+def _bundle(path: Path) -> dict:
+    manifest = Manifest.read(path)
+    return {
+        "kind": "bundle",
+        "task": manifest.task,
+        "outputs": manifest.outputs,
+        "problem_type": manifest.problem_type,
+        "labels": manifest.labels,
+        "max_length": manifest.max_length,
+        "lengths of .tflite": manifest.lengths,
+        "inputs": manifest.inputs,
+        "tokenizer": manifest.tokenizer["kind"],
+        **{f"file {name}": f"{file.path}, {file.bytes / 1e6:.1f} MB" for name, file in manifest.files.items()},
+        "versions": manifest.versions,
+    }
+
+
+def _model(path: Path) -> dict:
+    from kerasbert.checkpoints import hf
+    from kerasbert.checkpoints.tasks import stored_task
+
+    checkpoint = hf.open_checkpoint(path)
+    config, task = checkpoint.config, stored_task(checkpoint)
+    classifier = {name: task[name] for name in ("labels", "problem_type", "pooling", "max_length")}
+    return {
+        "kind": "model",
+        "family": config.model_type,
+        "layers": config.num_hidden_layers,
+        "hidden_size": config.hidden_size,
+        "heads": config.num_attention_heads,
+        "vocab_size": config.vocab_size,
+        "positions": config.max_length,
+        "heads of tasks": [group for group in ("pooler", "mlm", "nsp", "classifier") if checkpoint.has(group)],
+        **(classifier if task["labels"] else {}),
+        **_weights(checkpoint.shapes),
+    }
+
+
+def _weights(shapes: dict) -> dict:
+    parameters = 0
+    for shape in shapes.values():
+        size = 1
+        for length in shape:
+            size *= length
+        parameters += size
+    return {"tensors": len(shapes), "parameters": parameters}
+
+
+def _safetensors(path: Path) -> dict:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as tensors:
+            slices = {name: tensors.get_slice(name) for name in tensors.keys()}  # noqa: SIM118 - not a dict
+            shapes = {name: tuple(part.get_shape()) for name, part in slices.items()}
+            types = Counter(part.get_dtype() for part in slices.values())
+    except (SafetensorError, OSError) as error:
+        raise KerasBertError(f"{path}: not a whole safetensors file ({error}); fetch or save it again") from None
+    listed = {name: list(shape) for name, shape in shapes.items()}
+    return {"kind": "weights", "megabytes": _megabytes(path), "dtypes": dict(types), **_weights(shapes), **listed}
+
+
+def _tflite(path: Path) -> dict:
+    from kerasbert.export.formats.mediapipe.metadata import read_metadata
+    from kerasbert.export.formats.tflite.graph import read_graph
+
+    facts = {"kind": "TFLite model", "megabytes": _megabytes(path), **read_graph(path)}
+    found = read_metadata(path)
+    if found is None:
+        return facts
+    names = {"inputs": found.inputs, "outputs": found.outputs, "files": list(found.files)}
+    return facts | {"metadata": names, "min_parser_version": found.min_parser_version}
+
+
+def _onnx(path: Path) -> dict:
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        proto = onnx.load(path)
+    except DecodeError as error:
+        raise BundleError(f"{path}: not a whole ONNX model ({error}); export again") from None
+    if not proto.graph.node:  # what protobuf makes of an empty file
+        raise BundleError(f"{path}: an ONNX model without operations; export again")
+
+    def tensor(value) -> list:
+        return [size.dim_param or size.dim_value for size in value.type.tensor_type.shape.dim]
+
+    return {
+        "kind": "ONNX model",
+        "megabytes": _megabytes(path),
+        "opset": {entry.domain or "onnx": entry.version for entry in proto.opset_import},
+        "inputs": {value.name: tensor(value) for value in proto.graph.input},
+        "outputs": {value.name: tensor(value) for value in proto.graph.output},
+        "operations": dict(Counter(node.op_type for node in proto.graph.node).most_common()),
+    }
+
+
+def _saved_model(path: Path) -> dict:
+    from google.protobuf.message import DecodeError
+
+    with quiet():
+        from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+    try:
+        saved = SavedModel.FromString((path / "saved_model.pb").read_bytes())
+        (graph,) = saved.meta_graphs  # none, in what protobuf makes of an empty file
+    except (DecodeError, ValueError) as error:
+        raise BundleError(f"{path}: not a whole SavedModel ({error}); export again") from None
+    signatures = {
+        name: {"inputs": sorted(signature.inputs), "outputs": sorted(signature.outputs)}
+        for name, signature in sorted(graph.signature_def.items())
+        if not name.startswith("__")
+    }
+    return {"kind": "SavedModel", "megabytes": _megabytes(path), "signatures": signatures}
+
+
+def _labelled(path: Path) -> dict:
+    from kerasbert.examples.readers import read_examples
+
+    examples = read_examples(path, labelled=False)
+    labels = Counter(str(example.label) for example in examples if example.label is not None)
+    lengths = sorted(len(example.text.split()) for example in examples)
+    return {
+        "kind": "texts",
+        "rows": len(examples),
+        "pairs": examples[0].pair is not None,
+        "labels": dict(labels.most_common(20)),
+        "different labels": len(labels),
+        "median words": lengths[len(lengths) // 2],
+        "most words": lengths[-1],
+    }
+
+
+PREPARED = "pre-training data"
+
+
+def draw_lengths(folder: Path, picture: Path) -> None:
+    """The row lengths of prepared data as a PNG."""
+    from kerasbert.corpus.index import Index
+    from kerasbert.corpus.preview import plot_lengths
+
+    plot_lengths(Index.read(folder), picture)
+
+
+def _prepared(path: Path) -> dict:
+    from kerasbert.corpus.index import Index
+    from kerasbert.corpus.preview import preview
+
+    index = Index.read(path)
+    rows, tokens, instances = (index.total(name) for name in ("rows", "tokens", "instances"))
+    return {
+        "kind": PREPARED,
+        **index.settings,
+        "vocab_size": index.vocab_size,
+        "shards": len(index.shards),
+        **{f"{name} in all": index.total(name) for name in ("documents", "instances", "rows", "tokens")},
+        "real tokens": f"{tokens / (rows * index.settings['max_length']):.1%} of the rows at full length",
+        **({"pairs of label 1": f"{index.total('random') / instances:.1%}"} if index.settings["mode"] != "mlm" else {}),
+        **preview(path),
+    }
+
+
+Kind = Callable[[Path], dict]
+FOLDERS: dict[str, Kind] = {
+    "index.json": _prepared,
+    "plan.json": _prepared,
+    MANIFEST: _bundle,
+    "saved_model.pb": _saved_model,
+    "config.json": _model,
+}
+FILES: dict[str, Kind] = {
+    ".tflite": _tflite,
+    ".onnx": _onnx,
+    ".safetensors": _safetensors,
+    ".csv": _labelled,
+    ".tsv": _labelled,
+    ".jsonl": _labelled,
+}

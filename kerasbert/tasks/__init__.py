@@ -1,0 +1,1 @@
+"""What a task is: examples become rows, rows become outputs, outputs become answers."""

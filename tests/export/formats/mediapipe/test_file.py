@@ -1,0 +1,214 @@
+"""Files for MediaPipe, run by MediaPipe: the same answers as Keras on every text that its tokenizer reads alike."""
+
+from functools import cache, partial
+
+import numpy as np
+import pytest
+
+from kerasbert import SentenceEncoder, TextClassifier
+from kerasbert.errors import ExportError
+from kerasbert.export import export_bundle, verify
+from kerasbert.export.formats.mediapipe.check import check_in_mediapipe
+from kerasbert.export.formats.mediapipe.device_tokenizer import read_differently
+from kerasbert.export.formats.mediapipe.file import write_mediapipe
+from kerasbert.export.formats.mediapipe.metadata import INPUTS, read_metadata
+from kerasbert.export.formats.tflite.graph import read_graph
+from kerasbert.export.gate.golden import TEXTS
+from kerasbert.runs.describe import describe
+from kerasbert.runtime import load
+from kerasbert.runtime.interpreter import load_file
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_classifier) -> TextClassifier:
+    return TextClassifier.from_pretrained(tiny_classifier)
+
+
+@pytest.fixture(scope="module")
+def trained_file(trained, tmp_path_factory):
+    """`trained_file("int8")` -> the file of `trained` with such weights, written once."""
+    return cache(lambda quantize: write(trained, tmp_path_factory.mktemp("trained"), quantize=quantize))
+
+
+def write(model, folder, *, quantize: str = "none"):
+    path = folder / "mediapipe.tflite"
+    write_mediapipe(model, {path: quantize}, length=model.max_length)
+    return path
+
+
+def alike(model) -> list[str]:
+    """The golden texts that MediaPipe reads as we do."""
+    different = read_differently(model.tokenizer, TEXTS, max_length=model.max_length)
+    assert len(different) < len(TEXTS) / 2
+    return [text for text in TEXTS if text not in different]
+
+
+def scores(task, text: str) -> dict[str, float]:
+    """MediaPipe's answer: label -> score."""
+    (head,) = task.classify(text).classifications
+    assert head.head_name == "probability"
+    return {category.category_name: category.score for category in head.categories}
+
+
+def test_a_classifier_answers_as_keras_does(trained, trained_file, on_device):
+    task = on_device("TextClassifier", trained_file("none"))
+    texts = [*alike(trained), "the film was lovely, room", "the FOOD was Awful, day"]
+    for text, answer in zip(texts, trained.predict_text(texts), strict=True):
+        found = scores(task, text)
+        assert set(found) == set(trained.labels)
+        assert max(found, key=found.get) == answer["label"]
+        assert found[answer["label"]] == pytest.approx(answer["score"], abs=1e-3)
+
+
+def test_a_quantised_classifier_answers_as_our_runtime_does(trained, trained_file, on_device):
+    path = trained_file("int8")
+    task, run = on_device("TextClassifier", path), load_file(path)
+    for text in alike(trained):
+        expected = run(trained.tokenizer([text], max_length=trained.max_length))["probability"][0]
+        found = scores(task, text)
+        np.testing.assert_allclose([found[label] for label in trained.labels], expected, atol=1e-3)
+
+
+def test_several_labels_have_independent_scores(smallest_encoder, on_device, tmp_path):
+    model = TextClassifier(smallest_encoder, labels=["fun", "sad", "long"], problem_type="multi_label_classification")
+    texts = alike(model)
+    task = on_device("TextClassifier", write(model, tmp_path))
+    for text, answer in zip(texts, model.predict_text(texts), strict=True):
+        assert scores(task, text) == pytest.approx(answer["scores"], abs=1e-3)
+
+
+def test_a_number_comes_as_it_is(smallest_encoder, on_device, tmp_path):
+    model = TextClassifier(smallest_encoder, labels=["stars"], problem_type="regression")
+    texts = alike(model)
+    task = on_device("TextClassifier", write(model, tmp_path))
+    for text, answer in zip(texts, model.predict_text(texts), strict=True):
+        assert scores(task, text) == {"stars": pytest.approx(answer["value"], abs=1e-3)}
+
+
+def test_a_model_without_segments_still_has_three_inputs(fixtures, on_device, tmp_path):
+    model = TextClassifier.from_pretrained(fixtures / "distilbert_classifier")
+    assert "token_type_ids" not in model.encoder.input
+    path = write(model, tmp_path)
+    assert sorted(read_metadata(path).inputs) == sorted(device for device, _ in INPUTS.values())
+    task = on_device("TextClassifier", path)
+    texts = alike(model)
+    for text, answer in zip(texts, model.predict_text(texts), strict=True):
+        assert scores(task, text)[answer["label"]] == pytest.approx(answer["score"], abs=1e-3)
+
+
+def test_an_embedding_is_the_one_of_keras(smallest_encoder, on_device, tmp_path):
+    model = SentenceEncoder(smallest_encoder)
+    task = on_device("TextEmbedder", write(model, tmp_path))
+    texts = alike(model)
+    found = [task.embed(text).embeddings[0].embedding for text in texts]
+    np.testing.assert_allclose(found, model.encode(texts), atol=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quantize", ["none", "int8"])
+def test_real_weights_embed_in_mediapipe_as_in_our_runtime(minilm, quantize, on_device, tmp_path):
+    model = SentenceEncoder.from_pretrained(minilm, max_length=64)
+    path = write(model, tmp_path, quantize=quantize)
+    assert read_graph(path)["partitions"] == 1
+    texts = alike(model)
+    assert {text for text in TEXTS if text.isascii()} <= set(texts)
+    task, run = on_device("TextEmbedder", path), load_file(path)
+    found = [task.embed(text).embeddings[0].embedding for text in texts]
+    expected = [run(model.tokenizer([text], max_length=64))["embedding"][0] for text in texts]
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+    if quantize == "none":
+        np.testing.assert_allclose(found, model.encode(texts), atol=1e-3)
+
+
+@pytest.mark.parametrize("quantize", ["none", "int8"])
+def test_the_graph_is_one_partition(trained_file, quantize):
+    graph = read_graph(trained_file(quantize))
+    assert graph["partitions"] == 1
+    assert set(graph["nodes_outside"]) <= {"CAST", "GATHER"}
+    assert graph["signatures"] == ["serving_default"]
+
+
+def test_vocabulary_and_labels_are_inside(trained, trained_file):
+    files = read_metadata(trained_file("none")).files
+    assert files["vocab.txt"].decode().splitlines() == trained.tokenizer.vocabulary
+    assert files["labels.txt"].decode().splitlines() == trained.labels
+
+
+def test_byte_pairs_are_refused(fixtures, tmp_path):
+    model = TextClassifier.from_pretrained(fixtures / "roberta_classifier")
+    with pytest.raises(ExportError, match="MediaPipe has no bytepair tokenizer, only BERT's"):
+        write(model, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_label_that_takes_two_lines_is_refused(smallest_encoder, tmp_path):
+    model = TextClassifier(smallest_encoder, labels=["a", "b\nc"])
+    with pytest.raises(ExportError, match="one label a line"):
+        write(model, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def bundle(fixtures, tmp_path_factory):
+    """A model without segments, which a file for MediaPipe has all the same, and what the gate said."""
+    folder = tmp_path_factory.mktemp("mediapipe") / "bundle"
+    model = TextClassifier.from_pretrained(fixtures / "distilbert_classifier")
+    return model, folder, export_bundle(model, folder, formats="mediapipe", quantize="int8")
+
+
+def test_a_bundle_with_a_file_for_mediapipe_passes_the_gate(bundle):
+    model, _, (row,) = bundle
+    assert (row.format, row.path, row.failed) == ("mediapipe-int8", "mediapipe_int8.tflite", None)
+    assert row.read_differently == read_differently(model.tokenizer, TEXTS, max_length=model.max_length)
+    assert row.read_differently
+
+
+def test_inspect_shows_the_metadata(bundle):
+    _, folder, _ = bundle
+    facts = describe(folder / "mediapipe_int8.tflite")
+    assert facts["min_parser_version"] == "1.1.0"
+    assert facts["metadata"] == {
+        "inputs": ["mask", "ids", "segment_ids"],
+        "outputs": ["probability"],
+        "files": ["vocab.txt", "labels.txt"],
+    }
+
+
+def test_our_runtime_answers_from_it_too(bundle):
+    model, folder, _ = bundle
+    texts = ["a lovely film", "so, so good"]
+    for found, expected in zip(load(folder, file="mediapipe-int8")(texts), model.predict_text(texts), strict=True):
+        assert found["label"] == expected["label"]
+        assert found["score"] == pytest.approx(expected["score"], abs=0.05)  # of 8 bits
+
+
+def test_verify_names_the_texts_that_the_device_reads_differently(bundle, caplog):
+    _, folder, _ = bundle
+    verify(folder)
+    assert "mediapipe_int8.tflite: MediaPipe reads" in caplog.text
+    assert "golden texts otherwise than BERT's tokenizer: " in caplog.text
+    assert "'Café Müller, naïve façad'" in caplog.text
+
+
+def test_an_answer_of_mediapipe_that_is_another_is_found(bundle, on_device):
+    model, folder, _ = bundle
+    path = folder / "mediapipe_int8.tflite"
+    on_device("TextClassifier", path)
+    ours = load(folder, file="mediapipe-int8").predict_logits(["a lovely film"])[0]
+    check = partial(check_in_mediapipe, path, labels=model.labels, problem_type=model.problem_type)
+    assert check({"a lovely film": ours}) == []
+    (wrong,) = check({"a lovely film": ours + np.float32([0.1, 0, 0])})
+    assert wrong.startswith("MediaPipe's answers differ by 0.0")
+
+
+def test_a_file_that_mediapipe_refuses_is_said_so(bundle, on_device, tmp_path):
+    model, folder, _ = bundle
+    path = folder / "mediapipe_int8.tflite"
+    on_device("TextClassifier", path)
+    (tmp_path / "bare.tflite").write_bytes(path.read_bytes().replace(b"TFLITE_METADATA", b"SOME_OTHER_DATA"))
+    (wrong,) = check_in_mediapipe(
+        tmp_path / "bare.tflite",
+        {"a": np.zeros(3, "float32")},
+        labels=model.labels,
+        problem_type=model.problem_type,
+    )
+    assert wrong.startswith("MediaPipe does not take the file (")

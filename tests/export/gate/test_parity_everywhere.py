@@ -1,0 +1,131 @@
+"""The same answer everywhere: each exported file, however it is asked, against the Keras model and transformers."""
+
+import json
+
+import numpy as np
+import pytest
+
+from kerasbert.export.gate.parity import open_any
+from kerasbert.runtime import load
+
+FORMATS = ("tflite", "onnx", "saved_model")
+LIGHT = ("tflite", "onnx", "tflite-int8", "onnx-int8")
+BERT = "bert"
+# The slow ones are exported for these tests alone.
+DISTILBERT, NUMBER = (pytest.param(name, marks=pytest.mark.slow) for name in ("distilbert", "a number"))
+NAMES = (BERT, "roberta", "several labels", DISTILBERT, NUMBER)
+LONG = "the film was good and the room was kind " * 30
+TEXTS = [
+    "",
+    "good",
+    "the film was awful, day",
+    "Café Ünïted 这家电影",
+    "a\tb\n c",
+    LONG,
+    "🎬 the story was fresh",
+    LONG[7:90],
+]
+PAIRS = ["is it good?", "", LONG, "no", "the hotel", LONG, "a", "电影"]
+
+
+def assert_same(found, wanted, tolerance=1e-4):
+    assert found.dtype == np.float32
+    assert found.shape == wanted.shape
+    assert np.abs(found - wanted).max() <= tolerance
+
+
+@pytest.mark.parametrize("pairs", [None, PAIRS], ids=["texts", "pairs"])
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("name", NAMES)
+def test_logits_are_keras_s_alone_and_beside_others(exported, name, format, pairs):
+    model, bundle = exported(name).model, exported(name).bundle
+    wanted = model.predict_logits(TEXTS, pairs)
+    assert np.ptp(wanted, axis=0).min() > 1e-2  # answers that do not depend on the text would prove nothing
+    file, _ = open_any(bundle, format)
+    assert_same(file.predict_logits(TEXTS, pairs), wanted)
+    assert_same(file.predict_logits(TEXTS, pairs, batch_size=3), wanted)
+    alone = [file.predict_logits([text], pairs and [pairs[i]]) for i, text in enumerate(TEXTS)]
+    assert_same(np.concatenate(alone), wanted)
+
+
+@pytest.mark.parametrize("name", [BERT, DISTILBERT])
+def test_raw_text_in_the_graph_gives_keras_s_logits(exported, name):
+    model = exported(name).model
+    _, ask = open_any(exported(name).bundle, "saved_model")
+    assert_same(ask({"text": TEXTS, "text_pair": None})["logits"], model.predict_logits(TEXTS))
+    assert_same(ask({"text": TEXTS, "text_pair": PAIRS})["logits"], model.predict_logits(TEXTS, PAIRS))
+    assert_same(ask({"text": TEXTS[:1], "text_pair": None})["logits"], model.predict_logits(TEXTS[:1]))
+
+
+def test_byte_pairs_have_no_text_signature(exported):
+    assert open_any(exported("roberta").bundle, "saved_model")[1] is None
+
+
+@pytest.mark.parametrize("format", LIGHT)
+@pytest.mark.parametrize("name", NAMES)
+def test_the_runtime_answers_as_the_model_does(exported, name, format):
+    model = exported(name).model
+    classify = load(exported(name).bundle, file=format)
+    for pairs in (None, PAIRS):
+        for found, wanted in zip(classify(TEXTS, pairs), model.predict_text(TEXTS, pairs), strict=True):
+            assert found.keys() == wanted.keys()
+            close = 0.05 if format.endswith("int8") else 1e-4
+            if "value" in wanted:
+                assert found["value"] == pytest.approx(wanted["value"], abs=close)
+            elif "labels" in wanted:
+                assert found["scores"] == pytest.approx(wanted["scores"], abs=close)
+                undecided = {label for label, score in wanted["scores"].items() if abs(score - 0.5) < close}
+                assert set(found["labels"]) ^ set(wanted["labels"]) <= undecided
+            else:
+                assert found["label"] == wanted["label"]
+                assert found["score"] == pytest.approx(wanted["score"], abs=close)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("name", ["roberta", DISTILBERT])
+def test_ids_give_the_logits_that_transformers_gave(exported, fixtures, name, format):
+    """Short and longest, full and padded; recorded by tests/parity/record_transformers.py."""
+    run = open_any(exported(name).bundle, format)[0].run
+    with np.load(fixtures / f"{name}_classifier.npz") as recorded:
+        cases = sorted({key.split(".")[0] for key in recorded})
+        assert len(cases) == 4
+        for case in cases:
+            inputs = {key: recorded[f"{case}.{key}"] for key in ("input_ids", "attention_mask")}
+            assert_same(run(inputs)["logits"], recorded[f"{case}.logits"], tolerance=1e-5)
+
+
+@pytest.mark.parametrize("name", [BERT, "several labels", NUMBER])
+def test_the_gate_measured_every_file(exported, name):
+    rows = {row["format"]: row for row in json.loads((exported(name).bundle / "report.json").read_text())}
+    assert list(rows) == ["tflite", "onnx", "saved_model", "tflite-int8", "onnx-int8"]
+    for format, row in rows.items():
+        assert row["failed"] is None
+        assert row["max_difference"] < (0.2 if format.endswith("int8") else 1e-4)
+        assert row["milliseconds"] > 0
+        assert row["agreement"] == 1.0 or format.endswith("int8")
+
+
+@pytest.mark.parametrize("paired", [False, True], ids=["texts", "pairs"])
+def test_evaluate_and_predict_say_the_same_of_model_and_bundle(run, exported, tiny_classifier, tmp_path, paired):
+    data = tmp_path / "data.jsonl"
+    with open(data, "w", encoding="utf-8") as stream:
+        for index, (text, pair) in enumerate(zip(TEXTS, PAIRS, strict=True)):
+            row = {"text": text or "-", "label": ("negative", "positive")[index % 2]}  # no text of a file is empty
+            print(json.dumps({**row, "sentence2": pair or "-"} if paired else row), file=stream)
+
+    def figures(path):
+        result = run("evaluate", path, "--data", data, "--json")
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    def answers(path):
+        result = run("predict", path, "--input", data)
+        assert result.exit_code == 0, result.output
+        return [json.loads(line) for line in result.stdout.splitlines()]
+
+    bundle = exported(BERT).bundle
+    assert figures(bundle) == figures(tiny_classifier)
+    for found, wanted in zip(answers(bundle), answers(tiny_classifier), strict=True):
+        assert found.pop("score") == pytest.approx(wanted.pop("score"), abs=1e-4)
+        assert found == wanted
+    assert len(answers(bundle)) == len(TEXTS)

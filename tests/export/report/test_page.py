@@ -1,0 +1,274 @@
+"""report.html: one file that needs nothing else, says nothing that HTML could misread, and whose programs run."""
+
+import dataclasses
+import itertools
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from kerasbert import SentenceEncoder, TextClassifier
+from kerasbert.errors import BundleError
+from kerasbert.export import export_bundle, web
+from kerasbert.export.benchmark.measure import Measured
+from kerasbert.export.gate.parity import Row
+from kerasbert.export.report.chart import Mark, draw
+from kerasbert.export.report.page import NAME, page, read_rows, write_report
+from kerasbert.export.report.programs import ENDS, PROGRAMS
+from kerasbert.export.report.snippets import kinds_of, snippets
+from kerasbert.runtime import load
+from kerasbert.runtime.manifest import Manifest
+
+FETCHING = {"src", "href", "srcset", "data", "poster", "xlink:href"}
+
+
+class Page(HTMLParser):
+    """What a page holds: tags that were opened, text, code by language; refuses tags that do not nest."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.open, self.tags, self.attributes, self.text, self.code = [], [], [], "", {}
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag != "meta":  # it has no end
+            self.open.append((tag, dict(attrs)))
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag):
+        assert self.open.pop()[0] == tag
+
+    def handle_data(self, data):
+        tag, attributes = self.open[-1] if self.open else ("", {})
+        if tag != "style":
+            self.text += data
+        if tag == "code" and "class" in attributes:
+            self.code.setdefault(attributes["class"].removeprefix("language-"), []).append(data)
+
+
+def rows_of(manifest: Manifest, **changes) -> list[Row]:
+    """A row a file, as `verify` would give it."""
+    row = {"max_difference": 1e-7, "agreement": 1.0, "accuracy": None} | changes
+    return [
+        Row(format=name, path=file.path, megabytes=file.bytes / 1e6, milliseconds=1.5 + at, **row)
+        for at, (name, file) in enumerate(manifest.files.items())
+    ]
+
+
+@pytest.fixture(scope="module")
+def manifest(tiny_bundle):
+    return Manifest.read(tiny_bundle)
+
+
+@pytest.fixture(scope="module")
+def text(tiny_bundle, manifest):
+    return page(tiny_bundle, manifest, rows_of(manifest))
+
+
+def test_it_is_html_that_fetches_nothing_and_runs_nothing(text):
+    parsed = Page(text)
+    assert not {"script", "link", "img", "iframe", "object"} & set(parsed.tags)
+    assert not [name for name, _ in parsed.attributes if name in FETCHING or name.startswith("on")]
+    assert "url(" not in text
+    assert "@import" not in text
+    assert "prefers-color-scheme: dark" in text
+
+
+def test_it_and_the_page_that_runs_the_files_link_to_each_other(tiny_bundle, manifest, text, tmp_path):
+    assert not [value for name, value in Page(text).attributes if name == "href"]
+    bundle = shutil.copytree(tiny_bundle, tmp_path / "bundle")
+    (bundle / web.NAME).mkdir()
+    links = Page(page(bundle, manifest, rows_of(manifest))).attributes
+    assert [value for name, value in links if name == "href"] == [f"{web.NAME}/"]
+    there = (Path(web.__file__).parent / "page" / "index.html").read_text(encoding="utf-8")
+    assert f'href="../{NAME}"' in there
+
+
+def test_every_file_has_a_line_and_a_dot(text, manifest):
+    parsed = Page(text)
+    assert parsed.tags.count("circle") == len(manifest.files)
+    for name, file in manifest.files.items():
+        assert name in parsed.text
+        assert file.path in parsed.text
+        assert file.sha256 in parsed.text
+
+
+def test_the_cards_facts_are_there(text, manifest):
+    shown = Page(text).text
+    for fact in ("single_label_classification", "negative, positive", "cut to 32 tokens", "16, 32", *manifest.inputs):
+        assert fact in shown
+    assert f"tensorflow {manifest.versions['tensorflow']}" in shown
+    assert manifest.checksums["vocab.txt"] in shown
+
+
+def test_accuracy_is_shown_where_it_was_measured(tiny_bundle, manifest, text):
+    assert "accuracy" not in Page(text).text
+    assert "87.5%" in Page(page(tiny_bundle, manifest, rows_of(manifest, accuracy=0.875))).text
+
+
+def test_labels_of_any_letters_stay_text(tiny_bundle, manifest):
+    labels = ['<script>alert("1")</script>', "A&amp;B $sentence \\"]
+    text = page(tiny_bundle, dataclasses.replace(manifest, labels=labels), rows_of(manifest))
+    parsed = Page(text)
+    assert "script" not in parsed.tags
+    assert f"Labels: {labels[0]}, {labels[1]}" in parsed.text
+    (litert,) = (code for code in parsed.code["python"] if "Interpreter" in code)
+    listed = re.search(r"^labels = (.*)$", litert, re.MULTILINE).group(1)
+    assert eval(listed, {}) == labels
+    assert all("\\$sentence" in code for code in parsed.code["kotlin"])  # Kotlin would put a variable in
+
+
+def test_pythons_programs_run_and_answer_as_the_runtime(text, tiny_bundle, capsys, monkeypatch):
+    monkeypatch.chdir(tiny_bundle)
+    expected = load(tiny_bundle)("a lovely film")
+    programs = Page(text).code["python"]
+    assert len(programs) == 4
+    for program in programs:
+        exec(compile(program, "report.html", "exec"), {})
+        said = capsys.readouterr().out.strip()
+        assert expected["label"] in said or "tensorflow" in program
+    assert len(re.findall(r"-?\d+\.\d+", said)) == 2  # TensorFlow's comes last: two logits
+
+
+@pytest.mark.parametrize("name", ["several labels", "a number"])
+def test_programs_for_other_problems_run_too(exported, name, capsys, monkeypatch):
+    bundle = exported(name).bundle
+    monkeypatch.chdir(bundle)
+    answer = load(bundle)("a lovely film")
+    programs = [s.code for s in snippets(bundle, Manifest.read(bundle)) if s.language == "python"]
+    for program in programs:
+        if "tensorflow" in program:  # byte pairs have no signature for texts
+            continue
+        exec(compile(program, "report.html", "exec"), {})
+        said = eval(capsys.readouterr().out, {})
+        if "labels" in answer:
+            assert said in (answer, answer["labels"])
+        elif said != answer:
+            assert said == pytest.approx(answer["value"], abs=0.05)
+
+
+@pytest.fixture(scope="module")
+def for_phones(tiny_bert, tiny_classifier, tmp_path_factory):
+    """Task -> a bundle with a file for MediaPipe."""
+    bundles = tmp_path_factory.mktemp("phones")
+    models = {
+        "text_classifier": TextClassifier.from_pretrained(tiny_classifier),
+        "sentence_encoder": SentenceEncoder.from_pretrained(tiny_bert, max_length=16),
+    }
+    for task, model in models.items():
+        export_bundle(model, bundles / task, formats=("tflite", "mediapipe"), quantize="none")
+    return {task: bundles / task for task in models}
+
+
+@pytest.mark.parametrize("task", ["text_classifier", "sentence_encoder"])
+def test_programs_of_files_for_mediapipe_run_too(for_phones, task, capsys, monkeypatch):
+    pytest.importorskip("mediapipe", reason="needs pip install mediapipe")
+    bundle = for_phones[task]
+    monkeypatch.chdir(bundle)
+    parsed = Page((bundle / NAME).read_text(encoding="utf-8"))
+    programs = parsed.code["python"]
+    assert len(programs) == 3
+    for program in programs[1:]:
+        exec(compile(program, "report.html", "exec"), {})
+        said = capsys.readouterr().out
+        if task == "text_classifier":
+            assert load(bundle)("a lovely film")["label"] in said
+        else:
+            assert float(said) == pytest.approx(1, abs=1e-5)  # the vector's length
+    for language in ("kotlin", "swift", "javascript"):
+        assert '"mediapipe' in parsed.code[language][0]
+        assert ("TextClassifier" if task == "text_classifier" else "TextEmbedder") in parsed.code[language][0]
+
+
+def test_texts_that_mediapipe_reads_otherwise_are_named(tiny_bundle, manifest):
+    rows = rows_of(manifest)
+    rows[0].read_differently = ["Caf\u00e9 <b>"]
+    shown = Page(page(tiny_bundle, manifest, rows)).text
+    assert "MediaPipe's tokenizer reads 1 text of golden.json otherwise than BERT's: Caf\u00e9 <b>" in shown
+
+
+def test_programs_on_phones_hold_the_recorded_ids(tiny_bundle, manifest):
+    recorded = load(tiny_bundle).tokenizer(["a lovely film"])["input_ids"][0].tolist()
+    for snippet in snippets(tiny_bundle, manifest):
+        if (snippet.language, snippet.title) in (("kotlin", "LiteRT"), ("swift", "LiteRT")):
+            assert ", ".join(map(str, recorded)) in snippet.code
+            assert '"tokens_16"' in snippet.code
+
+
+def test_eight_bits_are_shown_first(tiny_bundle, manifest):
+    assert kinds_of(tiny_bundle, manifest)["tflite"] == "model_int8.tflite"
+
+
+def test_every_program_has_its_language_and_every_problem_its_ends():
+    languages = {program.language for program in PROGRAMS}
+    assert languages == {"python", "kotlin", "swift", "javascript"}
+    assert all(set(ends) == languages for ends in ENDS.values())
+    assert all(len(line) <= 96 for program in PROGRAMS for line in program.code.splitlines())
+
+
+def circles(svg: str) -> list[tuple[float, float, float]]:
+    return [tuple(map(float, found)) for found in re.findall(r'cx="([\d.]+)" cy="([\d.]+)" r="([\d.]+)"', svg)]
+
+
+def test_the_faster_stands_left_the_better_above_and_the_larger_is_larger():
+    marks = [Mark("a", "tflite", 1.0, 100.0, 0.8), Mark("b", "onnx", 50.0, 25.0, 0.9)]
+    (ax, ay, ar), (bx, by, br) = circles(draw(marks, quality="accuracy"))
+    assert ax < bx
+    assert by < ay
+    assert ar == pytest.approx(2 * br, rel=0.01)  # areas are as megabytes
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [
+        [Mark("alone", "tflite", 0.0, 0.001, 1.0)],
+        [Mark(f"same {n}", "onnx", 2.0, 5.0, 0.5) for n in range(12)],
+        [Mark("<&>", "saved", 1e5, 1e4, 0.0), Mark("b", "other", 1e-4, 1e-4, 1.0)],
+    ],
+)
+def test_everything_stands_within_the_picture(marks):
+    svg = draw(marks, quality="<quality>")
+    assert Page(svg).tags.count("circle") == len(marks)
+    for x, y, radius in circles(svg):
+        assert radius < x < 580 - radius
+        assert radius <= y <= 310 - radius
+    heights = [float(y) for y in re.findall(r'class="name \w+" x="[\d.]+" y="([\d.]+)"', svg)]
+    assert len(heights) == len(marks)
+    assert all(0 < y < 310 for y in heights)
+    assert all(later - sooner >= 13 for sooner, later in itertools.pairwise(heights))
+
+
+def test_what_was_measured_is_shown(tiny_bundle, manifest):
+    figures = {"megabytes": 1.0, "ms_p95": 2.5, "text_ms": 3.0, "text_ms_p95": 4.0, "load_s": 0.5, "memory_mb": 60.0}
+    measured = [
+        Measured(name=name, path=path, precision="float32", threads=1, length=16, ms=1.25, cores=1.0, **figures)
+        for name, path in (("keras", "folder/<model>"), ("tflite", "model.tflite"))
+    ]
+    shown = Page(page(tiny_bundle, manifest, rows_of(manifest), measured)).text
+    assert "16 tokens" in shown
+    assert "1.2 / 2.5" in shown
+    assert "60 MB" in shown
+
+
+def test_it_is_written_whole_and_read_back(tiny_bundle, manifest, tmp_path):
+    bundle = shutil.copytree(tiny_bundle, tmp_path / "bundle")
+    rows = read_rows(bundle, manifest)
+    assert [row.format for row in rows] == list(manifest.files)
+    write_report(bundle, manifest, rows)
+    assert Page((bundle / NAME).read_text(encoding="utf-8")).tags[:2] == ["html", "head"]
+
+
+@pytest.mark.parametrize("content", ["", "[", "[]", '[{"format": "tflite"}]', "3"])
+def test_a_report_that_is_not_whole_is_named(tmp_path, manifest, content):
+    (tmp_path / "report.json").write_text(content)
+    with pytest.raises(BundleError, match=r"report.json: not readable as the gate's report \(.*\); export again"):
+        read_rows(tmp_path, manifest)

@@ -1,0 +1,141 @@
+"""`inspect`: every kind of path that it knows, and what is said of others."""
+
+import csv
+import json
+import shutil
+
+import pytest
+from safetensors.numpy import load_file
+
+from kerasbert.errors import BundleError, KerasBertError
+from kerasbert.runs.describe import FILES, FOLDERS, describe
+
+TEXTS = [("a good film", "positive"), ("a bad film, a bad day", "negative"), ("good", "positive")]
+
+
+@pytest.fixture
+def paths(tiny_classifier, tiny_bundle, tmp_path):
+    """One path of each kind, by what tells the kind: the file that a folder holds, or how a file's name ends."""
+    with open(tmp_path / "texts.csv", "w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([("text", "label"), *TEXTS])
+    with open(tmp_path / "texts.tsv", "w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream, delimiter="\t").writerows([("text", "label"), *TEXTS])
+    lines = (json.dumps({"text": text, "label": label}) for text, label in TEXTS)
+    (tmp_path / "texts.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    return {
+        "kerasbert.json": tiny_bundle,
+        "saved_model.pb": tiny_bundle / "saved_model",
+        "config.json": tiny_classifier,
+        ".tflite": tiny_bundle / "model.tflite",
+        ".onnx": tiny_bundle / "model.onnx",
+        ".safetensors": tiny_classifier / "model.safetensors",
+        **{f".{kind}": tmp_path / f"texts.{kind}" for kind in ("csv", "tsv", "jsonl")},
+    }
+
+
+KINDS = {
+    "kerasbert.json": {
+        "kind": "bundle",
+        "labels": ["negative", "positive"],
+        "max_length": 32,
+        "tokenizer": "wordpiece",
+    },
+    "saved_model.pb": {"kind": "SavedModel"},
+    "config.json": {"kind": "model", "family": "bert", "layers": 2, "hidden_size": 32, "positions": 64, "heads": 4},
+    ".tflite": {"kind": "TFLite model", "partitions": 1, "signatures": ["serving_default", "tokens_16"]},
+    ".onnx": {"kind": "ONNX model", "outputs": {"logits": ["batch", 2]}},
+    ".safetensors": {"kind": "weights", "classifier.bias": [2]},
+}
+KINDS |= {
+    ending: {
+        "kind": "texts",
+        "rows": 3,
+        "pairs": False,
+        "labels": {"positive": 2, "negative": 1},
+        "different labels": 2,
+        "median words": 3,
+        "most words": 6,
+    }
+    for ending in (".csv", ".tsv", ".jsonl")
+}
+ELSEWHERE = {"index.json", "plan.json"}  # pre-training data, whose tests make some
+
+
+def test_every_kind_is_tested():
+    assert {*KINDS, *ELSEWHERE} == {*FOLDERS, *FILES}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_facts_are_plain_values_and_true(paths, kind):
+    facts = describe(paths[kind])
+    assert json.loads(json.dumps(facts)) == facts
+    assert {name: facts[name] for name in KINDS[kind]} == KINDS[kind]
+    if "megabytes" in facts:
+        path = paths[kind]
+        files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+        assert facts["megabytes"] == pytest.approx(sum(file.stat().st_size for file in files) / 1e6, abs=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["config.json", ".safetensors"])
+def test_parameters_are_counted(paths, kind):
+    stored = load_file(paths[".safetensors"])
+    facts = describe(paths[kind])
+    assert (facts["tensors"], facts["parameters"]) == (len(stored), sum(tensor.size for tensor in stored.values()))
+
+
+def test_a_model_says_what_task_it_has(paths, tiny_bert):
+    assert describe(paths["config.json"])["labels"] == ["negative", "positive"]
+    assert describe(paths["config.json"])["heads of tasks"] == ["pooler", "classifier"]
+    plain = describe(tiny_bert)
+    assert plain["heads of tasks"] == ["pooler"]
+    assert "labels" not in plain
+
+
+def test_a_bundle_and_its_parts_name_their_inputs(paths):
+    names = {"input_ids", "attention_mask", "token_type_ids"}
+    assert set(describe(paths["kerasbert.json"])["inputs"]) == names
+    assert describe(paths[".onnx"])["inputs"] == {name: ["batch", "sequence"] for name in names}
+    signatures = describe(paths["saved_model.pb"])["signatures"]
+    assert set(signatures) == {"predict", "classify", "classify_pair", "serving_default"}
+    assert signatures["predict"] == {"inputs": sorted(names), "outputs": ["logits", "scores"]}
+    assert signatures["classify_pair"]["inputs"] == ["text", "text_pair"]
+
+
+@pytest.mark.parametrize("kind", [".tflite", ".onnx", ".safetensors", "saved_model.pb"])
+@pytest.mark.parametrize("content", [b"", b"\x00\xff garbage \x12", None], ids=["empty", "garbage", "cut short"])
+def test_a_file_that_is_not_whole_is_named(paths, kind, content, tmp_path):
+    path = paths[kind] / kind if kind == "saved_model.pb" else paths[kind]
+    broken = tmp_path / (path.name if kind == "saved_model.pb" else f"broken{kind}")
+    broken.write_bytes(path.read_bytes()[:-100] if content is None else content)
+    with pytest.raises(KerasBertError, match=r"not a whole|without operations"):
+        describe(tmp_path if kind == "saved_model.pb" else broken)
+
+
+def test_a_bundle_that_is_not_whole_is_named(tiny_bundle, tmp_path):
+    bundle = shutil.copytree(tiny_bundle, tmp_path / "copy")
+    (bundle / "kerasbert.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(BundleError, match=r"kerasbert.json: not readable as a bundle's description"):
+        describe(bundle)
+
+
+def test_what_it_does_not_know_is_said(tmp_path):
+    with pytest.raises(KerasBertError, match=r"nowhere: no such file or folder$"):
+        describe(tmp_path / "nowhere")
+    with pytest.raises(
+        KerasBertError, match=r"nothing that kerasbert knows; it inspects a folder with .*kerasbert.json"
+    ):
+        describe(tmp_path)
+    (tmp_path / "notes.txt").write_text("a note")
+    with pytest.raises(
+        KerasBertError, match=r"notes.txt: nothing that kerasbert knows; it inspects a file of .tflite, "
+    ):
+        describe(tmp_path / "notes.txt")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_command_prints_a_line_a_fact(run, paths, kind):
+    result = run("inspect", paths[kind])
+    assert result.exit_code == 0, result.output
+    facts = describe(paths[kind])
+    assert [line.split("  ")[0].rstrip() for line in result.stdout.splitlines()] == list(facts)
+    assert json.loads(run("inspect", paths[kind], "--json").stdout) == facts

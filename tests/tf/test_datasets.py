@@ -1,0 +1,71 @@
+"""tf.data pipelines hold the same rows, in an order that the seed decides."""
+
+import numpy as np
+import pytest
+
+from kerasbert.tasks.rows import batch_order, pad_rows
+from kerasbert.tf.datasets import make_dataset
+
+COUNT, SIZE = 50, 8
+LENGTHS = np.random.default_rng(0).integers(3, 30, size=COUNT)
+ROWS = {
+    "input_ids": [[number + 100] * length for number, length in enumerate(LENGTHS)],
+    "attention_mask": [[1] * length for length in LENGTHS],
+}
+TARGETS = np.arange(COUNT, dtype="int32")
+
+
+def dataset(targets=TARGETS, **options):
+    return make_dataset(ROWS, targets, batch_size=SIZE, max_length=24, pad_id=9, **options)
+
+
+def order(dataset) -> list:
+    """The examples of an epoch, in the order of their batches."""
+    return np.concatenate([targets for _, targets in dataset]).tolist()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def short_rows():
+    """Rows are cut before they come here."""
+    for rows in ROWS.values():
+        rows[:] = [row[:24] for row in rows]
+
+
+def test_batches_are_the_padded_rows_and_their_targets():
+    lengths = np.array([len(row) for row in ROWS["input_ids"]])
+    expected = batch_order(lengths, SIZE, seed=3, epoch=0)
+    for chosen, (inputs, targets) in zip(expected, dataset(seed=3), strict=True):
+        padded = pad_rows(ROWS, chosen, max_length=24, pad_id=9)
+        assert inputs.keys() == padded.keys()
+        for name in padded:
+            assert inputs[name].dtype == "int32"
+            np.testing.assert_array_equal(inputs[name], padded[name])
+        np.testing.assert_array_equal(targets, chosen)
+
+
+def test_the_length_is_known_as_keras_needs_it_for_the_steps():
+    assert len(dataset()) == 7
+    assert len(list(dataset())) == 7
+
+
+def test_without_a_seed_the_order_is_the_files_each_time():
+    data = dataset()
+    assert order(data) == order(data) == list(range(COUNT))
+
+
+def test_the_same_seed_gives_the_same_epochs_and_each_epoch_another_order():
+    first, second = dataset(seed=1), dataset(seed=1)
+    epochs = [order(first) for _ in range(3)]
+    assert epochs == [order(second) for _ in range(3)]
+    assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
+    assert all(sorted(epoch) == list(range(COUNT)) for epoch in epochs)
+    assert epochs[0] != order(dataset(seed=2))
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (3,)])
+@pytest.mark.parametrize("dtype", ["int32", "float32"])
+def test_targets_keep_their_shape_and_type(shape, dtype):
+    targets = np.zeros((COUNT, *shape), dtype)
+    _, given = next(iter(dataset(targets)))
+    assert (given.dtype, given.shape) == (dtype, (SIZE, *shape))
+    assert dataset(targets).element_spec[1].shape.as_list() == [None, *shape]
