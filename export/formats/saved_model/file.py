@@ -8,6 +8,7 @@ import tensorflow_text  # noqa: F401 - registers the ops of the signatures for t
 
 from kerasbert.export.formats.saved_model.module import save_module
 from kerasbert.export.formats.saved_model.serving_requests import BATCHES, write_requests
+from kerasbert.export.formats.settings import Settings
 from kerasbert.quiet import quiet
 from kerasbert.runtime.interpreter import Run
 
@@ -21,8 +22,8 @@ VERBS = {"text_classifier": "classify", "sentence_encoder": "embed", "encoder": 
 """What a task does with texts, which is the name of its signature for them; one without a row has `predict` only."""
 
 
-def write_saved_model(model, path: Path) -> None:
-    """Writes a model as a SavedModel, with requests that warm up TensorFlow Serving (`serving_requests`).
+def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | None = None) -> None:
+    """Writes a model as SavedModels, with requests that warm up TensorFlow Serving (`serving_requests`).
 
     Signatures are named by what they do. For texts, strings (batch,):
 
@@ -32,6 +33,11 @@ def write_saved_model(model, path: Path) -> None:
     and for token ids `predict`, which takes the model's inputs, int32 (batch, length). All give the task's outputs, and
     a classifier's also `scores`, float32 (batch, labels). Those for texts exist for WordPiece vocabularies; without
     them `predict` is the default.
+
+    Args:
+        model: a `TextModel` with float32 variables and a tokenizer.
+        targets: folder -> "none": a SavedModel has float32 weights.
+        settings: not read; batch and length are free.
     """
     scores = SCORES.get(model.problem_type)
 
@@ -64,8 +70,9 @@ def write_saved_model(model, path: Path) -> None:
         text = tf.function(answer_text, autograph=False, input_signature=[strings("text")])
         text_pair = tf.function(answer_text, autograph=False, input_signature=[strings("text"), strings("text_pair")])
         signatures |= {verb: text, f"{verb}_pair": text_pair, "serving_default": text}
-    save_module(module, path, signatures)
-    write_requests(path, _requests(model, signatures))
+    for path in targets:
+        save_module(module, path, signatures)
+        write_requests(path, _requests(model, signatures))
 
 
 def _requests(model, signatures: Mapping[str, Callable]) -> Iterator[tuple[str, dict]]:

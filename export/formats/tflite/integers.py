@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from kerasbert.export.formats.settings import Texts
 from kerasbert.export.gate import golden
 from kerasbert.runtime.interpreter import padded
 
@@ -15,7 +16,6 @@ SETTINGS = {"masked": -50.0, "square": lambda x: x * x}
 a product is not fused with the difference before it: SQUARED_DIFFERENCE has no kernel of 16 bits."""
 TEXTS = 200
 """For calibration, at most: ranges have settled by then, and each text runs once in every signature."""
-Texts = tuple[Sequence[str], Sequence[str] | None]
 
 
 @contextmanager
