@@ -12,18 +12,19 @@ from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.file import Ends, write_tflite
 
 OUTPUTS = {
-    "single_label_classification": lambda logits: {"probability": tf.nn.softmax(logits)},
-    "multi_label_classification": lambda logits: {"probability": tf.nn.sigmoid(logits)},
-    "regression": lambda value: {"probability": value},
-    "embedding": lambda embedding: {"embedding": embedding},
+    "choice": lambda logits: {"probability": tf.nn.softmax(logits)},
+    "choices": lambda logits: {"probability": tf.nn.sigmoid(logits)},
+    "number": lambda value: {"probability": value},
+    "vector": lambda embedding: {"embedding": embedding},
 }
-"""Problem type -> what the device's libraries show as it comes: they know no softmax."""
+"""Kind of the output's numbers -> the outputs of the file. The device's libraries show these as they are; they compute
+no softmax."""
 
 
 def write_mediapipe(model, targets: Mapping[Path, str], settings: Settings) -> None:
     """Writes a model for MediaPipe's TextClassifier or TextEmbedder, or the Task Library's BertNLClassifier.
 
-    Inputs: `input_ids`, `token_type_ids`, `attention_mask`, int32 (1, length), whatever the model's own are. Output:
+    Inputs: `input_ids`, `token_type_ids`, `attention_mask`, int32 (1, length), also where the model has fewer. Output:
     `probability`, float32 (1, labels), or `embedding`, float32 (1, hidden_size). One signature, one subgraph. A model
     without segments still gets `token_type_ids`: the libraries insist on three inputs.
 
@@ -35,19 +36,21 @@ def write_mediapipe(model, targets: Mapping[Path, str], settings: Settings) -> N
     Raises:
         ExportError: a task or a tokenizer that these libraries do not have, or the converter failed.
     """
-    task, kind = model.task.name, model.tokenizer.kind
-    if task not in CONTRACTS or model.problem_type not in OUTPUTS:
-        raise ExportError(f"MediaPipe has no task for the outputs of {task}: export this model without mediapipe")
+    contract, kind = model.task.contract, model.tokenizer.kind
+    if contract not in CONTRACTS:
+        raise ExportError(
+            f"MediaPipe has no task for the outputs of {model.task.name}: export this model without mediapipe"
+        )
     if kind != "wordpiece":
         raise ExportError(f"MediaPipe has no {kind} tokenizer, only BERT's: export this model without mediapipe")
-    scores = OUTPUTS[model.problem_type]
-    ends = Ends(inputs=INPUTS, outputs=lambda outputs: scores(*outputs.values()))
+    (output,) = model.graphs()[0].outputs
+    ends = Ends(inputs=INPUTS, outputs=lambda outputs: OUTPUTS[output.bar](outputs[output.name]))
     write_tflite(model, targets, replace(settings, lengths=[settings.longest]), ends=ends)
     metadata = Metadata(
-        task=task,
+        contract=contract,
         vocabulary=model.tokenizer.vocabulary,
-        labels=model.labels,
-        description=f"{task.replace('_', ' ')} of {settings.longest} tokens, exported by kerasbert",
+        labels=getattr(model.settings, "labels", ()),
+        description=f"{model.task.words.title.lower()} of {settings.longest} tokens, exported by kerasbert",
     )
     for path in targets:
         path.write_bytes(with_metadata(path.read_bytes(), metadata))

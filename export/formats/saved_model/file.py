@@ -8,42 +8,38 @@ import tensorflow_text  # noqa: F401 - registers the ops of the signatures for t
 
 from kerasbert.export.formats.saved_model.module import save_module
 from kerasbert.export.formats.saved_model.serving_requests import BATCHES, write_requests
+from kerasbert.export.formats.scores import SCORES
 from kerasbert.export.formats.settings import Settings
 from kerasbert.quiet import quiet
-from kerasbert.runtime.interpreter import Run
-
-SCORES = {
-    "single_label_classification": tf.nn.softmax,
-    "multi_label_classification": tf.nn.sigmoid,
-    "regression": tf.identity,
-}
-"""Problem type -> logits to scores."""
-VERBS = {"text_classifier": "classify", "sentence_encoder": "embed", "encoder": "encode"}
-"""What a task does with texts, which is the name of its signature for them; one without a row has `predict` only."""
+from kerasbert.tasks.encoding import TEXT_FIELDS
+from kerasbert.tasks.task import Run
 
 
 def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | None = None) -> None:
     """Writes a model as SavedModels, with requests that warm up TensorFlow Serving (`serving_requests`).
 
-    Signatures are named by what they do. For texts, strings (batch,):
+    Signatures:
 
-    - `classify`, `embed` or `encode` (`VERBS`) takes `text`; it is the default, `serving_default`;
-    - `classify_pair`, `embed_pair` or `encode_pair` takes `text` and `text_pair`;
+    - `predict` takes the model's inputs, int32 (batch, length);
+    - a verb of the task, such as `classify`, `embed` or `encode`, takes `text`, strings (batch,);
+    - the same with `_pair` takes `text` and `text_pair`.
 
-    and for token ids `predict`, which takes the model's inputs, int32 (batch, length). All give the task's outputs, and
-    a classifier's also `scores`, float32 (batch, labels). Those for texts exist for WordPiece vocabularies; without
-    them `predict` is the default.
+    All give the task's outputs. A model with one output of logits also gives `scores`, float32 (batch, labels). The
+    signatures for texts exist for tasks of texts and pairs with a WordPiece vocabulary; the first of them is then the
+    default, `serving_default`. Without them, `predict` is.
 
     Args:
         model: a `TextModel` with float32 variables and a tokenizer.
         targets: folder -> "none": a SavedModel has float32 weights.
         settings: not read; batch and length are free.
     """
-    scores = SCORES.get(model.problem_type)
+    scored = [output for output in model.graphs()[0].outputs if output.bar in SCORES]
 
     def answer(inputs: dict) -> dict:
         outputs = model.export_outputs(inputs)
-        return outputs if scores is None else {**outputs, "scores": scores(outputs["logits"])}
+        if len(scored) != 1:
+            return outputs
+        return {**outputs, "scores": SCORES[scored[0].bar](outputs[scored[0].name])}
 
     # Nothing below has a branch on tensors, and AutoGraph would rewrite every function called, for seconds.
     module = tf.Module()
@@ -54,8 +50,7 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
         input_signature=[{name: tf.TensorSpec((None, None), tf.int32, name=name) for name in model.encoder.input}],
     )
     signatures = {"predict": predict, "serving_default": predict}
-    verb = VERBS.get(model.task.name)
-    if verb and model.tokenizer.kind == "wordpiece":
+    if model.task.fields == TEXT_FIELDS and model.tokenizer.kind == "wordpiece":
         from kerasbert.tf.wordpiece import InGraphWordPiece
 
         module.tokenizer = InGraphWordPiece(model.tokenizer)
@@ -69,6 +64,7 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
 
         text = tf.function(answer_text, autograph=False, input_signature=[strings("text")])
         text_pair = tf.function(answer_text, autograph=False, input_signature=[strings("text"), strings("text_pair")])
+        verb = model.task.words.verb
         signatures |= {verb: text, f"{verb}_pair": text_pair, "serving_default": text}
     for path in targets:
         save_module(module, path, signatures)
@@ -84,15 +80,18 @@ def _requests(model, signatures: Mapping[str, Callable]) -> Iterator[tuple[str, 
             yield name, {each: known[each] for each in taken}
 
 
-def open_saved_model(path: Path) -> tuple[Run, Run | None]:
-    """`predict` and the signatures for texts, where there are some, as functions to outputs by name.
+def open_saved_model(path: Path, *, verb: str) -> tuple[Run, dict[tuple[str, ...], Run]]:
+    """A SavedModel's functions to outputs by name.
 
-    The second takes `{"text": strings, "text_pair": strings or None}`.
+    Args:
+        verb: the name of the task's signature for texts (`kerasbert.tasks.task.Words.verb`).
+
+    Returns:
+        The function of `predict`, which takes ids; and those of the signatures for texts, by the fields that they take.
     """
     with quiet():
         loaded = tf.saved_model.load(str(path))
     names = list(loaded.signatures["predict"].structured_input_signature[1])
-    verb = next((verb for verb in VERBS.values() if verb in loaded.signatures), None)
 
     def ask(signature: str, inputs: dict) -> dict:
         return {name: output.numpy() for name, output in loaded.signatures[signature](**inputs).items()}
@@ -100,8 +99,8 @@ def open_saved_model(path: Path) -> tuple[Run, Run | None]:
     def predict(batch: dict) -> dict:
         return ask("predict", {name: tf.constant(batch[name], tf.int32) for name in names})
 
-    def from_text(batch: dict) -> dict:
-        given = {name: tf.constant(values) for name, values in batch.items() if values is not None}
-        return ask(f"{verb}_pair" if "text_pair" in given else verb, given)
+    def from_texts(signature: str) -> Run:
+        return lambda batch: ask(signature, {name: tf.constant(list(values)) for name, values in batch.items()})
 
-    return predict, from_text if verb else None
+    known = {("text",): verb, ("text", "text_pair"): f"{verb}_pair"}
+    return predict, {fields: from_texts(name) for fields, name in known.items() if name in loaded.signatures}

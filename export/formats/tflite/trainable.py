@@ -8,7 +8,7 @@ import tensorflow as tf
 from ai_edge_litert.schema_py_generated import BuiltinOperator
 
 from kerasbert.errors import ExportError
-from kerasbert.export.formats.saved_model.file import SCORES
+from kerasbert.export.formats.scores import SCORES
 from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.converter import converted
 from kerasbert.export.formats.tflite.entries import open_model
@@ -32,11 +32,11 @@ def _number(value, label) -> tuple:
 
 
 LOSSES: dict[str, tuple[tf.DType, Callable]] = {
-    "single_label_classification": (tf.int32, _one_label),
-    "multi_label_classification": (tf.float32, _several_labels),
-    "regression": (tf.float32, _number),
+    "choice": (tf.int32, _one_label),
+    "choices": (tf.float32, _several_labels),
+    "number": (tf.float32, _number),
 }
-"""Problem type -> type of its labels, and (logits, label) -> Keras's loss and its gradient by the logits."""
+"""Kind of the output's numbers -> type of a label, and (logits, label) -> Keras's loss and its gradient by logits."""
 
 
 def write_trainable(model, targets: Mapping[Path, str], settings: Settings) -> None:
@@ -76,8 +76,8 @@ def _signatures(model, module: tf.Module, length: int) -> dict[str, Callable]:
     """The four functions, on variables of `module`."""
     head = model.get_layer("classifier")
     encoder = keras.Model(model.input, head.input)
-    label_type, loss_of = LOSSES[model.problem_type]
-    count = len(model.labels)
+    (output,) = model.graphs()[0].outputs
+    label_type, loss_of = LOSSES[output.bar]
     kernel, bias = (tf.Variable(keras.ops.convert_to_numpy(weight)) for weight in head.dense.weights)
     moving = [tf.Variable(tf.zeros_like(weight)) for weight in (kernel, bias)]
     module.learned = [kernel, bias, *moving]
@@ -88,7 +88,7 @@ def _signatures(model, module: tf.Module, length: int) -> dict[str, Callable]:
 
     def infer(inputs: dict) -> dict:
         logits = tf.matmul(features(inputs), kernel) + bias
-        return {"logits": logits, "scores": SCORES[model.problem_type](logits)}
+        return {"logits": logits, "scores": SCORES[output.bar](logits)}
 
     def train(inputs: dict, label, learning_rate) -> dict:
         x = features(inputs)
@@ -114,7 +114,7 @@ def _signatures(model, module: tf.Module, length: int) -> dict[str, Callable]:
         return tf.function(function, autograph=False, input_signature=specs)
 
     ids = {name: tf.TensorSpec((1, length), tf.int32, name=name) for name in model.encoder.input}
-    label = tf.TensorSpec((1,) if label_type == tf.int32 else (1, count), label_type, name="label")
+    label = tf.TensorSpec((1,) if label_type == tf.int32 else (1, output.width), label_type, name="label")
     weights = [tf.TensorSpec(v.shape, tf.float32, name=n) for n, v in (("kernel", kernel), ("bias", bias))]
     return {
         "infer": traced(infer, ids),
