@@ -10,6 +10,7 @@ from kerasbert.export.options import ExportOptions
 from kerasbert.export.variants import FORMATS, QUANTIZE, USUAL
 from kerasbert.files import check_target
 from kerasbert.runtime.manifest import NAME as MANIFEST
+from kerasbert.tasks import NAMES
 
 SETTINGS = "\n".join(f"  {name:<10} {what}" for name, what in reversed(QUANTIZE.items()))
 
@@ -35,7 +36,7 @@ SETTINGS = "\n".join(f"  {name:<10} {what}" for name, what in reversed(QUANTIZE.
 )
 @click.option(
     "--task",
-    type=click.Choice(["text_classifier", "sentence_encoder", "encoder"]),
+    type=click.Choice(NAMES),
     help="What the files answer: labels, one vector per text, or one vector per token [default: what MODEL was saved "
     "as].",
 )
@@ -61,7 +62,7 @@ SETTINGS = "\n".join(f"  {name:<10} {what}" for name, what in reversed(QUANTIZE.
 @options.columns
 @click.option("--web", is_flag=True, help="Add a page that runs the files in a browser; needs a network once.")
 @options.out
-def export(model, task, max_length, folder, text_column, pair_column, label_column, **given):
+def export(model, task, max_length, folder, **given):
     """Write MODEL as a bundle: TFLite, ONNX and SavedModel files, each checked against Keras.
 
     If a file does not pass, nothing is left behind and the exit code is 1.
@@ -77,11 +78,11 @@ def export(model, task, max_length, folder, text_column, pair_column, label_colu
       kerasbert export model/ --format tflite --quantize int16x8 --data dev.csv --out npu/
       kerasbert export model/ --trainable-head --max-length 64 --out bundle/
       kerasbert export model/ --web --out bundle/
-      kerasbert export encoder/ --task sentence_encoder --sequence-length 32 --max-length 128 --out search/
-      kerasbert export encoder/ --task encoder --max-length 128 --out features/
+      kerasbert export encoder/ --task sentence-embedding --sequence-length 32 --max-length 128 --out search/
+      kerasbert export encoder/ --task feature-extraction --max-length 128 --out features/
     """
+    columns = options.taken_columns(given)
     given = {name: None if value == () else value for name, value in given.items()}
-    columns = {"text_column": text_column, "pair_column": pair_column, "label_column": label_column}
     try:
         chosen = ExportOptions(**given, columns=columns)
     except ExportError as error:  # all that it checks is how this command was called

@@ -1,17 +1,17 @@
 """A bundle: the model's files, its vocabulary, a description, and recorded answers that any port is checked against."""
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
 from kerasbert.export.exportable import check_model, in_float32
 from kerasbert.export.formats.settings import Settings, signature_lengths
-from kerasbert.export.formats.tflite.integers import calibration_texts
+from kerasbert.export.formats.tflite.integers import spread
 from kerasbert.export.gate import golden
-from kerasbert.export.gate.parity import Row, Truth, check, report, verify
+from kerasbert.export.gate.verify import Reference, Row, check, read_data, report, verify
 from kerasbert.export.options import ExportOptions
 from kerasbert.export.report.page import write_report
 from kerasbert.export.variants import CALIBRATED, VARIANTS, WRITERS, Variant, in_place_of
@@ -19,6 +19,7 @@ from kerasbert.export.web import runtimes, write_page
 from kerasbert.export.web.npm import fetch
 from kerasbert.files import check_target, new_folder
 from kerasbert.runtime.manifest import File, Manifest, measure
+from kerasbert.tasks.task import Example
 
 PACKAGES = ("kerasbert", "keras", "tensorflow", "tf2onnx", "onnx")
 """Packages whose versions are written into kerasbert.json."""
@@ -63,12 +64,11 @@ def export_bundle(
             fetch(package)
     check_target(folder, megabytes=model.count_params() * 4e-6 * (len(chosen) + 1))
     model = in_float32(model)
-    truth = None if options.data is None else Truth.read(options.data, model, **(options.columns or {}))
-    texts = None if truth is None else calibration_texts(truth.texts, truth.pairs)
-    settings = Settings(lengths=lengths, texts=texts, legacy_runtime=options.legacy_runtime)
+    data = read_data(options.data, model.task, model.settings, options.columns) if options.data else []
+    settings = Settings(lengths=lengths, examples=spread(data) if data else (), legacy_runtime=options.legacy_runtime)
     with new_folder(folder) as building:
         manifest = _begin(model, building, lengths, progress)
-        rows = _write_and_check(model, building, manifest, chosen, settings, truth, options.max_drop, progress)
+        rows = _write_and_check(model, building, manifest, chosen, settings, data, options.max_drop, progress)
         check(rows)
         if options.web:
             progress("writing the page")
@@ -86,13 +86,9 @@ def _begin(model, folder: Path, lengths: list[int], progress: Callable[[str], No
     checksums = {path.name: measure(path)[1] for path in sorted(folder.iterdir())}
     return Manifest(
         task=model.task.name,
-        outputs=list(model.named_outputs),
-        problem_type=model.problem_type,
-        labels=list(model.labels),
-        max_length=model.max_length,
+        settings=json.loads(json.dumps(asdict(model.settings))),
+        graphs=list(model.graphs()),
         lengths=lengths,
-        inputs=list(model.encoder.input),
-        pad_id=model.config.pad_token_id,
         tokenizer=model.tokenizer.options(),
         files={},
         checksums=checksums,
@@ -106,21 +102,26 @@ def _write_and_check(
     manifest: Manifest,
     variants: Mapping[str, Variant],
     settings: Settings,
-    truth: Truth | None,
+    data: Sequence[Example],
     max_drop: float | None,
     progress: Callable[[str], None],
 ) -> list[Row]:
     """Writes the files and checks them; with `max_drop`, writes gentler ones in place of those that lose too much."""
-    reference = None if truth is None else model.predict_logits(truth.texts, truth.pairs)
-    gate = {"truth": truth, "reference": reference, "max_drop": max_drop}
+    gate = {"data": data, "reference": Reference.of(model, data) if data else None, "max_drop": max_drop}
     rows = []
     while variants:
         write_files(model, folder, variants, settings, progress=progress)
-        manifest.files.update({name: File.describe(folder, v.path, v.precision) for name, v in variants.items()})
+        manifest.files.update({name: _described(folder, manifest, variant) for name, variant in variants.items()})
         manifest.write(folder)
         rows += verify(folder, **gate, files=list(variants), progress=progress)
         variants = {} if max_drop is None else _gentler(folder, manifest, rows, progress)
     return rows
+
+
+def _described(folder: Path, manifest: Manifest, variant: Variant) -> File:
+    (graph,) = manifest.graphs
+    facts = {"kind": variant.kind, "graph": graph.name, "precision": variant.precision}
+    return File.describe(folder, variant.path, **facts)
 
 
 def write_files(
@@ -139,7 +140,7 @@ def write_files(
     """
     for kind in dict.fromkeys(variant.kind for variant in variants.values()):
         targets = {folder / variant.path: variant.quantize for variant in variants.values() if variant.kind == kind}
-        source = "the golden texts" if settings.texts is None else f"{len(settings.texts[0])} texts of the data"
+        source = f"{len(settings.examples)} rows of the data" if settings.examples else "built-in texts"
         calibrated = set(targets.values()) & set(CALIBRATED)
         progress(f"writing {kind}{f', calibrated on {source}' if calibrated else ''}")
         writer(kind)(model, targets, settings)

@@ -12,7 +12,7 @@ def check_model(model, options: ExportOptions) -> None:
     Raises:
         ExportError: another Keras backend, a model without tokenizer, or a head that cannot learn on the device.
     """
-    if options.trainable_head and not model.labels:
+    if options.trainable_head and all(each.bar == "vector" for graph in model.graphs() for each in graph.outputs):
         raise ExportError(f"{model.task.name}: has no head to learn on the device; leave trainable_head out")
     if keras.backend.backend() != "tensorflow":
         raise ExportError(

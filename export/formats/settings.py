@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kerasbert.errors import ExportError
+from kerasbert.tasks.task import Example
 
-Texts = tuple[Sequence[str], Sequence[str] | None]
-"""First texts and, for pairs, second ones."""
 SHORTEST = 16
 """Length of the shortest usual signature; the others are twice, four times, ... as long."""
 
@@ -17,8 +16,8 @@ class Settings:
 
     lengths: Sequence[int]
     """Input lengths of the signatures, in any order. A kind of file with one signature takes the longest."""
-    texts: Texts | None = None
-    """Texts that calibrate integer activations. None: the golden texts."""
+    examples: Sequence[Example] = ()
+    """Examples that calibrate integer activations. Empty: the task's own."""
     legacy_runtime: bool = False
     """Writes 8-bit matrices with one scale instead of one per column, which TFLite 2.9 to 2.16 need."""
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.converter import INTEGERS, converted
-from kerasbert.export.formats.tflite.integers import calibration, for_integers, golden_texts
+from kerasbert.export.formats.tflite.integers import calibration, for_integers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ def write_tflite(model, targets: Mapping[Path, str], settings: Settings, *, ends
         targets: file -> "none", "float16", "int8" (dynamic range: 8-bit weights, activations quantised at run time;
             needs no calibration and keeps one partition), "int4" (the same with 4-bit matrices), "full-int8" or
             "int16x8" (see `INTEGERS`).
-        settings: the lengths, the calibration texts, and whether old runtimes must read the files.
+        settings: the lengths, the calibration examples, and whether old runtimes must read the files.
         ends: what stands before and behind the model. None: nothing.
 
     Raises:
@@ -57,7 +57,7 @@ def write_tflite(model, targets: Mapping[Path, str], settings: Settings, *, ends
     }
     for integers in (False, True):
         names = {"serving_default": settings.longest} if integers else names
-        samples = calibration(model, settings.texts or golden_texts(), names, inputs)
+        samples = calibration(model, settings.examples or model.task.calibration, names)
         kinds = {path: quantize for path, quantize in targets.items() if (quantize in INTEGERS) == integers}
         if kinds:
             traced = _traced(model, names, inputs, ends, integers=integers)

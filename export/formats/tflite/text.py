@@ -94,7 +94,7 @@ def write_text_tflite(model, targets: Mapping[Path, str], settings: Settings) ->
         ExportError: a tokenizer that tensorflow-text does not have, a task that answers for each token, or the
             converter failed.
     """
-    if model.task.by_token:
+    if any(graph.by_token for graph in model.graphs()):
         raise ExportError(
             f"{model.task.name}: a tflite-text file returns no token ids, so its per-token outputs cannot be matched "
             "to tokens; leave tflite-text out"

@@ -32,11 +32,12 @@ def _number(value, label) -> tuple:
 
 
 LOSSES: dict[str, tuple[tf.DType, Callable]] = {
-    "single_label_classification": (tf.int32, _one_label),
-    "multi_label_classification": (tf.float32, _several_labels),
-    "regression": (tf.float32, _number),
+    "choice": (tf.int32, _one_label),
+    "choices": (tf.float32, _several_labels),
+    "number": (tf.float32, _number),
 }
-"""Problem type -> type of its labels, and (logits, label) -> Keras's loss and its gradient by the logits."""
+"""Kind of an output's numbers -> type of its labels, and a function, (logits, label) -> Keras's loss and its gradient
+by the logits."""
 
 
 def write_trainable(model, targets: Mapping[Path, str], settings: Settings) -> None:
@@ -76,8 +77,9 @@ def _signatures(model, module: tf.Module, length: int) -> dict[str, Callable]:
     """The four functions, on variables of `module`."""
     head = model.get_layer("classifier")
     encoder = keras.Model(model.input, head.input)
-    label_type, loss_of = LOSSES[model.problem_type]
-    count = len(model.labels)
+    (output,) = model.graphs()[0].outputs
+    label_type, loss_of = LOSSES[output.bar]
+    count = output.width
     kernel, bias = (tf.Variable(keras.ops.convert_to_numpy(weight)) for weight in head.dense.weights)
     moving = [tf.Variable(tf.zeros_like(weight)) for weight in (kernel, bias)]
     module.learned = [kernel, bias, *moving]
@@ -88,7 +90,7 @@ def _signatures(model, module: tf.Module, length: int) -> dict[str, Callable]:
 
     def infer(inputs: dict) -> dict:
         logits = tf.matmul(features(inputs), kernel) + bias
-        return {"logits": logits, "scores": SCORES[model.problem_type](logits)}
+        return {"logits": logits, "scores": SCORES[output.bar](logits)}
 
     def train(inputs: dict, label, learning_rate) -> dict:
         x = features(inputs)
