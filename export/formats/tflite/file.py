@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from kerasbert.export.formats.tflite.converter import INTEGERS, converted
-from kerasbert.export.formats.tflite.integers import Texts, calibration, for_integers, golden_texts
+from kerasbert.export.formats.tflite.integers import TRACED, Texts, calibration, golden_texts
+from kerasbert.layers.tracing import traced_with
 
 LEGACY = "2.9"
 """The first TFLite that has GELU. int8 with a scale a column is read since 2.17 only."""
@@ -85,7 +86,7 @@ def _traced(
 
     def answer(given: dict) -> dict:
         mask = given["attention_mask"]
-        with for_integers(model) if integers else _evened(embeddings, module.tables, mask):
+        with traced_with(**TRACED) if integers else _evened(embeddings, module.tables, mask):
             return outputs(model.export_outputs({name: given[name] for name in model.encoder.input}))
 
     def traced(length: int):
@@ -122,9 +123,6 @@ def _evened(embeddings, tables, attention_mask) -> Iterator[None]:
     first_is_real = tf.cast(attention_mask, tf.float32)[:, :1]
     (word, word_widths), (position, position_widths) = tables
     mapping = [(embeddings.word_table, word), (embeddings.position_table, position)]
-    embeddings.column_scales = (word_widths, first_is_real * position_widths)
-    try:
-        with keras.StatelessScope(state_mapping=mapping):
-            yield
-    finally:
-        embeddings.column_scales = None
+    scales = (word_widths, first_is_real * position_widths)
+    with traced_with(column_scales=scales), keras.StatelessScope(state_mapping=mapping):
+        yield

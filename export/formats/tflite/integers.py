@@ -1,39 +1,20 @@
 """Integer arithmetic throughout: what the graph has to look like for it, and the texts that its ranges are read off."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 
 import numpy as np
 
 from kerasbert.export.gate import golden
 from kerasbert.runtime.interpreter import padded
 
-SETTINGS = {"masked": -50.0, "square": lambda x: x * x}
-"""Attributes of layers while they are traced.
+TRACED = {"masked": -50.0, "square": lambda x: x * x}
+"""What layers are traced with (`kerasbert.layers.tracing.TracingOptions`).
 
 `masked` is added to the scores of padding: with -1e4, all real scores would lie within one step of 8 bits. `square` as
 a product is not fused with the difference before it: SQUARED_DIFFERENCE has no kernel of 16 bits."""
 TEXTS = 200
 """For calibration, at most: ranges have settled by then, and each text runs once in every signature."""
 Texts = tuple[Sequence[str], Sequence[str] | None]
-
-
-@contextmanager
-def for_integers(model) -> Iterator[None]:
-    """Within the block, the model's layers have `SETTINGS`."""
-    changed = [
-        (layer, name, getattr(layer, name))
-        for layer in model._flatten_layers()
-        for name in SETTINGS
-        if hasattr(layer, name)
-    ]
-    for layer, name, _ in changed:
-        setattr(layer, name, SETTINGS[name])
-    try:
-        yield
-    finally:
-        for layer, name, value in changed:
-            setattr(layer, name, value)
 
 
 def calibration_texts(texts: Sequence[str], pairs: Sequence[str] | None) -> Texts:
