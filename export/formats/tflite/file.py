@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.converter import INTEGERS, converted
-from kerasbert.export.formats.tflite.integers import calibration, for_integers
+from kerasbert.export.formats.tflite.integers import TRACED, calibration
+from kerasbert.layers.tracing import traced_with
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +77,7 @@ def _traced(
 
     def answer(given: dict) -> dict:
         mask = given["attention_mask"]
-        with for_integers(model) if integers else _evened(embeddings, module.tables, mask):
+        with traced_with(**TRACED) if integers else _evened(embeddings, module.tables, mask):
             return ends.outputs(model.export_outputs({name: given[name] for name in model.encoder.input}))
 
     def traced(length: int):
@@ -113,9 +114,6 @@ def _evened(embeddings, tables, attention_mask) -> Iterator[None]:
     first_is_real = tf.cast(attention_mask, tf.float32)[:, :1]
     (word, word_widths), (position, position_widths) = tables
     mapping = [(embeddings.word_table, word), (embeddings.position_table, position)]
-    embeddings.column_scales = (word_widths, first_is_real * position_widths)
-    try:
-        with keras.StatelessScope(state_mapping=mapping):
-            yield
-    finally:
-        embeddings.column_scales = None
+    scales = (word_widths, first_is_real * position_widths)
+    with traced_with(column_scales=scales), keras.StatelessScope(state_mapping=mapping):
+        yield

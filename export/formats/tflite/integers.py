@@ -1,7 +1,6 @@
 """Integer arithmetic throughout: what the graph has to look like for it, and the texts that its ranges are read off."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -9,31 +8,13 @@ import numpy as np
 from kerasbert.tasks.batches import pad_rows
 from kerasbert.tasks.task import Example
 
-SETTINGS = {"masked": -50.0, "square": lambda x: x * x}
-"""Attributes of layers while they are traced.
+TRACED = {"masked": -50.0, "square": lambda x: x * x}
+"""What layers are traced with (`kerasbert.layers.tracing.TracingOptions`).
 
 `masked` is added to the scores of padding: with -1e4, all real scores would lie within one step of 8 bits. `square` as
 a product is not fused with the difference before it: SQUARED_DIFFERENCE has no kernel of 16 bits."""
 MOST = 200
 """Most examples of a calibration: ranges have settled by then, and each example runs once in every signature."""
-
-
-@contextmanager
-def for_integers(model) -> Iterator[None]:
-    """Within the block, the model's layers have `SETTINGS`."""
-    changed = [
-        (layer, name, getattr(layer, name))
-        for layer in model._flatten_layers()
-        for name in SETTINGS
-        if hasattr(layer, name)
-    ]
-    for layer, name, _ in changed:
-        setattr(layer, name, SETTINGS[name])
-    try:
-        yield
-    finally:
-        for layer, name, value in changed:
-            setattr(layer, name, value)
 
 
 def spread(examples: Sequence[Example]) -> list[Example]:
