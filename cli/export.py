@@ -30,8 +30,8 @@ from kerasbert.runtime.manifest import NAME as MANIFEST
 )
 @click.option(
     "--task",
-    type=click.Choice(["text_classifier", "sentence_encoder", "encoder"]),
-    help="What the files answer: labels, a vector a text, a vector a token [default: what MODEL was saved as].",
+    type=click.Choice(["text-classification", "sentence-embedding", "feature-extraction"]),
+    help="What the files answer: labels, one vector per text, or one vector per token [default: as MODEL was saved].",
 )
 @click.option("--max-length", type=click.IntRange(min=3), help="Tokens a text is cut to [default: the model's].")
 @click.option(
@@ -84,8 +84,8 @@ def export(
       kerasbert export model/ --format tflite --quantize int16x8 --data dev.csv --out npu/
       kerasbert export model/ --trainable-head --max-length 64 --out bundle/
       kerasbert export model/ --web --out bundle/
-      kerasbert export encoder/ --task sentence_encoder --sequence-length 32 --max-length 128 --out search/
-      kerasbert export encoder/ --task encoder --max-length 128 --out features/
+      kerasbert export encoder/ --task sentence-embedding --sequence-length 32 --max-length 128 --out search/
+      kerasbert export encoder/ --task feature-extraction --max-length 128 --out features/
     """
     if formats == ("savedmodel",) and "none" not in quantize:
         raise click.UsageError(

@@ -2,7 +2,7 @@
 
 import keras
 
-from kerasbert.checkpoints import hf
+from kerasbert.checkpoints import huggingface
 from kerasbert.checkpoints.tasks import stored_task
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.text_model import TextModel, check_length
@@ -51,14 +51,16 @@ class FeatureExtractor(TextModel):
 
         Without a path it is the encoder that comes with the package (`kerasbert/presets`).
         """
-        checkpoint = hf.open_checkpoint(path)
+        checkpoint = huggingface.open_checkpoint(path)
         encoder = BertEncoder(
             checkpoint.config, tokenizer=checkpoint.tokenizer(), pooler=checkpoint.has("pooler"), dtype=dtype
         )
-        model = cls(encoder, max_length=max_length or stored_task(checkpoint)["max_length"], dtype=dtype)
+        model = cls(encoder, max_length=max_length or stored_task(checkpoint).max_length, dtype=dtype)
         checkpoint.load_into(encoder)
         return model
 
     def save_pretrained(self, folder: str) -> None:
         """Writes config.json, model.safetensors and the tokenizer's files; transformers opens the encoder."""
-        hf.save(self.encoder, folder, settings={"kerasbert": {"task": self.task.name, "max_length": self.max_length}})
+        huggingface.save(
+            self.encoder, folder, settings={"kerasbert": {"task": "feature-extraction", "max_length": self.max_length}}
+        )

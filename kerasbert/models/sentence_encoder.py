@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from kerasbert.checkpoints import hf
+from kerasbert.checkpoints import huggingface
 from kerasbert.checkpoints.tasks import stored_task
 from kerasbert.errors import ConfigError
 from kerasbert.layers.heads import POOLINGS, UnitLength
@@ -64,13 +64,13 @@ class SentenceEncoder(TextModel):
 
         Without a path it is the encoder that comes with the package (`kerasbert/presets`).
         """
-        checkpoint = hf.open_checkpoint(path)
+        checkpoint = huggingface.open_checkpoint(path)
         stored = stored_task(checkpoint)
         encoder = BertEncoder(checkpoint.config, tokenizer=checkpoint.tokenizer(), pooler=False, dtype=dtype)
         model = cls(
             encoder,
-            pooling=pooling or (stored["pooling"] if stored["task"] == "sentence_encoder" else "mean"),
-            max_length=max_length or stored["max_length"],
+            pooling=pooling or (stored.pooling if stored.name == "sentence-embedding" else "mean"),
+            max_length=max_length or stored.max_length,
             dtype=dtype,
         )
         checkpoint.load_into(encoder)
@@ -82,8 +82,8 @@ class SentenceEncoder(TextModel):
 
     def save_pretrained(self, folder: str) -> None:
         """Writes config.json, model.safetensors and the tokenizer's files; transformers opens the encoder."""
-        settings = {"task": self.task.name, "pooling": self.pooling, "max_length": self.max_length}
-        hf.save(self.encoder, folder, settings={"kerasbert": settings})
+        settings = {"task": "sentence-embedding", "pooling": self.pooling, "max_length": self.max_length}
+        huggingface.save(self.encoder, folder, settings={"kerasbert": settings})
 
     def get_config(self):
         return {**super().get_config(), "pooling": self.pooling}

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from kerasbert.checkpoints import hf
-from kerasbert.checkpoints.tasks import stored_task
+from kerasbert.checkpoints import huggingface
+from kerasbert.checkpoints.tasks import no_classifier, stored_task
 from kerasbert.config import BertConfig
 from kerasbert.decoding.labels import PROBLEM_TYPES
-from kerasbert.errors import CheckpointError, ConfigError
+from kerasbert.errors import ConfigError
 from kerasbert.examples.labels import targets
 from kerasbert.examples.readers import pairs_of, read_examples
 from kerasbert.layers.heads import POOLINGS, ClassificationHead
@@ -115,15 +115,13 @@ class TextClassifier(TextModel):
             CheckpointError: weights that do not fit, or no labels given and none in the checkpoint.
             ConfigError: arguments that do not go together.
         """
-        checkpoint = hf.open_checkpoint(path)
+        checkpoint = huggingface.open_checkpoint(path)
         stored = stored_task(checkpoint)
-        labels = stored["labels"] if labels is None else labels
+        labels = stored.labels if labels is None else labels
         if labels is None:
-            raise CheckpointError(
-                f'{checkpoint.folder}: has no classifier; fine-tune it first, or give labels=["negative", "positive"]'
-            )
+            raise no_classifier(checkpoint)
         labels = labels if isinstance(labels, str) else list(labels)  # a string is refused below, not taken apart
-        pooling = pooling or stored["pooling"]
+        pooling = pooling or stored.pooling
         encoder = BertEncoder(
             checkpoint.config,
             tokenizer=checkpoint.tokenizer(),
@@ -133,12 +131,12 @@ class TextClassifier(TextModel):
         model = cls(
             encoder,
             labels=labels,
-            problem_type=problem_type or stored["problem_type"],
+            problem_type=problem_type or stored.problem_type,
             pooling=pooling,
-            max_length=max_length or stored["max_length"],
+            max_length=max_length or stored.max_length,
             dtype=dtype,
         )
-        same_head = labels == stored["labels"] and pooling == stored["pooling"]
+        same_head = labels == stored.labels and pooling == stored.pooling
         checkpoint.load_into(model, new=() if same_head else ("classifier", "pooling"))
         return model
 
@@ -197,9 +195,9 @@ class TextClassifier(TextModel):
             "id2label": {str(index): label for index, label in numbered.items()},
             "label2id": {label: index for index, label in numbered.items()},
             "problem_type": self.problem_type,
-            "kerasbert": {"task": self.task.name, "pooling": self.pooling, "max_length": self.max_length},
+            "kerasbert": {"task": "text-classification", "pooling": self.pooling, "max_length": self.max_length},
         }
-        hf.save(self, folder, task=self.task.name, settings=settings)
+        huggingface.save(self, folder, task="text-classification", settings=settings)
 
     def get_config(self):
         own = {"labels": self.labels, "problem_type": self.problem_type, "pooling": self.pooling}

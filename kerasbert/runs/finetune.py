@@ -5,7 +5,8 @@ from pathlib import Path
 
 import keras
 
-from kerasbert.checkpoints import hf
+from kerasbert.checkpoints import huggingface
+from kerasbert.checkpoints.loading import Checkpoint
 from kerasbert.checkpoints.tasks import stored_task
 from kerasbert.examples.labels import label_names, targets
 from kerasbert.examples.readers import pairs_of, read_examples
@@ -60,7 +61,7 @@ def finetune_classifier(
     columns = columns or {}
     check_target(folder)
     examples = read_examples(train, **columns)
-    opened = hf.open_checkpoint(checkpoint)
+    opened = huggingface.open_checkpoint(checkpoint)
     max_length = max_length or min(MAX_LENGTH, opened.config.max_length)
     labels = _as_stored(label_names(examples, problem_type, path=str(train)), opened, problem_type)
     for path, read in ((train, examples), *([] if dev is None else [(dev, read_examples(dev, **columns))])):
@@ -89,9 +90,9 @@ def finetune_classifier(
     return {name: float(values[-1]) for name, values in history.history.items()}
 
 
-def _as_stored(labels: list[str], checkpoint: hf.Checkpoint, problem_type: str) -> list[str]:
+def _as_stored(labels: list[str], checkpoint: Checkpoint, problem_type: str) -> list[str]:
     """The labels in the order of the checkpoint's classifier, if that has the same: training then goes on from it."""
-    stored = stored_task(checkpoint)["labels"] or []
+    stored = stored_task(checkpoint).labels or []
     same = len(stored) == 1 if problem_type == "regression" else set(stored) == set(labels)
     return stored if same else labels
 
