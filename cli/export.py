@@ -37,8 +37,7 @@ SETTINGS = "\n".join(f"  {name:<10} {what}" for name, what in reversed(QUANTIZE.
 @click.option(
     "--task",
     type=click.Choice(NAMES),
-    help="What the files answer: labels, one vector per text, or one vector per token [default: what MODEL was saved "
-    "as].",
+    help="What the files answer: labels, one vector per text, or one vector per token [default: as MODEL was saved].",
 )
 @click.option("--max-length", type=click.IntRange(min=3), help="Tokens a text is cut to [default: the model's].")
 @click.option(
