@@ -37,8 +37,7 @@ SETTINGS = "\n".join(f"  {name:<10} {what}" for name, what in reversed(QUANTIZE.
 @click.option(
     "--task",
     type=click.Choice(NAMES),
-    help="What the files answer: labels, one vector per text, or one vector per token [default: what MODEL was saved "
-    "as].",
+    help="What the files answer: labels, one vector per text, or one vector per token [default: as MODEL was saved].",
 )
 @click.option("--max-length", type=click.IntRange(min=3), help="Tokens a text is cut to [default: the model's].")
 @click.option(
@@ -81,8 +80,8 @@ def export(model, task, max_length, folder, **given):
       kerasbert export encoder/ --task sentence-embedding --sequence-length 32 --max-length 128 --out search/
       kerasbert export encoder/ --task feature-extraction --max-length 128 --out features/
     """
-    given = {name: None if value == () else value for name, value in given.items()}
     columns = options.taken_columns(given)
+    given = {name: None if value == () else value for name, value in given.items()}
     try:
         chosen = ExportOptions(**given, columns=columns)
     except ExportError as error:  # all that it checks is how this command was called

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kerasbert.export.exportable import check_model, in_float32
 from kerasbert.export.formats.settings import Settings, signature_lengths
-from kerasbert.export.formats.tflite.integers import calibration_examples
+from kerasbert.export.formats.tflite.integers import spread
 from kerasbert.export.gate import golden
 from kerasbert.export.gate.verify import Reference, Row, check, read_data, report, verify
 from kerasbert.export.options import ExportOptions
@@ -64,9 +64,8 @@ def export_bundle(
             fetch(package)
     check_target(folder, megabytes=model.count_params() * 4e-6 * (len(chosen) + 1))
     model = in_float32(model)
-    data = () if options.data is None else read_data(options.data, model.task, model.settings, options.columns)
-    examples = calibration_examples(data) if data else None
-    settings = Settings(lengths=lengths, examples=examples, legacy_runtime=options.legacy_runtime)
+    data = read_data(options.data, model.task, model.settings, options.columns) if options.data else []
+    settings = Settings(lengths=lengths, examples=spread(data) if data else (), legacy_runtime=options.legacy_runtime)
     with new_folder(folder) as building:
         manifest = _begin(model, building, lengths, progress)
         rows = _write_and_check(model, building, manifest, chosen, settings, data, options.max_drop, progress)
@@ -87,7 +86,7 @@ def _begin(model, folder: Path, lengths: list[int], progress: Callable[[str], No
     checksums = {path.name: measure(path)[1] for path in sorted(folder.iterdir())}
     return Manifest(
         task=model.task.name,
-        settings=json.loads(json.dumps(asdict(model.settings))),  # as kerasbert.json has them: lists, no tuples
+        settings=json.loads(json.dumps(asdict(model.settings))),
         graphs=list(model.graphs()),
         lengths=lengths,
         tokenizer=model.tokenizer.options(),
@@ -108,19 +107,21 @@ def _write_and_check(
     progress: Callable[[str], None],
 ) -> list[Row]:
     """Writes the files and checks them; with `max_drop`, writes gentler ones in place of those that lose too much."""
-    reference = Reference.of(model, data) if data else None
-    gate = {"data": data, "reference": reference, "max_drop": max_drop}
-    (graph,) = model.graphs()
+    gate = {"data": data, "reference": Reference.of(model, data) if data else None, "max_drop": max_drop}
     rows = []
     while variants:
         write_files(model, folder, variants, settings, progress=progress)
-        for name, variant in variants.items():
-            facts = {"kind": variant.kind, "graph": graph.name, "precision": variant.precision}
-            manifest.files[name] = File.describe(folder, variant.path, **facts)
+        manifest.files.update({name: _described(folder, manifest, variant) for name, variant in variants.items()})
         manifest.write(folder)
         rows += verify(folder, **gate, files=list(variants), progress=progress)
         variants = {} if max_drop is None else _gentler(folder, manifest, rows, progress)
     return rows
+
+
+def _described(folder: Path, manifest: Manifest, variant: Variant) -> File:
+    (graph,) = manifest.graphs
+    facts = {"kind": variant.kind, "graph": graph.name, "precision": variant.precision}
+    return File.describe(folder, variant.path, **facts)
 
 
 def write_files(
@@ -139,7 +140,7 @@ def write_files(
     """
     for kind in dict.fromkeys(variant.kind for variant in variants.values()):
         targets = {folder / variant.path: variant.quantize for variant in variants.values() if variant.kind == kind}
-        source = "the golden texts" if settings.examples is None else f"{len(settings.examples)} texts of the data"
+        source = f"{len(settings.examples)} rows of the data" if settings.examples else "built-in texts"
         calibrated = set(targets.values()) & set(CALIBRATED)
         progress(f"writing {kind}{f', calibrated on {source}' if calibrated else ''}")
         writer(kind)(model, targets, settings)

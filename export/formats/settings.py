@@ -16,8 +16,8 @@ class Settings:
 
     lengths: Sequence[int]
     """Input lengths of the signatures, in any order. A kind of file with one signature takes the longest."""
-    examples: Sequence[Example] | None = None
-    """Examples that calibrate integer activations. None: the task's golden examples."""
+    examples: Sequence[Example] = ()
+    """Examples that calibrate integer activations. Empty: the task's own."""
     legacy_runtime: bool = False
     """Writes 8-bit matrices with one scale instead of one per column, which TFLite 2.9 to 2.16 need."""
 

@@ -10,6 +10,7 @@ from kerasbert.errors import ExportError
 from kerasbert.export.formats.mediapipe.metadata import CONTRACTS, INPUTS, Metadata, with_metadata
 from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.file import Ends, write_tflite
+from kerasbert.tasks.task import labels_of
 
 OUTPUTS = {
     "choice": lambda logits: {"probability": tf.nn.softmax(logits)},
@@ -36,21 +37,20 @@ def write_mediapipe(model, targets: Mapping[Path, str], settings: Settings) -> N
     Raises:
         ExportError: a task or a tokenizer that these libraries do not have, or the converter failed.
     """
-    contract, kind = model.task.contract, model.tokenizer.kind
-    if contract not in CONTRACTS:
-        raise ExportError(
-            f"MediaPipe has no task for the outputs of {model.task.name}: export this model without mediapipe"
-        )
+    task, kind = model.task, model.tokenizer.kind
+    if task.contract not in CONTRACTS:
+        raise ExportError(f"MediaPipe has no task for the outputs of {task.name}: export this model without mediapipe")
     if kind != "wordpiece":
         raise ExportError(f"MediaPipe has no {kind} tokenizer, only BERT's: export this model without mediapipe")
     (output,) = model.graphs()[0].outputs
-    ends = Ends(inputs=INPUTS, outputs=lambda outputs: OUTPUTS[output.bar](outputs[output.name]))
+    scores = OUTPUTS[output.bar]
+    ends = Ends(inputs=INPUTS, outputs=lambda outputs: scores(*outputs.values()))
     write_tflite(model, targets, replace(settings, lengths=[settings.longest]), ends=ends)
     metadata = Metadata(
-        contract=contract,
+        contract=task.contract,
         vocabulary=model.tokenizer.vocabulary,
-        labels=getattr(model.settings, "labels", ()),
-        description=f"{model.task.words.title.lower()} of {settings.longest} tokens, exported by kerasbert",
+        labels=labels_of(model.settings),
+        description=f"{task.words.title.lower()} of {settings.longest} tokens, exported by kerasbert",
     )
     for path in targets:
         path.write_bytes(with_metadata(path.read_bytes(), metadata))

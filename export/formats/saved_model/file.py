@@ -11,8 +11,7 @@ from kerasbert.export.formats.saved_model.serving_requests import BATCHES, write
 from kerasbert.export.formats.scores import SCORES
 from kerasbert.export.formats.settings import Settings
 from kerasbert.quiet import quiet
-from kerasbert.tasks.encoding import TEXT_FIELDS
-from kerasbert.tasks.task import Run
+from kerasbert.tasks.task import Graph, Run
 
 
 def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | None = None) -> None:
@@ -24,22 +23,20 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
     - a verb of the task, such as `classify`, `embed` or `encode`, takes `text`, strings (batch,);
     - the same with `_pair` takes `text` and `text_pair`.
 
-    All give the task's outputs. A model with one output of logits also gives `scores`, float32 (batch, labels). The
-    signatures for texts exist for tasks of texts and pairs with a WordPiece vocabulary; the first of them is then the
-    default, `serving_default`. Without them, `predict` is.
+    All give the task's outputs, and for every output of logits also the scores, such as `scores` for `logits`. The
+    signatures for texts exist for WordPiece vocabularies; the first of them is then the default, `serving_default`.
+    Without them, `predict` is.
 
     Args:
         model: a `TextModel` with float32 variables and a tokenizer.
         targets: folder -> "none": a SavedModel has float32 weights.
         settings: not read; batch and length are free.
     """
-    scored = [output for output in model.graphs()[0].outputs if output.bar in SCORES]
+    scored = {each.name: SCORES[each.bar] for each in model.graphs()[0].outputs if each.bar in SCORES}
 
     def answer(inputs: dict) -> dict:
         outputs = model.export_outputs(inputs)
-        if len(scored) != 1:
-            return outputs
-        return {**outputs, "scores": SCORES[scored[0].bar](outputs[scored[0].name])}
+        return outputs | {name.replace("logits", "scores"): scores(outputs[name]) for name, scores in scored.items()}
 
     # Nothing below has a branch on tensors, and AutoGraph would rewrite every function called, for seconds.
     module = tf.Module()
@@ -50,7 +47,7 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
         input_signature=[{name: tf.TensorSpec((None, None), tf.int32, name=name) for name in model.encoder.input}],
     )
     signatures = {"predict": predict, "serving_default": predict}
-    if model.task.fields == TEXT_FIELDS and model.tokenizer.kind == "wordpiece":
+    if model.tokenizer.kind == "wordpiece":
         from kerasbert.tf.wordpiece import InGraphWordPiece
 
         module.tokenizer = InGraphWordPiece(model.tokenizer)
@@ -80,27 +77,25 @@ def _requests(model, signatures: Mapping[str, Callable]) -> Iterator[tuple[str, 
             yield name, {each: known[each] for each in taken}
 
 
-def open_saved_model(path: Path, *, verb: str) -> tuple[Run, dict[tuple[str, ...], Run]]:
-    """A SavedModel's functions to outputs by name.
+def open_saved_model(path: Path, graph: Graph, *, verb: str) -> tuple[Run, dict[tuple[str, ...], Run]]:
+    """`predict`, and by the fields that they take the signatures for texts, as functions to the graph's outputs.
 
     Args:
-        verb: the name of the task's signature for texts (`kerasbert.tasks.task.Words.verb`).
-
-    Returns:
-        The function of `predict`, which takes ids; and those of the signatures for texts, by the fields that they take.
+        verb: the task's, which names its signatures for texts.
     """
     with quiet():
         loaded = tf.saved_model.load(str(path))
     names = list(loaded.signatures["predict"].structured_input_signature[1])
+    fields = {verb: ("text",), f"{verb}_pair": ("text", "text_pair")}
 
     def ask(signature: str, inputs: dict) -> dict:
-        return {name: output.numpy() for name, output in loaded.signatures[signature](**inputs).items()}
+        found = loaded.signatures[signature](**inputs)
+        return {each.name: found[each.name].numpy() for each in graph.outputs}
 
     def predict(batch: dict) -> dict:
         return ask("predict", {name: tf.constant(batch[name], tf.int32) for name in names})
 
     def from_texts(signature: str) -> Run:
-        return lambda batch: ask(signature, {name: tf.constant(list(values)) for name, values in batch.items()})
+        return lambda batch: ask(signature, {name: tf.constant(batch[name]) for name in fields[signature]})
 
-    known = {("text",): verb, ("text", "text_pair"): f"{verb}_pair"}
-    return predict, {fields: from_texts(name) for fields, name in known.items() if name in loaded.signatures}
+    return predict, {fields[name]: from_texts(name) for name in fields if name in loaded.signatures}

@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.converter import INTEGERS, converted
-from kerasbert.export.formats.tflite.integers import calibration, for_integers, golden_examples
+from kerasbert.export.formats.tflite.integers import TRACED, calibration
+from kerasbert.layers.tracing import traced_with
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +58,7 @@ def write_tflite(model, targets: Mapping[Path, str], settings: Settings, *, ends
     }
     for integers in (False, True):
         names = {"serving_default": settings.longest} if integers else names
-        samples = calibration(model, settings.examples or golden_examples(model.task), names, inputs)
+        samples = calibration(model, settings.examples or model.task.calibration, names)
         kinds = {path: quantize for path, quantize in targets.items() if (quantize in INTEGERS) == integers}
         if kinds:
             traced = _traced(model, names, inputs, ends, integers=integers)
@@ -76,7 +77,7 @@ def _traced(
 
     def answer(given: dict) -> dict:
         mask = given["attention_mask"]
-        with for_integers(model) if integers else _evened(embeddings, module.tables, mask):
+        with traced_with(**TRACED) if integers else _evened(embeddings, module.tables, mask):
             return ends.outputs(model.export_outputs({name: given[name] for name in model.encoder.input}))
 
     def traced(length: int):
@@ -113,9 +114,6 @@ def _evened(embeddings, tables, attention_mask) -> Iterator[None]:
     first_is_real = tf.cast(attention_mask, tf.float32)[:, :1]
     (word, word_widths), (position, position_widths) = tables
     mapping = [(embeddings.word_table, word), (embeddings.position_table, position)]
-    embeddings.column_scales = (word_widths, first_is_real * position_widths)
-    try:
-        with keras.StatelessScope(state_mapping=mapping):
-            yield
-    finally:
-        embeddings.column_scales = None
+    scales = (word_widths, first_is_real * position_widths)
+    with traced_with(column_scales=scales), keras.StatelessScope(state_mapping=mapping):
+        yield

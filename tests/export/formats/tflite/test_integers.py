@@ -12,8 +12,9 @@ from kerasbert.errors import ExportError
 from kerasbert.export import export_bundle, verify
 from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.file import write_tflite
-from kerasbert.export.formats.tflite.integers import SETTINGS, calibration_texts
+from kerasbert.export.formats.tflite.integers import calibration_texts
 from kerasbert.export.gate.golden import PAIRS, TEXTS
+from kerasbert.layers.tracing import TracingOptions, tracing_options
 from kerasbert.runtime import load
 from kerasbert.runtime.interpreter import load_file
 
@@ -92,10 +93,8 @@ def test_padding_counts_for_nothing(model, bundle):
     np.testing.assert_allclose(*answers, atol=0.01)
 
 
-def test_the_model_is_left_as_it_was(model, bundle):
-    kept = [layer for layer in model._flatten_layers() if hasattr(layer, "masked") or hasattr(layer, "square")]
-    assert len(kept) == 1 + 1 + 2 * 2  # the mask, and the norms of embeddings and blocks
-    assert not [layer for layer in kept for name, value in SETTINGS.items() if getattr(layer, name, None) is value]
+def test_the_layers_compute_as_before_afterwards(bundle):
+    assert tracing_options() == TracingOptions()
 
 
 def test_texts_of_the_data_calibrate_and_that_is_said(bundle, said):
