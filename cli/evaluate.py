@@ -13,7 +13,7 @@ from kerasbert.cli import options
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="Labelled .csv, .tsv or .jsonl.")
 @options.columns
 @options.as_json
-def evaluate(model, data, as_json, **columns):
+def evaluate(model, data, as_json, **given):
     """Measure MODEL, a saved model or a bundle, on a labelled file.
 
     \b
@@ -21,16 +21,24 @@ def evaluate(model, data, as_json, **columns):
       kerasbert evaluate model/ --data test.csv
       kerasbert evaluate bundle/ --data test.csv --json
     """
-    from kerasbert.cli.progress import predict_logits
-    from kerasbert.examples.labels import targets
-    from kerasbert.examples.readers import pairs_of, read_examples
-    from kerasbert.tasks import figures as metrics
+    from kerasbert.cli.progress import bar
+    from kerasbert.errors import DataError
+    from kerasbert.examples.readers import read_examples
+    from kerasbert.tasks import task_named
 
-    examples = read_examples(data, **columns)
+    task = task_named(options.task_of(model))
+    if task.figures is None:
+        raise DataError(f"{model}: {task.name} has no figures to be measured on labelled data")
+    examples = read_examples(data, task, columns=options.taken_columns(given))
     opened = options.open_model(model)
-    truth = targets(examples, opened.labels, opened.problem_type, path=str(data))
-    logits = predict_logits(opened, [example.text for example in examples], pairs_of(examples))
-    figures = {"texts": len(examples), **metrics.evaluate(logits, truth, opened.problem_type)}
+    for example in examples:
+        task.truth(example, opened.settings)
+    with bar(len(examples)) as progress:
+        answers = []
+        for answer in opened.answers(examples):
+            answers.append(answer)
+            progress.update(1)
+    figures = {"texts": len(examples), **task.figures(answers, examples, opened.settings)}
     if as_json:
         click.echo(json.dumps(figures))
     else:

@@ -11,8 +11,9 @@ from kerasbert.cli import options
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw the row lengths of prepared data as a PNG.")
+@click.option("--rehash", is_flag=True, help="Accept a wanted edit of a bundle's kerasbert.json: check it, hash it anew.")
 @options.as_json
-def inspect(path, plot, as_json):
+def inspect(path, plot, rehash, as_json):
     """Say what PATH holds: a model, a bundle, prepared data, a .tflite, .onnx or .safetensors file, a labelled file.
 
     \b
@@ -21,7 +22,12 @@ def inspect(path, plot, as_json):
       kerasbert inspect bundle/model_int8.tflite
       kerasbert inspect data/ --plot lengths.png
       kerasbert inspect train.csv --json
+      kerasbert inspect bundle/ --rehash
     """
+    if rehash:
+        from kerasbert.runtime.manifest import rehash as accept
+
+        accept(path)
     from kerasbert.runs.describe import PREPARED, describe, draw_lengths
 
     facts = describe(path)

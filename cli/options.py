@@ -5,22 +5,50 @@ from pathlib import Path
 import click
 
 from kerasbert.quiet import quiet
+from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import NAME as MANIFEST
 from kerasbert.runtime.manifest import Manifest
+from kerasbert.tasks import NAMES, task_named
+
+COLUMN = "_column"
+"""The end of the names of columns among a command's parameters."""
 
 
-def _column(name, usual):
-    return click.option(f"--{name}-column", help=f"Column of the {name} [default: looked for, such as {usual!r}].")
+def _fields() -> dict:
+    """The fields of all tasks by the word for them."""
+    return {each.option: each for name in NAMES for each in task_named(name).fields}
+
+
+def _column(word: str, usual: str):
+    return click.option(f"--{word}-column", help=f"Column of the {word}.  [default: looked for, such as {usual!r}]")
 
 
 def text_columns(command):
-    """--text-column and --pair-column."""
-    return _column("text", "text")(_column("pair", "sentence2")(command))
+    """One option per field of a task, such as --text-column and --pair-column."""
+    for word, each in reversed(_fields().items()):
+        command = _column(word, each.columns[0])(command)
+    return command
 
 
 def columns(command):
-    """--text-column, --pair-column and --label-column."""
+    """The same, and --label-column."""
     return text_columns(_column("label", "label")(command))
+
+
+def taken_columns(given: dict) -> dict:
+    """Takes the names of columns out of a command's parameters; returns them by their words."""
+    names = [name for name in given if name.endswith(COLUMN)]
+    return {name.removesuffix(COLUMN): given.pop(name) for name in names}
+
+
+def task_of(path: str) -> str:
+    """The name of the task of a saved model or a bundle, without loading TensorFlow."""
+    if (Path(path) / MANIFEST).is_file():
+        return Manifest.read(path).task
+    from kerasbert.checkpoints import hf
+    from kerasbert.checkpoints.tasks import stored_task
+
+    return stored_task(hf.open_checkpoint(path))["task"]
 
 
 def out(command):
@@ -56,7 +84,7 @@ def corpus(command):
 
 def seed(command):
     return click.option(
-        "--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1), help="Of every random draw."
+        "--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1), help="Seed for every random draw."
     )(command)
 
 
@@ -76,16 +104,17 @@ def load_tensorflow() -> None:
 
 
 def open_model(path: str):
-    """A saved model (through Keras) or a bundle (through the runtime): both answer `predict_text`, `predict_logits`."""
+    """A saved model (through Keras) or a bundle (through the runtime): both have `settings` and `answers`."""
     folder = Path(path)
     if (folder / MANIFEST).is_file():
         from kerasbert.runtime import load
 
-        if set(Manifest.read(folder).files) == {"saved_model"}:  # the one format that the runtime leaves to TensorFlow
+        files = Manifest.read(folder).files
+        if files and all(not KINDS[file.kind].engine for file in files.values()):  # the runtime leaves it to TensorFlow
             load_tensorflow()
-            from kerasbert.export.gate.parity import open_any
+            from kerasbert.export.gate.opening import open_any
 
-            return open_any(folder, "saved_model")[0]
+            return open_any(folder, next(iter(files))).pipeline
         return load(path)
     load_tensorflow()
     from kerasbert.models.opening import open_model as open_folder

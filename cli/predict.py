@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from kerasbert.cli import options
+from kerasbert.tasks import NAMES, task_named
 
 
 def _utf8(context, parameter, value):
@@ -20,6 +21,15 @@ def _utf8(context, parameter, value):
     return value
 
 
+def _others(command):
+    """One option per further field of a task, such as --pair: its value goes with each of TEXTS."""
+    further = {each.option: each.name for name in NAMES for each in task_named(name).fields[1:]}
+    for word, name in reversed(further.items()):
+        said = f"The {word} that goes with each of TEXTS."
+        command = click.option(f"--{word}", name, callback=_utf8, help=said)(command)
+    return command
+
+
 @click.command()
 @click.argument("model")
 @click.argument("texts", nargs=-1, callback=_utf8)
@@ -27,41 +37,46 @@ def _utf8(context, parameter, value):
     "--input",
     "source",
     type=click.Path(path_type=Path, allow_dash=True),
-    help="Texts: .csv, .tsv, .jsonl, or .txt (one a line); - for standard input.",
+    help="File of texts: .csv, .tsv, .jsonl, or .txt with one text per line; - for standard input.",
 )
-@click.option("--pair", callback=_utf8, help="Second text of every text given, for models of pairs.")
+@_others
 @options.text_columns
-def predict(model, texts, source, pair, **columns):
-    """Answer TEXTS, or the texts of a file, with MODEL: a saved model or a bundle. Prints a JSON object a line.
+def predict(model, texts, source, **given):
+    """Answer TEXTS, or the texts of a file, with MODEL: a saved model or a bundle. Prints one JSON object per line.
 
     \b
     Example:
       kerasbert predict bundle/ "a lovely film" "two lost hours"
       kerasbert predict model/ --input reviews.txt > answers.jsonl
     """
-    from kerasbert.cli.progress import CHUNK, bar
-    from kerasbert.examples.readers import pairs_of, read_texts
+    from kerasbert.cli.progress import bar
+    from kerasbert.examples.readers import read_unlabelled
+    from kerasbert.tasks.task import Example
 
+    columns = options.taken_columns(given)
+    others = {name: value for name, value in given.items() if value is not None}
     if bool(texts) == bool(source):
         raise click.UsageError("give texts, or --input FILE, and not both")
-    if source and pair is not None:
-        raise click.UsageError("--pair goes with texts; second texts of --input stand in a column of the file")
+    if source and others:
+        raise click.UsageError(
+            f"--{_word(next(iter(others)))} goes with texts; with --input it is a column of the file"
+        )
     if not source and any(columns.values()):
-        raise click.UsageError("--text-column and --pair-column go with --input")
+        raise click.UsageError("options that name columns go with --input")
+    task = task_named(options.task_of(model))
     if source:
-        examples = read_texts(source, **columns)
-        texts, pairs = [example.text for example in examples], pairs_of(examples)
+        examples = read_unlabelled(source, task, columns=columns)
     else:
-        texts, pairs = list(texts), [pair] * len(texts) if pair is not None else None
+        examples = [Example({task.fields[0].name: text, **others}) for text in texts]
     opened = options.open_model(model)
     # On a terminal the answers themselves are the progress.
-    with nullcontext() if sys.stdout.isatty() else bar(len(texts)) as progress:
-        for start in range(0, len(texts), CHUNK):
-            chunk = slice(start, start + CHUNK)
-            asked = zip(texts[chunk], pairs[chunk] if pairs else [None] * len(texts[chunk]), strict=True)
-            answers = opened.predict_text(texts[chunk], pairs and pairs[chunk])
-            for (text, second), answer in zip(asked, answers, strict=True):
-                row = {"text": text, **({} if second is None else {"pair": second}), **answer}
-                click.echo(json.dumps(row, ensure_ascii=False))
+    with nullcontext() if sys.stdout.isatty() else bar(len(examples)) as progress:
+        for example, answer in zip(examples, opened.answers(examples), strict=True):
+            shown = answer if isinstance(answer, dict) else {"answers": answer}
+            click.echo(json.dumps({**example.fields, **shown}, ensure_ascii=False))
             if progress:
-                progress.update(len(answers))
+                progress.update(1)
+
+
+def _word(name: str) -> str:
+    return next(each.option for task in NAMES for each in task_named(task).fields if each.name == name)

@@ -5,10 +5,6 @@ import sys
 import time
 
 import click
-import numpy as np
-
-CHUNK = 128
-"""Texts that are answered between two steps of a bar."""
 
 
 def bar(length: int, label: str = "answering"):
@@ -54,14 +50,3 @@ def _left(spent: float, done: int, total: int) -> str:
     """The time that what is left takes at the rate so far: "1:05 left"."""
     left = int(spent / done * (total - done))
     return f"{left // 60}:{left % 60:02d} left"
-
-
-def predict_logits(model, texts, pairs) -> np.ndarray:
-    """`model.predict_logits` a chunk at a time under a bar; float32 (texts, labels)."""
-    chunks = []
-    with bar(len(texts)) as progress:
-        for start in range(0, len(texts), CHUNK):
-            chunk = slice(start, start + CHUNK)
-            chunks.append(model.predict_logits(texts[chunk], pairs and pairs[chunk]))
-            progress.update(len(chunks[-1]))
-    return np.concatenate(chunks)

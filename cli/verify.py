@@ -14,7 +14,7 @@ from kerasbert.runtime.manifest import Manifest
 @click.option("--data", type=click.Path(path_type=Path), help="Labelled file to compare the formats on as well.")
 @options.columns
 @options.as_json
-def verify(bundle, data, as_json, **columns):
+def verify(bundle, data, as_json, **given):
     """Check every file of BUNDLE against the answers that Keras gave when it was exported.
 
     \b
@@ -22,14 +22,16 @@ def verify(bundle, data, as_json, **columns):
       kerasbert verify bundle/
       kerasbert verify bundle/ --data test.csv
     """
-    if "saved_model" in Manifest.read(bundle).files:
+    manifest = Manifest.read(bundle)
+    if any(file.kind == "savedmodel" for file in manifest.files.values()):
         options.load_tensorflow()
     from kerasbert.cli.table import print_rows
-    from kerasbert.export.gate.parity import Truth, check, report
-    from kerasbert.export.gate.parity import verify as verify_bundle
+    from kerasbert.export.gate.verify import check, read_data, report
+    from kerasbert.export.gate.verify import verify as verify_bundle
 
-    truth = None if data is None else Truth.read(data, Manifest.read(bundle), **columns)
-    rows = verify_bundle(bundle, truth=truth, progress=options.progress)
+    columns = options.taken_columns(given)
+    examples = read_data(data, manifest.definition, manifest.task_settings, columns) if data else ()
+    rows = verify_bundle(bundle, data=examples, progress=options.progress)
     if as_json:
         click.echo(json.dumps(report(rows)))
     else:

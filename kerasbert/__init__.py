@@ -15,10 +15,10 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 _HOME = {
     "BertConfig": "kerasbert.config",
     "BertEncoder": "kerasbert.models.encoder",
-    "FeatureExtractor": "kerasbert.models.feature_extractor",
+    "FeatureExtractor": "kerasbert.models.feature_extraction",
     "PretrainingModel": "kerasbert.models.pretraining",
-    "SentenceEncoder": "kerasbert.models.sentence_encoder",
-    "TextClassifier": "kerasbert.models.text_classifier",
+    "SentenceEncoder": "kerasbert.models.sentence_embedding",
+    "TextClassifier": "kerasbert.models.text_classification",
     "KerasBertError": "kerasbert.errors",
 }
 _SUBPACKAGES = (

@@ -1,98 +1,126 @@
-"""The texts that every export is checked on, and that any port of it can be checked on."""
+"""golden.json: the examples that every export is checked on, with Keras's numbers and answers."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from kerasbert.errors import BundleError
+from kerasbert.schema import from_json
+from kerasbert.tasks.ask import Answered
+from kerasbert.tasks.task import Example, Graph, Outputs, Task
 
 NAME = "golden.json"
 MOST = 4096
-"""Numbers of an output by token that are recorded of a text: the vectors of a long text would be megabytes."""
+"""Most numbers that are recorded of an output with one vector per token: a long text would be megabytes."""
 
-TEXTS = [
-    "",
-    "Good.",
-    "a lovely film",
-    "The room was clean, the staff were kind, and breakfast was served until eleven.",
-    "I would not buy this again, even at half the price!",
-    'He said: "it\'s 3.5 times better" (and it cost $1,299.00).',
-    "UPPER CASE and lower case, don't-you-think?",
-    "Café Müller, naïve façade, Ångström, piñata, Đà Nẵng",
-    "Не стоит тратить на это время.",
-    "这家餐厅的菜很好吃，服务也不错。",
-    "駅の近くに静かな公園があります。",
-    "الخدمة كانت ممتازة",
-    "정말 즐거운 하루였다",
-    "tabs\tand\nnew lines   and \u00a0 odd\u200b spaces",
-    "emoji 😀👍🏽 and symbols ½ × √2 ≈ 1.414",
-    "supercalifragilisticexpialidocious antidisestablishmentarianism",
-    " ".join(
-        ["A sentence that goes on, well beyond what a phone would show, to fill every position of the model;"] * 40
-    ),
-    " ".join(f"word{number}" for number in range(300)),
-]
-PAIRS = [
-    ("Is the shop open on Sunday?", "It is open every day from nine to five."),
-    ("A short first text.", TEXTS[-2]),
-    (TEXTS[-2], "A short second text."),
-]
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """What Keras computed for one row.
+
+    Attributes:
+        input_ids: its tokens.
+        outputs: the numbers by output name.
+        places: the tokens whose vectors `outputs` has, the first and the last among them; None: all tokens.
+    """
+
+    input_ids: list[int]
+    outputs: dict[str, list]
+    places: list[int] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Golden:
+    """An example with what Keras answered; the answer is made of the recorded numbers."""
+
+    example: dict[str, str]
+    rows: list[Recorded]
+    answer: object
 
 
 def write(model, folder: Path) -> None:
-    """Records texts, ids and the Keras model's outputs as golden.json.
+    """Records the task's golden examples with the Keras model's numbers and answers as golden.json.
 
-    Keras answers each text alone, so hardly padded; `.tflite` files answer it padded to their length, and the others
-    once alone and once beside longer texts. Of outputs by token a row holds those at its `places`, the first token and
-    the last among them; never padding, which means nothing.
+    Keras answers each example alone, so hardly padded; `.tflite` files answer it padded to their length, and the others
+    once alone and once beside longer ones.
     """
-    texts = [*TEXTS, *(first for first, _ in PAIRS)]
-    pairs = [*([None] * len(TEXTS)), *(second for _, second in PAIRS)]
-    by_token = model.task.by_token
-    rows = []
-    for text, pair in zip(texts, pairs, strict=True):
-        second = None if pair is None else [pair]
-        ids = model.tokenizer([text], second, max_length=model.max_length)["input_ids"][0]
-        row = {"text": text, "pair": pair, "input_ids": ids.tolist()}
-        outputs = {name: output[0] for name, output in model.predict_outputs([text], second).items()}
-        if by_token:
-            widest = max(output[0].size for name, output in outputs.items() if name in by_token)
-            row["places"] = _spread(len(ids), at_most=max(2, MOST // widest))
-        for name, output in outputs.items():
-            row[name] = (output[row["places"]] if name in by_token else output).tolist()
-        rows.append(row)
-    (folder / NAME).write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    graphs, recorded = model.graphs(), []
+    for example in model.task.golden:
+        (found,) = model.answered([example])
+        places = [places_of(graphs, found, row) for row in range(len(found.rows))]
+        outputs = at_places(graphs, found.outputs, places)
+        rows = []
+        for index, row in enumerate(found.rows):
+            numbers = {name: values[index].tolist() for name, values in outputs.items()}
+            where = {} if places[index] is None else {"places": places[index]}
+            rows.append({"input_ids": list(row.inputs["input_ids"]), **where, "outputs": numbers})
+        answer = model.task.decode(example, found.rows, outputs, model.settings)
+        recorded.append({"example": dict(example.fields), "rows": rows, "answer": answer})
+    (folder / NAME).write_text(json.dumps(recorded, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _spread(count: int, *, at_most: int) -> list[int]:
-    """Numbers from 0 to count - 1, both ends among them, at even distances."""
-    return np.linspace(0, count - 1, min(count, at_most)).round().astype(int).tolist()
+def places_of(graphs: Sequence[Graph], found: Answered, row: int) -> list[int] | None:
+    """The tokens of a row that are recorded; None for all of them."""
+    sizes = [found.outputs[name][row].size for name in _long(graphs) if name in found.outputs]
+    if not sizes:
+        return None
+    tokens = len(found.rows[row])
+    width = max(sizes) // tokens
+    count = min(tokens, max(2, MOST // width))
+    return np.linspace(0, tokens - 1, count).round().astype(int).tolist()
 
 
-def read(folder: Path, outputs: Sequence[str], by_token: Sequence[str] = ()) -> list[dict]:
-    """The rows of golden.json: `text`, `pair`, `input_ids`, and the outputs by name, as arrays.
+def at_places(graphs: Sequence[Graph], outputs: Outputs, places: Sequence[list[int] | None]) -> Mapping:
+    """Outputs with the recorded tokens only, where an output has one vector per token."""
+    long = _long(graphs)
+    return {
+        name: [value[where] if name in long else value for value, where in zip(values, places, strict=True)]
+        for name, values in outputs.items()
+    }
 
-    Those of `outputs` that are by token are recorded at the row's `places`.
+
+def _long(graphs: Sequence[Graph]) -> set[str]:
+    return {each.name for graph in graphs for each in graph.outputs if (each.axis, each.bar) == ("token", "vector")}
+
+
+def read(folder: Path, graphs: Sequence[Graph]) -> list[Golden]:
+    """The content of golden.json.
 
     Raises:
-        BundleError: it is missing or not whole.
+        BundleError: it is missing, not whole, or lacks numbers of the graphs' outputs.
     """
     path = folder / NAME
     try:
-        rows = [
-            {name: row[name] for name in ("text", "pair", "input_ids")}
-            | ({"places": row["places"]} if by_token else {})
-            | {name: np.float32(row[name]) for name in outputs}
-            for row in json.loads(path.read_text(encoding="utf-8"))
-        ]
-        np.stack([len(row["input_ids"]) for row in rows])  # one row at least
-        for name in outputs:
-            if name not in by_token:
-                np.stack([row[name] for row in rows])  # all of one length
-            elif any(len(row[name]) != len(row["places"]) for row in rows):
-                raise ValueError(f"{name} is not at the places of its row")
-        return rows
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        found = from_json(list[Golden], json.loads(path.read_text(encoding="utf-8")), "golden")
+        if not found or any(not golden.rows for golden in found):
+            raise ValueError("an example without rows" if found else "no examples")
+        for row in (row for golden in found for row in golden.rows):
+            for each in (each for graph in graphs for each in graph.outputs):
+                _check_shape(row, each)
+        return found
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BundleError(f"{path}: the recorded answers cannot be read ({error}); export again") from None
+
+
+def _check_shape(row: Recorded, output) -> None:
+    shape = np.asarray(row.outputs[output.name], "float32").shape
+    tokens = len(row.input_ids) if row.places is None else len(row.places)
+    wanted = (output.width,) if output.axis == "row" else (tokens, output.width)
+    if shape != wanted:
+        raise ValueError(f"{output.name} has the shape {shape}, not {wanted}")
+
+
+def example_of(golden: Golden) -> Example:
+    """The example itself, to be asked again."""
+    return Example(golden.example)
+
+
+def alike(a: object, b: object, task: Task, settings) -> bool:
+    """Whether two answers count as equal; an answer of another form does not."""
+    try:
+        return task.same(a, b, settings)
+    except (KeyError, TypeError, ValueError, IndexError):
+        return False

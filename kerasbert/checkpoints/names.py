@@ -98,17 +98,17 @@ ARCHITECTURES = {
         "encoder": "BertModel",
         "masked_lm": "BertForMaskedLM",
         "pretraining": "BertForPreTraining",
-        "text_classifier": "BertForSequenceClassification",
+        "text-classification": "BertForSequenceClassification",
     },
     "roberta": {
         "encoder": "RobertaModel",
         "masked_lm": "RobertaForMaskedLM",
-        "text_classifier": "RobertaForSequenceClassification",
+        "text-classification": "RobertaForSequenceClassification",
     },
     "distilbert": {
         "encoder": "DistilBertModel",
         "masked_lm": "DistilBertForMaskedLM",
-        "text_classifier": "DistilBertForSequenceClassification",
+        "text-classification": "DistilBertForSequenceClassification",
     },
 }
 

@@ -13,7 +13,7 @@ def stored_task(checkpoint: Checkpoint) -> dict:
     own = settings.get("kerasbert", {})
     labels = _stored_labels(checkpoint)
     return {
-        "task": own.get("task") or (None if labels is None else "text_classifier"),
+        "task": own.get("task") or (None if labels is None else "text-classification"),
         "labels": labels,
         "problem_type": settings.get("problem_type") or _problem_type(labels),
         "pooling": own.get("pooling", "cls"),

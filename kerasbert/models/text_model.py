@@ -1,85 +1,184 @@
-"""What every task's model shares: texts in, outputs by name, answers out."""
+"""What every task's Keras model shares: texts in, outputs by name, answers out."""
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
 
 import keras
 import numpy as np
 
-from kerasbert.errors import ConfigError
+from kerasbert.checkpoints import hf
+from kerasbert.errors import ConfigError, DataError
+from kerasbert.examples.readers import read_examples
 from kerasbert.models.encoder import BertEncoder
-from kerasbert.tasks.rows import pad_rows, token_rows
-from kerasbert.tasks.table import TASKS, Task
+from kerasbert.tasks.ask import Answered, ask, joined, outputs_of
+from kerasbert.tasks.task import Example, Graph, Task
 
-
-def check_length(config, max_length: int | None) -> None:
-    """Raises ConfigError: a text cannot be cut to so many tokens."""
-    if max_length is not None and not 3 <= max_length <= config.max_length:
-        raise ConfigError(f"max_length is {max_length}: use 3 to {config.max_length}, the model's positions")
+ROUND_TO = 8
+"""Batch lengths are multiples of this, so that a compiler meets a handful of shapes and not one for every length."""
 
 
 class TextModel(keras.Model):
-    """A functional model on an encoder's inputs, with outputs that `TASKS` names: a dict, or one tensor.
+    """A functional model on an encoder's inputs that knows its task, its settings and, by its encoder, its tokenizer.
 
-    Attributes that a subclass sets: `encoder`, `config`, `problem_type`, `labels` (empty where there are none) and
-    `max_length`, the tokens a text is cut to.
+    A subclass has the class attribute `task` and builds layers and graph from an encoder and the task's settings.
+
+    Attributes:
+        encoder: the `BertEncoder`. config: its configuration.
+        settings: an instance of `task.Settings`.
     """
+
+    task: Task
+
+    def __init__(self, *, encoder: BertEncoder, settings, outputs, **kwargs):
+        if settings.max_length > encoder.config.max_length:
+            raise ConfigError(
+                f"max_length is {settings.max_length}: use 3 to {encoder.config.max_length}, the model's positions"
+            )
+        super().__init__(inputs=encoder.input, outputs=outputs, **kwargs)
+        self.config = encoder.config
+        self.encoder = encoder
+        self.settings = settings
 
     @property
     def tokenizer(self):
         return self.encoder.tokenizer
 
     @property
-    def task(self) -> Task:
-        return TASKS[self.problem_type]
+    def max_length(self) -> int:
+        """Number of tokens that a text is cut to."""
+        return self.settings.max_length
 
-    @property
-    def named_outputs(self) -> dict:
-        """The symbolic outputs by name, in the order of the task."""
-        return self._by_name(self.output)
+    def graphs(self) -> tuple[Graph, ...]:
+        """The task's graph with the inputs and outputs that this model has."""
+        (graph,) = self.task.graphs(self.settings)
+        inputs = tuple(
+            dataclasses.replace(each, pad=self.config.pad_token_id if each.name == "input_ids" else 0)
+            for each in graph.inputs
+            if each.name in self.encoder.input
+        )
+        found = self._by_name(self.output)
+        outputs = tuple(
+            dataclasses.replace(each, width=int(found[each.name].shape[-1]))
+            for each in graph.outputs
+            if each.name in found
+        )
+        return (Graph(graph.name, inputs, outputs),)
 
     def export_outputs(self, inputs: dict) -> dict:
         """Inputs by name -> outputs by name, as tensors: what an exported file computes."""
         return self._by_name(self(inputs, training=False))
 
     def _by_name(self, outputs) -> dict:
+        """The outputs in the order of the task."""
+        names = [each.name for each in self.task.graphs(self.settings)[0].outputs]
         if not isinstance(outputs, dict):
-            (name,) = self.task.outputs
-            return {name: outputs}
-        return {name: outputs[name] for name in self.task.outputs if name in outputs}
+            return {names[0]: outputs}
+        return {name: outputs[name] for name in names if name in outputs}
 
-    def predict_text(
-        self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, batch_size: int = 32
-    ) -> list[dict]:
-        """Texts (or pairs) to answers, in their order."""
-        return self.task.decode(self.predict_outputs(texts, pairs, batch_size=batch_size), self.labels)
+    def predict_text(self, *columns, batch_size: int = 32, **named) -> list:
+        """Texts to answers, in their order.
 
-    def predict_outputs(
-        self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, batch_size: int = 32
-    ) -> dict[str, np.ndarray | list[np.ndarray]]:
-        """Texts (or pairs) to float32 outputs by name, in their order; texts of like length share a batch.
+        Args:
+            columns, named: one sequence of texts per field of the task, such as texts and second texts.
 
-        Those by token are a list, (tokens, ...) a text.
+        Returns:
+            One answer per example, as the task's `decode` makes it.
         """
-        rows = self._rows(texts, pairs)
-        lengths = [len(row) for row in rows["input_ids"]]
-        order = np.argsort(lengths, kind="stable")
-        by_token = self.task.by_token
-        outputs = {
-            name: [None] * len(order) if name in by_token else np.zeros((len(order), *tensor.shape[1:]), "float32")
-            for name, tensor in self.named_outputs.items()
+        return list(self.answers(self.task.examples(*columns, **named), batch_size=batch_size))
+
+    def answers(self, examples: Iterable[Example], *, batch_size: int = 32) -> Iterator:
+        """Answers in the order of the examples, which are read as answers are taken."""
+        return ask(*self._asked(examples), **self._batching(batch_size))
+
+    def answered(self, examples: Iterable[Example], *, batch_size: int = 32) -> Iterator[Answered]:
+        """Examples with their rows and outputs, in their order; rows of like length share a batch."""
+        return outputs_of(*self._asked(examples), **self._batching(batch_size))
+
+    def predict_outputs(self, *columns, batch_size: int = 32, **named) -> dict[str, np.ndarray | list[np.ndarray]]:
+        """Texts to float32 outputs by name, in their order: an array with the rows on axis 0.
+
+        An output with one vector per token is a list, (tokens, width) for each text.
+        """
+        found = self.answered(self.task.examples(*columns, **named), batch_size=batch_size)
+        return joined(self.graphs(), found)
+
+    def _asked(self, examples) -> tuple:
+        if self.tokenizer is None:
+            raise ConfigError(
+                "this model has no tokenizer; put vocab.txt or tokenizer.json into its folder, or give its encoder one"
+            )
+        return self.task, self.tokenizer, {"model": self._run}, examples, self.settings
+
+    def _batching(self, batch_size: int) -> dict:
+        return {
+            "graphs": self.graphs(),
+            "batch_tokens": batch_size * self.max_length,
+            "batch_rows": batch_size,
+            "round_to": ROUND_TO,
         }
-        for start in range(0, len(order), batch_size):
-            chosen = order[start : start + batch_size]
-            batch = pad_rows(rows, chosen, max_length=self.max_length, pad_id=self.config.pad_token_id)
-            for name, values in self._by_name(self.predict_on_batch(batch)).items():
-                for index, value in zip(chosen, values, strict=True):
-                    outputs[name][index] = value[: lengths[index]].astype("float32") if name in by_token else value
-        return outputs
+
+    def _run(self, batch: dict) -> dict:
+        return {name: np.asarray(x, "float32") for name, x in self._by_name(self.predict_on_batch(batch)).items()}
+
+    def dataset(self, path: str, *, batch_size: int = 32, shuffle: bool = True, seed: int = 0, **columns):
+        """A labelled file as batches for `fit` and `evaluate`.
+
+        Args:
+            path: `.csv`, `.tsv` or `.jsonl`; see `kerasbert.examples.readers.read_examples`.
+            shuffle: shuffles anew in each epoch, from `seed`; rows of like length share a batch.
+            columns: names in the file, such as `text_column`, `pair_column` and `label_column`.
+
+        Returns:
+            A tf.data.Dataset of (inputs, targets).
+
+        Raises:
+            DataError: a row that cannot be used, named by line; a label that the model does not know.
+        """
+        named = {name.removesuffix("_column"): column for name, column in columns.items()}
+        return self.dataset_of(
+            read_examples(path, self.task, columns=named), batch_size=batch_size, seed=seed if shuffle else None
+        )
+
+    def dataset_of(self, examples: Sequence[Example], *, batch_size: int = 32, seed: int | None = None):
+        """Examples as batches for `fit` and `evaluate`, shuffled anew in each epoch where there is a seed."""
+        from kerasbert.tf.datasets import make_dataset
+
+        if self.task.targets is None:
+            raise DataError(f"{self.task.name}: learns nothing from examples")
+        tokenizer, settings = self._asked(())[1], self.settings
+        rows = [row for example in examples for row in self.task.rows(tokenizer, example, settings)]
+        made = [self.task.targets(tokenizer, row, settings)[1] for row in rows]
+        (output,) = self.graphs()[0].outputs
+        return make_dataset(
+            rows,
+            np.stack([each[output.name] for each in made]),
+            graph=self.graphs()[0],
+            batch_size=batch_size,
+            max_length=self.max_length,
+            round_to=ROUND_TO,
+            seed=seed,
+        )
+
+    def save_pretrained(self, folder: str) -> None:
+        """Writes config.json, model.safetensors and the tokenizer's files; transformers opens the folder."""
+        known = self.transformers_settings()
+        own = {name: v for name, v in dataclasses.asdict(self.settings).items() if name not in known["says"]}
+        section = {"kerasbert": {"task": self.task.name, **own}}
+        hf.save(self.saved_part(), folder, task=known["head"], settings={**known["keys"], **section})
+
+    def transformers_settings(self) -> dict:
+        """How transformers writes this task: `head` (a key of `ARCHITECTURES`), `keys` of config.json, and which
+        settings they already say (`says`)."""
+        return {"head": "encoder", "keys": {}, "says": ()}
+
+    def saved_part(self):
+        """The model whose weights are saved: the encoder, where the task adds none."""
+        return self.encoder
 
     def get_config(self):
         return {
             "encoder": self.encoder.get_config(),
-            "max_length": self.max_length,
+            **dataclasses.asdict(self.settings),
             "name": self.name,
             "dtype": self.encoder.embeddings.dtype_policy.name,
         }
@@ -87,10 +186,3 @@ class TextModel(keras.Model):
     @classmethod
     def from_config(cls, config):
         return cls(**{**config, "encoder": BertEncoder.from_config(config["encoder"])})
-
-    def _rows(self, texts, pairs) -> dict:
-        if self.tokenizer is None:
-            raise ConfigError(
-                "this model has no tokenizer; put vocab.txt or tokenizer.json into its folder, or give its encoder one"
-            )
-        return token_rows(self.tokenizer, texts, pairs, max_length=self.max_length, names=list(self.encoder.input))

@@ -1,55 +1,76 @@
-"""Fine-tuning from file to folder, as the command line does it."""
+"""Fine-tuning of any task, from file to folder, as the command line does it."""
 
 import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
 
 from kerasbert.checkpoints import hf
 from kerasbert.checkpoints.tasks import stored_task
-from kerasbert.examples.labels import label_names, targets
-from kerasbert.examples.readers import pairs_of, read_examples
+from kerasbert.errors import ConfigError
+from kerasbert.examples.readers import read_examples
 from kerasbert.files import check_target
-from kerasbert.models.text_classifier import TextClassifier
+from kerasbert.models.opening import model_class
+from kerasbert.tasks import task_named
 from kerasbert.training.callbacks import FiniteLoss, Progress
 from kerasbert.training.optimizers import adamw, finetuning_rate
 
 log = logging.getLogger("kerasbert")
 
 MAX_LENGTH = 128
-"""Tokens a text is cut to unless told otherwise; the time of a step grows with it."""
+"""Number of tokens that a text is cut to unless told otherwise; the time of a step grows with it."""
 
 
-def finetune_classifier(
-    checkpoint: str | None,
-    train: str | Path,
-    folder: str | Path,
-    *,
-    dev: str | Path | None = None,
-    epochs: int = 3,
-    batch_size: int = 32,
-    learning_rate: float | None = None,
-    warmup: float = 0.1,
-    layer_decay: float | None = None,
-    max_length: int | None = None,
-    problem_type: str = "single_label_classification",
-    pooling: str | None = None,
-    seed: int = 0,
-    columns: dict | None = None,
+@dataclass(frozen=True, kw_only=True)
+class FinetuneOptions:
+    """How a checkpoint is taught a task.
+
+    Raises:
+        ConfigError: a value that no run can have.
+    """
+
+    checkpoint: str | None = None
+    """Folder or hub id to begin with; None: the encoder that comes with the package."""
+    dev: str | Path | None = None
+    """Labelled file to measure after each epoch."""
+    epochs: int = 3
+    """Passes over the training file."""
+    batch_size: int = 32
+    """Number of rows in a step."""
+    learning_rate: float | None = None
+    """Peak of the learning rate; None goes by the model's size (`kerasbert.training.optimizers.finetuning_rate`)."""
+    warmup: float = 0.1
+    """Share of the steps in which the rate grows to its peak; it falls to 0 afterwards."""
+    layer_decay: float | None = None
+    """Factor between the learning rates of a block and of the block above it; None: one rate for all."""
+    max_length: int | None = None
+    """Number of tokens that a text is cut to; None: `MAX_LENGTH`, or what the model can take if that is less."""
+    seed: int = 0
+    """Seed for every random draw."""
+    columns: Mapping[str, str | None] = field(default_factory=dict)
+    """Names of columns; see `kerasbert.examples.readers.read_examples`."""
+    settings: Mapping[str, object] = field(default_factory=dict)
+    """Settings of the task, such as `problem_type` and `pooling`; those left out or None are the checkpoint's."""
+
+    def __post_init__(self):
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}: use 1 or more")
+
+
+def finetune(
+    task: str, train: str | Path, folder: str | Path, options: FinetuneOptions | None = None, **changes
 ) -> dict[str, float]:
-    """Trains a `TextClassifier` and saves it to `folder`, which must be absent or empty.
+    """Trains the model of a task and saves it to `folder`, which must be absent or empty.
 
     Everything that can be wrong is checked before the first step: the files' rows, the labels, the output folder.
 
     Args:
-        checkpoint: folder or hub id; None: the encoder that comes with the package.
-        train, dev: labelled files. columns: for `kerasbert.examples.readers.read_examples`.
-        epochs, batch_size, learning_rate, warmup: the recipe, AdamW with a linear schedule. A learning rate of None
-            goes by the model's size, see `kerasbert.training.optimizers.finetuning_rate`.
-        layer_decay: what the learning rate of each block is multiplied by, from the last one down; None: nothing. See
-            `kerasbert.training.optimizers.layer_factors`.
-        max_length: tokens a text is cut to; None: 128, or what the model can take if that is less.
-        pooling: None keeps the checkpoint's.
+        task: one of `kerasbert.tasks.NAMES`.
+        train: labelled file.
+        options, changes: a `FinetuneOptions`, or its fields.
 
     Returns:
         The figures of the last epoch: `loss` and the metric, and both with `val_` in front where there is `dev`.
@@ -57,30 +78,30 @@ def finetune_classifier(
     Raises:
         KerasBertError: one of its kinds for whatever cannot be read, trained or written.
     """
-    columns = columns or {}
+    options = FinetuneOptions(**changes) if options is None else options
+    definition = task_named(task)
+    if definition.targets is None:
+        raise ConfigError(f"{task}: learns nothing from a labelled file")
     check_target(folder)
-    examples = read_examples(train, **columns)
-    opened = hf.open_checkpoint(checkpoint)
-    max_length = max_length or min(MAX_LENGTH, opened.config.max_length)
-    labels = _as_stored(label_names(examples, problem_type, path=str(train)), opened, problem_type)
-    for path, read in ((train, examples), *([] if dev is None else [(dev, read_examples(dev, **columns))])):
-        targets(read, labels, problem_type, path=str(path))
-    keras.utils.set_random_seed(seed)
-    model = TextClassifier.from_pretrained(
-        checkpoint, labels=labels, problem_type=problem_type, pooling=pooling, max_length=max_length
-    )
-    learning_rate = learning_rate or finetuning_rate(model.config)
+    examples = read_examples(train, definition, columns=options.columns)
+    held_out = [] if options.dev is None else read_examples(options.dev, definition, columns=options.columns)
+    given = _settings(definition, examples, options)
+    for example in (*examples, *held_out):
+        definition.truth(example, definition.Settings(**given))
+    keras.utils.set_random_seed(options.seed)
+    model = model_class(task).from_pretrained(options.checkpoint, **given)
     check_target(folder, megabytes=model.count_params() * 4e-6)
-    data = model.dataset(train, batch_size=batch_size, seed=seed, **columns)
-    held_out = None if dev is None else model.dataset(dev, batch_size=batch_size, shuffle=False, **columns)
-    steps = len(data) * epochs
-    kind = "texts" if pairs_of(examples) is None else "pairs"
-    log.info("%s: %d %s, %s; %d steps, the first of them slow", train, len(examples), kind, _listed(labels), steps)
-    model.compile(adamw(learning_rate=learning_rate, steps=steps, warmup=warmup, layer_decay=layer_decay))
+    data = model.dataset_of(examples, batch_size=options.batch_size, seed=options.seed)
+    steps = len(data) * options.epochs
+    log.info(
+        "%s: %d %s%s; %d steps, the first of them slow", train, len(examples), _kind(examples), _said(given), steps
+    )
+    rate = options.learning_rate or finetuning_rate(model.config)
+    model.compile(adamw(learning_rate=rate, steps=steps, warmup=options.warmup, layer_decay=options.layer_decay))
     history = model.fit(
         data,
-        epochs=epochs,
-        validation_data=held_out,
+        epochs=options.epochs,
+        validation_data=model.dataset_of(held_out, batch_size=options.batch_size) if held_out else None,
         shuffle=False,  # the data set shuffles itself; Keras would warn that it cannot
         verbose=0,
         callbacks=[FiniteLoss(), Progress(len(examples))],
@@ -89,13 +110,20 @@ def finetune_classifier(
     return {name: float(values[-1]) for name, values in history.history.items()}
 
 
-def _as_stored(labels: list[str], checkpoint: hf.Checkpoint, problem_type: str) -> list[str]:
-    """The labels in the order of the checkpoint's classifier, if that has the same: training then goes on from it."""
-    stored = stored_task(checkpoint)["labels"] or []
-    same = len(stored) == 1 if problem_type == "regression" else set(stored) == set(labels)
-    return stored if same else labels
+def _settings(task, examples: Sequence, options: FinetuneOptions) -> dict:
+    """The settings that the options and the examples decide; the others come from the checkpoint."""
+    opened = hf.open_checkpoint(options.checkpoint)
+    given = {name: value for name, value in options.settings.items() if value is not None}
+    given |= task.observe(examples, {"labels": stored_task(opened)["labels"], **given})
+    longest = options.max_length or min(MAX_LENGTH, opened.config.max_length)
+    return {**given, "max_length": longest}
 
 
-def _listed(labels: list[str], most: int = 10) -> str:
+def _kind(examples: Sequence) -> str:
+    return "pairs" if "text_pair" in examples[0].fields else "examples"
+
+
+def _said(given: Mapping, most: int = 10) -> str:
+    labels = given.get("labels", ())
     more = f" and {len(labels) - most} more" if len(labels) > most else ""
-    return f"labels {', '.join(labels[:most])}{more}"
+    return f", labels {', '.join(labels[:most])}{more}" if labels else ""

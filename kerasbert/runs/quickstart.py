@@ -5,10 +5,10 @@ from pathlib import Path
 
 from kerasbert import samples
 from kerasbert.export.bundle import export_bundle
-from kerasbert.export.gate.parity import Row
+from kerasbert.export.gate.verify import Row
 from kerasbert.files import new_folder
-from kerasbert.models.text_classifier import TextClassifier
-from kerasbert.runs.finetune import finetune_classifier
+from kerasbert.models.text_classification import TextClassifier
+from kerasbert.runs.finetune import FinetuneOptions, finetune
 from kerasbert.runtime import load
 
 SAMPLES = Path(samples.__file__).parent
@@ -27,8 +27,11 @@ def run(
     with new_folder(folder) as building:
         progress("fine-tuning")
         train, dev = SAMPLES / "sentiment_train.csv", SAMPLES / "sentiment_dev.csv"
-        recipe = {"batch_size": 16, "max_length": 64, "learning_rate": 1e-4}  # few sentences: more and larger steps
-        finetune_classifier(checkpoint, train, building / "model", dev=dev, epochs=epochs, **recipe)
+        # Few sentences: more and larger steps.
+        recipe = FinetuneOptions(
+            checkpoint=checkpoint, dev=dev, epochs=epochs, batch_size=16, max_length=64, learning_rate=1e-4
+        )
+        finetune("text-classification", train, building / "model", recipe)
         model = TextClassifier.from_pretrained(building / "model")
         rows = export_bundle(model, building / "bundle", data=dev, max_drop=MAX_DROP, progress=progress)
         return rows, load(building / "bundle")(SENTENCES)

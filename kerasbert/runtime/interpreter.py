@@ -1,26 +1,25 @@
 """Model files -> a function from int arrays to outputs. One loader a kind of file; each imports its engine."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 
+from kerasbert.decoding.labels import logits_of
 from kerasbert.errors import BundleError, MissingDependency
 from kerasbert.quiet import quiet
-from kerasbert.runtime.text_file import reads_text, text_tflite
+from kerasbert.runtime.kinds import KINDS
+from kerasbert.runtime.manifest import File
+from kerasbert.tasks.task import Graph, Run
 
 LEARNING = ("train", "save", "load")
 """Signatures of a file whose head learns (`kerasbert.export.formats.tflite`), beside `infer`, which answers."""
 
-Run = Callable[[dict], dict]
-"""Inputs by name, int (batch, length), or `text`, the texts -> outputs by name, float32 with the batch on axis 0.
 
-An output by token (`kerasbert.tasks.table`) may also be a list: an array a text, each padded to its own length."""
-
-
-def tflite(path: Path, *, threads: int, pad_id: int) -> Run:
+def tflite(path: Path, graph: Graph, *, threads: int) -> Run:
     """A `.tflite` file on LiteRT, a text a call, in the shortest of its signatures that holds the text.
 
     A signature is made ready when it is first needed: each one has buffers of its own.
@@ -43,6 +42,7 @@ def tflite(path: Path, *, threads: int, pad_id: int) -> Run:
     except (ValueError, RuntimeError, KeyError) as error:
         raise BundleError(f"{path}: not a whole TFLite model ({str(error).splitlines()[0]}); export again") from None
     lengths = sorted(signatures)
+    pad_id = next(each.pad for each in graph.inputs if each.name == "input_ids")
     ready = set()
 
     def run(batch: dict) -> dict:
@@ -79,7 +79,7 @@ def _together(rows: list[np.ndarray]) -> np.ndarray | list[np.ndarray]:
     return np.stack(rows) if len({row.shape for row in rows}) == 1 else rows
 
 
-def onnx(path: Path, *, threads: int, pad_id: int) -> Run:
+def onnx(path: Path, graph: Graph, *, threads: int) -> Run:
     """An `.onnx` file with free batch and length, on ONNX Runtime."""
     try:
         import onnxruntime
@@ -101,19 +101,32 @@ def onnx(path: Path, *, threads: int, pad_id: int) -> Run:
     return run
 
 
-LOADERS = {".tflite": tflite, ".onnx": onnx}
+def mediapipe(path: Path, graph: Graph, *, threads: int) -> Run:
+    """A file for MediaPipe: it gives scores, and logits that have these scores stand for the model's."""
+    run, (output,) = tflite(path, graph, threads=threads), graph.outputs
+
+    def scored(batch: dict) -> dict:
+        outputs = run(batch)
+        if "probability" not in outputs:
+            return outputs
+        return {output.name: logits_of(outputs["probability"], output.bar)}
+
+    return scored
 
 
-def load_file(path: Path, *, pad_id: int = 0, threads: int | None = None) -> Run:
+def open_run(path: Path, file: File, graph: Graph, *, threads: int | None = None) -> Run:
     """The function behind a model file.
+
+    Args:
+        file: how kerasbert.json describes it. graph: the graph that it computes.
+        threads: of the engine; None: up to 4.
 
     Raises:
         BundleError: a kind of file that needs TensorFlow, or that is broken.
         MissingDependency: its engine is not installed.
     """
-    if path.suffix not in LOADERS:
-        raise BundleError(f"{path}: the runtime runs {' and '.join(LOADERS)} files; this one needs TensorFlow")
-    threads = threads or min(4, os.cpu_count() or 1)
-    if reads_text(path):
-        return text_tflite(path, threads=threads)
-    return LOADERS[path.suffix](path, threads=threads, pad_id=pad_id)
+    module, _, function = KINDS[file.kind].engine.partition(":")
+    if not module:
+        raise BundleError(f"{path}: the runtime does not run a {file.kind} file; it needs TensorFlow")
+    open_engine = getattr(import_module(module), function)
+    return open_engine(path, graph, threads=threads or min(4, os.cpu_count() or 1))

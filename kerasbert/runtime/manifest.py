@@ -4,14 +4,23 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from kerasbert.errors import BundleError
+from kerasbert.errors import BundleError, ConfigError
+from kerasbert.runtime.kinds import KINDS
+from kerasbert.schema import from_json
+from kerasbert.tasks import task_named
+from kerasbert.tasks.task import Graph, Task
 
 NAME = "kerasbert.json"
-VERSION = 2
+VERSION = 3
 AGAIN = "export or copy it again"
 CHANGED = f"its bytes are not the ones that were written; {AGAIN}"
+EDITED = "was edited; `kerasbert inspect --rehash` accepts a wanted edit"
+PRECISIONS = ("float32", "float16", "int8-mixed", "int8", "int4", "int16x8", "full-int8")
+AXES = ("row", "token", "text")
+BARS = ("choice", "choices", "number", "vector")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,25 +28,34 @@ class File:
     """One exported model: a file, or a folder for a SavedModel.
 
     Attributes:
+        kind: a row of `kerasbert.runtime.kinds.KINDS`. graph: the name of the graph that it computes.
         path: inside the bundle. bytes: its size. sha256: of its content (of all files of a folder, by name).
         precision: "float32", "float16", "int8" or "int4" weights; "int8-mixed" multiplies some of them in float32,
             "full-int8" and "int16x8" compute in integers throughout.
     """
 
+    kind: str
+    graph: str
     path: str
+    precision: str
     bytes: int
     sha256: str
-    precision: str
 
     def __post_init__(self):
         path = PurePosixPath(self.path)
-        if path.is_absolute() or ".." in path.parts:  # a bundle is somebody's text, and must not open files elsewhere
+        if path.is_absolute() or ".." in path.parts or "\\" in self.path or not path.parts:
             raise ValueError(f"the path {self.path!r} leads out of the bundle")
+        _one_of("kind", self.kind, KINDS)
+        _one_of("precision", self.precision, PRECISIONS)
+        if self.bytes < 1:
+            raise ValueError(f"{self.path}: {self.bytes} bytes is no size")
+        _check_digest(self.path, self.sha256)
 
     @classmethod
-    def describe(cls, folder: Path, path: str, precision: str) -> "File":
+    def describe(cls, folder: Path, path: str, **facts: str) -> "File":
+        """The file at a path of a folder. facts: its kind, graph and precision."""
         size, digest = measure(folder / path)
-        return cls(path=path, bytes=size, sha256=digest, precision=precision)
+        return cls(path=path, bytes=size, sha256=digest, **facts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +63,9 @@ class Manifest:
     """The content of kerasbert.json.
 
     Attributes:
-        task, outputs: "text_classifier" gives `logits`, "sentence_encoder" an `embedding`, "encoder" a
-            `sequence_output` and, with a pooler, a `pooled_output`; see `kerasbert.tasks.table`.
-        problem_type, labels: how outputs become answers.
-        max_length: tokens a text is cut to. lengths: of the signatures of `.tflite` files, the longest last.
-        inputs: names, each int (batch, length). pad_id: fills `input_ids`; the other inputs are filled with 0.
+        task: its name; see `kerasbert.tasks`. settings: the task's settings, whole.
+        graphs: what the files compute, with the names and axes of inputs and outputs.
+        lengths: of the signatures of `.tflite` files, the longest last.
         tokenizer: its options; the vocabulary is in vocab.txt, or, for byte pairs, in tokenizer.json.
         files: format name -> `File`, the preferred one first.
         checksums: SHA-256 of the tokenizer's files and of golden.json, by name.
@@ -57,61 +73,103 @@ class Manifest:
     """
 
     task: str
-    outputs: list
-    problem_type: str
-    labels: list
-    max_length: int
-    lengths: list
-    inputs: list
-    pad_id: int
+    settings: dict
+    graphs: list[Graph]
+    lengths: list[int]
     tokenizer: dict
-    files: dict
-    checksums: dict
-    versions: dict
+    files: dict[str, File]
+    checksums: dict[str, str]
+    versions: dict[str, str]
     version: int = VERSION
 
+    def __post_init__(self):
+        settings, names = self.task_settings, [graph.name for graph in self.graphs]
+        if not names or len(set(names)) != len(names):
+            raise ValueError(f"graphs are {names}: each needs a name of its own")
+        for graph in self.graphs:
+            _check_graph(graph, names)
+        _check_outputs(self.definition, settings, self.graphs)
+        if not self.lengths or self.lengths != sorted(set(self.lengths)) or self.lengths[0] < 3:
+            raise ValueError(f"lengths are {self.lengths}: use increasing numbers of tokens, 3 or more")
+        if self.lengths[-1] != settings.max_length:
+            raise ValueError(f"lengths end with {self.lengths[-1]}, but max_length is {settings.max_length}")
+        for name, file in self.files.items():
+            _one_of(f"files.{name}.graph", file.graph, names)
+        for name, digest in self.checksums.items():
+            _check_digest(name, digest)
+
+    @cached_property
+    def definition(self) -> Task:
+        """The task itself."""
+        return task_named(self.task)
+
+    @cached_property
+    def task_settings(self):
+        """The settings as the task's own dataclass."""
+        return from_json(self.definition.Settings, self.settings, "settings")
+
+    def graph(self, name: str) -> Graph:
+        """The graph of that name."""
+        return next(graph for graph in self.graphs if graph.name == name)
+
     def write(self, folder: Path) -> None:
-        text = json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False)
-        (folder / NAME).write_text(text + "\n", encoding="utf-8")
+        """Writes kerasbert.json with a hash of itself."""
+        values = json.loads(json.dumps(dataclasses.asdict(self)))
+        values = {"version": values.pop("version"), "sha256": _own_digest(values | {"version": self.version}), **values}
+        (folder / NAME).write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
     @classmethod
-    def read(cls, folder: str | Path) -> "Manifest":
-        """Raises BundleError: no bundle, not whole, or written by a later version."""
+    def read(cls, folder: str | Path, *, edited: bool = False) -> "Manifest":
+        """Reads kerasbert.json and checks it.
+
+        Args:
+            edited: accept content whose hash differs from the recorded one.
+
+        Raises:
+            BundleError: there is no bundle, it is not whole, it was edited, or another version wrote it.
+        """
         path = Path(folder) / NAME
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-            if values["version"] > VERSION:
+            version = values["version"]
+            if not isinstance(version, int) or version != VERSION:
                 raise BundleError(
-                    f"{path}: written by a later kerasbert (version {values['version']}); update this one"
+                    f"{path}: of version {version!r}, but this kerasbert reads {VERSION}; {_newer(version)}"
                 )
-            files = {name: File(**file) for name, file in values.pop("files").items()}
-            return cls(files=files, **values)
+            digest = values.pop("sha256")
+            if not edited and digest != _own_digest(values):
+                raise BundleError(f"{path}: {EDITED}")
+            return from_json(cls, values)
         except (FileNotFoundError, NotADirectoryError):
             raise BundleError(f"{folder}: no {NAME}, so no bundle; make one with `kerasbert export`") from None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except KeyError as error:
+            raise BundleError(f"{path}: no key {error}; export again") from None
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError, ConfigError) as error:
             raise BundleError(f"{path}: not readable as a bundle's description ({error}); export again") from None
 
     def check_others(self, folder: Path) -> None:
-        """Checks the files beside the models, as far as they are there.
+        """Checks the files beside the models.
 
         Raises:
-            BundleError: one was changed; another vocabulary would give other ids, and so other answers, without a word.
+            BundleError: one is missing or was changed; another vocabulary would give other ids, and so wrong answers.
         """
         for name, digest in self.checksums.items():
-            if (folder / name).exists() and measure(folder / name)[1] != digest:
+            if not (folder / name).is_file():
+                raise BundleError(f"{folder / name}: missing, though {NAME} lists it; {AGAIN}")
+            if measure(folder / name)[1] != digest:
                 raise BundleError(f"{folder / name}: {CHANGED}")
 
     def check_file(self, folder: Path, name: str, *, whole: bool = True) -> Path:
         """The path of a model's file, if it is the one that was written.
 
         Args:
-            whole: compare every byte; otherwise the size of a file only, which takes no time.
+            whole: compare every byte; otherwise only the size of a file, which takes no time.
 
         Raises:
             BundleError: it is missing or was changed, or the bundle holds no such format.
         """
         if name not in self.files:
-            raise BundleError(f"{folder}: holds no {name!r}; it has {', '.join(self.files)}")
+            raise BundleError(f"{folder}: holds no {name!r}; it has {', '.join(self.files) or 'no model files'}")
         file = self.files[name]
         path = folder / file.path
         if not path.exists():
@@ -121,6 +179,15 @@ class Manifest:
         if whole and measure(path) != (file.bytes, file.sha256):
             raise BundleError(f"{path}: {CHANGED}")
         return path
+
+
+def rehash(folder: str | Path) -> None:
+    """Accepts an edit of kerasbert.json: checks the content and writes it with its new hash.
+
+    Raises:
+        BundleError: the edited content is not a bundle's description.
+    """
+    Manifest.read(folder, edited=True).write(Path(folder))
 
 
 def measure(path: Path) -> tuple[int, str]:
@@ -135,3 +202,55 @@ def measure(path: Path) -> tuple[int, str]:
                 digest.update(block)
                 size += len(block)
     return size, digest.hexdigest()
+
+
+def _own_digest(values: dict) -> str:
+    """SHA-256 of the content, whatever its white space and the order of its keys."""
+    text = json.dumps({k: v for k, v in values.items() if k != "sha256"}, sort_keys=True, ensure_ascii=False)
+    order = "\n".join(values.get("files", ()))  # the order of the files is the order of preference
+    return hashlib.sha256(f"{text}\n{order}".encode()).hexdigest()
+
+
+def _newer(version) -> str:
+    return "update kerasbert" if isinstance(version, int) and version > VERSION else "export again"
+
+
+def _one_of(what: str, value: str, known) -> None:
+    if value not in known:
+        raise ValueError(f"{what} is {value!r}: use one of {', '.join(known)}")
+
+
+def _check_digest(what: str, digest: str) -> None:
+    if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
+        raise ValueError(f"{what}: {digest!r:.70} is no SHA-256")
+
+
+def _check_graph(graph: Graph, names: list[str]) -> None:
+    inputs = [each.name for each in graph.inputs]
+    for each in graph.inputs:
+        _one_of(f"the axis of {graph.name}.{each.name}", each.axis, (*AXES, *inputs))
+        if each.pad < 0:
+            raise ValueError(f"{graph.name}.{each.name} is padded with {each.pad}: use an id, 0 or more")
+    for each in graph.outputs:
+        _one_of(f"the axis of {graph.name}.{each.name}", each.axis, (*AXES[:2], *inputs))
+        _one_of(f"the bar of {graph.name}.{each.name}", each.bar, BARS)
+        if each.width < 1:
+            raise ValueError(f"{graph.name}.{each.name} has the width {each.width}: use 1 or more")
+
+
+def _check_outputs(task: Task, settings, graphs: list[Graph]) -> None:
+    """The graphs are the task's, with the sizes that the settings ask for, such as one logit per label."""
+    known = {graph.name: graph for graph in task.graphs(settings)}
+    for graph in graphs:
+        _one_of("the graph", graph.name, known)
+        outputs = {each.name: each for each in known[graph.name].outputs}
+        inputs = {each.name: each for each in known[graph.name].inputs}
+        for each in graph.inputs:
+            _one_of(f"an input of {graph.name}", each.name, inputs)
+            if each.axis != inputs[each.name].axis:
+                raise ValueError(f"{each.name} has the axis {each.axis!r}, not {inputs[each.name].axis!r}")
+        for each in graph.outputs:
+            _one_of(f"an output of {graph.name}", each.name, outputs)
+            wanted = outputs[each.name]
+            if (each.axis, each.bar) != (wanted.axis, wanted.bar) or wanted.width not in (0, each.width):
+                raise ValueError(f"{each.name} is {each}, but the settings ask for {wanted}")

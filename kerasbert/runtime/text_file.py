@@ -12,11 +12,6 @@ OPERATIONS = {"FastBertNormalize", "FastWordpieceTokenizeWithOffsets"}
 """tensorflow-text's, as LiteRT calls them."""
 
 
-def reads_text(path: str | Path) -> bool:
-    """Whether a bundle's file takes texts and not ids."""
-    return Path(path).name.startswith("model_text") and Path(path).suffix == ".tflite"
-
-
 def text_interpreter(path: Path, *, threads: int):
     """LiteRT's interpreter of such a file.
 
@@ -35,7 +30,7 @@ def text_interpreter(path: Path, *, threads: int):
     return InterpreterWithCustomOps(custom_op_registerers=SELECT_TFTEXT_OPS, model_path=str(path), num_threads=threads)
 
 
-def text_tflite(path: Path, *, threads: int) -> Callable[[dict], dict]:
+def text_tflite(path: Path, graph, *, threads: int) -> Callable[[dict], dict]:
     """`{"text": texts}` -> outputs by name, float32 with the texts on axis 0; a text a call."""
     try:
         with quiet():

@@ -6,44 +6,40 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasbert.decoding.labels import SCORES
 from kerasbert.quiet import quiet
 
 TOLERANCE = 1e-3
 """Largest difference of its scores, or of a value of its embeddings, from those of our runtime."""
 
 
-def check_in_mediapipe(
-    path: Path, ours: Mapping[str, np.ndarray], *, labels: Sequence[str], problem_type: str
-) -> list[str]:
+def check_in_mediapipe(contract: str, path: Path, ours: Mapping[str, np.ndarray]) -> list[str]:
     """What is wrong with MediaPipe's answers: nothing, or one line. Nothing either where it is not installed.
 
     Args:
-        path: of the file. ours: text -> the output of our runtime from it; MediaPipe reads the text alike.
+        contract: MediaPipe's task, a key of `READERS`. path: the file.
+        ours: text -> scores or vector from our runtime, for texts that MediaPipe reads alike.
     """
     if not ours:
         return []
+    expected = np.stack(list(ours.values()))
     try:
         with quiet():
-            theirs = mediapipe_outputs(path, list(ours), labels=labels)
+            theirs = mediapipe_outputs(contract, path, list(ours), width=expected.shape[-1])
     except ImportError:
         return []
     except (RuntimeError, ValueError) as error:
         return [f"MediaPipe does not take the file ({str(error).partition(chr(10))[0]})"]
-    expected = SCORES.get(problem_type, np.asarray)(np.stack(list(ours.values())))
     difference = float(np.abs(theirs - expected).max())
     return [f"MediaPipe's answers differ by {difference:.2g}, {TOLERANCE:g} allowed"] if difference > TOLERANCE else []
 
 
-def mediapipe_outputs(path: Path, texts: Sequence[str], *, labels: Sequence[str]) -> np.ndarray:
-    """What MediaPipe answers, float (texts, labels or width): TextClassifier's scores, or, without labels,
-    TextEmbedder's vectors. It tokenises the texts itself."""
+def mediapipe_outputs(contract: str, path: Path, texts: Sequence[str], *, width: int) -> np.ndarray:
+    """What MediaPipe answers, float (texts, width); it tokenises the texts itself."""
     package = import_module("mediapipe.tasks.python.text")
     base_options = import_module("mediapipe.tasks.python.core.base_options").BaseOptions
-    kind = "TextClassifier" if labels else "TextEmbedder"
-    options = getattr(package, f"{kind}Options")(base_options=base_options(model_asset_path=str(path)))
-    with getattr(package, kind).create_from_options(options) as task:
-        return np.stack([_scores(task, text, len(labels)) if labels else _vector(task, text) for text in texts])
+    options = getattr(package, f"{contract}Options")(base_options=base_options(model_asset_path=str(path)))
+    with getattr(package, contract).create_from_options(options) as task:
+        return np.stack([READERS[contract](task, text, width) for text in texts])
 
 
 def _scores(task, text: str, count: int) -> np.ndarray:
@@ -53,5 +49,9 @@ def _scores(task, text: str, count: int) -> np.ndarray:
     return scores
 
 
-def _vector(task, text: str) -> np.ndarray:
+def _vector(task, text: str, count: int) -> np.ndarray:
     return np.asarray(task.embed(text).embeddings[0].embedding)
+
+
+READERS = {"TextClassifier": _scores, "TextEmbedder": _vector}
+"""MediaPipe's task -> what it answers for a text."""

@@ -1,17 +1,14 @@
-"""Sentence embeddings: texts to unit vectors, whose dot product is their likeness."""
-
-from collections.abc import Sequence
+"""Sentence embeddings: texts to unit vectors, whose dot product says how alike they are."""
 
 import keras
 import numpy as np
 
 from kerasbert.checkpoints import hf
 from kerasbert.checkpoints.tasks import stored_task
-from kerasbert.errors import ConfigError
 from kerasbert.layers.heads import POOLINGS, UnitLength
 from kerasbert.models.encoder import BertEncoder
-from kerasbert.models.text_model import TextModel, check_length
-from kerasbert.tasks.table import EMBEDDING
+from kerasbert.models.text_model import TextModel
+from kerasbert.tasks.sentence_embedding import TASK, Settings
 
 
 @keras.saving.register_keras_serializable("kerasbert")
@@ -27,34 +24,26 @@ class SentenceEncoder(TextModel):
     Inputs: the encoder's. Output: float32 (batch, hidden_size), each row of length 1.
 
     Args:
-        encoder: without a pooler; its weights would serve nothing.
+        encoder: without a pooler, whose weights would serve nothing.
         pooling: "mean" over real tokens, or "cls", the first token.
-        max_length: tokens a text is cut to; None: the encoder's limit.
+        max_length: number of tokens that a text is cut to; None: the encoder's limit.
 
     Raises:
         ConfigError: arguments that do not go together.
     """
 
-    problem_type, labels = EMBEDDING, ()
+    task = TASK
 
     def __init__(self, encoder: BertEncoder, *, pooling: str = "mean", max_length: int | None = None, **kwargs):
-        config, dtype = encoder.config, kwargs.get("dtype")
-        if pooling not in ("mean", "cls"):
-            raise ConfigError(f"pooling is {pooling!r}: an embedding is the 'mean' of all tokens, or 'cls'")
-        check_length(config, max_length)
+        dtype = kwargs.get("dtype")
+        max_length = encoder.config.max_length if max_length is None else max_length
+        settings = Settings(pooling=pooling, max_length=max_length)
 
         # Graph
         x = encoder.first_output if pooling == "cls" else encoder.output["sequence_output"]
         pooled = POOLINGS[pooling](name="pooling", dtype=dtype)(x, encoder.input["attention_mask"])
-        super().__init__(
-            inputs=encoder.input, outputs=UnitLength(name="unit_length", dtype="float32")(pooled), **kwargs
-        )
-
-        # Config
-        self.config = config
-        self.encoder = encoder
-        self.pooling = pooling
-        self.max_length = max_length or config.max_length
+        outputs = UnitLength(name="unit_length", dtype="float32")(pooled)
+        super().__init__(encoder=encoder, settings=settings, outputs=outputs, **kwargs)
 
     @classmethod
     def from_pretrained(
@@ -69,21 +58,16 @@ class SentenceEncoder(TextModel):
         encoder = BertEncoder(checkpoint.config, tokenizer=checkpoint.tokenizer(), pooler=False, dtype=dtype)
         model = cls(
             encoder,
-            pooling=pooling or (stored["pooling"] if stored["task"] == "sentence_encoder" else "mean"),
-            max_length=max_length or stored["max_length"],
+            pooling=pooling or (stored["pooling"] if stored["task"] == TASK.name else "mean"),
+            max_length=stored["max_length"] if max_length is None else max_length,
             dtype=dtype,
         )
         checkpoint.load_into(encoder)
         return model
 
-    def encode(self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, batch_size: int = 32) -> np.ndarray:
+    def encode(self, *columns, batch_size: int = 32, **named) -> np.ndarray:
         """Texts to unit vectors, float32 (texts, hidden_size), in their order."""
-        return self.predict_outputs(texts, pairs, batch_size=batch_size)["embedding"]
+        return self.predict_outputs(*columns, batch_size=batch_size, **named)["embedding"]
 
-    def save_pretrained(self, folder: str) -> None:
-        """Writes config.json, model.safetensors and the tokenizer's files; transformers opens the encoder."""
-        settings = {"task": self.task.name, "pooling": self.pooling, "max_length": self.max_length}
-        hf.save(self.encoder, folder, settings={"kerasbert": settings})
 
-    def get_config(self):
-        return {**super().get_config(), "pooling": self.pooling}
+MODEL = SentenceEncoder

@@ -8,25 +8,23 @@ import numpy as np
 from kerasbert.checkpoints import hf
 from kerasbert.checkpoints.tasks import stored_task
 from kerasbert.config import BertConfig
-from kerasbert.decoding.labels import PROBLEM_TYPES
 from kerasbert.errors import CheckpointError, ConfigError
-from kerasbert.examples.labels import targets
-from kerasbert.examples.readers import pairs_of, read_examples
 from kerasbert.layers.heads import POOLINGS, ClassificationHead
 from kerasbert.models.encoder import BertEncoder
-from kerasbert.models.text_model import TextModel, check_length
+from kerasbert.models.text_model import TextModel
+from kerasbert.tasks.text_classification import NUMBER, SEVERAL, SINGLE, TASK, Settings
 from kerasbert.training.optimizers import adamw, finetuning_rate, scaled_for_float16
 
 LOSSES = {
-    "single_label_classification": lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-    "multi_label_classification": lambda: keras.losses.BinaryCrossentropy(from_logits=True),
-    "regression": lambda: keras.losses.MeanSquaredError(),
+    SINGLE: lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    SEVERAL: lambda: keras.losses.BinaryCrossentropy(from_logits=True),
+    NUMBER: lambda: keras.losses.MeanSquaredError(),
 }
 METRICS = {
-    "single_label_classification": lambda: [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-    # Of each label, not of each text.
-    "multi_label_classification": lambda: [keras.metrics.BinaryAccuracy(threshold=0.0)],
-    "regression": lambda: [keras.metrics.MeanAbsoluteError(name="mae")],
+    SINGLE: lambda: [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+    # It counts each label, not each text.
+    SEVERAL: lambda: [keras.metrics.BinaryAccuracy(threshold=0.0)],
+    NUMBER: lambda: [keras.metrics.MeanAbsoluteError(name="mae")],
 }
 
 
@@ -42,32 +40,37 @@ class TextClassifier(TextModel):
     model.save_pretrained("out/")
     ```
 
-    Inputs: the encoder's. Output: float32 logits (batch, labels). Answers of `predict_text`: `{"label", "score"}`,
-    `{"labels", "scores"}` or `{"value"}`, by the problem's type.
+    Inputs: the encoder's. Output: float32 logits (batch, labels). Answers of `predict_text`: `{"label", "score"}`; a
+    list of them for several labels; for regression the number is the `score`.
 
     Args:
         encoder: with a pooler, if its family's classifiers use one and `pooling` is "cls".
         labels: names, in the order of the logits.
         problem_type: "single_label_classification", "multi_label_classification" or "regression".
         pooling: "cls" (the first token, as in the paper), "mean" or "additive" (learned weights).
-        max_length: tokens a text is cut to; None: the encoder's limit.
+        max_length: number of tokens that a text is cut to; None: the encoder's limit.
 
     Raises:
         ConfigError: arguments that do not go together.
     """
+
+    task = TASK
 
     def __init__(
         self,
         encoder: BertEncoder,
         *,
         labels: Sequence[str],
-        problem_type: str = "single_label_classification",
+        problem_type: str = SINGLE,
         pooling: str = "cls",
         max_length: int | None = None,
         **kwargs,
     ):
         config, dtype = encoder.config, kwargs.get("dtype")
-        _check(config, encoder.pooler is not None, labels, problem_type, pooling, max_length)
+        max_length = config.max_length if max_length is None else max_length
+        settings = Settings(labels=labels, problem_type=problem_type, pooling=pooling, max_length=max_length)
+        if needs_pooler(config, pooling) and encoder.pooler is None:
+            raise ConfigError("pooling 'cls' needs the encoder's pooler: use BertEncoder(config, pooler=True)")
 
         # Layers
         head = ClassificationHead(
@@ -85,15 +88,12 @@ class TextClassifier(TextModel):
         else:
             x = encoder.first_output if pooling == "cls" else encoder.output["sequence_output"]
             pooled = POOLINGS[pooling](name="pooling", dtype=dtype)(x, encoder.input["attention_mask"])
-        super().__init__(inputs=encoder.input, outputs=head(pooled), **kwargs)
+        super().__init__(encoder=encoder, settings=settings, outputs=head(pooled), **kwargs)
 
-        # Config
-        self.config = config
-        self.encoder = encoder
-        self.labels = list(labels)
-        self.problem_type = problem_type
-        self.pooling = pooling
-        self.max_length = max_length or config.max_length
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names, in the order of the logits."""
+        return self.settings.labels
 
     @classmethod
     def from_pretrained(
@@ -135,7 +135,7 @@ class TextClassifier(TextModel):
             labels=labels,
             problem_type=problem_type or stored["problem_type"],
             pooling=pooling,
-            max_length=max_length or stored["max_length"],
+            max_length=stored["max_length"] if max_length is None else max_length,
             dtype=dtype,
         )
         same_head = labels == stored["labels"] and pooling == stored["pooling"]
@@ -143,11 +143,11 @@ class TextClassifier(TextModel):
         return model
 
     def compile(self, optimizer=None, loss=None, metrics=None, **kwargs):
-        """Keras's own, with defaults: AdamW at `finetuning_rate`, the problem's loss, one metric."""
+        """Keras's own, with defaults: AdamW at `finetuning_rate`, the loss of the problem type, one metric."""
         if optimizer is None:
             optimizer = adamw(learning_rate=finetuning_rate(self.config))
-        loss = LOSSES[self.problem_type]() if loss is None else loss
-        metrics = METRICS[self.problem_type]() if metrics is None else metrics
+        loss = LOSSES[self.settings.problem_type]() if loss is None else loss
+        metrics = METRICS[self.settings.problem_type]() if metrics is None else metrics
         optimizer = scaled_for_float16(optimizer, self)
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
 
@@ -155,55 +155,25 @@ class TextClassifier(TextModel):
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
-    def dataset(self, path: str, *, batch_size: int = 32, shuffle: bool = True, seed: int = 0, **columns):
-        """A labelled file as batches for `fit` and `evaluate`.
-
-        Args:
-            path: `.csv`, `.tsv` or `.jsonl`; `kerasbert.examples.readers.read_examples` also takes `columns`.
-            shuffle: anew each epoch, from `seed`; texts of like length share a batch.
-
-        Returns:
-            A tf.data.Dataset of (inputs, targets).
-
-        Raises:
-            DataError: a row that cannot be used, named by line; a label that the model does not know.
-        """
-        from kerasbert.tf.datasets import make_dataset
-
-        examples = read_examples(path, **columns)
-        rows = self._rows([example.text for example in examples], pairs_of(examples))
-        return make_dataset(
-            rows,
-            targets(examples, self.labels, self.problem_type, path=str(path)),
-            batch_size=batch_size,
-            max_length=self.max_length,
-            pad_id=self.config.pad_token_id,
-            seed=seed if shuffle else None,
-        )
-
-    def predict_logits(
-        self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, batch_size: int = 32
-    ) -> np.ndarray:
+    def predict_logits(self, *columns, batch_size: int = 32, **named) -> np.ndarray:
         """Texts (or pairs) to float32 logits (texts, labels), in their order."""
-        return self.predict_outputs(texts, pairs, batch_size=batch_size)["logits"]
+        return self.predict_outputs(*columns, batch_size=batch_size, **named)["logits"]
 
-    def save_pretrained(self, folder: str) -> None:
-        """Writes config.json, model.safetensors and the tokenizer's files; transformers opens the folder.
-
-        transformers knows pooling "cls" only, and would answer from a model with another pooling as if it were "cls".
-        """
+    def transformers_settings(self) -> dict:
+        # transformers knows pooling "cls" only, and would answer from a model with another pooling as if it were "cls".
         numbered = dict(enumerate(self.labels))
-        settings = {
+        keys = {
             "id2label": {str(index): label for index, label in numbered.items()},
             "label2id": {label: index for index, label in numbered.items()},
-            "problem_type": self.problem_type,
-            "kerasbert": {"task": self.task.name, "pooling": self.pooling, "max_length": self.max_length},
+            "problem_type": self.settings.problem_type,
         }
-        hf.save(self, folder, task=self.task.name, settings=settings)
+        return {"head": "text-classification", "keys": keys, "says": ("labels", "problem_type")}
+
+    def saved_part(self):
+        return self
 
     def get_config(self):
-        own = {"labels": self.labels, "problem_type": self.problem_type, "pooling": self.pooling}
-        return {**super().get_config(), **own, "dtype": self.get_layer("classifier").dtype_policy.name}
+        return {**super().get_config(), "dtype": self.get_layer("classifier").dtype_policy.name}
 
 
 def needs_pooler(config: BertConfig, pooling: str) -> bool:
@@ -211,23 +181,4 @@ def needs_pooler(config: BertConfig, pooling: str) -> bool:
     return pooling == "cls" and config.family.classifier_dense is None
 
 
-def _check(config, pooler, labels, problem_type, pooling, max_length) -> None:
-    if problem_type not in PROBLEM_TYPES:
-        raise ConfigError(f"problem_type is {problem_type!r}: use one of {', '.join(PROBLEM_TYPES)}")
-    if pooling not in POOLINGS:
-        raise ConfigError(f"pooling is {pooling!r}: use one of {', '.join(POOLINGS)}")
-    if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
-        raise ConfigError(f"labels is {labels!r}: give a list of names")
-    if not labels:
-        raise ConfigError('labels is empty: give names such as ["negative", "positive"], in any order you like')
-    if len(set(labels)) != len(labels):
-        raise ConfigError(f"labels repeat: {', '.join(sorted({x for x in labels if list(labels).count(x) > 1}))}")
-    if problem_type == "regression" and len(labels) != 1:
-        raise ConfigError(f"regression has one value, but {len(labels)} labels are given")
-    if problem_type == "single_label_classification" and len(labels) < 2:
-        raise ConfigError(
-            f"one label ({labels[0]!r}) leaves nothing to choose: give two or more, or another problem_type"
-        )
-    if needs_pooler(config, pooling) and not pooler:
-        raise ConfigError("pooling 'cls' needs the encoder's pooler: build it with BertEncoder(config, pooler=True)")
-    check_length(config, max_length)
+MODEL = TextClassifier

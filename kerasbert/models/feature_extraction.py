@@ -5,8 +5,8 @@ import keras
 from kerasbert.checkpoints import hf
 from kerasbert.checkpoints.tasks import stored_task
 from kerasbert.models.encoder import BertEncoder
-from kerasbert.models.text_model import TextModel, check_length
-from kerasbert.tasks.table import FEATURES
+from kerasbert.models.text_model import TextModel
+from kerasbert.tasks.feature_extraction import TASK, Settings
 
 
 @keras.saving.register_keras_serializable("kerasbert")
@@ -24,24 +24,17 @@ class FeatureExtractor(TextModel):
 
     Args:
         encoder: with or without a pooler.
-        max_length: tokens a text is cut to; None: the encoder's limit.
+        max_length: number of tokens that a text is cut to; None: the encoder's limit.
 
     Raises:
         ConfigError: a length that the encoder does not have.
     """
 
-    problem_type, labels = FEATURES, ()
+    task = TASK
 
     def __init__(self, encoder: BertEncoder, *, max_length: int | None = None, **kwargs):
-        check_length(encoder.config, max_length)
-
-        # Graph
-        super().__init__(inputs=encoder.input, outputs=encoder.output, **kwargs)
-
-        # Config
-        self.config = encoder.config
-        self.encoder = encoder
-        self.max_length = max_length or encoder.config.max_length
+        max_length = encoder.config.max_length if max_length is None else max_length
+        super().__init__(encoder=encoder, settings=Settings(max_length=max_length), outputs=encoder.output, **kwargs)
 
     @classmethod
     def from_pretrained(
@@ -55,10 +48,10 @@ class FeatureExtractor(TextModel):
         encoder = BertEncoder(
             checkpoint.config, tokenizer=checkpoint.tokenizer(), pooler=checkpoint.has("pooler"), dtype=dtype
         )
-        model = cls(encoder, max_length=max_length or stored_task(checkpoint)["max_length"], dtype=dtype)
+        max_length = stored_task(checkpoint)["max_length"] if max_length is None else max_length
+        model = cls(encoder, max_length=max_length, dtype=dtype)
         checkpoint.load_into(encoder)
         return model
 
-    def save_pretrained(self, folder: str) -> None:
-        """Writes config.json, model.safetensors and the tokenizer's files; transformers opens the encoder."""
-        hf.save(self.encoder, folder, settings={"kerasbert": {"task": self.task.name, "max_length": self.max_length}})
+
+MODEL = FeatureExtractor

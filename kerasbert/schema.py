@@ -1,0 +1,70 @@
+"""Dataclasses from JSON: every key and every type is checked, so that a damaged file is an error, not a guess.
+
+Ranges are checked by the dataclass itself, in `__post_init__`.
+"""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+
+
+def from_json(kind, value, place: str = ""):
+    """A value of plain JSON as an instance of a type.
+
+    Args:
+        kind: a dataclass, `int`, `float`, `str`, `bool`, `dict`, `object`, `list[X]`, `tuple[X, ...]`, `dict[str, X]`,
+            or a union of these with `None`.
+        value: what `json.loads` gave.
+        place: the key that holds the value, for messages, such as `files.onnx.bytes`.
+
+    Raises:
+        ValueError: a key that is missing or unknown, or a value of another type; the message names it.
+    """
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        (kind,) = [argument for argument in arguments if argument is not type(None)]
+        return from_json(kind, value, place)
+    if dataclasses.is_dataclass(kind):
+        return _dataclass(kind, value, place)
+    if origin in (list, tuple):
+        if not isinstance(value, list):
+            raise _wrong(place, value, "a list")
+        return origin(from_json(arguments[0], item, f"{place}[{index}]") for index, item in enumerate(value))
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise _wrong(place, value, "an object")
+        return {name: from_json(arguments[1], item, _inside(place, name)) for name, item in value.items()}
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if kind is not object and (not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool)):
+        raise _wrong(place, value, NAMES[kind])
+    return value
+
+
+NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false", dict: "an object"}
+
+
+def _dataclass(kind, value, place: str):
+    if not isinstance(value, Mapping):
+        raise _wrong(place, value, "an object")
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    hints = typing.get_type_hints(kind)
+    unknown = [name for name in value if name not in fields]
+    if unknown:
+        raise ValueError(f"unknown key {_inside(place, unknown[0])!r}; expected {', '.join(fields)}")
+    for name, field in fields.items():
+        required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        if required and name not in value:
+            raise ValueError(f"no key {_inside(place, name)!r}")
+    return kind(**{name: from_json(hints[name], item, _inside(place, name)) for name, item in value.items()})
+
+
+def _inside(place: str, name) -> str:
+    return f"{place}.{name}" if place else str(name)
+
+
+def _wrong(place: str, value, wanted: str) -> ValueError:
+    return ValueError(f"{place or 'the value'} is {value!r:.60}, not {wanted}")

@@ -1,0 +1,143 @@
+"""From examples to answers, for every task and every engine alike."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kerasbert.errors import BundleError
+from kerasbert.tasks.batches import by_length, pad_rows
+from kerasbert.tasks.task import Example, Graph, Outputs, Row, Run, Task
+
+BATCH_TOKENS = 4096
+"""Most tokens in a batch, padding included."""
+WINDOW = 8
+"""Number of batches whose rows are sorted by length together."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """An example with what a model computed for it.
+
+    Attributes:
+        rows: the example's rows. outputs: output name -> one float32 array per row.
+    """
+
+    example: Example
+    rows: Sequence[Row]
+    outputs: Outputs
+
+
+def ask(
+    task: Task,
+    tokenizer,
+    runs: Mapping[str, Run],
+    examples: Iterable[Example],
+    settings,
+    *,
+    graphs: Sequence[Graph],
+    batch_tokens: int = BATCH_TOKENS,
+    **batching,
+) -> Iterator:
+    """Answers examples in their order.
+
+    Examples are read as answers are taken. A window of `WINDOW` batches is sorted by length, so that rows of like
+    length share a batch and little is padded. Threads may call this at once if `runs` allow it.
+
+    Args:
+        task, settings: what is asked. tokenizer: the model's.
+        runs: graph name -> the function that computes it.
+        graphs: the model's own, with the inputs and outputs that it has.
+        batch_tokens: most tokens in a batch, padding included.
+        batching: see `outputs_of`.
+
+    Raises:
+        TokenizerError: a text is not a string. BundleError: an engine refused a batch.
+    """
+    found = outputs_of(task, tokenizer, runs, examples, settings, graphs=graphs, batch_tokens=batch_tokens, **batching)
+    for each in found:
+        yield task.decode(each.example, each.rows, each.outputs, settings)
+
+
+def outputs_of(
+    task: Task,
+    tokenizer,
+    runs: Mapping[str, Run],
+    examples: Iterable[Example],
+    settings,
+    *,
+    graphs: Sequence[Graph],
+    batch_tokens: int = BATCH_TOKENS,
+    batch_rows: int | None = None,
+    round_to: int = 1,
+) -> Iterator[Answered]:
+    """What `ask` decodes: every example with its rows and their outputs, in order.
+
+    Args:
+        batch_rows: most rows in a batch; None for no such limit.
+        round_to: the length of a batch becomes a multiple of this.
+    """
+    graph = graphs[0]
+    by_token = {name for each in graphs for name in each.by_token}
+
+    def run(rows: Sequence[Row]) -> Mapping[str, Sequence[np.ndarray]]:
+        batch = pad_rows(rows, graph, round_to=round_to, longest=settings.max_length)
+        missing = [each.name for each in graph.inputs if each.name not in batch]
+        if missing:
+            raise BundleError(f"the model takes {missing[0]}, which these examples do not give")
+        return task.infer(runs, batch, settings)
+
+    for window in _windows(task, tokenizer, examples, settings, WINDOW * batch_tokens):
+        yield from _answered(window, run, by_token, batch_tokens, batch_rows)
+
+
+def _windows(
+    task: Task, tokenizer, examples: Iterable[Example], settings, tokens: int
+) -> Iterator[list[tuple[Example, list[Row]]]]:
+    """Examples with their rows, in lists of about so many tokens."""
+    window, size = [], 0
+    for example in examples:
+        rows = task.rows(tokenizer, example, settings)
+        window.append((example, rows))
+        size += sum(map(len, rows))
+        if size >= tokens:
+            yield window
+            window, size = [], 0
+    if window:
+        yield window
+
+
+def _answered(
+    window: list[tuple[Example, list[Row]]],
+    run: Callable[[Sequence[Row]], Mapping],
+    by_token: set[str],
+    batch_tokens: int,
+    batch_rows: int | None,
+) -> Iterator[Answered]:
+    rows = [row for _, made in window for row in made]
+    found: list[dict] = [{} for _ in rows]
+    for chosen in by_length(map(len, rows), batch_tokens=batch_tokens, batch_rows=batch_rows):
+        for name, values in run([rows[i] for i in chosen]).items():
+            for i, value in zip(chosen, values, strict=True):
+                found[i][name] = value[: len(rows[i])] if name in by_token else value
+    done = 0
+    for example, made in window:
+        mine = found[done : done + len(made)]
+        done += len(made)
+        yield Answered(example=example, rows=made, outputs={name: [each[name] for each in mine] for name in mine[0]})
+
+
+def joined(graphs: Sequence[Graph], answered: Iterable[Answered]) -> dict[str, np.ndarray | list[np.ndarray]]:
+    """The outputs of all rows by name: an array, also of no rows, or a list for those with one vector per token."""
+    outputs = {each.name: each for graph in graphs for each in graph.outputs}
+    rows: dict[str, list] = {name: [] for name in outputs}
+    for each in answered:
+        for name, values in each.outputs.items():
+            rows[name].extend(values)
+
+    def together(name: str):
+        if outputs[name].axis == "token":
+            return rows[name]
+        return np.stack(rows[name]) if rows[name] else np.zeros((0, outputs[name].width), "float32")
+
+    return {name: together(name) for name in outputs}

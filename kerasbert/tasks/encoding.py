@@ -1,0 +1,41 @@
+"""One row per example: its text, or its pair of texts, cut to the model's length."""
+
+from kerasbert.errors import ConfigError
+from kerasbert.tasks.task import Example, Field, Row
+
+TEXT_FIELDS = (
+    Field(
+        "text",
+        ("text", "sentence", "sentence1", "question1", "premise", "review", "content", "#1 String"),
+        option="text",
+    ),
+    Field(
+        "text_pair",
+        ("text_pair", "pair", "sentence2", "question2", "hypothesis", "#2 String"),
+        option="pair",
+        required=False,
+    ),
+)
+
+
+SHORTEST = 3
+"""Fewest tokens that a text can be cut to: one between [CLS] and [SEP]."""
+
+
+def check_length(max_length: int) -> None:
+    """Raises ConfigError: a text cannot be cut to that number of tokens."""
+    if max_length < SHORTEST:
+        raise ConfigError(f"max_length is {max_length}: use {SHORTEST} or more")
+
+
+def text_rows(tokenizer, example: Example, settings) -> list[Row]:
+    """The only row of a text or a pair; the longer text of a pair is cut first."""
+    text, pair = example.fields["text"], example.fields.get("text_pair")
+    (encoding,) = tokenizer.encode([text], None if pair is None else [pair], max_length=settings.max_length)
+    return [Row(example, inputs_of(encoding, tokenizer.has_token_types), encoding)]
+
+
+def inputs_of(encoding, token_types: bool) -> dict[str, list[int]]:
+    """An encoding as the inputs of an encoder."""
+    inputs = {"input_ids": encoding.ids, "attention_mask": [1] * len(encoding.ids)}
+    return {**inputs, "token_type_ids": encoding.type_ids} if token_types else inputs

@@ -1,0 +1,57 @@
+"""Accuracy, F1 and errors of text classification."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def _single(answers: Sequence[dict], truths: Sequence[str], labels: Sequence[str]) -> dict:
+    predicted, true = np.array([answer["label"] for answer in answers]), np.array(truths)
+    f1 = []
+    for label in np.union1d(predicted, true):
+        hits = np.sum((predicted == label) & (true == label))
+        f1.append(2 * hits / (np.sum(predicted == label) + np.sum(true == label)))
+    return {"accuracy": float(np.mean(predicted == true)), "macro_f1": float(np.mean(f1))}
+
+
+def _several(answers: Sequence[list], truths: Sequence[frozenset], labels: Sequence[str]) -> dict:
+    named = [{each["label"] for each in answer} for answer in answers]
+    predicted = np.array([[label in names for label in labels] for names in named])
+    true = np.array([[label in names for label in labels] for names in truths])
+    positives = predicted.sum() + true.sum()
+    return {
+        "accuracy": float(np.mean((predicted == true).all(-1))),
+        "micro_f1": float(2 * np.sum(predicted & true) / positives) if positives else 1.0,
+    }
+
+
+def _regression(answers: Sequence[dict], truths: Sequence[float], labels: Sequence[str]) -> dict:
+    # Truths as float32, as a model learns them: an error of 1e-8 is none.
+    values, true = np.array([answer["score"] for answer in answers]), np.array(truths, "float32").astype("float64")
+    figures = {"mse": float(np.mean((values - true) ** 2)), "mae": float(np.mean(np.abs(values - true)))}
+    if np.ptp(values) and np.ptp(true):  # a correlation with a constant is undefined
+        figures["pearson"] = float(np.corrcoef(values, true)[0, 1])
+    return figures
+
+
+_FIGURES = {
+    "single_label_classification": _single,
+    "multi_label_classification": _several,
+    "regression": _regression,
+}
+
+
+def evaluate(answers: Sequence, truths: Sequence, problem_type: str, labels: Sequence[str]) -> dict[str, float]:
+    """Accuracy and F1 for labels, errors for numbers.
+
+    Args:
+        answers: of `kerasbert.tasks.text_classification.decode`, at least one.
+        truths: label names, sets of label names, or numbers.
+        problem_type: the kind of classification. labels: all label names.
+
+    Returns:
+        `accuracy` and `macro_f1` (the mean over the labels that are true or predicted of at least one text);
+        `accuracy` (every label of a text must be right) and `micro_f1`; or `mse`, `mae` and, where both vary,
+        `pearson`.
+    """
+    return _FIGURES[problem_type](answers, truths, labels)

@@ -1,0 +1,225 @@
+"""Text classification: one label, several labels or a number, for a text or a pair of texts."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kerasbert.decoding.labels import sigmoid, softmax
+from kerasbert.errors import ConfigError, DataError
+from kerasbert.tasks.encoding import TEXT_FIELDS, check_length, text_rows
+from kerasbert.tasks.figures import classification as figures
+from kerasbert.tasks.golden import EXAMPLES
+from kerasbert.tasks.task import MODEL_INPUTS, Example, Graph, Output, Row, Task, Words, option
+
+SINGLE, SEVERAL, NUMBER = PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
+"""Kinds of text classification, as transformers calls them."""
+POOLINGS = ("cls", "mean", "additive")
+SEPARATOR = "|"
+"""Between the labels of a text in a file."""
+BARS = {SINGLE: "choice", SEVERAL: "choices", NUMBER: "number"}
+NEAR = 0.05
+"""Two numbers count as the same answer within this share of the larger one, or of 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a text classifier is.
+
+    Raises:
+        ConfigError: values that do not go together.
+    """
+
+    labels: tuple[str, ...]
+    """Names, in the order of the logits."""
+    problem_type: str = option(
+        SINGLE, choices=PROBLEM_TYPES, help='Several labels are written "a|b"; regression wants a number.'
+    )
+    """One of `PROBLEM_TYPES`."""
+    pooling: str = option("cls", choices=POOLINGS, help="What the classifier reads: the first token, or a mean.")
+    """What the classifier reads: the first token ("cls", as in the paper), or the "mean" or an "additive" mean."""
+    max_length: int
+    """Number of tokens that a text is cut to."""
+
+    def __post_init__(self):
+        check_length(self.max_length)
+        labels = self.labels
+        if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
+            raise ConfigError(f"labels is {labels!r}: give a list of names")
+        object.__setattr__(self, "labels", tuple(labels))
+        if self.problem_type not in PROBLEM_TYPES:
+            raise ConfigError(f"problem_type is {self.problem_type!r}: use one of {', '.join(PROBLEM_TYPES)}")
+        if self.pooling not in POOLINGS:
+            raise ConfigError(f"pooling is {self.pooling!r}: use one of {', '.join(POOLINGS)}")
+        if not labels:
+            raise ConfigError('labels is empty: give names such as ["negative", "positive"], in any order you like')
+        if len(set(labels)) != len(labels):
+            raise ConfigError(f"labels repeat: {', '.join(sorted({x for x in labels if list(labels).count(x) > 1}))}")
+        if self.problem_type == NUMBER and len(labels) != 1:
+            raise ConfigError(f"regression has one value, but {len(labels)} labels are given")
+        if self.problem_type == SINGLE and len(labels) < 2:
+            raise ConfigError(
+                f"one label ({labels[0]!r}) leaves nothing to choose: give two or more, or another problem_type"
+            )
+
+
+def graphs(settings: Settings) -> tuple[Graph, ...]:
+    logits = Output("logits", "row", BARS[settings.problem_type], len(settings.labels))
+    return (Graph("model", MODEL_INPUTS, (logits,)),)
+
+
+def decode(example: Example, rows: Sequence[Row], outputs, settings: Settings):
+    """`{"label", "score"}`; for several labels a list of such, those above 0.5; for a number `{"label", "score"}`."""
+    return _DECODERS[settings.problem_type](np.asarray(outputs["logits"][0]), settings.labels)
+
+
+def _single(logits: np.ndarray, labels: Sequence[str]) -> dict:
+    best = int(np.argmax(logits))
+    return {"label": labels[best], "score": float(softmax(logits)[best])}
+
+
+def _several(logits: np.ndarray, labels: Sequence[str]) -> list[dict]:
+    # The logit decides: a score that rounds to 0.5 may have a logit above 0.
+    scores = zip(labels, map(float, sigmoid(logits)), logits, strict=True)
+    return [{"label": label, "score": score} for label, score, logit in scores if logit > 0]
+
+
+def _number(logits: np.ndarray, labels: Sequence[str]) -> dict:
+    return {"label": labels[0], "score": float(logits[0])}
+
+
+_DECODERS = {SINGLE: _single, SEVERAL: _several, NUMBER: _number}
+
+
+def same(a, b, settings: Settings) -> bool:
+    """Equal labels, or numbers within `NEAR`."""
+    if settings.problem_type == NUMBER:
+        return abs(a["score"] - b["score"]) <= NEAR * max(1.0, abs(a["score"]), abs(b["score"]))
+    if settings.problem_type == SEVERAL:
+        return {each["label"] for each in a} == {each["label"] for each in b}
+    return a["label"] == b["label"]
+
+
+# What a file says of an example.
+
+
+def truth(example: Example, settings: Settings):
+    """A known label, a set of known labels, or a finite number.
+
+    Raises:
+        DataError: none of these; the file and the line are named.
+    """
+    if settings.problem_type == NUMBER:
+        return _finite(example)
+    names = _names(example) if settings.problem_type == SEVERAL else [_name(example)]
+    for name in names:
+        if name not in settings.labels:
+            known = ", ".join(settings.labels[:10]) + (", ..." if len(settings.labels) > 10 else "")
+            raise DataError(f"{example.place}: unknown label {name!r}; the model knows {known}")
+    return frozenset(names) if settings.problem_type == SEVERAL else names[0]
+
+
+def observe(examples: Sequence[Example], known: Mapping) -> Mapping:
+    """The labels of training examples: those that are known if they are the same, else sorted by name.
+
+    Raises:
+        DataError: too few labels to learn anything; the file is named.
+    """
+    return {"labels": labels_of(examples, known.get("problem_type") or SINGLE, known.get("labels") or ())}
+
+
+def labels_of(examples: Sequence[Example], problem_type: str, known: Sequence[str] = ()) -> tuple[str, ...]:
+    """The labels of training examples, in the order of `known` if those are the same; a number has the label "value".
+
+    Raises:
+        DataError: no label where there must be one, or too few to learn anything; the file and the line are named.
+    """
+    if problem_type == NUMBER:
+        return tuple(known) if len(known) == 1 else ("value",)
+    if problem_type == SEVERAL:
+        found = {name for example in examples for name in _names(example)}
+    else:
+        found = {_name(example) for example in examples}
+    fewest = 2 if problem_type == SINGLE else 1
+    if len(found) < fewest:
+        raise DataError(
+            f"{examples[0].path}: labels found: {', '.join(found) or 'none'}; at least {fewest} are needed to learn"
+        )
+    if set(known) == found:
+        return tuple(known)
+    # By number where all labels are whole numbers, else by letters.
+    numbers = all(name.isdecimal() for name in found)
+    return tuple(sorted(found, key=lambda name: (int(name), name)) if numbers else sorted(found))
+
+
+def _name(example: Example) -> str:
+    if isinstance(example.truth, list):
+        raise DataError(
+            f"{example.place}: a list of labels; for several labels per text, choose multi_label_classification"
+        )
+    return _text(example, example.truth)
+
+
+def _names(example: Example) -> list[str]:
+    """The labels of an example, perhaps none: a JSON list, or text such as "urgent|billing"."""
+    if isinstance(example.truth, list):
+        return [_text(example, label) for label in example.truth]
+    return [name.strip() for name in str(example.truth).split(SEPARATOR) if name.strip()]
+
+
+def _text(example: Example, label) -> str:
+    """A label as text; JSON may also have whole numbers and true or false."""
+    name = str(label).strip() if isinstance(label, str | int) else ""
+    if not name:
+        raise DataError(f"{example.place}: {label!r} is no label")
+    return name
+
+
+def _finite(example: Example) -> float:
+    try:
+        value = float(example.truth)
+    except (TypeError, ValueError):
+        value = math.nan
+    if not abs(value) <= float(np.finfo("float32").max):
+        raise DataError(f"{example.place}: {example.truth!r} is not a finite number")
+    return value
+
+
+def targets(tokenizer, row: Row, settings: Settings) -> tuple[dict, dict, dict]:
+    """The row's inputs; its label's number (int32), 0 or 1 per label, or its value (float32); and no weights."""
+    right = truth(row.example, settings)
+    if settings.problem_type == SINGLE:
+        wanted = np.int32(settings.labels.index(right))
+    elif settings.problem_type == SEVERAL:
+        wanted = np.array([label in right for label in settings.labels], np.float32)
+    else:
+        wanted = np.array([right], np.float32)
+    return row.inputs, {"logits": wanted}, {}
+
+
+TASK = Task(
+    name="text-classification",
+    Settings=Settings,
+    fields=TEXT_FIELDS,
+    truths=("label", "labels", "category", "class", "target", "score", "Quality"),
+    golden=EXAMPLES,
+    words=Words(
+        title="Text classifier",
+        verb="classify",
+        gives="labels",
+        teaches="Single texts or pairs to a label, several labels or a number.",
+    ),
+    headline="accuracy",
+    contract="TextClassifier",
+    graphs=graphs,
+    rows=text_rows,
+    truth=truth,
+    observe=observe,
+    targets=targets,
+    decode=decode,
+    same=same,
+    figures=lambda answers, examples, settings: figures.evaluate(
+        answers, [truth(example, settings) for example in examples], settings.problem_type, settings.labels
+    ),
+)
