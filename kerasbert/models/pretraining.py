@@ -11,6 +11,7 @@ from kerasbert.layers.heads import ClassificationHead, MaskedLMHead
 from kerasbert.layers.masked_lm_loss import masked_lm_loss
 from kerasbert.layers.recompute import recomputed
 from kerasbert.models.encoder import BertEncoder
+from kerasbert.training.metrics import Perplexity
 from kerasbert.training.trainer import SummedLossTrainer
 
 LEARNED = ("input_ids", "attention_mask", "mlm_positions", "mlm_ids", "mlm_weights")
@@ -73,7 +74,6 @@ class PretrainingModel(SummedLossTrainer, keras.Model):
         self.mlm, self.nsp_head = mlm, nsp_head
         self.nsp = nsp
         self.recompute = recompute
-        self.tasks = ("mlm", "nsp") if nsp else ("mlm",)
         self.packed_bias = PackedAttentionBias(name="packed_bias", dtype=dtype)
 
     def call(self, inputs, training=None, mask=None):
@@ -81,6 +81,19 @@ class PretrainingModel(SummedLossTrainer, keras.Model):
         if "mlm_ids" in inputs:
             return self.sums_of(inputs, training)
         return super().call({name: inputs[name] for name in self.input}, training=training)
+
+    def compile(self, *args, **options):
+        super().compile(*args, **options)
+        self.perplexity = Perplexity(name="perplexity")
+
+    def record(self, sums: dict, weights: dict) -> dict:
+        logs = super().record(sums, weights)
+        self.perplexity.update_state(logs["mlm_loss"], sample_weight=weights["mlm"])
+        return {**logs, "perplexity": ops.exp(logs["mlm_loss"])}
+
+    @property
+    def summed(self) -> dict[str, tuple[str, ...]]:
+        return dict.fromkeys(("mlm", "nsp") if self.nsp else ("mlm",), ("loss", "accuracy"))
 
     @property
     def tokenizer(self):
