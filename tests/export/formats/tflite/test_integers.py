@@ -10,6 +10,7 @@ from ai_edge_litert.interpreter import Interpreter
 from kerasbert import BertEncoder, SentenceEncoder, TextClassifier
 from kerasbert.errors import ExportError
 from kerasbert.export import export_bundle, verify
+from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.file import write_tflite
 from kerasbert.export.formats.tflite.integers import calibration_texts
 from kerasbert.export.gate.golden import PAIRS, TEXTS
@@ -111,7 +112,7 @@ def test_few_texts_are_chosen_from_all_over_the_data(count):
 def test_vectors_keep_their_direction_in_16_bits(tiny_bert, tmp_path):
     """A sum of 16 bits would be cut to the range of what is summed."""
     encoder = SentenceEncoder(BertEncoder.from_pretrained(tiny_bert), max_length=32)
-    write_tflite(encoder, {tmp_path / "model.tflite": "int16x8"}, lengths=[32])
+    write_tflite(encoder, {tmp_path / "model.tflite": "int16x8"}, Settings(lengths=[32]))
     run = load_file(tmp_path / "model.tflite")
     found = run(encoder.tokenizer(TEXTS, max_length=32))["embedding"]
     assert np.sum(found * encoder.encode(TEXTS), axis=-1).min() > 0.999
