@@ -50,9 +50,9 @@ def answerable_task(checkpoint: Checkpoint) -> str:
     """
     if checkpoint.task not in NAMES:
         raise CheckpointError(
-            f"{checkpoint.folder}: holds {checkpoint.holds}, which kerasbert cannot answer with yet; fine-tune it first, "
-            "or name a task for its encoder: sentence-embedding (one vector per text) or feature-extraction (one vector "
-            "per token)"
+            f"{checkpoint.folder}: holds {checkpoint.holds}, which kerasbert cannot answer with yet; fine-tune it "
+            "first, or name a task for its encoder: sentence-embedding (one vector per text) or feature-extraction "
+            "(one vector per token)"
         )
     return checkpoint.task
 
