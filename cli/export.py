@@ -97,7 +97,7 @@ def export(model, task, max_length, folder, **given):
 
     opened = open_model(model, task=task, max_length=max_length)
     rows = export_bundle(opened, folder, chosen, progress=options.progress)
-    print_rows(rows)
+    print_rows(rows, opened.task.headline)
     click.echo(f"{folder}: written and checked")
     if chosen.web:
         click.echo(f"python -m http.server --directory {folder}  # and open http://localhost:8000/web/")
