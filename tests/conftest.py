@@ -129,9 +129,7 @@ def tiny_classifier(tiny_bert, opinion_file, tmp_path_factory) -> Path:
     from kerasbert.runs.finetune import FinetuneOptions, finetune
 
     folder = tmp_path_factory.mktemp("tiny") / "classifier"
-    options = FinetuneOptions(
-        checkpoint=str(tiny_bert), epochs=6, batch_size=20, learning_rate=5e-3, max_length=32
-    )
+    options = FinetuneOptions(checkpoint=str(tiny_bert), epochs=6, batch_size=20, learning_rate=5e-3, max_length=32)
     figures = finetune("text-classification", opinion_file, folder, options)
     assert figures["accuracy"] == 1.0
     return folder
