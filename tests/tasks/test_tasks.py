@@ -173,7 +173,7 @@ def test_columns_become_examples(columns, named, fields):
         ((), {}, r"^text-classification needs text$"),
         ((None,), {}, r"^text-classification needs text$"),
         ((3,), {}, r"^text is 3 \(int\), not a string or a list of strings$"),
-        (([("a", "b"), ("c",)],), {}, r"^text-classification: tuples of 2 and of 1 values; each example needs"),
+        (([("a", "b"), ("c",)],), {}, r"^text-classification: tuples of 1 and of 2 values; each example needs"),
         (([(), ()],), {}, r"^text-classification: tuples of 0 values; each example needs one value of each$"),
         ((["a"],), {"text": ["b"]}, r"^text-classification: text is given twice$"),
     ],
