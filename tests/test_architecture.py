@@ -29,7 +29,7 @@ ARROWS = {
     "checkpoints": "tokenizers presets config files errors",
     "decoding": "",
     "tokenizers": "files errors",
-    "schema": "errors",
+    "schema": "",
     "config": "errors",
     "files": "errors",
     "signals": "",

@@ -3,20 +3,22 @@
 import numpy as np
 import pytest
 
-from kerasbert.tasks.rows import batch_order, pad_rows
+from kerasbert.tasks import Example, Graph, Input, Row
+from kerasbert.tasks.batches import pad_rows, training_order
 from kerasbert.tf.datasets import make_dataset
 
 COUNT, SIZE = 50, 8
-LENGTHS = np.random.default_rng(0).integers(3, 30, size=COUNT)
-ROWS = {
-    "input_ids": [[number + 100] * length for number, length in enumerate(LENGTHS)],
-    "attention_mask": [[1] * length for length in LENGTHS],
-}
+LENGTHS = np.random.default_rng(0).integers(3, 25, size=COUNT)
+GRAPH = Graph("model", (Input("input_ids", "token", 9), Input("attention_mask", "token")), ())
+ROWS = [
+    Row(Example({}), {"input_ids": [number + 100] * length, "attention_mask": [1] * length}, None)
+    for number, length in enumerate(LENGTHS)
+]
 TARGETS = np.arange(COUNT, dtype="int32")
 
 
 def dataset(targets=TARGETS, **options):
-    return make_dataset(ROWS, targets, batch_size=SIZE, max_length=24, pad_id=9, **options)
+    return make_dataset(ROWS, targets, graph=GRAPH, batch_size=SIZE, max_length=24, **options)
 
 
 def order(dataset) -> list:
@@ -24,19 +26,11 @@ def order(dataset) -> list:
     return np.concatenate([targets for _, targets in dataset]).tolist()
 
 
-@pytest.fixture(autouse=True, scope="module")
-def short_rows():
-    """Rows are cut before they come here."""
-    for rows in ROWS.values():
-        rows[:] = [row[:24] for row in rows]
-
-
 def test_batches_are_the_padded_rows_and_their_targets():
-    lengths = np.array([len(row) for row in ROWS["input_ids"]])
-    expected = batch_order(lengths, SIZE, seed=3, epoch=0)
+    expected = training_order(LENGTHS, SIZE, seed=3, epoch=0)
     for chosen, (inputs, targets) in zip(expected, dataset(seed=3), strict=True):
-        padded = pad_rows(ROWS, chosen, max_length=24, pad_id=9)
-        assert inputs.keys() == padded.keys()
+        padded = pad_rows([ROWS[number] for number in chosen], GRAPH)
+        assert inputs.keys() == padded.keys() == {"input_ids", "attention_mask"}
         for name in padded:
             assert inputs[name].dtype == "int32"
             np.testing.assert_array_equal(inputs[name], padded[name])
