@@ -22,11 +22,10 @@ MODELS = {
 
 @dataclass
 class Exported:
-    """A model, its bundle, and what the gate said."""
+    """A model and its bundle."""
 
     model: TextClassifier
     bundle: Path
-    rows: list
 
 
 @pytest.fixture(scope="session")
@@ -56,9 +55,9 @@ def smallest_encoder(tiny_bert):
 
 
 @pytest.fixture(scope="session")
-def exported(tiny_classifier, tiny_bundle, tmp_path_factory):
+def exported(tiny_classifier, tiny_bundle, shared):
     """`exported("roberta")` -> its `Exported`; "bert" is `tiny_classifier`, the others are in `MODELS`."""
-    made = {"bert": Exported(TextClassifier.from_pretrained(tiny_classifier), tiny_bundle, [])}
+    made = {"bert": Exported(TextClassifier.from_pretrained(tiny_classifier), tiny_bundle)}
 
     def export(name: str) -> Exported:
         if name not in made:
@@ -68,8 +67,8 @@ def exported(tiny_classifier, tiny_bundle, tmp_path_factory):
             if "labels" in changes:  # a new head, whose answers hardly depend on the text
                 kernel = model.get_layer("classifier").dense.kernel
                 kernel.assign(20 * kernel)
-            bundle = tmp_path_factory.mktemp("exported") / "bundle"
-            made[name] = Exported(model, bundle, export_bundle(model, bundle))
+            place = shared(f"exported-{name}", lambda place: export_bundle(model, place / "bundle"))
+            made[name] = Exported(model, place / "bundle")
         return made[name]
 
     return export

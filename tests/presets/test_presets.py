@@ -51,7 +51,9 @@ def test_every_model_opens_it_without_a_name_and_with_all_that_it_has(caplog):
     assert not caplog.records  # the head of masked words is there: nothing is new
     with caplog.at_level(logging.WARNING, logger="kerasbert"):
         model = kb.TextClassifier.from_pretrained(labels=["bad", "good"])
-    assert [record.message for record in caplog.records] == [f"{FOLDER}: new, not from the checkpoint: classifier"]
+    assert [record.message for record in caplog.records] == [
+        f"{FOLDER}: new, not from the checkpoint: classifier; left unused: mlm of fill-mask (BertForMaskedLM)"
+    ]
     assert model.pooling == "mean"
 
 
