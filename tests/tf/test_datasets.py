@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 
-from kerasbert.tasks import Example, Graph, Input, Row
 from kerasbert.tasks.batches import pad_rows, training_order
+from kerasbert.tasks.task import Example, Graph, Input, Output, Row
 from kerasbert.tf.datasets import make_dataset
 
 COUNT, SIZE = 50, 8
 LENGTHS = np.random.default_rng(0).integers(3, 25, size=COUNT)
-GRAPH = Graph("model", (Input("input_ids", "token", 9), Input("attention_mask", "token")), ())
+GRAPH = Graph(
+    "model", (Input("input_ids", "token", 9), Input("attention_mask", "token")), (Output("logits", "row", "choice"),)
+)
 ROWS = [
     Row(Example({}), {"input_ids": [number + 100] * length, "attention_mask": [1] * length}, None)
     for number, length in enumerate(LENGTHS)
