@@ -159,11 +159,11 @@ def opinion_file(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_classifier(tiny_bert, opinion_file, shared) -> Path:
     """`tiny_bert` fine-tuned on `opinion_file` until it makes no mistake there, as a folder."""
-    from kerasbert.runs.finetune import finetune_classifier
+    from kerasbert.runs.finetune import finetune
 
     def make(folder: Path) -> None:
-        recipe = {"epochs": 6, "batch_size": 20, "learning_rate": 5e-3, "max_length": 32}
-        figures = finetune_classifier(str(tiny_bert), opinion_file, folder / "classifier", **recipe)
+        recipe = {"checkpoint": str(tiny_bert), "epochs": 6, "batch_size": 20, "learning_rate": 5e-3, "max_length": 32}
+        figures = finetune("text-classification", opinion_file, folder / "classifier", **recipe)
         assert figures["accuracy"] == 1.0
 
     return shared("tiny_classifier", make) / "classifier"

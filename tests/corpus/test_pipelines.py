@@ -181,6 +181,7 @@ def test_where_the_text_lies_and_how_it_is_named_does_not_matter(corpus, tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.cluster
 @pytest.mark.parametrize("workers", [2, 4])
 def test_any_number_of_workers_makes_the_same_bytes(corpus, tmp_path, expected, workers):
     prepare([corpus], VOCABULARY, tmp_path / "data", settings=Settings(mode="mlm-nsp", **SMALL), workers=workers)
@@ -265,6 +266,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
+@pytest.mark.cluster
 def test_a_killed_run_takes_its_workers_along(corpus, tmp_path, expected):
     out = tmp_path / "data"
     done = in_another_process(KILLED_WITH_WORKERS, corpus, out)
@@ -294,6 +296,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
+@pytest.mark.cluster
 def test_a_worker_that_is_killed_is_one_line(corpus, tmp_path):
     done = in_another_process(KILLED_WORKER, corpus, tmp_path / "data")
     assert "KerasBertError" in done.stdout, done.stderr

@@ -158,6 +158,7 @@ def fed_rows(*files: Path) -> dict[int, list[str]]:
 
 
 @pytest.mark.slow
+@pytest.mark.cluster
 def test_two_workers_go_on_with_what_one_began(prepared, tmp_path):
     """The same batches in the same order, half of each to each worker, the losses equal; one of them writes."""
     one, two = tmp_path / "one", tmp_path / "two"
@@ -183,6 +184,7 @@ def test_two_workers_go_on_with_what_one_began(prepared, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.cluster
 def test_a_worker_that_loses_the_other_says_so_and_its_checkpoints_stay(prepared, tmp_path):
     folder, cluster = tmp_path / "run", free_ports(2)
     settings = {"steps": 400, "dropout": 0.0, "save_every": 5}
@@ -198,6 +200,7 @@ def test_a_worker_that_loses_the_other_says_so_and_its_checkpoints_stay(prepared
 
 
 @pytest.mark.slow
+@pytest.mark.cluster
 def test_workers_that_see_different_folders_are_told(prepared, tmp_path):
     train(prepared(), tmp_path / "a", steps=16, dropout=0.0, callbacks=[Stop(5)], resume=True)
     cluster = free_ports(2)

@@ -116,6 +116,7 @@ def test_20_steps_under_xla_are_the_same(runs, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.cluster
 def test_20_steps_in_2_worker_processes_are_the_same(runs, tmp_path):
     cases = {
         "pairs": {},
