@@ -11,7 +11,7 @@ from kerasbert.cli import options
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw the row lengths of prepared data as a PNG.")
-@click.option("--rehash", is_flag=True, help="Accept a wanted edit of a bundle's kerasbert.json: check it, hash it anew.")
+@click.option("--rehash", is_flag=True, help="Accept a wanted edit of a bundle's kerasbert.json.")
 @options.as_json
 def inspect(path, plot, rehash, as_json):
     """Say what PATH holds: a model, a bundle, prepared data, a .tflite, .onnx or .safetensors file, a labelled file.

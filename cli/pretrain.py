@@ -84,19 +84,18 @@ def pretrain(data, folder, recipe, buckets, whole_words, jit_compile, **chosen):
     options.load_tensorflow()
     from kerasbert.corpus.masking import Masking
     from kerasbert.runs import pretrain as pretraining
+    from kerasbert.runs.pretrain_options import PretrainOptions
     from kerasbert.training.recipes import Recipe
 
     fields = Recipe.__dataclass_fields__.keys() & chosen.keys()
     recipe = Recipe.named(recipe, **{name: chosen.pop(name) for name in fields})
-    figures = pretraining.pretrain(
-        data,
-        folder,
-        recipe,
+    options_of_run = PretrainOptions(
         masking=Masking(rate=recipe.mask_rate, whole_words=whole_words),
         buckets=lengths,
         jit_compile="auto" if jit_compile is None else jit_compile,
         **chosen,
     )
+    figures = pretraining.pretrain(data, folder, recipe, options_of_run)
     click.echo(f"{folder}: saved; " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
 
 

@@ -1,17 +1,21 @@
-"""A trained model as files for servers, phones and browsers; every export is checked against the Keras model.
+"""A trained model as files for servers, phones and browsers; every file is checked against the Keras model.
 
-The functions are imported on first use: `import kerasbert.export` costs no TensorFlow.
+- `export_bundle(model, folder)` writes the files of one or several formats into a folder, the bundle.
+- `tflite`, `onnx` and `saved_model` write a bundle with one format.
+- `verify(folder)` checks a bundle again, as the export did.
+
+The functions are imported when they are first used: `import kerasbert.export` loads no TensorFlow.
 """
 
-from functools import partial
 from importlib import import_module
 
 _HOME = {
-    "export_bundle": ("kerasbert.export.bundle", {}),
-    "saved_model": ("kerasbert.export.bundle", {"formats": ("savedmodel",)}),
-    "tflite": ("kerasbert.export.bundle", {"formats": ("tflite",)}),
-    "onnx": ("kerasbert.export.bundle", {"formats": ("onnx",)}),
-    "verify": ("kerasbert.export.gate.parity", {}),
+    "ExportOptions": "kerasbert.export.options",
+    "export_bundle": "kerasbert.export.bundle",
+    "saved_model": "kerasbert.export.one_format",
+    "tflite": "kerasbert.export.one_format",
+    "onnx": "kerasbert.export.one_format",
+    "verify": "kerasbert.export.gate.parity",
 }
 
 __all__ = list(_HOME)
@@ -20,10 +24,7 @@ __all__ = list(_HOME)
 def __getattr__(name: str):
     if name not in _HOME:
         raise AttributeError(f"module 'kerasbert.export' has no attribute {name!r}")
-    module, chosen = _HOME[name]
-    if chosen:
-        return partial(import_module(module).export_bundle, **chosen)
-    return getattr(import_module(module), name)
+    return getattr(import_module(_HOME[name]), name)
 
 
 def __dir__():

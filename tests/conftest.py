@@ -159,11 +159,12 @@ def opinion_file(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_classifier(tiny_bert, opinion_file, shared) -> Path:
     """`tiny_bert` fine-tuned on `opinion_file` until it makes no mistake there, as a folder."""
-    from kerasbert.runs.finetune import finetune
+    from kerasbert.runs.finetune import FinetuneOptions, finetune
 
     def make(folder: Path) -> None:
-        recipe = {"checkpoint": str(tiny_bert), "epochs": 6, "batch_size": 20, "learning_rate": 5e-3, "max_length": 32}
-        figures = finetune("text-classification", opinion_file, folder / "classifier", **recipe)
+        recipe = {"epochs": 6, "batch_size": 20, "learning_rate": 5e-3, "max_length": 32}
+        options = FinetuneOptions(checkpoint=str(tiny_bert), **recipe)
+        figures = finetune("text-classification", opinion_file, folder / "classifier", options)
         assert figures["accuracy"] == 1.0
 
     return shared("tiny_classifier", make) / "classifier"

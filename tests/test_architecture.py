@@ -133,7 +133,7 @@ def loaded_by(code: str) -> set[str]:
         ("import kerasbert.runtime, kerasbert.tasks.figures", {"tensorflow", "keras", "jax", "torch"}),
         (
             "import kerasbert.config, kerasbert.examples.labels, kerasbert.tasks.rows, kerasbert.examples.readers, "
-            "kerasbert.checkpoints.hf, kerasbert.tokenizers, kerasbert.files",
+            "kerasbert.checkpoints.huggingface, kerasbert.tokenizers, kerasbert.files",
             {"tensorflow", "keras", "jax", "torch"},
         ),
     ],

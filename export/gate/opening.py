@@ -38,15 +38,15 @@ def open_any(folder: str | Path, name: str) -> Opened:
     path = manifest.check_file(folder, name)
     from kerasbert.export.formats.saved_model.file import open_saved_model
 
-    ids, texts = open_saved_model(path, verb=manifest.definition.words.verb)
+    graph = manifest.graph(manifest.files[name].graph)
+    ids, texts = open_saved_model(path, graph, verb=manifest.definition.words.verb)
     tokenizer = tokenizers.from_options(manifest.tokenizer, folder)
-    graph = manifest.files[name].graph
     return Opened(
         folder=folder,
         name=name,
-        pipeline=Pipeline(manifest, tokenizer, {graph: ids}),
+        pipeline=Pipeline(manifest, tokenizer, {graph.name: ids}),
         from_text={
-            fields: Pipeline(manifest, tokenizer, {graph: run}, graphs=text_graphs(manifest, fields))
+            fields: Pipeline(manifest, tokenizer, {graph.name: run}, graphs=text_graphs(manifest, fields))
             for fields, run in texts.items()
         },
     )

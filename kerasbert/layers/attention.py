@@ -6,25 +6,19 @@ import keras
 from keras import ops
 
 from kerasbert.layers.dense import dense
-
-MASKED = -1e4
-"""Added to the scores of padding: far below any real score, and still a number in float16."""
+from kerasbert.layers.tracing import tracing_options
 
 
 @keras.saving.register_keras_serializable("kerasbert")
 class AttentionBias(keras.layers.Layer):
-    """int (batch, sequence) of ones and zeros -> (batch, 1, 1, sequence): 0 to attend, `MASKED` not to.
+    """int (batch, sequence) of ones and zeros -> (batch, 1, 1, sequence): 0 to attend, a very negative number not to.
 
     Built once for all blocks and added: a select in every block would cut a TFLite graph into dozens of partitions.
     """
 
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.masked = MASKED  # an export to integers, whose steps are a part of the range, sets a number nearer to 0
-
     def call(self, attention_mask):
         mask = ops.expand_dims(ops.expand_dims(ops.cast(attention_mask, self.compute_dtype), 1), 1)
-        return (1.0 - mask) * self.masked
+        return (1.0 - mask) * tracing_options().masked
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], 1, 1, input_shape[1])
@@ -33,14 +27,14 @@ class AttentionBias(keras.layers.Layer):
 @keras.saving.register_keras_serializable("kerasbert")
 class PackedAttentionBias(keras.layers.Layer):
     """Rows of several instances: numbers of the queries' instances, int (batch, queries), and of the keys', (batch,
-    sequence) -> (batch, 1, queries, sequence): 0 within an instance, `MASKED` elsewhere.
+    sequence) -> (batch, 1, queries, sequence): 0 within an instance, a very negative number elsewhere.
 
     A masked weight is 0.0 and not just small, so an instance's vectors do not change by a bit with its neighbours.
     """
 
     def call(self, query_instances, instance_ids):
         same = ops.expand_dims(query_instances, 2) == ops.expand_dims(instance_ids, 1)
-        return ops.expand_dims((1.0 - ops.cast(same, self.compute_dtype)) * MASKED, 1)
+        return ops.expand_dims((1.0 - ops.cast(same, self.compute_dtype)) * tracing_options().masked, 1)
 
     def compute_output_shape(self, query_instances_shape, instance_ids_shape):
         return (query_instances_shape[0], 1, query_instances_shape[1], instance_ids_shape[1])

@@ -6,6 +6,7 @@ from keras import ops
 
 from kerasbert.layers.gather import gather
 from kerasbert.layers.layer_norm import LayerNorm
+from kerasbert.layers.tracing import tracing_options
 
 
 def sinusoids(positions: int, width: int) -> np.ndarray:
@@ -59,7 +60,6 @@ class Embeddings(keras.layers.Layer):
             "stddev": stddev,
         }
         self.position_offset = position_offset
-        self.column_scales = None  # (word, position): what an export divided the columns of its copies of the tables by
         self.norm = LayerNorm(epsilon=epsilon, name="norm", dtype=self.dtype_policy)
         self.dropout = keras.layers.Dropout(dropout, name="dropout", dtype=self.dtype_policy)
 
@@ -91,8 +91,9 @@ class Embeddings(keras.layers.Layer):
             position = self.position_table[self.position_offset : self.position_offset + length]  # (T, D)
         else:
             position = gather(self.position_table, position_ids + self.position_offset)
-        if self.column_scales is not None:
-            word, position = (x * scale for x, scale in zip((word, position), self.column_scales, strict=True))
+        scales = tracing_options().column_scales
+        if scales is not None:
+            word, position = (x * scale for x, scale in zip((word, position), scales, strict=True))
         x = word + position
         if token_type_ids is not None:
             x = x + gather(self.type_table, token_type_ids)

@@ -3,18 +3,13 @@
 import keras
 from keras import ops
 
+if keras.backend.backend() == "tensorflow":
+    from kerasbert.tf.kernels import gather
+else:
 
-def gather(table, ids):
-    """Rows `ids` of `table`: (V, D) and int (...) -> (..., D).
-
-    `keras.ops.take` also wraps negative ids around; on TensorFlow that is a LESS, an ADD and a SELECT a table in every
-    exported graph, none of which a mobile delegate takes. Ids here are never negative, so the plain gather serves.
-    """
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf  # this backend has it loaded; no other backend comes here
-
-        return tf.gather(table, ids)
-    return ops.take(table, ids, axis=0)
+    def gather(table, ids):
+        """Rows `ids` of `table`: (V, D) and int (...) -> (..., D). Ids are never negative."""
+        return ops.take(table, ids, axis=0)
 
 
 def gather_tokens(x, positions):

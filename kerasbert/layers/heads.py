@@ -3,10 +3,10 @@
 import keras
 from keras import ops
 
-from kerasbert.layers.attention import MASKED
 from kerasbert.layers.dense import dense
 from kerasbert.layers.gather import gather_tokens
 from kerasbert.layers.layer_norm import LayerNorm
+from kerasbert.layers.tracing import tracing_options
 
 
 @keras.saving.register_keras_serializable("kerasbert")
@@ -41,7 +41,6 @@ class AdditivePooling(FirstToken):
         super().__init__(**kwargs)
         # No bias: softmax does not see it.
         self.score = dense(1, use_bias=False, name="score", dtype=self.dtype_policy)
-        self.masked = MASKED  # as `AttentionBias` has it
 
     def build(self, x_shape, attention_mask_shape=None):
         self.hidden = dense(x_shape[-1], activation="tanh", name="hidden", dtype=self.dtype_policy)
@@ -51,7 +50,7 @@ class AdditivePooling(FirstToken):
 
     def call(self, x, attention_mask):
         mask = ops.expand_dims(ops.cast(attention_mask, x.dtype), -1)
-        scores = self.score(self.hidden(x)) + (1.0 - mask) * self.masked  # (B, T, 1)
+        scores = self.score(self.hidden(x)) + (1.0 - mask) * tracing_options().masked  # (B, T, 1)
         weights = ops.transpose(ops.softmax(scores, axis=1), (0, 2, 1))  # (B, 1, T)
         return ops.reshape(ops.matmul(weights, x), (-1, x.shape[-1]))
 

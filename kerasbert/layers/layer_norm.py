@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from kerasbert.layers.tracing import tracing_options
+
 
 @keras.saving.register_keras_serializable("kerasbert")
 class LayerNorm(keras.layers.Layer):
@@ -15,7 +17,6 @@ class LayerNorm(keras.layers.Layer):
     def __init__(self, *, epsilon=1e-12, **kwargs):
         super().__init__(**kwargs)
         self.epsilon = epsilon
-        self.square = ops.square  # an export to integers multiplies: TFLite's fused form of this has no 16-bit kernel
 
     def build(self, input_shape):
         shared = {"shape": input_shape[-1:], "autocast": False}
@@ -26,7 +27,7 @@ class LayerNorm(keras.layers.Layer):
     def call(self, x):
         x = ops.cast(x, keras.backend.result_type(self.variable_dtype, "float32"))
         centred = x - ops.mean(x, axis=-1, keepdims=True)
-        variance = ops.mean(self.square(centred), axis=-1, keepdims=True)
+        variance = ops.mean(tracing_options().square(centred), axis=-1, keepdims=True)
         normed = centred / ops.sqrt(variance + self.epsilon)
         return ops.cast(normed * ops.cast(self.gamma, x.dtype) + ops.cast(self.beta, x.dtype), self.compute_dtype)
 

@@ -5,6 +5,17 @@ import math
 import keras
 from keras import ops
 
+if keras.backend.backend() == "tensorflow":
+    from kerasbert.tf.kernels import cross_entropy
+else:
+
+    def cross_entropy(logits, ids):
+        """(W, V) and (W,) -> the losses (W,), and their gradients to the logits (W, V): softmax minus one-hot."""
+        log_sum = ops.logsumexp(logits, axis=-1, keepdims=True)
+        true = ops.one_hot(ids, logits.shape[-1], dtype=logits.dtype)
+        return log_sum[:, 0] - ops.sum(logits * true, axis=-1), ops.exp(logits - log_sum) - true
+
+
 LOGITS = 2**24
 """The most logits that are held at once: 64 MB of float32."""
 
@@ -70,7 +81,7 @@ def _piece(x, word_table, bias, ids, weights):
     """Loss, right ones, and the loss's gradients to x, word_table and bias, of some words."""
     logits = ops.cast(ops.matmul(x, ops.transpose(word_table)), "float32") + bias  # (W, V)
     best = ops.max(logits, axis=-1)
-    losses, dlogits = _cross_entropy(logits, ids)
+    losses, dlogits = cross_entropy(logits, ids)
     dlogits = ops.cast(dlogits, x.dtype)
     weights = ops.expand_dims(weights, -1)
     weighted = ops.cast(weights, x.dtype)
@@ -80,14 +91,3 @@ def _piece(x, word_table, bias, ids, weights):
     true = ops.take_along_axis(logits, ops.expand_dims(ids, -1), axis=-1)
     right = ops.sum(weights * ops.cast(true >= ops.expand_dims(best, -1), "float32"))
     return ops.sum(weights[:, 0] * losses), right, dx, dtable, dbias
-
-
-def _cross_entropy(logits, ids):
-    """(W, V) and (W,) -> the losses (W,), and their gradients to the logits (W, V): softmax minus one-hot."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf  # one kernel for both; only this backend comes here
-
-        return tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(features=logits, labels=ids)
-    log_sum = ops.logsumexp(logits, axis=-1, keepdims=True)
-    true = ops.one_hot(ids, logits.shape[-1], dtype=logits.dtype)
-    return log_sum[:, 0] - ops.sum(logits * true, axis=-1), ops.exp(logits - log_sum) - true

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerasbert.checkpoints import hf
+from kerasbert.checkpoints import huggingface
 from kerasbert.errors import ConfigError
 from kerasbert.layers.attention import PackedAttentionBias
 from kerasbert.layers.gather import gather_tokens
@@ -11,6 +11,7 @@ from kerasbert.layers.heads import ClassificationHead, MaskedLMHead
 from kerasbert.layers.masked_lm_loss import masked_lm_loss
 from kerasbert.layers.recompute import recomputed
 from kerasbert.models.encoder import BertEncoder
+from kerasbert.training.metrics import Perplexity
 from kerasbert.training.trainer import SummedLossTrainer
 
 LEARNED = ("input_ids", "attention_mask", "mlm_positions", "mlm_ids", "mlm_weights")
@@ -73,7 +74,6 @@ class PretrainingModel(SummedLossTrainer, keras.Model):
         self.mlm, self.nsp_head = mlm, nsp_head
         self.nsp = nsp
         self.recompute = recompute
-        self.tasks = ("mlm", "nsp") if nsp else ("mlm",)
         self.packed_bias = PackedAttentionBias(name="packed_bias", dtype=dtype)
 
     def call(self, inputs, training=None, mask=None):
@@ -81,6 +81,19 @@ class PretrainingModel(SummedLossTrainer, keras.Model):
         if "mlm_ids" in inputs:
             return self.sums_of(inputs, training)
         return super().call({name: inputs[name] for name in self.input}, training=training)
+
+    def compile(self, *args, **options):
+        super().compile(*args, **options)
+        self.perplexity = Perplexity(name="perplexity")
+
+    def record(self, sums: dict, weights: dict) -> dict:
+        logs = super().record(sums, weights)
+        self.perplexity.update_state(logs["mlm_loss"], sample_weight=weights["mlm"])
+        return {**logs, "perplexity": ops.exp(logs["mlm_loss"])}
+
+    @property
+    def summed(self) -> dict[str, tuple[str, ...]]:
+        return dict.fromkeys(("mlm", "nsp") if self.nsp else ("mlm",), ("loss", "accuracy"))
 
     @property
     def tokenizer(self):
@@ -176,7 +189,7 @@ class PretrainingModel(SummedLossTrainer, keras.Model):
         Args:
             nsp: whether there is a next-sentence head; None: if the checkpoint has one.
         """
-        checkpoint = hf.open_checkpoint(path)
+        checkpoint = huggingface.open_checkpoint(path)
         nsp = checkpoint.has("nsp") if nsp is None else nsp
         pooler = nsp or checkpoint.has("pooler")
         encoder = BertEncoder(checkpoint.config, tokenizer=checkpoint.tokenizer(), pooler=pooler, dtype=dtype)
@@ -186,7 +199,7 @@ class PretrainingModel(SummedLossTrainer, keras.Model):
 
     def save_pretrained(self, folder: str) -> None:
         """Writes config.json, model.safetensors and the tokenizer's files; transformers opens the folder."""
-        hf.save(self, folder, task="pretraining" if self.nsp else "masked_lm")
+        huggingface.save(self, folder, task="pre-training" if self.nsp else "fill-mask")
 
     def get_config(self):
         return {

@@ -10,6 +10,7 @@ import keras
 
 from kerasbert.errors import DataError, KerasBertError
 from kerasbert.files import write_text
+from kerasbert.tf.events import EventFile
 from kerasbert.training.callbacks import Line
 
 CSV = "training.csv"
@@ -32,7 +33,7 @@ class Journal(keras.callbacks.Callback):
         self.step, self.seconds = 0, 0.0
         self.sums, self.count = {}, 0
         self.rows, self.names = [], []  # names: the columns of the file
-        self.writer = None
+        self.events = folder and EventFile(folder / "run" / "tensorboard")
 
     def state(self) -> dict:
         """What a checkpoint keeps of it."""
@@ -82,7 +83,7 @@ class Journal(keras.callbacks.Callback):
         self.rows[-1].update(figures)
         if self.folder is not None:
             self._rewrite()
-            self._summarise(figures)
+            self.events.write(self.step, figures)
         self.line.show(f"step {self.step:,}/{self.total:,}  {_shown(figures)}", last=True)
 
     def figures(self) -> dict[str, float]:
@@ -104,7 +105,7 @@ class Journal(keras.callbacks.Callback):
         self.rows.append({"step": self.step, "seconds": round(self.seconds, 3), **figures})
         if self.folder is not None:
             self._append() if self.rows[-1].keys() <= set(self.names) else self._rewrite()
-            self._summarise(figures)
+            self.events.write(self.step, figures)
 
     def _append(self) -> None:
         """A run may have a million records, too many to write all of them each time."""
@@ -120,23 +121,6 @@ class Journal(keras.callbacks.Callback):
         self.names = list(dict.fromkeys(name for row in self.rows for name in row))
         header = dict(zip(self.names, self.names, strict=True))
         write_text(self.folder / CSV, _lines([header, *self.rows], self.names))
-
-    def _summarise(self, figures: dict) -> None:
-        import tensorflow as tf  # its event files, on any backend
-
-        folder = self.folder / "run" / "tensorboard"
-        summary = tf.compat.v1.Summary()  # `tf.summary.scalar` would need TensorBoard itself
-        for name, value in figures.items():
-            summary.value.add(tag=name, simple_value=value)
-        try:
-            if self.writer is None:
-                self.writer = tf.summary.create_file_writer(str(folder))
-            with self.writer.as_default():
-                tf.summary.experimental.write_raw_pb(summary.SerializeToString(), step=self.step)
-            self.writer.flush()
-        except tf.errors.OpError as error:  # a full disk is RESOURCE_EXHAUSTED, as memory is
-            reason = error.message.splitlines()[0].rpartition("; ")[2]
-            raise KerasBertError(f"{folder}: writing failed ({reason})") from None
 
 
 def read_csv(folder: Path) -> list[dict[str, float]]:

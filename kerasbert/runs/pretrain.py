@@ -16,6 +16,7 @@ from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.pretraining import PretrainingModel
 from kerasbert.runs.journal import Journal, latest, read_csv
 from kerasbert.runs.plots import plot_curves
+from kerasbert.runs.pretrain_options import PRECISIONS, PretrainOptions
 from kerasbert.runs.report import write_report
 from kerasbert.runs.resume import SETTINGS, Checkpoints, begin_settings, check_settings
 from kerasbert.runs.run import Run
@@ -27,7 +28,6 @@ log = logging.getLogger("kerasbert")
 
 DEV_ROWS = 2048
 """Held-out rows that a measurement reads, at the most."""
-PRECISIONS = {"float32": "float32", "bf16": "mixed_bfloat16", "fp16": "mixed_float16"}
 
 
 def new_config(size: str, data: PretrainingData, *, model_type: str, dropout: float, positions: int | None):
@@ -56,27 +56,8 @@ def pretrain(
     data: str | Path,
     folder: str | Path,
     recipe: Recipe,
+    options: PretrainOptions | None = None,
     *,
-    size: str = "tiny",
-    model_type: str = "bert",
-    positions: int | None = None,
-    init_from: str | Path | None = None,
-    dev: str | Path | None = None,
-    masking: Masking | None = None,
-    buckets: Sequence[int] | None = None,
-    seed: int = 0,
-    strategy: str = "auto",
-    accumulate: int = 1,
-    precision: str = "float32",
-    jit_compile: bool | str = "auto",
-    recompute: bool = False,
-    resume: bool = False,
-    save_every: int = 1000,
-    save_minutes: float = 10.0,
-    keep: int = 2,
-    evaluate_every: int | None = None,
-    log_every: int = 10,
-    max_rollbacks: int = 3,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, float]:
     """Trains a `PretrainingModel` on prepared data and writes it to `folder`, with a record of the run.
@@ -87,17 +68,8 @@ def pretrain(
     leave.
 
     Args:
-        data, dev: folders of `kerasbert prepare`, to train on and held out.
-        size, model_type, positions: of a new model; see `new_config`.
-        init_from: a model folder or hub id to begin with instead, its optimizer new. resume: go on from the last
-            checkpoint of `folder` at the exact batch, or begin if there is none; on any number of replicas.
-        masking: None: the recipe's rate, tokens. buckets: lengths to pad to. seed: of weights, order and masks.
-        strategy: see `kerasbert.training.distribution.strategy_named`.
-        accumulate: micro-batches of a batch. precision: a key of `PRECISIONS`. jit_compile, recompute: see
-            `PretrainingModel`.
-        save_every, save_minutes: a checkpoint after so many steps, and after so long. keep: the newest so many.
-        evaluate_every: steps between measurements on `dev`; None: as `save_every`. log_every: steps of a record.
-        max_rollbacks: how often an exploding loss is forgiven. callbacks: further ones; see `Run`.
+        data: a folder of `kerasbert prepare`.
+        callbacks: further ones; see `Run`.
 
     Returns:
         The last figures: `loss`, `mlm_loss`, `mlm_accuracy` ..., and `val_...` where there is `dev`.
@@ -106,59 +78,60 @@ def pretrain(
         Stopped: by a signal, state saved. KerasBertError: one of its kinds for whatever cannot be read, trained or
         written; checkpoints stay.
     """
-    folder, run_folder = Path(folder), Path(folder) / "run"
-    if precision not in PRECISIONS:
-        raise ConfigError(f"precision is {precision!r}: use one of {', '.join(PRECISIONS)}")
-    masking = masking or Masking(rate=recipe.mask_rate)
-    batches = PretrainingData(data, batch_size=recipe.batch_size, masking=masking, seed=seed, buckets=buckets)
-    held_out = None if dev is None else _held_out(dev, batches)
+    folder, options = Path(folder), options or PretrainOptions()
+    masking = options.masking or Masking(rate=recipe.mask_rate)
+    batches = PretrainingData(
+        data, batch_size=recipe.batch_size, masking=masking, seed=options.seed, buckets=options.buckets
+    )
+    held_out = None if options.dev is None else _held_out(options.dev, batches)
     if recipe.mode != batches.settings["mode"]:
         log.warning("the recipe is for data of mode %s, %s is of %s", recipe.mode, data, batches.settings["mode"])
-    strategy = distribution.strategy_named(strategy)
-    begun = _is_begun(folder, resume)
+    strategy = distribution.strategy_named(options.strategy)
+    begun = _is_begun(folder, options.resume)
 
-    keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(options.seed)
     with strategy.scope():
-        model = _model(batches, recipe, size, model_type, positions, init_from, PRECISIONS[precision], recompute)
-        model.compile(recipe.make_optimizer(), accumulate=accumulate, jit_compile=jit_compile)
+        model = _model(batches, recipe, options)
+        model.compile(recipe.make_optimizer(), accumulate=options.accumulate, jit_compile=options.jit_compile)
         model.optimizer.build(model.trainable_variables)
-    distribution.check_batch(recipe.batch_size, strategy, accumulate)
-    settings = _settings(batches, recipe, model.config, precision=precision, init_from=init_from and str(init_from))
+    distribution.check_batch(recipe.batch_size, strategy, options.accumulate)
     chief = distribution.is_chief(strategy)
     tokens = recipe.batch_size * batches.index.total("tokens") / batches.rows  # of a step
     run = Run(
         model,
-        Checkpoints(run_folder / "checkpoints", keep=keep),
-        Journal(folder if chief else None, every=log_every, total=recipe.steps, tokens=tokens),
+        Checkpoints(folder / "run" / "checkpoints", keep=options.keep),
+        Journal(folder if chief else None, every=options.log_every, total=recipe.steps, tokens=tokens),
         total=recipe.steps,
-        save_every=save_every,
-        save_seconds=save_minutes * 60,
-        evaluate_every=evaluate_every or save_every,
+        save_every=options.save_every,
+        save_seconds=options.save_minutes * 60,
+        evaluate_every=options.evaluate_every or options.save_every,
         held_out=held_out and (lambda: distribution.distributed(held_out, strategy), _steps_of(held_out)),
-        max_rollbacks=max_rollbacks,
+        max_rollbacks=options.max_rollbacks,
         chief=chief,
         callbacks=callbacks,
     )
+    settings = _settings(batches, recipe, model.config, options)
     if begun:
-        check_settings(run_folder, settings)
+        check_settings(folder / "run", settings)
     elif chief:
-        check_target(folder, megabytes=model.count_params() * 12e-6 * (keep + 1))
-        begin_settings(run_folder, settings)
+        check_target(folder, megabytes=model.count_params() * 12e-6 * (options.keep + 1))
+        begin_settings(folder / "run", settings)
     with strategy.scope():
         run.begin()
         distribution.check_agreed(strategy, run.place.step)
         log.info(_opening(batches, model, recipe, strategy, run.place.step))
-
-        def read_again():
-            batches.batch(run.place.position)
-            for step in range(_steps_of(held_out) if held_out else 0):
-                held_out.batch(step)
-
-        with explained(read_again):
+        with explained(lambda: _read_again(batches, run.place.position, held_out)):
             run.train(lambda position: distribution.distributed(batches, strategy, position))
     if chief:
         _write(folder, run, {**settings, "data": {"folder": str(batches.folder), **settings["data"]}}, tokens)
     return run.journal.figures()
+
+
+def _read_again(batches: PretrainingData, position: int, held_out: PretrainingData | None) -> None:
+    """The batches whose reading may have failed; see `explained`."""
+    batches.batch(position)
+    for step in range(_steps_of(held_out) if held_out else 0):
+        held_out.batch(step)
 
 
 def _is_begun(folder: Path, resume: bool) -> bool:
@@ -175,7 +148,7 @@ def _is_begun(folder: Path, resume: bool) -> bool:
     return False
 
 
-def _settings(batches: PretrainingData, recipe: Recipe, config: BertConfig, **others) -> dict:
+def _settings(batches: PretrainingData, recipe: Recipe, config: BertConfig, options: PretrainOptions) -> dict:
     """What a run must keep to be the same run, and what its report tells of it."""
     return {
         # The last two are advice on the data, of which "preparation" knows the truth.
@@ -190,7 +163,8 @@ def _settings(batches: PretrainingData, recipe: Recipe, config: BertConfig, **ot
         "masking": dataclasses.asdict(batches.masking),
         "buckets": batches.buckets,
         "seed": batches.seed,
-        **others,
+        "precision": options.precision,
+        "init_from": options.init_from and str(options.init_from),
     }
 
 
@@ -227,10 +201,12 @@ def _steps_of(held_out: PretrainingData) -> int:
     return max(1, min(held_out.steps_per_epoch, DEV_ROWS // held_out.batch_size))
 
 
-def _model(batches, recipe, size, model_type, positions, init_from, dtype, recompute) -> PretrainingModel:
+def _model(batches: PretrainingData, recipe: Recipe, options: PretrainOptions) -> PretrainingModel:
+    """A new model for the data, or the one that the options name, checked against the data."""
+    dtype, init_from = PRECISIONS[options.precision], options.init_from
     pairs = batches.settings["mode"] != "mlm"
     if init_from is not None:
-        model = PretrainingModel.from_pretrained(str(init_from), dtype=dtype, nsp=pairs, recompute=recompute)
+        model = PretrainingModel.from_pretrained(str(init_from), dtype=dtype, nsp=pairs, recompute=options.recompute)
         if model.tokenizer is None:
             raise ConfigError(f"{init_from}: has no tokenizer, so nobody knows whether the data are of its vocabulary")
         batches.check_vocabulary(model.tokenizer)
@@ -240,13 +216,15 @@ def _model(batches, recipe, size, model_type, positions, init_from, dtype, recom
                 f"{batches.settings['max_length']}; prepare shorter ones"
             )
         return model
-    config = new_config(size, batches, model_type=model_type, dropout=recipe.dropout, positions=positions)
+    config = new_config(
+        options.size, batches, model_type=options.model_type, dropout=recipe.dropout, positions=options.positions
+    )
     if pairs and not config.family.nsp:
         raise ConfigError(
-            f"{batches.folder}: prepared as pairs, which {model_type} has no head for; prepare with --mode mlm"
+            f"{batches.folder}: prepared as pairs, which {options.model_type} has no head for; prepare with --mode mlm"
         )
     encoder = BertEncoder(config, tokenizer=batches.tokenizer, pooler=pairs, dtype=dtype)
-    return PretrainingModel(encoder, nsp=pairs, recompute=recompute, dtype=dtype)
+    return PretrainingModel(encoder, nsp=pairs, recompute=options.recompute, dtype=dtype)
 
 
 def _opening(batches: PretrainingData, model, recipe: Recipe, strategy, step: int) -> str:

@@ -6,28 +6,20 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-import keras
-
 from kerasbert._version import __version__
+from kerasbert.training.distribution import accelerators
 
 PACKAGES = ("keras", "tensorflow", "numpy")
 
 
 def hardware() -> dict:
     """The machine: system, processor, accelerators."""
-    found = {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()}
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        devices = tf.config.list_physical_devices("GPU")
-        found["accelerators"] = [
-            tf.config.experimental.get_device_details(device).get("device_name", device.name) for device in devices
-        ]
-    elif keras.backend.backend() == "jax":
-        import jax
-
-        found["accelerators"] = [device.device_kind for device in jax.devices() if device.platform != "cpu"]
-    return found
+    return {
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "accelerators": accelerators(),
+    }
 
 
 def write_report(folder: Path, figures: dict, settings: dict) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kerasbert.tasks.encoding import TEXT_FIELDS, check_length, text_rows
-from kerasbert.tasks.golden import EXAMPLES
+from kerasbert.tasks.golden import CALIBRATION, EXAMPLES
 from kerasbert.tasks.task import MODEL_INPUTS, Example, Graph, Output, Row, Task, Words
 
 COSINE, SHARE = 0.98, 0.9
@@ -48,6 +48,7 @@ TASK = Task(
     Settings=Settings,
     fields=TEXT_FIELDS,
     golden=EXAMPLES,
+    calibration=CALIBRATION,
     words=Words(title="Encoder", verb="encode", gives="one vector per token"),
     graphs=graphs,
     rows=text_rows,

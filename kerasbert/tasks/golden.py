@@ -29,6 +29,8 @@ PAIRS = (
     ("A short first text.", TEXTS[-2]),
     (TEXTS[-2], "A short second text."),
 )
+CALIBRATION = tuple(Example({"text": text}) for text in (*TEXTS, *(text for pair in PAIRS for text in pair)))
+"""Every text on its own, those of the pairs too."""
 EXAMPLES = (
     *(Example({"text": text}) for text in TEXTS),
     *(Example({"text": text, "text_pair": pair}) for text, pair in PAIRS),

@@ -7,7 +7,7 @@ import numpy as np
 
 from kerasbert.errors import ConfigError
 from kerasbert.tasks.encoding import TEXT_FIELDS, check_length, text_rows
-from kerasbert.tasks.golden import EXAMPLES
+from kerasbert.tasks.golden import CALIBRATION, EXAMPLES
 from kerasbert.tasks.task import MODEL_INPUTS, Example, Graph, Output, Row, Task, Words
 
 POOLINGS = ("mean", "cls")
@@ -60,6 +60,7 @@ TASK = Task(
     Settings=Settings,
     fields=TEXT_FIELDS,
     golden=EXAMPLES,
+    calibration=CALIBRATION,
     words=Words(title="Sentence encoder", verb="embed", gives="one vector per text"),
     contract="TextEmbedder",
     graphs=graphs,

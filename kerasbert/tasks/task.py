@@ -150,6 +150,11 @@ class Words:
     teaches: str = ""
 
 
+def labels_of(settings) -> tuple[str, ...]:
+    """The names of labels in settings that have some."""
+    return tuple(getattr(settings, "labels", ()))
+
+
 def alone(rows: Sequence[Row]) -> list[list[Row]]:
     """Every row is a group by itself: its loss needs no other row."""
     return [[row] for row in rows]
@@ -175,6 +180,7 @@ class Task:
         fields: the parts of an example.
         truths: the usual names of the column with the right answers; empty for a task that learns nothing from files.
         golden: examples that every export is checked on.
+        calibration: examples that integer activations are measured on where the user gives none.
         words: what people read about it.
         headline: the figure that a quantised file may lose points of; "" for none.
         contract: MediaPipe's task for such files; "" where it has none.
@@ -197,6 +203,7 @@ class Task:
     fields: tuple[Field, ...]
     truths: tuple[str, ...] = ()
     golden: tuple[Example, ...]
+    calibration: tuple[Example, ...]
     words: Words
     headline: str = ""
     contract: str = ""

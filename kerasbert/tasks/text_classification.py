@@ -10,7 +10,7 @@ from kerasbert.decoding.labels import sigmoid, softmax
 from kerasbert.errors import ConfigError, DataError
 from kerasbert.tasks.encoding import TEXT_FIELDS, check_length, text_rows
 from kerasbert.tasks.figures import classification as figures
-from kerasbert.tasks.golden import EXAMPLES
+from kerasbert.tasks.golden import CALIBRATION, EXAMPLES
 from kerasbert.tasks.task import MODEL_INPUTS, Example, Graph, Output, Row, Task, Words, option
 
 SINGLE, SEVERAL, NUMBER = PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
@@ -204,6 +204,7 @@ TASK = Task(
     fields=TEXT_FIELDS,
     truths=("label", "labels", "category", "class", "target", "score", "Quality"),
     golden=EXAMPLES,
+    calibration=CALIBRATION,
     words=Words(
         title="Text classifier",
         verb="classify",

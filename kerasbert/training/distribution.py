@@ -18,9 +18,12 @@ import keras
 
 from kerasbert.errors import ConfigError
 
-TENSORFLOW = keras.backend.backend() == "tensorflow"
+BACKEND = keras.backend.backend()
+TENSORFLOW = BACKEND == "tensorflow"
 if TENSORFLOW:
     import tensorflow as tf
+elif BACKEND == "jax":
+    import jax
 
 STRATEGIES = ("auto", "one", "mirrored", "multi-worker", "tpu")
 EXAMPLE = '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}'
@@ -108,7 +111,7 @@ def _tpu():
 
 def _data_parallel(name: str):
     if name not in ("auto", "one"):
-        raise ConfigError(f"strategy is {name!r}: on {keras.backend.backend()} use auto or one")
+        raise ConfigError(f"strategy is {name!r}: on {BACKEND} use auto or one")
     devices = keras.distribution.list_devices()
     return keras.distribution.DataParallel(devices=devices if name == "auto" else devices[:1], auto_shard_dataset=False)
 
@@ -185,3 +188,11 @@ def described(strategy) -> str:
     """Such as "4 replicas (MirroredStrategy)"."""
     replicas = replicas_of(strategy)
     return "1 device" if replicas == 1 else f"{replicas} replicas ({type(strategy).__name__})"
+
+
+def accelerators() -> list[str]:
+    """The names of this machine's GPUs, as the backend calls them; on JAX also its TPUs."""
+    if TENSORFLOW:
+        details = tf.config.experimental.get_device_details
+        return [details(gpu).get("device_name", gpu.name) for gpu in tf.config.list_physical_devices("GPU")]
+    return [device.device_kind for device in jax.devices() if device.platform != "cpu"] if BACKEND == "jax" else []

@@ -1,9 +1,9 @@
 """The train step that is right under every strategy: Keras's `fit` around it, TensorFlow's or JAX's trainer below.
 
-A model with this trainer says what its losses are as sums and weights; a loss is `sum / weight` over the whole batch,
-wherever its rows are computed. On TensorFlow the step is ours. What Keras 3.15 does instead, and why it does not serve:
+A model with this trainer gives its losses as sums and weights. A loss is `sum / weight` over the whole batch, wherever
+its rows are computed. On TensorFlow the step is ours. What Keras 3.15 does instead, and why it does not serve:
 
-- A loss is a mean on each replica, and replicas are averaged: wrong where they hold different numbers of masked words.
+- A loss is a mean on each replica, and replicas are averaged: wrong where their weights differ (masked words, padding).
   Here the weights are all-reduced first, and every replica divides by the total.
 - Clipping comes before the all-reduce, so results depend on the number of replicas (keras#20582 names the same of
   accumulation, which raises with more than one). Here gradients are summed over micro-batches, then over replicas;
@@ -17,7 +17,7 @@ import keras
 from keras import ops
 
 from kerasbert.errors import ConfigError
-from kerasbert.layers.xla_cpu import traced_for_xla_cpu
+from kerasbert.layers.tracing import traced_with
 from kerasbert.training.optimizers import scaled_for_float16
 
 TENSORFLOW = keras.backend.backend() == "tensorflow"
@@ -28,21 +28,19 @@ _DRAWS = 16
 """More than the masks that a layer draws in one pass."""
 
 
-@keras.saving.register_keras_serializable("kerasbert")
-class Perplexity(keras.metrics.Mean):
-    """exp of a mean loss."""
-
-    def result(self):
-        return ops.exp(super().result())
-
-
 class SummedLossTrainer:
-    """Before `keras.Model` among the bases of a model that has two methods of a batch, a dict of tensors:
+    """A mixin, listed before `keras.Model`. It trains on batches whose tensors have their rows on axis 0.
 
-    `weights_of(batch)`: what each loss is a mean over, `{"mlm": float32 scalar}`, functions of the data alone;
-    `sums_of(batch, training)`: `{"mlm": {"loss": ..., "accuracy": ...}}`, float32 scalars, summed over the same.
+    The model must define three names:
 
-    The model's loss is the sum of its losses' means.
+    - `summed`: the figures of each loss, such as `{"mlm": ("loss", "accuracy")}`. `loss` must be among them;
+    - `weights_of(batch)`: the sum of the weights that each loss is a mean over, such as `{"mlm": 12.0}`. Float32
+      scalars that depend on the data alone;
+    - `sums_of(batch, training)`: the figures, such as `{"mlm": {"loss": 30.0, "accuracy": 7.0}}`. Float32 scalars,
+      summed with the same weights.
+
+    The model's loss is the sum of its losses' means. `fit` and `evaluate` report it as `loss`, and each figure's mean
+    as `mlm_loss`, `mlm_accuracy` and so on.
     """
 
     jit_step = False
@@ -74,29 +72,24 @@ class SummedLossTrainer:
         optimizer = scaled_for_float16(optimizer, self)
         super().compile(optimizer=optimizer, jit_compile=False if TENSORFLOW else jit_compile, run_eagerly=run_eagerly)
         self.accumulate, self.jit_step = accumulate, jit_compile
-        self.means = {}
-        for task in self.tasks:
-            self.means[f"{task}_loss"] = keras.metrics.Mean(name=f"{task}_loss")
-            self.means[f"{task}_accuracy"] = keras.metrics.Mean(name=f"{task}_accuracy")
-        self.perplexity = Perplexity(name="perplexity")
+        names = [f"{part}_{figure}" for part, figures in self.summed.items() for figure in figures]
+        self.means = {name: keras.metrics.Mean(name=name) for name in names}
         if TENSORFLOW:
             self._passes = {}
             _take_summed_gradients(self.optimizer)
 
     def total_loss(self, sums: dict, weights: dict):
-        return sum(sums[task]["loss"] / ops.maximum(weights[task], 1.0) for task in sums)
+        return sum(sums[part]["loss"] / ops.maximum(weights[part], 1.0) for part in sums)
 
     def record(self, sums: dict, weights: dict) -> dict:
         """Adds a batch to the metrics; returns the batch's own figures."""
         logs = {"loss": self.total_loss(sums, weights)}
-        for task, values in sums.items():
-            for name, value in values.items():
-                mean = value / ops.maximum(weights[task], 1.0)
-                self.means[f"{task}_{name}"].update_state(mean, sample_weight=weights[task])
-                logs[f"{task}_{name}"] = mean
-        first = next(iter(sums))
-        self.perplexity.update_state(logs[f"{first}_loss"], sample_weight=weights[first])
-        return {**logs, "perplexity": ops.exp(logs[f"{first}_loss"])}
+        for part, figures in sums.items():
+            for figure, value in figures.items():
+                name = f"{part}_{figure}"
+                logs[name] = value / ops.maximum(weights[part], 1.0)
+                self.means[name].update_state(logs[name], sample_weight=weights[part])
+        return logs
 
     # On JAX, Keras's trainer: arrays are global there, so a mean is the mean over all replicas.
 
@@ -137,15 +130,15 @@ class SummedLossTrainer:
             first = (tf.cast(number, "int64") + tf.cast(context.replica_id_in_sync_group, "int64")) * count
             if count == 1:
                 return step(batch, weights, first)
-            rows = batch["input_ids"].shape[0]
+            rows = tf.nest.flatten(batch)[0].shape[0]
             if rows is not None and rows % count:
                 raise ConfigError(f"{rows} rows of a replica cannot be cut into {count} micro-batches; use a multiple")
-            micro = {name: _cut(x, count) for name, x in batch.items()}
-            total = step({name: x[0] for name, x in micro.items()}, weights, first)
+            micro = tf.nest.map_structure(lambda x: _cut(x, count), batch)
+            total = step(tf.nest.map_structure(lambda x: x[0], micro), weights, first)
             flat = tf.nest.flatten(total)
 
             def add(i, sums):
-                more = step({name: x[i] for name, x in micro.items()}, weights, first + tf.cast(i, "int64"))
+                more = step(tf.nest.map_structure(lambda x: x[i], micro), weights, first + tf.cast(i, "int64"))
                 return i + 1, [a + b for a, b in zip(sums, tf.nest.flatten(more), strict=True)]
 
             _, flat = tf.while_loop(lambda i, _: i < count, add, (1, flat), parallel_iterations=1)
@@ -177,7 +170,7 @@ class SummedLossTrainer:
             if name not in self._passes:
 
                 def traced(*arguments, **options):
-                    with traced_for_xla_cpu(not _has_accelerator()):
+                    with traced_with(xla_cpu=not _has_accelerator()):
                         return function(*arguments, **options)
 
                 self._passes[name] = tf.function(traced, autograph=False, jit_compile=True, reduce_retracing=False)

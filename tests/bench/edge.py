@@ -41,6 +41,7 @@ def inputs(dtype: str, length: int = LENGTH) -> dict[str, np.ndarray]:
 def make_ours(folder: Path, shape: str) -> None:
     import kerasbert as kb
     from kerasbert.export.formats.onnx.file import write_onnx
+    from kerasbert.export.formats.settings import Settings
     from kerasbert.export.formats.tflite.file import write_tflite
 
     blocks, width, heads = SHAPES[shape]
@@ -49,7 +50,8 @@ def make_ours(folder: Path, shape: str) -> None:
     )
     model = kb.TextClassifier(kb.BertEncoder(config), labels=["a", "b"], max_length=LENGTH)
     kinds = {"float32": "none", "int8": "int8"}
-    write_tflite(model, {folder / f"ours_{k}.tflite": q for k, q in kinds.items()}, lengths=[16, 32, 64, LENGTH])
+    settings = Settings(lengths=[16, 32, 64, LENGTH])
+    write_tflite(model, {folder / f"ours_{k}.tflite": q for k, q in kinds.items()}, settings)
     write_onnx(model, {folder / f"ours_{k}.onnx": q for k, q in kinds.items()})
 
 

@@ -16,8 +16,9 @@ from pathlib import Path
 from kerasbert import BertConfig, BertEncoder, TextClassifier
 from kerasbert.config import SIZES
 from kerasbert.export import bundle
-from kerasbert.export.bundle import WRITERS, export_bundle
+from kerasbert.export.bundle import export_bundle
 from kerasbert.export.formats.tflite.graph import read_graph
+from kerasbert.export.variants import WRITERS
 from kerasbert.tokenizers import WordPieceTokenizer
 
 PIECES = 30_522
@@ -57,10 +58,10 @@ class Clock:
 def timed(clock: Clock, write: Callable) -> Callable:
     """A writer that is called for one file after the other, so that each has its time (and TFLite saves twice)."""
 
-    def write_one_by_one(model, folder, variants, settings):
-        for variant in variants:
-            clock.start(f"writing {variant.path}")
-            write(model, folder, [variant], settings)
+    def write_one_by_one(model, targets, settings):
+        for path, quantize in targets.items():
+            clock.start(f"writing {path.name}")
+            write(model, {path: quantize}, settings)
 
     return write_one_by_one
 
@@ -74,8 +75,8 @@ def main() -> None:
     print(f"{options.size}, {model.count_params():,} parameters, length {options.length}")
 
     clock = Clock()
-    for format, write in list(WRITERS.items()):
-        bundle.WRITERS[format] = timed(clock, write)
+    writer = bundle.writer
+    bundle.writer = lambda kind: timed(clock, writer(kind))
     with tempfile.TemporaryDirectory() as folder:
         rows = export_bundle(model, Path(folder) / "bundle", progress=clock.start)
         clock.start(None)

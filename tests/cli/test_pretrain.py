@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kerasbert.cli import pretrain as command
-from kerasbert.runs.pretrain import PRECISIONS
+from kerasbert.runs.pretrain_options import PRECISIONS
 from kerasbert.training.distribution import STRATEGIES
 from kerasbert.training.optimizers import OPTIMIZERS
 from kerasbert.training.recipes import RECIPES

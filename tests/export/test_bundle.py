@@ -15,12 +15,13 @@ import pytest
 import kerasbert as kb
 from kerasbert import BertConfig, BertEncoder, TextClassifier
 from kerasbert.errors import ExportError, KerasBertError
-from kerasbert.export.bundle import USUAL, VARIANTS, export_bundle
+from kerasbert.export.bundle import export_bundle
 from kerasbert.export.gate import golden, parity
 from kerasbert.export.gate.parity import open_any
+from kerasbert.export.variants import USUAL, VARIANTS
 from kerasbert.runtime.manifest import NAME, Manifest, measure
 
-UNASKED = {name: v for name, v in VARIANTS.items() if v.format in USUAL and v.quantize in ("none", "int8")}
+UNASKED = {name: v for name, v in VARIANTS.items() if v.kind in USUAL and v.quantize in ("none", "int8")}
 TEXTS = ["good", "the film was awful, day", ""]
 TOKENIZER = {"vocab.txt", "tokenizer.json", "tokenizer_config.json"}
 REST = {NAME, "golden.json", "report.json", "report.html"}
@@ -110,7 +111,7 @@ def test_public_functions_write_the_formats_of_their_name(exported, tmp_path, fu
 def test_public_names_are_there():
     assert kb.export.verify is parity.verify
     assert kb.export.export_bundle is export_bundle
-    assert set(dir(kb.export)) == {"export_bundle", "saved_model", "tflite", "onnx", "verify"}
+    assert set(dir(kb.export)) == {"ExportOptions", "export_bundle", "saved_model", "tflite", "onnx", "verify"}
     with pytest.raises(AttributeError, match=r"module 'kerasbert.export' has no attribute 'coreml'"):
         _ = kb.export.coreml
 

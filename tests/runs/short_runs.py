@@ -9,16 +9,18 @@ from kerasbert import BertConfig, BertEncoder
 from kerasbert.models.pretraining import PretrainingModel
 from kerasbert.runs.journal import read_csv
 from kerasbert.runs.pretrain import pretrain
+from kerasbert.runs.pretrain_options import PretrainOptions
 from kerasbert.training.optimizers import make_optimizer
 from kerasbert.training.recipes import Recipe
 
 
-def train(data, folder, *, recipe: str = "24h", **options) -> dict[str, float]:
+def train(data, folder, *, recipe: str = "24h", callbacks=(), **options) -> dict[str, float]:
     """`pretrain` with small numbers, 12 steps of 16 rows; `options` are its own and the recipe's."""
     small = {"batch_size": 16, "steps": 12, "learning_rate": 3e-3, "warmup": 0.25}
     fields = Recipe.__dataclass_fields__.keys() & options.keys()
     chosen = Recipe.named(recipe, **small | {name: options.pop(name) for name in fields})
-    return pretrain(data, folder, chosen, **{"log_every": 1, "save_every": 4, **options})
+    own = PretrainOptions(**{"log_every": 1, "save_every": 4, **options})
+    return pretrain(data, folder, chosen, own, callbacks=callbacks)
 
 
 def losses(folder) -> list[float]:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from training.replica_runs import LENGTH, PAIRS, SLOTS, Rows, make_model, make_optimizer
 
 from kerasbert.errors import ConfigError
-from kerasbert.training.trainer import Perplexity
+from kerasbert.training.metrics import Perplexity
 
 LAYOUTS = ("pairs", "packed", "packed pairs")
 
@@ -47,7 +47,7 @@ def oracle(model, batch: dict) -> tuple[dict, list[np.ndarray]]:
     with tf.GradientTape() as tape:
         logits = model({name: x for name, x in batch.items() if name in model.input}, training=False)
         losses = []
-        for task in model.tasks:
+        for task in model.summed:
             labels = batch["mlm_ids"] if task == "mlm" else batch["nsp_label"]
             weights = batch["mlm_weights"] if task == "mlm" else np.ones(len(labels), "float32")
             found = tf.nn.log_softmax(tf.cast(logits[f"{task}_logits"], "float64"))
@@ -117,7 +117,7 @@ def test_packed_rows_give_the_sums_and_gradients_of_single_ones(layout):
         batch = {name: tf.constant(values) for name, values in batch.items()}
         found.append(model._forward_backward(batch, model.weights_of(batch), tf.constant(0, "int64")))
     (sums, gradients), (true_sums, true_gradients) = found
-    for task in model.tasks:
+    for task in model.summed:
         for name, value in true_sums[task].items():
             np.testing.assert_allclose(sums[task][name], value, rtol=1e-5)
     for gradient, true in zip(gradients, true_gradients, strict=True):

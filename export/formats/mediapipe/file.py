@@ -1,24 +1,27 @@
 """A `.tflite` file that MediaPipe's text tasks and the Task Library take as it is: scores out, everything inside."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import tensorflow as tf
 
 from kerasbert.errors import ExportError
 from kerasbert.export.formats.mediapipe.metadata import CONTRACTS, INPUTS, Metadata, with_metadata
-from kerasbert.export.formats.tflite.file import write_tflite
+from kerasbert.export.formats.settings import Settings
+from kerasbert.export.formats.tflite.file import Ends, write_tflite
+from kerasbert.tasks.task import labels_of
 
 OUTPUTS = {
-    "single_label_classification": lambda logits: {"probability": tf.nn.softmax(logits)},
-    "multi_label_classification": lambda logits: {"probability": tf.nn.sigmoid(logits)},
-    "regression": lambda value: {"probability": value},
-    "embedding": lambda embedding: {"embedding": embedding},
+    "choice": lambda logits: {"probability": tf.nn.softmax(logits)},
+    "choices": lambda logits: {"probability": tf.nn.sigmoid(logits)},
+    "number": lambda value: {"probability": value},
+    "vector": lambda embedding: {"embedding": embedding},
 }
-"""Problem type -> what the device's libraries show as it comes: they know no softmax."""
+"""Kind of an output's numbers -> what the device's libraries show as it comes: they know no softmax."""
 
 
-def write_mediapipe(model, targets: Mapping[Path, str], *, length: int, legacy_runtime: bool = False) -> None:
+def write_mediapipe(model, targets: Mapping[Path, str], settings: Settings) -> None:
     """Writes a model for MediaPipe's TextClassifier or TextEmbedder, or the Task Library's BertNLClassifier.
 
     Inputs: `input_ids`, `token_type_ids`, `attention_mask`, int32 (1, length), whatever the model's own are. Output:
@@ -27,32 +30,26 @@ def write_mediapipe(model, targets: Mapping[Path, str], *, length: int, legacy_r
 
     Args:
         model: a `TextClassifier` or a `SentenceEncoder` with float32 variables and a WordPiece tokenizer.
-        targets: file -> how it stores the weights, as `write_tflite` has it.
-        length: of the inputs; MediaPipe pads texts to it, and cuts longer ones.
-        legacy_runtime: as `write_tflite` has it.
+        targets: file -> "none" or "int8".
+        settings: the inputs have the longest length; MediaPipe pads texts to it and cuts longer ones.
 
     Raises:
-        ExportError: a task or a tokenizer that these libraries do not have, or that the converter gave up.
+        ExportError: a task or a tokenizer that these libraries do not have, or the converter failed.
     """
-    task, kind = model.task.name, model.tokenizer.kind
-    if task not in CONTRACTS or model.problem_type not in OUTPUTS:
-        raise ExportError(f"MediaPipe has no task for the outputs of {task}: export this model without mediapipe")
+    task, kind = model.task, model.tokenizer.kind
+    if task.contract not in CONTRACTS:
+        raise ExportError(f"MediaPipe has no task for the outputs of {task.name}: export this model without mediapipe")
     if kind != "wordpiece":
         raise ExportError(f"MediaPipe has no {kind} tokenizer, only BERT's: export this model without mediapipe")
-    scores = OUTPUTS[model.problem_type]
-    write_tflite(
-        model,
-        targets,
-        lengths=[length],
-        inputs=INPUTS,
-        outputs=lambda outputs: scores(*outputs.values()),
-        legacy_runtime=legacy_runtime,
-    )
+    (output,) = model.graphs()[0].outputs
+    scores = OUTPUTS[output.bar]
+    ends = Ends(inputs=INPUTS, outputs=lambda outputs: scores(*outputs.values()))
+    write_tflite(model, targets, replace(settings, lengths=[settings.longest]), ends=ends)
     metadata = Metadata(
-        task=task,
+        contract=task.contract,
         vocabulary=model.tokenizer.vocabulary,
-        labels=model.labels,
-        description=f"{task.replace('_', ' ')} of {length} tokens, exported by kerasbert",
+        labels=labels_of(model.settings),
+        description=f"{task.words.title.lower()} of {settings.longest} tokens, exported by kerasbert",
     )
     for path in targets:
         path.write_bytes(with_metadata(path.read_bytes(), metadata))

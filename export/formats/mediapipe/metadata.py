@@ -44,9 +44,9 @@ class Contract:
 
 
 CONTRACTS = {
-    "text_classifier": Contract(outputs={"probability": "The score of each label."}, labelled="probability"),
-    "sentence_encoder": Contract(outputs={"embedding": "The text as a vector of length 1."}),
-    "question_answerer": Contract(
+    "TextClassifier": Contract(outputs={"probability": "The score of each label."}, labelled="probability"),
+    "TextEmbedder": Contract(outputs={"embedding": "The text as a vector of length 1."}),
+    "BertQuestionAnswerer": Contract(
         outputs={
             "end_logits": "How well each word piece would end the answer.",
             "start_logits": "How well each word piece would begin the answer.",
@@ -54,8 +54,9 @@ CONTRACTS = {
         length=384,
     ),
 }
-"""Task -> contract: MediaPipe's TextClassifier and TextEmbedder; the Task Library's BertNLClassifier (which crashes on
-an output that is not called "probability") and BertQuestionAnswerer (which writes 384 numbers whatever the shape)."""
+"""The device's task -> contract: MediaPipe's TextClassifier and TextEmbedder, and the Task Library's BertNLClassifier,
+which crashes on an output that is not called "probability", and BertQuestionAnswerer, which writes 384 numbers whatever
+the shape."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +64,12 @@ class Metadata:
     """What is written into a file.
 
     Attributes:
-        task: of `CONTRACTS`.
+        contract: a key of `CONTRACTS`.
         vocabulary: the word pieces by number. labels: in the order of the classifier's scores.
         name, description: for people.
     """
 
-    task: str
+    contract: str
     vocabulary: Sequence[str]
     labels: Sequence[str] = ()
     name: str = "BERT"
@@ -148,7 +149,7 @@ def read_metadata(model: bytes | str | Path) -> Found | None:
 
 def _content(metadata: Metadata, inputs: Sequence[str], outputs: Sequence[str]) -> dict:
     """The tables of `metadata_schema`, for tensors in the order of the graph."""
-    contract = CONTRACTS[metadata.task]
+    contract = CONTRACTS[metadata.contract]
     vocabulary = [{"name": VOCABULARY_FILE, "description": "One word piece a line.", "type": VOCABULARY}]
     labels = [{"name": LABELS_FILE, "description": "One label a line.", "type": TENSOR_AXIS_LABELS}]
     graph = {
@@ -174,9 +175,9 @@ def _tensor(name: str, description: str, files: Sequence[dict] = ()) -> dict:
 
 def _check(model: schema.Model, metadata: Metadata) -> tuple[list[str], list[str]]:
     """Our names of the graph's inputs and outputs, in the order of the graph, if they are what the contract says."""
-    contract = CONTRACTS.get(metadata.task)
+    contract = CONTRACTS.get(metadata.contract)
     if contract is None:
-        raise ExportError(f"no metadata is known for the task {metadata.task!r}: use one of {', '.join(CONTRACTS)}")
+        raise ExportError(f"no metadata is known for the task {metadata.contract!r}: use one of {', '.join(CONTRACTS)}")
     counts = {"graph": model.SubgraphsLength(), "signature": model.SignatureDefsLength()}
     for what, count in counts.items():
         if count != 1:
@@ -191,7 +192,7 @@ def _check(model: schema.Model, metadata: Metadata) -> tuple[list[str], list[str
         if set(found) != set(wanted):
             raise ExportError(
                 f"the TFLite model has the {what} {', '.join(sorted(found))}; "
-                f"a {metadata.task} for MediaPipe has {', '.join(wanted)}"
+                f"a {metadata.contract} for MediaPipe has {', '.join(wanted)}"
             )
     length = inputs["input_ids"].ShapeAsNumpy().tolist()[-1]
     for name, tensor in inputs.items():

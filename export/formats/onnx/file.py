@@ -15,6 +15,7 @@ from kerasbert.errors import ExportError
 from kerasbert.export.formats import protobuf_field
 from kerasbert.export.formats.onnx.rewrites import simplify
 from kerasbert.export.formats.onnx.weights import PRECISIONS, Stored
+from kerasbert.export.formats.settings import Settings
 from kerasbert.quiet import quiet
 
 OPSET = 17
@@ -24,7 +25,7 @@ LARGEST = 2**31 - 1
 """Bytes that a protobuf message may have."""
 
 
-def write_onnx(model, targets: Mapping[Path, str]) -> None:
+def write_onnx(model, targets: Mapping[Path, str], settings: Settings | None = None) -> None:
     """Writes a model as `.onnx` files of opset 17 that differ in how they store the weights.
 
     Inputs: the model's, int64 (batch, sequence), both free, as transformers' exports have them. Outputs: those of
@@ -39,6 +40,7 @@ def write_onnx(model, targets: Mapping[Path, str]) -> None:
     Args:
         model: a Keras model with float32 variables.
         targets: file -> "none", "float16", "int8-mixed" or "int8"; see `kerasbert.export.formats.onnx.weights`.
+        settings: not read; an `.onnx` file has no settings but how it stores the weights.
 
     Raises:
         ExportError: an operation that ONNX does not have, or a file of more than 2 GB.

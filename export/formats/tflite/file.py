@@ -1,92 +1,84 @@
-"""TFLite: a signature a length, all on the same weights: float32, float16 or 8 bits, and arithmetic to match."""
+"""TFLite: one signature per length, all on the same weights."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.converter import INTEGERS, converted
-from kerasbert.export.formats.tflite.integers import Texts, calibration, for_integers, golden_texts
-
-LEGACY = "2.9"
-"""The first TFLite that has GELU. int8 with a scale a column is read since 2.17 only."""
+from kerasbert.export.formats.tflite.integers import TRACED, calibration
+from kerasbert.layers.tracing import traced_with
 
 
-def write_tflite(
-    model,
-    targets: Mapping[Path, str],
-    *,
-    lengths: Sequence[int],
-    inputs: Sequence[str] | None = None,
-    outputs: Callable[[dict], dict] = lambda outputs: outputs,
-    reader: Callable | None = None,
-    texts: Texts | None = None,
-    legacy_runtime: bool = False,
-) -> None:
-    """Writes a model as `.tflite` files that differ in their weights only, or in their arithmetic.
+@dataclass(frozen=True, kw_only=True)
+class Ends:
+    """What stands before and behind the model in a file."""
 
-    A signature a length: `serving_default` is the longest, `tokens_16` one of 16. Inputs: the model's, int32
-    (1, length). Outputs: the task's, float32 (1, ...). A free length would cost dozens of delegate partitions, and a
-    text in the shortest signature that holds it costs a fraction of the longest. TFLite orders signatures by name, and
-    the first is what an app gets that knows none: so no name stands before `serving_default`.
+    inputs: Sequence[str] | None = None
+    """Names of the file's inputs, among them all of the model's. None: the model's own."""
+    outputs: Callable[[dict], dict] = lambda outputs: outputs
+    """From the model's outputs to the file's."""
+    reader: Callable | None = None
+    """A `tf.Module`, (strings (1,), length) -> the inputs. The file's input is then `text`, and it may need custom
+    operations. None: the file takes ids."""
 
-    Files of `INTEGERS` have the longest signature only: what signatures share, the converter quantises to 16 bits for
-    the first, and then takes the integers for the second one's floats, with scales of 1e33.
+
+def write_tflite(model, targets: Mapping[Path, str], settings: Settings, *, ends: Ends | None = None) -> None:
+    """Writes a model as `.tflite` files that differ only in how they store weights and compute.
+
+    A file has one signature per length: `serving_default` is the longest, `tokens_16` has 16 tokens. Inputs: the
+    model's, int32 (1, length). Outputs: the task's, float32 (1, ...). A free length would cost dozens of delegate
+    partitions, and a short text in a short signature costs a fraction of the longest. TFLite orders signatures by name
+    and gives the first to an app that asks for none, so `serving_default` must come first in the alphabet.
+
+    Files of `INTEGERS` have the longest signature only. The converter quantises the constants that signatures share to
+    16 bits for the first signature, and then reads these integers as the second one's floats, with scales of 1e33.
 
     Args:
         model: a `TextModel` with float32 variables.
-        targets: file -> "none", "float16", "int8" (dynamic range: 8-bit weights, activations quantised as they come;
+        targets: file -> "none", "float16", "int8" (dynamic range: 8-bit weights, activations quantised at run time;
             needs no calibration and keeps one partition), "int4" (the same with 4-bit matrices), "full-int8" or
             "int16x8" (see `INTEGERS`).
-        lengths: of the inputs, in any order; shorter texts are padded.
-        inputs: names of the file's inputs, in which the model's must be; None: the model's own.
-        outputs: from the model's outputs to the file's.
-        reader: a `tf.Module`, (strings (1,), length) -> the inputs: the file's own input is then `text`, and it may
-            need custom operations. None: the file takes ids.
-        texts: for the ranges of integers, and their second texts or None; None: the golden ones.
-        legacy_runtime: 8-bit matrices with one scale instead of one a column, which TFLite reads since `LEGACY`.
+        settings: the lengths, the calibration examples, and whether old runtimes must read the files.
+        ends: what stands before and behind the model. None: nothing.
 
     Raises:
-        ExportError: the converter gave up, or needed operations that are not built into LiteRT.
+        ExportError: the converter failed, or needed operations that are not built into LiteRT.
     """
-    inputs = list(model.encoder.input if inputs is None else inputs)
-    longest = max(lengths)
+    ends = ends or Ends()
+    inputs = list(model.encoder.input if ends.inputs is None else ends.inputs)
     names = {
-        "serving_default" if length == longest else f"tokens_{length}": length
-        for length in sorted(set(lengths), reverse=True)
+        "serving_default" if length == settings.longest else f"tokens_{length}": length
+        for length in sorted(set(settings.lengths), reverse=True)
     }
     for integers in (False, True):
-        names = {"serving_default": longest} if integers else names
-        samples = calibration(model, texts or golden_texts(), names, inputs)
+        names = {"serving_default": settings.longest} if integers else names
+        samples = calibration(model, settings.examples or model.task.calibration, names)
         kinds = {path: quantize for path, quantize in targets.items() if (quantize in INTEGERS) == integers}
         if kinds:
-            traced = _traced(model, names, inputs, outputs, reader, integers=integers)
-            options = {"samples": samples, "legacy_runtime": legacy_runtime, "custom": reader is not None}
-            for path, content in converted(*traced, kinds, **options):
+            traced = _traced(model, names, inputs, ends, integers=integers)
+            options = {"legacy_runtime": settings.legacy_runtime, "custom": ends.reader is not None}
+            for path, content in converted(*traced, kinds, samples=samples, **options):
                 path.write_bytes(content)
 
 
 def _traced(
-    model,
-    lengths: Mapping[str, int],
-    inputs: Sequence[str],
-    outputs: Callable,
-    reader: Callable | None,
-    *,
-    integers: bool,
+    model, lengths: Mapping[str, int], inputs: Sequence[str], ends: Ends, *, integers: bool
 ) -> tuple[tf.Module, dict[str, Callable]]:
-    """What holds the weights, and the signatures by name, of these lengths."""
-    embeddings, module = model.encoder.embeddings, tf.Module()
+    """A module that holds the weights, and the signatures of these lengths by name."""
+    embeddings, reader, module = model.encoder.embeddings, ends.reader, tf.Module()
     module.weights = [variable.value for variable in model.variables]
     module.reader, module.tables = reader, None if integers else _even_tables(embeddings)
 
     def answer(given: dict) -> dict:
         mask = given["attention_mask"]
-        with for_integers(model) if integers else _evened(embeddings, module.tables, mask):
-            return outputs(model.export_outputs({name: given[name] for name in model.encoder.input}))
+        with traced_with(**TRACED) if integers else _evened(embeddings, module.tables, mask):
+            return ends.outputs(model.export_outputs({name: given[name] for name in model.encoder.input}))
 
     def traced(length: int):
         specs = {name: tf.TensorSpec((1, length), tf.int32, name=name) for name in inputs}
@@ -99,10 +91,10 @@ def _traced(
 
 
 def _even_tables(embeddings) -> list[tuple[tf.Variable, np.ndarray]]:
-    """The word and the position table with all columns of one range, and what each column was divided by.
+    """The word and the position table with the range of all columns made equal, and each column's divisor.
 
-    A table has one int8 scale in TFLite. Trained ones have columns ten times as wide as others, and the narrow ones
-    would be left with a few steps: on a fine-tuned MiniLM that was half of the error of int8.
+    A table has one int8 scale in TFLite. In trained tables some columns are ten times as wide as others, and the narrow
+    ones would keep only a few steps. On a fine-tuned MiniLM that was half of the error of int8.
     """
     tables = []
     for variable in (embeddings.word_table, embeddings.position_table):
@@ -114,17 +106,14 @@ def _even_tables(embeddings) -> list[tuple[tf.Variable, np.ndarray]]:
 
 @contextmanager
 def _evened(embeddings, tables, attention_mask) -> Iterator[None]:
-    """Within the block, the layer computes with `_even_tables` and multiplies what it takes from them.
+    """Within the block, the layer reads `_even_tables` and multiplies the rows by the divisors.
 
-    The positions are constants, which the converter would multiply beforehand and only then quantise. So their scale is
-    multiplied by the first token's mask, which is always 1 but known at run time only.
+    The positions are constants, so the converter would multiply them first and quantise the products. Therefore their
+    divisors are multiplied by the first token's mask, which is always 1, but known only at run time.
     """
     first_is_real = tf.cast(attention_mask, tf.float32)[:, :1]
     (word, word_widths), (position, position_widths) = tables
     mapping = [(embeddings.word_table, word), (embeddings.position_table, position)]
-    embeddings.column_scales = (word_widths, first_is_real * position_widths)
-    try:
-        with keras.StatelessScope(state_mapping=mapping):
-            yield
-    finally:
-        embeddings.column_scales = None
+    scales = (word_widths, first_is_real * position_widths)
+    with traced_with(column_scales=scales), keras.StatelessScope(state_mapping=mapping):
+        yield

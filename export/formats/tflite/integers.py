@@ -1,65 +1,41 @@
 """Integer arithmetic throughout: what the graph has to look like for it, and the texts that its ranges are read off."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from kerasbert.export.gate import golden
-from kerasbert.runtime.interpreter import padded
+from kerasbert.tasks.batches import pad_rows
+from kerasbert.tasks.task import Example
 
-SETTINGS = {"masked": -50.0, "square": lambda x: x * x}
-"""Attributes of layers while they are traced.
+TRACED = {"masked": -50.0, "square": lambda x: x * x}
+"""What layers are traced with (`kerasbert.layers.tracing.TracingOptions`).
 
 `masked` is added to the scores of padding: with -1e4, all real scores would lie within one step of 8 bits. `square` as
 a product is not fused with the difference before it: SQUARED_DIFFERENCE has no kernel of 16 bits."""
-TEXTS = 200
-"""For calibration, at most: ranges have settled by then, and each text runs once in every signature."""
-Texts = tuple[Sequence[str], Sequence[str] | None]
+MOST = 200
+"""Most examples of a calibration: ranges have settled by then, and each example runs once in every signature."""
 
 
-@contextmanager
-def for_integers(model) -> Iterator[None]:
-    """Within the block, the model's layers have `SETTINGS`."""
-    changed = [
-        (layer, name, getattr(layer, name))
-        for layer in model._flatten_layers()
-        for name in SETTINGS
-        if hasattr(layer, name)
-    ]
-    for layer, name, _ in changed:
-        setattr(layer, name, SETTINGS[name])
-    try:
-        yield
-    finally:
-        for layer, name, value in changed:
-            setattr(layer, name, value)
+def spread(examples: Sequence[Example]) -> list[Example]:
+    """At most `MOST` of the examples, evenly spread over them."""
+    places = np.unique(np.linspace(0, len(examples) - 1, MOST).round().astype(int))
+    return [examples[i] for i in places]
 
 
-def calibration_texts(texts: Sequence[str], pairs: Sequence[str] | None) -> Texts:
-    """At most `TEXTS` of the texts, evenly spread over them."""
-    places = np.unique(np.linspace(0, len(texts) - 1, TEXTS).round().astype(int))
-    return [texts[i] for i in places], None if pairs is None else [pairs[i] for i in places]
-
-
-def golden_texts() -> Texts:
-    """What calibrates where there are no better texts: the golden ones, and the pairs' texts apart."""
-    return [*golden.TEXTS, *(text for pair in golden.PAIRS for text in pair)], None
-
-
-def calibration(model, texts: Texts, signatures: dict[str, int], inputs: Sequence[str]) -> Callable[[], Iterator]:
-    """The converter's representative dataset: every text in every signature, cut to its length and padded.
+def calibration(model, examples: Sequence[Example], signatures: Mapping[str, int]) -> Callable[[], Iterator]:
+    """The converter's representative dataset: every example in every signature, cut to its length and padded.
 
     Args:
-        texts: first and, of pairs, second ones. signatures: name -> length. inputs: the names of a signature's.
+        signatures: name -> length.
     """
-
-    dtypes = dict.fromkeys(inputs, np.int32)
+    (graph,) = model.graphs()
 
     def rows() -> Iterator[tuple[str, dict]]:
         for signature, length in signatures.items():
-            encoded = model.tokenizer(*texts, max_length=length)
-            for row in range(len(texts[0])):
-                yield signature, padded(encoded, row, dtypes, length=length, pad_id=model.config.pad_token_id)
+            settings = replace(model.settings, max_length=length)
+            for example in examples:
+                for row in model.task.rows(model.tokenizer, example, settings):
+                    yield signature, pad_rows([row], graph, round_to=length)
 
     return rows

@@ -5,13 +5,15 @@ LiteRT with it; there is no prebuilt package for phones.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import tensorflow as tf
 import tensorflow_text as tf_text
 
 from kerasbert.errors import ExportError
-from kerasbert.export.formats.tflite.file import write_tflite
+from kerasbert.export.formats.settings import Settings
+from kerasbert.export.formats.tflite.file import Ends, write_tflite
 
 
 class TextReader(tf.Module):
@@ -77,25 +79,28 @@ class TextReader(tf.Module):
         }
 
 
-def write_text_tflite(model, targets: Mapping[Path, str], *, length: int, legacy_runtime: bool = False) -> None:
+def write_text_tflite(model, targets: Mapping[Path, str], settings: Settings) -> None:
     """Writes a model as `.tflite` files that take a string, `text` (1,), and give the task's outputs, float32 (1, ...).
 
-    One signature, in which a text is cut to `length` and padded to it. Single texts only: a pair of texts is not taken;
-    it is for the files that take ids.
+    The file has one signature, in which a text is cut and padded to the longest length. It takes single texts only;
+    pairs of texts need a file that takes ids.
 
     Args:
         model: a `TextModel` with float32 variables and a WordPiece tokenizer.
-        targets, legacy_runtime: as `write_tflite` has them.
-        length: tokens; the model's `max_length`.
+        targets: file -> "none" or "int8".
+        settings: a text is cut to the longest length.
 
     Raises:
-        ExportError: a tokenizer that tensorflow-text does not have, a task that answers for each token, or that the
-            converter gave up.
+        ExportError: a tokenizer that tensorflow-text does not have, a task that answers for each token, or the
+            converter failed.
     """
-    if model.task.by_token:
-        raise ExportError(f"{model.task.name}: whose vector is whose shows in the ids alone: leave tflite-text out")
+    if any(graph.by_token for graph in model.graphs()):
+        raise ExportError(
+            f"{model.task.name}: a tflite-text file returns no token ids, so its per-token outputs cannot be matched "
+            "to tokens; leave tflite-text out"
+        )
     reader = TextReader(model.tokenizer, pad_id=model.config.pad_token_id)
-    write_tflite(model, targets, lengths=[length], reader=reader, legacy_runtime=legacy_runtime)
+    write_tflite(model, targets, replace(settings, lengths=[settings.longest]), ends=Ends(reader=reader))
 
 
 def read_differently(tokenizer, texts: Iterable[str], *, max_length: int) -> list[str]:

@@ -9,6 +9,7 @@ from ai_edge_litert.schema_py_generated import BuiltinOperator
 
 from kerasbert.errors import ExportError
 from kerasbert.export.formats.saved_model.file import SCORES
+from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.converter import converted
 from kerasbert.export.formats.tflite.entries import open_model
 
@@ -31,14 +32,15 @@ def _number(value, label) -> tuple:
 
 
 LOSSES: dict[str, tuple[tf.DType, Callable]] = {
-    "single_label_classification": (tf.int32, _one_label),
-    "multi_label_classification": (tf.float32, _several_labels),
-    "regression": (tf.float32, _number),
+    "choice": (tf.int32, _one_label),
+    "choices": (tf.float32, _several_labels),
+    "number": (tf.float32, _number),
 }
-"""Problem type -> type of its labels, and (logits, label) -> Keras's loss and its gradient by the logits."""
+"""Kind of an output's numbers -> type of its labels, and a function, (logits, label) -> Keras's loss and its gradient
+by the logits."""
 
 
-def write_trainable(model, targets: Mapping[Path, str], *, length: int, legacy_runtime: bool = False) -> None:
+def write_trainable(model, targets: Mapping[Path, str], settings: Settings) -> None:
     """Writes a text classifier as `.tflite` files with four signatures, of operations that are built into LiteRT.
 
     - `infer`: the model's inputs, int32 (1, length) -> `logits` and `scores`, float32 (1, labels);
@@ -54,18 +56,17 @@ def write_trainable(model, targets: Mapping[Path, str], *, length: int, legacy_r
 
     Args:
         model: a `TextClassifier` with float32 variables.
-        targets: file -> "none" or "int8", which is of the encoder only: variables stay in float32, which small steps
-            need.
-        length: of the inputs; shorter texts are padded.
-        legacy_runtime: as `kerasbert.export.formats.tflite.file.write_tflite` has it.
+        targets: file -> "none" or "int8". With int8 only the encoder has 8-bit weights: the head's variables stay in
+            float32, which small steps need.
+        settings: the inputs have the longest length; shorter texts are padded.
 
     Raises:
-        ExportError: the converter gave up, or needed operations that are not built into LiteRT.
+        ExportError: the converter failed, or needed operations that are not built into LiteRT.
     """
     module = tf.Module()
     module.weights = [variable.value for variable in model.variables]
-    signatures = _signatures(model, module, length)
-    for path, content in converted(module, signatures, targets, legacy_runtime=legacy_runtime):
+    signatures = _signatures(model, module, settings.longest)
+    for path, content in converted(module, signatures, targets, legacy_runtime=settings.legacy_runtime):
         foreign = foreign_operations(content)
         if foreign:
             raise ExportError(f"{path.name}: needs operations that LiteRT does not have: {', '.join(foreign)}")
@@ -76,8 +77,9 @@ def _signatures(model, module: tf.Module, length: int) -> dict[str, Callable]:
     """The four functions, on variables of `module`."""
     head = model.get_layer("classifier")
     encoder = keras.Model(model.input, head.input)
-    label_type, loss_of = LOSSES[model.problem_type]
-    count = len(model.labels)
+    (output,) = model.graphs()[0].outputs
+    label_type, loss_of = LOSSES[output.bar]
+    count = output.width
     kernel, bias = (tf.Variable(keras.ops.convert_to_numpy(weight)) for weight in head.dense.weights)
     moving = [tf.Variable(tf.zeros_like(weight)) for weight in (kernel, bias)]
     module.learned = [kernel, bias, *moving]
@@ -88,7 +90,7 @@ def _signatures(model, module: tf.Module, length: int) -> dict[str, Callable]:
 
     def infer(inputs: dict) -> dict:
         logits = tf.matmul(features(inputs), kernel) + bias
-        return {"logits": logits, "scores": SCORES[model.problem_type](logits)}
+        return {"logits": logits, "scores": SCORES[output.bar](logits)}
 
     def train(inputs: dict, label, learning_rate) -> dict:
         x = features(inputs)

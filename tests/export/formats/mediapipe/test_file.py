@@ -12,6 +12,7 @@ from kerasbert.export.formats.mediapipe.check import check_in_mediapipe
 from kerasbert.export.formats.mediapipe.device_tokenizer import read_differently
 from kerasbert.export.formats.mediapipe.file import write_mediapipe
 from kerasbert.export.formats.mediapipe.metadata import INPUTS, read_metadata
+from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.graph import read_graph
 from kerasbert.export.gate.golden import TEXTS
 from kerasbert.runs.describe import describe
@@ -32,7 +33,7 @@ def trained_file(trained, tmp_path_factory):
 
 def write(model, folder, *, quantize: str = "none"):
     path = folder / "mediapipe.tflite"
-    write_mediapipe(model, {path: quantize}, length=model.max_length)
+    write_mediapipe(model, {path: quantize}, Settings(lengths=[model.max_length]))
     return path
 
 

@@ -10,6 +10,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from kerasbert import BertConfig, BertEncoder, TextClassifier
 from kerasbert.errors import BundleError, ExportError
+from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.file import write_tflite
 from kerasbert.export.formats.tflite.graph import read_graph
 from kerasbert.runtime.manifest import Manifest
@@ -122,7 +123,7 @@ def test_int8_takes_at_most_a_third_of_float32(tmp_path):
     )
     model = TextClassifier(BertEncoder(config), labels=["a", "b"])
     paths = [tmp_path / file for file in FILES]
-    write_tflite(model, dict(zip(paths, ("none", "int8"), strict=True)), lengths=[16])
+    write_tflite(model, dict(zip(paths, ("none", "int8"), strict=True)), Settings(lengths=[16]))
     assert paths[0].stat().st_size > 3.9 * model.count_params()
     assert paths[1].stat().st_size <= 0.3 * paths[0].stat().st_size
     stored = flatbuffer(paths[1])
@@ -141,7 +142,7 @@ def test_an_operation_that_tflite_lacks_is_named(tiny_classifier, tmp_path):
     model = TextClassifier.from_pretrained(tiny_classifier)
     model.encoder.blocks[0].intermediate.activation = lambda x: tf.raw_ops.Erfc(x=x)
     with pytest.raises(ExportError, match=r"^model.tflite: TFLite cannot express this model \(no tf.Erfc\)$"):
-        write_tflite(model, {tmp_path / "model.tflite": "none"}, lengths=[8])
+        write_tflite(model, {tmp_path / "model.tflite": "none"}, Settings(lengths=[8]))
     assert list(tmp_path.iterdir()) == []
 
 

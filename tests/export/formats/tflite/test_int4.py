@@ -7,10 +7,11 @@ from ai_edge_litert import schema_py_generated as schema
 from kerasbert import TextClassifier
 from kerasbert.errors import ExportError
 from kerasbert.export import export_bundle
-from kerasbert.export.bundle import in_place_of
+from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.entries import packed, unpacked
 from kerasbert.export.formats.tflite.file import write_tflite
 from kerasbert.export.formats.tflite.int4 import FEWEST
+from kerasbert.export.variants import in_place_of
 from kerasbert.runtime import load
 from kerasbert.runtime.interpreter import load_file
 
@@ -24,7 +25,7 @@ def model(tiny_classifier):
 def files(model, tmp_path_factory):
     """int8.tflite and int4.tflite, of 16 and 32 tokens."""
     folder = tmp_path_factory.mktemp("int4")
-    write_tflite(model, {folder / f"{kind}.tflite": kind for kind in ("int8", "int4")}, lengths=[16, 32])
+    write_tflite(model, {folder / f"{kind}.tflite": kind for kind in ("int8", "int4")}, Settings(lengths=[16, 32]))
     return folder
 
 
@@ -111,5 +112,5 @@ def test_the_gentler_setting_is_the_next_of_the_format(names):
 
 
 def test_old_runtimes_cannot_have_it(model, tmp_path):
-    with pytest.raises(ExportError, match="int4: no runtime of 2022 has kernels for it; leave legacy_runtime out"):
+    with pytest.raises(ExportError, match="quantize is int4: TFLite 2.9 cannot run it; leave legacy_runtime out"):
         export_bundle(model, tmp_path / "bundle", formats="tflite", quantize="int4", legacy_runtime=True)

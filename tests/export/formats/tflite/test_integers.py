@@ -10,9 +10,11 @@ from ai_edge_litert.interpreter import Interpreter
 from kerasbert import BertEncoder, SentenceEncoder, TextClassifier
 from kerasbert.errors import ExportError
 from kerasbert.export import export_bundle, verify
+from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.file import write_tflite
-from kerasbert.export.formats.tflite.integers import SETTINGS, calibration_texts
+from kerasbert.export.formats.tflite.integers import calibration_texts
 from kerasbert.export.gate.golden import PAIRS, TEXTS
+from kerasbert.layers.tracing import TracingOptions, tracing_options
 from kerasbert.runtime import load
 from kerasbert.runtime.interpreter import load_file
 
@@ -91,10 +93,8 @@ def test_padding_counts_for_nothing(model, bundle):
     np.testing.assert_allclose(*answers, atol=0.01)
 
 
-def test_the_model_is_left_as_it_was(model, bundle):
-    kept = [layer for layer in model._flatten_layers() if hasattr(layer, "masked") or hasattr(layer, "square")]
-    assert len(kept) == 1 + 1 + 2 * 2  # the mask, and the norms of embeddings and blocks
-    assert not [layer for layer in kept for name, value in SETTINGS.items() if getattr(layer, name, None) is value]
+def test_the_layers_compute_as_before_afterwards(bundle):
+    assert tracing_options() == TracingOptions()
 
 
 def test_texts_of_the_data_calibrate_and_that_is_said(bundle, said):
@@ -112,7 +112,7 @@ def test_few_texts_are_chosen_from_all_over_the_data(count):
 def test_vectors_keep_their_direction_in_16_bits(tiny_bert, tmp_path):
     """A sum of 16 bits would be cut to the range of what is summed."""
     encoder = SentenceEncoder(BertEncoder.from_pretrained(tiny_bert), max_length=32)
-    write_tflite(encoder, {tmp_path / "model.tflite": "int16x8"}, lengths=[32])
+    write_tflite(encoder, {tmp_path / "model.tflite": "int16x8"}, Settings(lengths=[32]))
     run = load_file(tmp_path / "model.tflite")
     found = run(encoder.tokenizer(TEXTS, max_length=32))["embedding"]
     assert np.sum(found * encoder.encode(TEXTS), axis=-1).min() > 0.999

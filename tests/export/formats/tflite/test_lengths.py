@@ -6,7 +6,8 @@ from ai_edge_litert.interpreter import Interpreter
 
 from kerasbert import TextClassifier
 from kerasbert.errors import ExportError
-from kerasbert.export.bundle import _lengths, export_bundle
+from kerasbert.export.bundle import export_bundle
+from kerasbert.export.formats.settings import Settings, signature_lengths
 from kerasbert.export.formats.tflite.entries import open_model
 from kerasbert.export.formats.tflite.file import write_tflite
 from kerasbert.runtime.interpreter import load_file
@@ -21,8 +22,10 @@ def model(tiny_classifier):
 def several(model, tmp_path_factory):
     """float32 and int8 with lengths 8, 16 and 32, and float32 with 32 alone."""
     folder = tmp_path_factory.mktemp("lengths")
-    write_tflite(model, {folder / "none.tflite": "none", folder / "int8.tflite": "int8"}, lengths=[16, 8, 32, 16])
-    write_tflite(model, {folder / "one.tflite": "none"}, lengths=[32])
+    write_tflite(
+        model, {folder / "none.tflite": "none", folder / "int8.tflite": "int8"}, Settings(lengths=[16, 8, 32, 16])
+    )
+    write_tflite(model, {folder / "one.tflite": "none"}, Settings(lengths=[32]))
     return folder
 
 
@@ -90,9 +93,9 @@ def test_more_lengths_share_the_weights(model, several):
 
 
 def test_lengths_that_are_usual_and_that_cannot_be(model, tmp_path):
-    assert _lengths(None, 128) == [16, 32, 64, 128]
-    assert _lengths(None, 100) == [16, 32, 64, 100]
-    assert _lengths(None, 12) == [12]
-    assert _lengths([64, 24], 100) == [24, 64, 100]
+    assert signature_lengths(None, 128) == [16, 32, 64, 128]
+    assert signature_lengths(None, 100) == [16, 32, 64, 100]
+    assert signature_lengths(None, 12) == [12]
+    assert signature_lengths([64, 24], 100) == [24, 64, 100]
     with pytest.raises(ExportError, match="sequence_lengths: 64 is not from 3 to 32, the model's max_length"):
         export_bundle(model, tmp_path / "out", sequence_lengths=[64])

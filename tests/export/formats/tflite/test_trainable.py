@@ -8,6 +8,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from kerasbert import BertEncoder
 from kerasbert.export import export_bundle
+from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.entries import entry, open_model
 from kerasbert.export.formats.tflite.trainable import LOSSES, MOMENTUM, foreign_operations, write_trainable
 from kerasbert.export.report.page import NAME as REPORT
@@ -133,7 +134,7 @@ def test_a_bert_learns_labels_of_every_kind(fixtures, tmp_path, problem_type, la
     """One step, by the file and by Keras, of a head without a hidden layer."""
     encoder = BertEncoder.from_pretrained(fixtures / "bert")
     model = TextClassifier(encoder, labels=labels, problem_type=problem_type, max_length=16)
-    write_trainable(model, {tmp_path / "model.tflite": "none"}, length=16)
+    write_trainable(model, {tmp_path / "model.tflite": "none"}, Settings(lengths=[16]))
     interpreter = Interpreter(str(tmp_path / "model.tflite"))
     train, save = (interpreter.get_signature_runner(name) for name in ("train", "save"))
     inputs, weights = inputs_of(model, "a dog"), model.get_layer("classifier").dense.trainable_variables
@@ -148,7 +149,7 @@ def test_a_bert_learns_labels_of_every_kind(fixtures, tmp_path, problem_type, la
 
 @pytest.mark.parametrize("legacy_runtime", [False, True])
 def test_eight_bits_for_old_runtimes(model, tmp_path, legacy_runtime):
-    write_trainable(model, {tmp_path / "model.tflite": "int8"}, length=16, legacy_runtime=legacy_runtime)
+    write_trainable(model, {tmp_path / "model.tflite": "int8"}, Settings(lengths=[16], legacy_runtime=legacy_runtime))
     needed = entry(open_model((tmp_path / "model.tflite").read_bytes()), "min_runtime_version")
     assert (int(needed.split(b".")[1]) < 17) == legacy_runtime
 
@@ -186,6 +187,6 @@ def test_the_reports_programs_teach_it(bundle, capsys, monkeypatch):
 
 
 def test_a_task_without_a_head_is_refused_at_once(run, tiny_bert):
-    result = run("export", tiny_bert, "--task", "encoder", "--trainable-head", "--out", "out")
+    result = run("export", tiny_bert, "--task", "feature-extraction", "--trainable-head", "--out", "out")
     assert result.exit_code == 1
     assert "Error: encoder: has no head to learn on the device; leave trainable_head out" in result.stderr

@@ -1,28 +1,7 @@
-"""Spellings that XLA compiles better on a CPU, where it does not find the fast way to a matrix product by itself.
+"""Spellings that XLA compiles better on a CPU, where it does not find the fast way to a matrix product by itself."""
 
-A tracer says that its graph goes to XLA and to a CPU; layers that know a better spelling for it then use it while they
-are trained. Elsewhere the plain spelling is the fast one.
-"""
-
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-
-_TRACED = ContextVar("traced_for_xla_on_a_cpu", default=False)
-
-
-@contextmanager
-def traced_for_xla_cpu(yes: bool = True) -> Iterator[None]:
-    """Within the block, TensorFlow graphs are traced that XLA compiles for a CPU."""
-    token = _TRACED.set(yes)
-    try:
-        yield
-    finally:
-        _TRACED.reset(token)
-
-
-def is_traced_for_xla_cpu() -> bool:
-    return _TRACED.get()
+import tensorflow as tf
+from tensorflow.compiler.tf2xla.python.xla import optimization_barrier
 
 
 def linear(x, kernel):
@@ -32,9 +11,6 @@ def linear(x, kernel):
     all fall into one set of the cache, and the product runs at half speed (42 of 85 GFLOP/s on one core). So the
     narrower factor is first laid out as the product reads it; the barrier keeps XLA from undoing that.
     """
-    import tensorflow as tf  # only graphs of TensorFlow come here
-    from tensorflow.compiler.tf2xla.python.xla import optimization_barrier
-
     wide, narrow = kernel.shape
 
     @tf.custom_gradient

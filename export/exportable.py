@@ -1,0 +1,40 @@
+"""What a model needs before it can be exported."""
+
+import keras
+
+from kerasbert.errors import ExportError
+from kerasbert.export.options import ExportOptions
+
+
+def check_model(model, options: ExportOptions) -> None:
+    """Checks what can be checked before any work.
+
+    Raises:
+        ExportError: another Keras backend, a model without tokenizer, or a head that cannot learn on the device.
+    """
+    if options.trainable_head and all(each.bar == "vector" for graph in model.graphs() for each in graph.outputs):
+        raise ExportError(f"{model.task.name}: has no head to learn on the device; leave trainable_head out")
+    if keras.backend.backend() != "tensorflow":
+        raise ExportError(
+            f"exports are written by TensorFlow, but Keras runs on {keras.backend.backend()}: save_pretrained the "
+            "model, and export it with KERAS_BACKEND=tensorflow"
+        )
+    if model.tokenizer is None:
+        raise ExportError(
+            "this model has no tokenizer; put vocab.txt or tokenizer.json into its folder, or give its encoder one"
+        )
+
+
+def in_float32(model):
+    """The model itself, or a copy of a mixed-precision model that computes in float32, with the same variables.
+
+    TFLite's converter crashes on mixed precision (tensorflow #46380).
+    """
+    if all(layer.compute_dtype == "float32" for layer in (*model.layers, *model.encoder.layers)):
+        return model
+    config = model.get_config()
+    encoder = {**config["encoder"], "dtype": "float32"}
+    copy = type(model).from_config({**config, "encoder": encoder, "dtype": "float32"})
+    copy.set_weights(model.get_weights())
+    copy.encoder.tokenizer = model.tokenizer
+    return copy
