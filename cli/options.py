@@ -100,7 +100,7 @@ def progress(step: str) -> None:
 def load_tensorflow() -> None:
     """Imports TensorFlow without what it prints meanwhile; a command calls this before it imports what needs it."""
     with quiet():
-        import tensorflow  # noqa: F401 - for its side effect
+        import kerasbert.tf.kernels  # noqa: F401 - imports TensorFlow
 
 
 def open_model(path: str):
