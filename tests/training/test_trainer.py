@@ -87,6 +87,14 @@ def test_a_step_is_that_of_full_logits_clipped_by_the_norm_of_all(layout):
     assert perplexity == pytest.approx(np.exp(means["mlm_loss"]), rel=1e-5)
 
 
+def test_a_step_of_micro_batches_is_the_step_of_the_whole_batch():
+    models = [compiled("pairs", keras.optimizers.SGD(0.5), accumulate=accumulate) for accumulate in (1, 2)]
+    whole, cut = ({name: value for name, (value,) in fit(model).items()} for model in models)
+    assert cut == pytest.approx(whole, rel=1e-5)
+    for one, two in zip(*(model.trainable_variables for model in models), strict=True):
+        np.testing.assert_allclose(two.numpy(), one.numpy(), atol=1e-6, err_msg=one.path)
+
+
 @pytest.mark.parametrize("layout", ["pairs", "packed pairs"])
 def test_figures_of_an_epoch_and_of_an_evaluation_are_means_over_words_and_pairs(layout):
     model = compiled(layout, keras.optimizers.SGD(0.0))
