@@ -1,4 +1,4 @@
-"""A bundle -> answers, with NumPy, `tokenizers` and one interpreter; neither TensorFlow nor Keras is imported.
+"""A bundle -> answers, with NumPy, `tokenizers` and one engine; neither TensorFlow nor Keras is imported.
 
 ```python
 from kerasbert.runtime import load
