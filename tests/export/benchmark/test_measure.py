@@ -1,5 +1,6 @@
 """`benchmark`: each file alone in its process, one thread that is one, and nothing run that was changed."""
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -10,18 +11,18 @@ import pytest
 
 from kerasbert import tokenizers
 from kerasbert.errors import BundleError, ExportError
-from kerasbert.export.benchmark.chart import draw
+from kerasbert.export.benchmark.chart import chart, draw
 from kerasbert.export.benchmark.measure import as_data, benchmark, in_a_process, texts_of
-from kerasbert.runtime.manifest import NAME, Manifest, measure
+from kerasbert.runtime.manifest import Manifest, measure
 
 
 @pytest.fixture(scope="module")
 def light(tiny_bundle, tmp_path_factory):
     """A bundle without the SavedModel, whose processes take seconds to load TensorFlow."""
     bundle = shutil.copytree(tiny_bundle, tmp_path_factory.mktemp("light") / "bundle")
-    values = json.loads((bundle / NAME).read_text(encoding="utf-8"))
-    values["files"] = {name: values["files"][name] for name in ("tflite", "onnx", "tflite-int8")}
-    (bundle / NAME).write_text(json.dumps(values), encoding="utf-8")
+    manifest = Manifest.read(bundle)
+    files = {name: manifest.files[name] for name in ("tflite", "onnx", "tflite-int8")}
+    dataclasses.replace(manifest, files=files).write(bundle)
     return bundle
 
 
@@ -110,9 +111,10 @@ def test_a_changed_byte_is_found_before_anything_runs(copy, file):
 
 def test_a_file_that_does_not_open_is_named_with_its_reason(copy):
     (copy / "model.tflite").write_bytes(b"no model")
-    values = json.loads((copy / NAME).read_text(encoding="utf-8"))
-    values["files"]["tflite"]["bytes"], values["files"]["tflite"]["sha256"] = measure(copy / "model.tflite")
-    (copy / NAME).write_text(json.dumps(values), encoding="utf-8")
+    manifest = Manifest.read(copy)
+    size, digest = measure(copy / "model.tflite")
+    manifest.files["tflite"] = dataclasses.replace(manifest.files["tflite"], bytes=size, sha256=digest)
+    manifest.write(copy)
     with pytest.raises(ExportError, match=r"^tflite, threads 1: .*model.tflite: not a whole TFLite model"):
         benchmark(copy, files=["tflite"], threads=[1], runs=1)
 
@@ -129,10 +131,20 @@ def test_the_data_say_on_what_machine(rows):
     assert [row["ms"] for row in data["rows"]] == [row.ms for row in rows]
 
 
-@pytest.mark.parametrize("accuracy", [{}, {"tflite": 0.9, "onnx": 0.9, "tflite-int8": 0.88}])
-def test_the_chart_is_a_picture(rows, tmp_path, accuracy):
-    draw(rows, accuracy, tmp_path / "chart.png")
-    assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
+@pytest.mark.parametrize("figures", [{}, {"tflite": 0.9, "tflite-int8": 0.88}])
+def test_the_chart_shows_what_was_measured_of_the_longest_text(rows, figures):
+    axes = chart(rows, figures, "accuracy").axes[0]
+    shown = [row for row in rows if row.length == 32 and (row.name in figures or not figures)]
+    dots = [dot.get_offsets()[0].tolist() for dot in axes.collections]
+    assert dots == [[row.ms, figures.get(row.name, row.megabytes)] for row in shown]
+    sizes = {row.name: dot.get_sizes()[0] for row, dot in zip(shown, axes.collections, strict=True)}
+    assert sizes["tflite"] == max(sizes.values()) > sizes["tflite-int8"]
+    assert axes.get_ylabel() == ("accuracy" if figures else "MB")
+
+
+def test_the_chart_is_written_whole(rows, tmp_path):
+    draw(rows, {}, tmp_path / "chart.png")
+    assert (tmp_path / "chart.png").read_bytes()[:4] == b"\x89PNG"
     assert [path.name for path in tmp_path.iterdir()] == ["chart.png"]
 
 
