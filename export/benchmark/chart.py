@@ -15,12 +15,6 @@ def draw(rows: Sequence[Measured], figures: Mapping[str, float], path: Path, *, 
         figures: a figure of quality by the files' names. If it is empty, megabytes are drawn in its place.
         headline: the name of that figure.
     """
-    with new_file(path) as building:
-        chart(rows, figures, headline).savefig(building, dpi=120, format="png")
-
-
-def chart(rows: Sequence[Measured], figures: Mapping[str, float], headline: str = ""):
-    """The picture as a matplotlib `Figure`; see `draw`."""
     from matplotlib.figure import Figure  # no pyplot: it would look for a screen
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
@@ -44,4 +38,5 @@ def chart(rows: Sequence[Measured], figures: Mapping[str, float], headline: str 
     axes.set_ylabel(headline if known else "MB")
     axes.margins(0.25)
     axes.grid(alpha=0.3)
-    return figure
+    with new_file(path) as building:
+        figure.savefig(building, dpi=120, format="png")
