@@ -50,12 +50,18 @@ texts loads it."""
 WITH_KERAS = {"layers", "models", "training", "runs", "export"}
 
 
+SHOWN = ROOT / "export" / "report" / "programs"
+"""Programs that a report shows; nobody imports them."""
+
+
 @cache
 def modules() -> dict[str, Path]:
     """Every module of the package by its installed name."""
     found = {}
     for folder, name in ((ROOT / "kerasbert", "kerasbert"), *((ROOT / n, f"kerasbert.{n}") for n in ("export", "cli"))):
         for path in sorted(folder.rglob("*.py")):
+            if SHOWN in path.parents:
+                continue
             parts = path.relative_to(folder).with_suffix("").parts
             if parts[:2] == ("report", "programs") and len(parts) > 3:  # sources that the report shows
                 continue
