@@ -10,7 +10,7 @@ from kerasbert.checkpoints import names
 from kerasbert.config import FAMILIES
 from kerasbert.errors import ConfigError
 from kerasbert.models.pretraining import PretrainingModel
-from kerasbert.models.text_classifier import needs_pooler
+from kerasbert.models.text_classification import needs_pooler
 
 SMALL = {"vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
 SMALL |= {"intermediate_size": 24, "max_position_embeddings": 20}
