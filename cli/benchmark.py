@@ -11,26 +11,38 @@ from kerasbert.runtime.manifest import Manifest
 
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
-@click.option("--file", "files", multiple=True, help="One of its formats; again for more [default: all].")
-@click.option("--model", help="The saved model that it was made from, to measure Keras beside it.")
 @click.option(
-    "--threads", multiple=True, type=click.IntRange(min=1), help="Again for more [default: 1, and one a core]."
+    "--file",
+    "files",
+    multiple=True,
+    help="Name of a file to measure, as in kerasbert.json. Repeatable.  [default: all]",
+)
+@click.option("--model", help="The model folder that the bundle was made from; Keras is measured too.")
+@click.option(
+    "--threads",
+    multiple=True,
+    type=click.IntRange(min=1),
+    help="Number of threads. Repeatable.  [default: 1, and the number of cores]",
 )
 @click.option(
     "--length",
     "lengths",
     multiple=True,
     type=click.IntRange(min=3),
-    help="Tokens of the text; again for more [default: those of its signatures].",
+    help="Number of tokens in the text. Repeatable.  [default: the lengths of the signatures]",
 )
-@click.option("--runs", default=30, show_default=True, type=click.IntRange(min=1), help="Timed answers a length.")
-@click.option("--chart", type=click.Path(path_type=Path), help="Draw milliseconds and quality as a PNG.")
+@click.option(
+    "--runs", default=30, show_default=True, type=click.IntRange(min=1), help="Number of timed answers per length."
+)
+@click.option(
+    "--chart", type=click.Path(path_type=Path), help="PNG file to write: milliseconds and accuracy of each file."
+)
 @click.option("--report", is_flag=True, help="Write the figures into the bundle's report.html.")
 @options.as_json
 def benchmark(bundle, files, model, threads, lengths, runs, chart, report, as_json):
-    """Measure every file of BUNDLE: milliseconds, seconds to the first answer, memory, size.
+    """Measure every file of BUNDLE: milliseconds per text, load time, memory and size.
 
-    Each runs in fresh processes of its own, on the CPU, in turn with the others.
+    Each file runs on the CPU, in new processes of its own. The files take turns.
 
     \b
     Example:
@@ -68,7 +80,7 @@ def benchmark(bundle, files, model, threads, lengths, runs, chart, report, as_js
 
 
 def _check(option: str, values, fits, reason: str) -> None:
-    """A wrong call, before anything is measured."""
+    """Reports a wrong call before anything is measured."""
     for value in values:
         if not fits(value):
             raise click.BadParameter(f"{value}: {reason}", param_hint=option)
