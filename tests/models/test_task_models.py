@@ -130,7 +130,7 @@ def test_the_next_sentence_head_needs_a_family_and_a_pooler_that_have_one():
         ({"labels": ["a", "b"], "problem_type": "ranking"}, "problem_type is 'ranking'"),
         ({"labels": ["a", "b"], "pooling": "max"}, "pooling is 'max': use one of cls, mean, additive"),
         ({"labels": ["a", "b"], "max_length": 21}, "max_length is 21: use 3 to 20"),
-        ({"labels": ["a", "b"], "max_length": 2}, "max_length is 2: use 3 to 20"),
+        ({"labels": ["a", "b"], "max_length": 2}, "max_length is 2: use 3 or more"),
     ],
 )
 def test_arguments_that_do_not_go_together_are_refused(changes, said):
