@@ -37,8 +37,7 @@ SETTINGS = "\n".join(f"  {name:<10} {what}" for name, what in reversed(QUANTIZE.
 @click.option(
     "--task",
     type=click.Choice(NAMES),
-    help="What the files answer: labels, one vector per text, or one vector per token [default: what MODEL was saved "
-    "as].",
+    help="What the files answer: labels, one vector per text, or one vector per token [default: as MODEL was saved].",
 )
 @click.option("--max-length", type=click.IntRange(min=3), help="Tokens a text is cut to [default: the model's].")
 @click.option(
@@ -90,6 +89,7 @@ def export(model, task, max_length, folder, **given):
     check_target(folder)
     if (Path(model) / MANIFEST).is_file():
         raise BundleError(f"{model}: is a bundle already; name the model folder that it was made from")
+    task = task or options.task_of(model)
     options.load_tensorflow()
     from kerasbert.cli.table import print_rows
     from kerasbert.export.bundle import export_bundle
@@ -97,7 +97,7 @@ def export(model, task, max_length, folder, **given):
 
     opened = open_model(model, task=task, max_length=max_length)
     rows = export_bundle(opened, folder, chosen, progress=options.progress)
-    print_rows(rows)
+    print_rows(rows, opened.task.headline)
     click.echo(f"{folder}: written and checked")
     if chosen.web:
         click.echo(f"python -m http.server --directory {folder}  # and open http://localhost:8000/web/")

@@ -45,10 +45,10 @@ def task_of(path: str) -> str:
     """The name of the task of a saved model or a bundle, without loading TensorFlow."""
     if (Path(path) / MANIFEST).is_file():
         return Manifest.read(path).task
-    from kerasbert.checkpoints import hf
-    from kerasbert.checkpoints.tasks import stored_task
+    from kerasbert.checkpoints import huggingface
+    from kerasbert.checkpoints.tasks import answerable_task
 
-    return stored_task(hf.open_checkpoint(path))["task"]
+    return answerable_task(huggingface.open_checkpoint(path))
 
 
 def out(command):
@@ -100,7 +100,7 @@ def progress(step: str) -> None:
 def load_tensorflow() -> None:
     """Imports TensorFlow without what it prints meanwhile; a command calls this before it imports what needs it."""
     with quiet():
-        import tensorflow  # noqa: F401 - for its side effect
+        import kerasbert.tf.kernels  # noqa: F401 - imports TensorFlow
 
 
 def open_model(path: str):

@@ -24,8 +24,10 @@ from kerasbert.cli import options
     type=click.Choice(["mlm", "mlm-nsp", "mlm-sop"]),
     help="Whole sentences; pairs that follow or not; pairs in order or swapped.",
 )
-@click.option("--max-length", default=128, show_default=True, type=click.IntRange(min=8), help="Tokens of a row.")
-@click.option("--pack", is_flag=True, help="Several instances a row, without attention between them.")
+@click.option(
+    "--max-length", default=128, show_default=True, type=click.IntRange(min=8), help="Tokens of the longest row."
+)
+@click.option("--pack", is_flag=True, help="Put several instances into a row, without attention between them.")
 @click.option(
     "--short",
     "short_probability",
@@ -39,12 +41,12 @@ from kerasbert.cli import options
     default="icu",
     show_default=True,
     type=click.Choice(["icu", "lines"]),
-    help="Found by rules, or one a line.",
+    help="How sentences are found: by rules, or one per line.",
 )
 @click.option(
     "--words",
     type=click.Choice(["spaces"]),
-    help="Words for whole-word masking are what stands between spaces (Chinese).",
+    help="Whole-word masking takes the text between spaces as words (Chinese).",
 )
 @options.corpus
 @options.seed
@@ -53,17 +55,18 @@ from kerasbert.cli import options
     default=16.0,
     show_default=True,
     type=click.FloatRange(min=0, min_open=True),
-    help="Text of a shard, about.",
+    help="About how much text a shard holds.",
 )
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(min=1), help="Processes of this machine.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(min=1), help="Processes on this machine.")
 @click.option(
-    "--runner", help="An Apache Beam runner instead, such as DirectRunner, FlinkRunner, SparkRunner, DataflowRunner."
+    "--runner",
+    help="Work on this Apache Beam runner instead, such as DirectRunner, FlinkRunner, SparkRunner, DataflowRunner.",
 )
 @click.option(
     "--beam",
     "beam_options",
     multiple=True,
-    help="An option for Beam, such as --beam=--flink_master=HOST; again for more.",
+    help="An option for Beam, such as --beam=--flink_master=HOST. Repeatable.",
 )
 def prepare(texts, tokenizer, folder, slice_mb, workers, runner, beam_options, pack, **chosen):
     """Make pre-training data of TEXTS: files, folders or patterns, compressed or not.

@@ -17,52 +17,94 @@ ABOVE_0 = click.FloatRange(min=0, min_open=True)
 @click.option(
     "--out", "folder", required=True, type=click.Path(path_type=Path), help="Folder of the run and its model."
 )
-@click.option("--size", default="tiny", show_default=True, type=click.Choice(list(SIZES)), help="Of a new model.")
-@click.option("--model-type", default="bert", show_default=True, type=click.Choice(list(FAMILIES)), help="Its family.")
-@click.option("--positions", type=click.IntRange(min=8), help="Longest text it will take [default: the data's rows].")
+@click.option("--size", default="tiny", show_default=True, type=click.Choice(list(SIZES)), help="Size of a new model.")
+@click.option(
+    "--model-type", default="bert", show_default=True, type=click.Choice(list(FAMILIES)), help="Family of a new model."
+)
+@click.option(
+    "--positions",
+    type=click.IntRange(min=8),
+    help="Tokens of the longest text that a new model takes [default: the data's rows].",
+)
 @click.option("--init-from", help="Begin with the weights of this folder or hub id; optimizer and steps are new.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --out, or begin it if there is none.")
 @click.option("--dev", type=click.Path(path_type=Path), help="Prepared held-out data to measure on.")
-@click.option("--recipe", default="24h", show_default=True, type=click.Choice(RECIPES), help="Whatever is not given.")
-@click.option("--steps", type=click.IntRange(min=1), help="Updates.")
-@click.option("--batch-size", type=click.IntRange(min=1), help="Rows of an update, over all devices.")
-@click.option("--learning-rate", type=ABOVE_0, help="Peak.")
-@click.option("--warmup", type=click.FloatRange(0, 1), help="Share of the steps to the peak.")
-@click.option("--schedule", type=click.Choice(["linear", "polynomial", "cosine", "wsd"]), help="Way down from there.")
-@click.option("--optimizer", type=click.Choice(["adamw", "lamb"]), help="What updates the weights.")
-@click.option("--weight-decay", type=click.FloatRange(min=0), help="Of matrices; a step takes rate times that.")
-@click.option("--clip-norm", type=ABOVE_0, help="The most that the gradient's norm may be.")
-@click.option("--dropout", type=click.FloatRange(0, 1, max_open=True), help="Of a new model, while training.")
+@click.option(
+    "--recipe",
+    default="24h",
+    show_default=True,
+    type=click.Choice(RECIPES),
+    help="Gives every number that is not given here.",
+)
+@click.option("--steps", type=click.IntRange(min=1), help="Number of updates.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Rows per update, over all devices.")
+@click.option("--learning-rate", type=ABOVE_0, help="Learning rate at its peak.")
+@click.option("--warmup", type=click.FloatRange(0, 1), help="Share of the steps before the peak.")
+@click.option(
+    "--schedule",
+    type=click.Choice(["linear", "polynomial", "cosine", "wsd"]),
+    help="How the learning rate falls after the peak.",
+)
+@click.option("--optimizer", type=click.Choice(["adamw", "lamb"]), help="Algorithm that updates the weights.")
+@click.option(
+    "--weight-decay", type=click.FloatRange(min=0), help="Share that matrices lose per step, times the learning rate."
+)
+@click.option("--clip-norm", type=ABOVE_0, help="Largest norm of the gradient.")
+@click.option("--dropout", type=click.FloatRange(0, 1, max_open=True), help="Dropout rate of a new model.")
 @click.option(
     "--mask-rate", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="Share of tokens to predict."
 )
 @click.option("--whole-words", is_flag=True, help="Mask the pieces of a word together.")
 @click.option("--buckets", help="Lengths to pad rows to, such as 32,64,128 [default: the longest].")
 @click.option(
-    "--strategy", default="auto", show_default=True, type=click.Choice(STRATEGIES), help="Over which devices."
+    "--strategy", default="auto", show_default=True, type=click.Choice(STRATEGIES), help="Devices that share the work."
 )
 @click.option(
-    "--accumulate", default=1, show_default=True, type=click.IntRange(min=1), help="Micro-batches of a batch."
+    "--accumulate",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Micro-batches that a batch is cut into.",
 )
 @click.option(
     "--precision",
     default="float32",
     show_default=True,
     type=click.Choice(["float32", "bf16", "fp16"]),
-    help="Of the products.",
+    help="Number format of the matrix products.",
 )
 @click.option("--xla/--no-xla", "jit_compile", default=None, help="Compile the step [default: where there is a GPU].")
 @click.option("--recompute", is_flag=True, help="Save memory: compute blocks again in the backward pass.")
 @click.option(
-    "--save-every", default=1000, show_default=True, type=click.IntRange(min=1), help="Steps of a checkpoint."
+    "--save-every", default=1000, show_default=True, type=click.IntRange(min=1), help="Steps between checkpoints."
 )
-@click.option("--save-minutes", default=10.0, show_default=True, type=ABOVE_0, help="Or so long after the last one.")
-@click.option("--keep", default=2, show_default=True, type=click.IntRange(min=1), help="Checkpoints, beside the best.")
+@click.option(
+    "--save-minutes", default=10.0, show_default=True, type=ABOVE_0, help="Longest time between two checkpoints."
+)
+@click.option(
+    "--keep",
+    default=2,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Newest checkpoints to keep, beside the best.",
+)
 @click.option(
     "--evaluate-every", type=click.IntRange(min=1), help="Steps between measurements [default: --save-every]."
 )
-@click.option("--log-every", default=10, show_default=True, type=click.IntRange(min=1), help="Steps of a record.")
-@click.option("--max-rollbacks", default=3, show_default=True, type=click.IntRange(min=0), help="Explosions forgiven.")
+@click.option(
+    "--log-every",
+    default=10,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Steps between records in training.csv.",
+)
+@click.option(
+    "--max-rollbacks",
+    default=3,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Exploding losses that are forgiven.",
+)
 @options.seed
 def pretrain(data, folder, recipe, buckets, whole_words, jit_compile, **chosen):
     """Teach an encoder to fill in masked words, on DATA of `kerasbert prepare`.

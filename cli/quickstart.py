@@ -33,7 +33,7 @@ def quickstart(folder, checkpoint, epochs):
         epochs=epochs,
         progress=options.progress,
     )
-    print_rows(rows)
+    print_rows(rows, "accuracy")
     for sentence, answer in zip(SENTENCES, answers, strict=True):
         click.echo(f"{answer['label']} ({answer['score']:.2f}): {sentence}")
     click.echo(f"{folder / 'model'} opens in Keras and transformers, {folder / 'bundle'} runs anywhere")

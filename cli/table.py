@@ -7,25 +7,29 @@ COLUMNS = (
     ("file", "{0.path}"),
     ("MB", "{0.megabytes:.1f}"),
     ("max difference", "{0.max_difference:.1e}"),
-    ("labels equal", "{0.agreement:.1%}"),
-    ("ms a text", "{0.milliseconds:.1f}"),
+    ("answers equal", "{0.agreement:.1%}"),
+    ("ms per text", "{0.milliseconds:.1f}"),
 )
-ACCURACY = ("accuracy", "{0.accuracy:.3f}")
-"""Of files that could be asked: one that takes single texts was not asked pairs."""
 
 
-def print_rows(rows) -> None:
-    """One line a file; the accuracy where it was measured."""
-    columns = [*COLUMNS, ACCURACY] if any(row.accuracy is not None for row in rows) else COLUMNS
-    cells = [[name for name, _ in columns]]
+def print_rows(rows, headline: str) -> None:
+    """One line per file.
+
+    Args:
+        headline: the name of the task's figure; shown where it was measured. A file that takes single texts was not
+            asked pairs.
+    """
+    measured = any(row.figure is not None for row in rows)
+    cells = [[*(name for name, _ in COLUMNS), *[headline] * measured]]
     for row in rows:
-        shown = ["" if row.accuracy is None and name == "accuracy" else form.format(row) for name, form in columns]
-        cells.append(shown + (["FAILED"] if row.failed else []))
+        shown = [form.format(row) for _, form in COLUMNS]
+        figure = [] if not measured else [""] if row.figure is None else [f"{row.figure:.3f}"]
+        cells.append([*shown, *figure, *["FAILED"] * bool(row.failed)])
     _print_cells(cells, texts=2)
 
 
 def print_measured(rows) -> None:
-    """One line a file and number of threads, with the milliseconds of each length side by side."""
+    """One line per file and number of threads, with the milliseconds of each length side by side."""
     lengths = sorted({row.length for row in rows})
     groups = {}
     for row in rows:
@@ -40,8 +44,8 @@ def print_measured(rows) -> None:
         cells.append([*first, *times, f"{last.text_ms:.2f} ({last.text_ms_p95:.2f})"])
     _print_cells(cells, texts=1)
     click.echo(
-        f"ms: a text, of the model alone: the median (95 % took no longer); from text: of {lengths[-1]} tokens, from "
-        "string to answer"
+        "ms: the model alone for one text, as the median (and the time that 95 % of the answers did not exceed); from "
+        f"text: from string to answer, for {lengths[-1]} tokens"
     )
 
 

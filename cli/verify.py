@@ -35,5 +35,5 @@ def verify(bundle, data, as_json, **given):
     if as_json:
         click.echo(json.dumps(report(rows)))
     else:
-        print_rows(rows)
+        print_rows(rows, manifest.definition.headline)
     check(rows)

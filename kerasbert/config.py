@@ -195,9 +195,7 @@ class BertConfig:
     @classmethod
     def from_dict(cls, values: Mapping) -> "BertConfig":
         """Reads the content of a config.json; says in a warning which keys it does not know."""
-        if values.get("model_type") is None:
-            raise ConfigError(f"config.json does not say its model_type: add one of {', '.join(FAMILIES)}")
-        family = _family(values["model_type"])
+        family = FAMILIES[family_name(values)]
         for key, wanted in _REQUIRED.items():
             if values.get(key) not in (None, wanted):
                 raise ConfigError(f"{key} is {values[key]!r}: kerasbert supports {wanted!r} only")
@@ -240,6 +238,14 @@ def read_config_json(folder: str | Path) -> dict:
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: holds a {type(values).__name__}, not a JSON object")
     return values
+
+
+def family_name(values: Mapping) -> str:
+    """The family that the content of a config.json names, a row of `FAMILIES`."""
+    if values.get("model_type") is None:
+        raise ConfigError(f"config.json does not say its model_type: add one of {', '.join(FAMILIES)}")
+    _family(values["model_type"])
+    return values["model_type"]
 
 
 def _family(model_type) -> Family:

@@ -1,12 +1,14 @@
 """What many test folders share: a tiny BERT and a tiny trained classifier as folders, and data that may be there."""
 
 import csv
+import fcntl
 import hashlib
 import importlib.util
 import json
 import logging
 import os
 import random
+import shutil
 import string
 import warnings
 from importlib.util import find_spec
@@ -14,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from skipped import left_out
 
 from kerasbert.cli.main import main
 
@@ -21,6 +24,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
 TOKENIZERS = Path(__file__).parent / "tokenizers"
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test asks the network
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The reports are those of all workers. Of a skipped test `longrepr` is a path, a line and the reason."""
+    line = left_out(str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", ()))
+    if line:
+        terminalreporter.write_line(line)
+
 
 GOOD, BAD, PIECES, OTHER = (
     words.split()
@@ -62,52 +73,87 @@ def write_csv(path: Path, rows, header=("text", "label")) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_bert(tmp_path_factory) -> Path:
+def run_folder(tmp_path_factory) -> Path:
+    """A folder of this run, which all workers have in common."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def conversion_folder(run_folder) -> Path:
+    """Where `conversions.remembered` keeps what was converted."""
+    (run_folder / "conversions").mkdir(exist_ok=True)
+    return run_folder / "conversions"
+
+
+@pytest.fixture(scope="session")
+def shared(run_folder):
+    """`shared("bert", make)` -> a folder that `make(folder)` filled: once in a run, whichever worker asks first.
+
+    Other workers wait for it. The folder lies beside the workers' temporary folders, so no later run finds it.
+    """
+
+    def folder(name: str, make) -> Path:
+        target = run_folder / name
+        with open(run_folder / f"{name}.lock", "a") as lock:  # empty until the folder is whole
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not os.fstat(lock.fileno()).st_size:
+                shutil.rmtree(target, ignore_errors=True)  # of a worker that failed
+                target.mkdir()
+                make(target)
+                lock.write("made")
+        return target
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(shared) -> Path:
     """A random BERT of 2 layers x 32 with pooler, vocabulary of `small_vocabulary`, 64 positions, as a folder."""
     import keras
 
     from kerasbert import BertConfig, BertEncoder
     from kerasbert.tokenizers import WordPieceTokenizer
 
-    keras.utils.set_random_seed(7)
-    tokenizer = WordPieceTokenizer(small_vocabulary())
-    config = BertConfig(
-        vocab_size=tokenizer.vocab_size,
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=64,
-        max_position_embeddings=64,
-    )
-    folder = tmp_path_factory.mktemp("tiny") / "bert"
-    BertEncoder(config, tokenizer=tokenizer).save_pretrained(folder)
-    return folder
+    def make(folder: Path) -> None:
+        keras.utils.set_random_seed(7)
+        tokenizer = WordPieceTokenizer(small_vocabulary())
+        config = BertConfig(
+            vocab_size=tokenizer.vocab_size,
+            hidden_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            intermediate_size=64,
+            max_position_embeddings=64,
+        )
+        BertEncoder(config, tokenizer=tokenizer).save_pretrained(folder / "bert")
+
+    return shared("tiny_bert", make) / "bert"
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory):
+def prepared(shared):
     """`prepared(mode="mlm-nsp", seed=1)` -> a folder of pre-training data: 80 documents of random sentences, rows of 32
     tokens, vocabulary of `small_vocabulary`. For reading: a test that changes files copies it first."""
     from kerasbert.corpus.pipelines import prepare
     from kerasbert.corpus.preparation import Settings
     from kerasbert.tokenizers import WordPieceTokenizer
 
-    made = {}
-
-    def make(*, seed: int = 0, documents: int = 80, **settings) -> Path:
-        key = str((seed, documents, sorted(settings.items())))
-        if key not in made:
-            folder = tmp_path_factory.mktemp("prepared")
+    def data(*, seed: int = 0, documents: int = 80, **settings) -> Path:
+        def make(folder: Path) -> None:
             draw = random.Random(seed)
             texts = ["\n".join(random_sentence(draw) for _ in range(draw.randint(3, 9))) for _ in range(documents)]
             (folder / "text.txt").write_text("\n\n".join(texts), encoding="utf-8")
             WordPieceTokenizer(small_vocabulary()).save(folder / "vocabulary")
             chosen = Settings(**{"documents": "blank-lines", "sentences": "lines", "max_length": 32, **settings})
             prepare([folder / "text.txt"], folder / "vocabulary", folder / "data", settings=chosen)
-            made[key] = folder / "data"
-        return made[key]
 
-    return make
+        key = hashlib.sha256(repr((seed, documents, sorted(settings.items()))).encode()).hexdigest()[:12]
+        return shared(f"prepared-{key}", make) / "data"
+
+    return data
 
 
 def random_sentence(draw: random.Random) -> str:
@@ -124,26 +170,32 @@ def opinion_file(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_classifier(tiny_bert, opinion_file, tmp_path_factory) -> Path:
+def tiny_classifier(tiny_bert, opinion_file, shared) -> Path:
     """`tiny_bert` fine-tuned on `opinion_file` until it makes no mistake there, as a folder."""
     from kerasbert.runs.finetune import FinetuneOptions, finetune
 
-    folder = tmp_path_factory.mktemp("tiny") / "classifier"
-    options = FinetuneOptions(checkpoint=str(tiny_bert), epochs=6, batch_size=20, learning_rate=5e-3, max_length=32)
-    figures = finetune("text-classification", opinion_file, folder, options)
-    assert figures["accuracy"] == 1.0
-    return folder
+    def make(folder: Path) -> None:
+        recipe = {"epochs": 6, "batch_size": 20, "learning_rate": 5e-3, "max_length": 32}
+        options = FinetuneOptions(checkpoint=str(tiny_bert), **recipe)
+        figures = finetune("text-classification", opinion_file, folder / "classifier", options)
+        assert figures["accuracy"] == 1.0
+
+    return shared("tiny_classifier", make) / "classifier"
 
 
 @pytest.fixture(scope="session")
-def tiny_bundle(tiny_classifier, tmp_path_factory) -> Path:
+def tiny_bundle(tiny_classifier, shared, conversion_folder) -> Path:
     """`tiny_classifier` in every format, through the gate. For reading: a test that changes files copies it first."""
+    from conversions import remembered
+
     from kerasbert import TextClassifier
     from kerasbert.export import export_bundle
 
-    folder = tmp_path_factory.mktemp("tiny") / "bundle"
-    export_bundle(TextClassifier.from_pretrained(tiny_classifier), folder)
-    return folder
+    def make(folder: Path) -> None:
+        with remembered(conversion_folder):
+            export_bundle(TextClassifier.from_pretrained(tiny_classifier), folder / "bundle")
+
+    return shared("tiny_bundle", make) / "bundle"
 
 
 @pytest.fixture(scope="session")

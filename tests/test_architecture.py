@@ -3,8 +3,8 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
-from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -12,52 +12,42 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 ARROWS = {
-    "cli": "export training.finetune training.pretrain training models runtime data decoding tokenizers config quiet "
-    "files signals errors _version",
-    "export": "training.finetune models runtime checkpoints data decoding tokenizers samples quiet files errors",
-    # From file to folder; these two stand above models, the rest of `training` below.
-    "training.finetune": "models training checkpoints data files",
-    "training.pretrain": "models training data config files errors",
-    "models": "layers checkpoints training data decoding config errors",
-    "training": "layers files signals errors _version",
-    "checkpoints": "tokenizers presets config files errors",
-    "runtime": "decoding tokenizers quiet errors",
-    "layers": "",
-    "data": "tokenizers quiet files errors",
+    "kerasbert": "_version",
+    "cli": "runs export models runtime corpus examples training tf tasks checkpoints tokenizers config files signals "
+    "quiet errors _version",
+    "runs": "export models runtime examples corpus training tasks checkpoints tf samples config files signals quiet "
+    "errors _version",
+    "export": "models runtime examples layers tasks tf decoding tokenizers schema files quiet errors",
+    "models": "examples training layers checkpoints tasks tf config errors",
+    "runtime": "tasks decoding tokenizers schema quiet errors",
+    "examples": "tasks errors",
+    "corpus": "tf tokenizers files quiet errors",
+    "training": "layers errors",
+    "layers": "tf",
+    "tf": "tasks tokenizers errors",
+    "checkpoints": "tasks tokenizers presets config files errors",
+    "tasks": "decoding errors",
     "decoding": "",
     "tokenizers": "files errors",
+    "schema": "",
     "config": "errors",
     "files": "errors",
-    "quiet": "",
     "signals": "",
+    "quiet": "",
     "presets": "",
     "samples": "",
     "errors": "",
     "_version": "",
 }
-"""A unit of the package -> the units that it may import. A module listed here is a unit of its own."""
+"""A folder or file of the package -> those that it may import, all of which stand below it."""
 
-NO_TENSORFLOW = ("config", "layers", "models", "training", "checkpoints", "tokenizers", "data", "decoding", "runtime")
-WITH_TENSORFLOW = {
-    "kerasbert.layers.gather": "on TensorFlow's backend only, because keras.ops.take adds three ops a table to exports",
-    "kerasbert.layers.masked_lm_loss": "on TensorFlow's backend only, whose kernel gives loss and gradient in one pass",
-    "kerasbert.layers.recompute": "on TensorFlow's backend only, whose keras.remat would draw other dropout masks",
-    "kerasbert.layers.xla_cpu": "a barrier for XLA, in graphs of TensorFlow that are traced for it",
-    "kerasbert.training.distribution": "strategies are TensorFlow's; JAX has Keras's own",
-    "kerasbert.training.failures": "its exceptions, which have no counterpart on JAX",
-    "kerasbert.runs.journal": "TensorBoard's logs",
-    "kerasbert.runs.report": "asks TensorFlow's backend for the accelerators' names",
-    "kerasbert.training.trainer": "the train step of TensorFlow's backend; JAX has Keras's own",
-    "kerasbert.tf.datasets": "tf.data; models load it when a dataset is asked for",
-    "kerasbert.corpus.document_tokenizer": "tokenises in the graph; only the preparation of data loads it",
-    "kerasbert.tf.records": "writes TFRecord files",
-    "kerasbert.corpus.stepwise": "batches as a tf.data pipeline",
-    "kerasbert.corpus.workers": "keeps TensorFlow in a worker to one core",
-    "kerasbert.tf.wordpiece": "tensorflow-text; only exports load it",
-    "kerasbert.runtime.text_file": "tensorflow-text's kernels; only a file that takes texts loads them",
-}
-NO_KERAS = ("config", "tokenizers", "data", "decoding", "runtime", "checkpoints")
 TENSORFLOW = {"tensorflow", "tensorflow_text", "keras_nlp", "keras_hub"}
+WITH_TENSORFLOW = {"tf", "training", "corpus", "export"}
+"""The others reach TensorFlow through functions of these."""
+TEXT_OPERATIONS = "kerasbert.runtime.text_file"
+"""LiteRT's operations for texts are a library of tensorflow-text, which needs TensorFlow's own; only a file that takes
+texts loads it."""
+WITH_KERAS = {"layers", "models", "training", "runs", "export"}
 
 
 @cache
@@ -86,33 +76,83 @@ def imports(module: str) -> frozenset[str]:
 
 
 def unit(module: str) -> str:
-    """The row of `ARROWS` that a module belongs to; the package itself is ""."""
-    name = module.removeprefix("kerasbert").removeprefix(".")
-    return name if name in ARROWS else name.split(".")[0]
+    """The row of `ARROWS` that a module belongs to."""
+    return module.split(".")[1] if "." in module else module
 
 
-@pytest.mark.parametrize("module", modules())
-def test_arrows_point_one_way(module):
-    allowed = {unit(module), "", *ARROWS[unit(module)].split()} if unit(module) else {"_version"}
-    wrong = {name for name in imports(module) if name.split(".")[0] == "kerasbert" and unit(name) not in allowed}
+def arrows() -> dict[str, set[str]]:
+    """Unit -> the other units that its modules import."""
+    found = {unit(module): set() for module in modules()}
+    for module in modules():
+        ours = {name for name in imports(module) if name.split(".")[0] == "kerasbert"}
+        found[unit(module)] |= {unit(name) for name in ours} - {unit(module)}
+    return found
+
+
+def test_arrows_are_those_of_the_table():
+    """Each way that is used is allowed, and each that is allowed is used."""
+    assert arrows() == {name: set(allowed.split()) for name, allowed in ARROWS.items()}
+
+
+def test_arrows_point_down():
+    rows = list(ARROWS)
+    upward = [(name, other) for name in rows for other in ARROWS[name].split() if rows.index(other) <= rows.index(name)]
+    assert not upward
+
+
+def test_tensorflow_and_keras_stay_in_their_rooms():
+    wrong = []
+    for module in modules():
+        packages = {name.split(".")[0] for name in imports(module)}
+        if packages & TENSORFLOW and unit(module) not in WITH_TENSORFLOW and module != TEXT_OPERATIONS:
+            wrong.append(module)
+        if "keras" in packages and unit(module) not in WITH_KERAS:
+            wrong.append(module)
     assert not wrong
 
 
-def test_no_arrow_is_unused_and_no_circle_is_allowed():
-    used = {(unit(module), unit(name)) for module in modules() for name in imports(module) if name in modules()}
-    table = {name: set(allowed.split()) for name, allowed in ARROWS.items()}
-    assert set(table) == {unit(module) for module in modules()} - {""}
-    unused = {(name, other) for name, allowed in table.items() for other in allowed} - used
-    assert not unused
-    TopologicalSorter(table).prepare()  # raises CycleError, which names the circle
+LINES, BODY, PARAMETERS = 400, 60, 12
 
 
-@pytest.mark.parametrize("module", [name for name in modules() if unit(name) in NO_TENSORFLOW])
-def test_tensorflow_stays_where_it_is_needed(module):
-    direct = {name.split(".")[0] for name in imports(module)} & TENSORFLOW
-    assert bool(direct) == (module in WITH_TENSORFLOW)
-    if unit(module) in NO_KERAS:
-        assert "keras" not in {name.split(".")[0] for name in imports(module)}
+def source_files() -> list[Path]:
+    return [path for name in ("kerasbert", "export", "cli", "tests") for path in sorted((ROOT / name).rglob("*.py"))]
+
+
+def functions() -> Iterator[tuple[str, ast.FunctionDef]]:
+    """Every function with its place."""
+    for path in source_files():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield f"{path.relative_to(ROOT)}: {node.name}", node
+
+
+def test_no_file_is_longer_than_a_reader_can_hold():
+    lengths = {
+        str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in source_files()
+    }
+    assert {name: length for name, length in lengths.items() if length > LINES} == {}
+
+
+def test_no_function_is_longer_than_a_screen():
+    """Without its docstring."""
+    long = {}
+    for place, node in functions():
+        first = node.body[0]
+        docstring = ast.get_docstring(node, clean=False) is not None
+        length = node.end_lineno - node.lineno + 1 - (first.end_lineno - first.lineno + 1 if docstring else 0)
+        if length > BODY:
+            long[place] = length
+    assert long == {}
+
+
+def test_no_function_has_more_parameters_than_a_caller_can_order():
+    many = {}
+    for place, node in functions():
+        names = [one.arg for one in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+        count = len(names) - (names[:1] in (["self"], ["cls"]))
+        if count > PARAMETERS:
+            many[place] = count
+    assert many == {}
 
 
 def loaded_by(code: str) -> set[str]:
@@ -132,8 +172,8 @@ def loaded_by(code: str) -> set[str]:
         ("import kerasbert.cli.main", {"tensorflow", "keras", "numpy", "tokenizers"}),
         ("import kerasbert.runtime, kerasbert.tasks.figures", {"tensorflow", "keras", "jax", "torch"}),
         (
-            "import kerasbert.config, kerasbert.examples.labels, kerasbert.tasks.rows, kerasbert.examples.readers, "
-            "kerasbert.checkpoints.hf, kerasbert.tokenizers, kerasbert.files",
+            "import kerasbert.config, kerasbert.tasks.ask, kerasbert.examples.readers, "
+            "kerasbert.checkpoints.huggingface, kerasbert.tokenizers, kerasbert.files",
             {"tensorflow", "keras", "jax", "torch"},
         ),
     ],

@@ -172,12 +172,12 @@ def test_weights_that_do_not_fit_on_the_disk_are_our_error(place):
     """safetensors raises a class of its own, which is no OSError."""
     code = """
 import numpy, types
-from kerasbert.checkpoints import hf
+from kerasbert.checkpoints import huggingface
 from kerasbert.config import BertConfig
 from kerasbert.errors import KerasBertError
 table = types.SimpleNamespace(path="embeddings/word_embeddings", numpy=lambda: numpy.zeros((100, 100)))
 try:
-    hf.save(types.SimpleNamespace(config=BertConfig(), weights=[table], tokenizer=None), "out")
+    huggingface.save(types.SimpleNamespace(config=BertConfig(), weights=[table], tokenizer=None), "out")
 except KerasBertError as error:
     print(error)
 """

@@ -1,4 +1,4 @@
-"""Names without a promise of Keras, TensorFlow, tf2onnx and LiteRT that the package uses: each is listed and still there.
+"""Private names of Keras, TensorFlow, tf2onnx and LiteRT that the package uses: each is listed and still there.
 
 Where a release moves one, its test here fails and tells what it is for.
 """
@@ -37,8 +37,11 @@ def nested() -> keras.Model:
     return model
 
 
+VARIABLES = [keras.Variable(np.zeros(size)) for size in (2, 3)]
+
+
 def built(optimizer):
-    optimizer.build([keras.Variable(np.zeros(2)), keras.Variable(np.zeros(3))])
+    optimizer.build(VARIABLES)
     return optimizer
 
 
@@ -103,10 +106,7 @@ NAMES = {
     "_get_variable_index": Private(
         "keras",
         "a variable's place in `_momentums` and `_velocities`",
-        lambda: (
-            [built(o)._get_variable_index(v) for o in [keras.optimizers.Lamb()] for v in o._trainable_variables]
-            == [0, 1]
-        ),
+        lambda: [built(keras.optimizers.Lamb())._get_variable_index(each) for each in VARIABLES] == [0, 1],
     ),
     "_momentums": Private("keras", "LAMB's first moments", lambda: len(built(keras.optimizers.Lamb())._momentums) == 2),
     "_velocities": Private(
@@ -156,8 +156,7 @@ def own_names() -> set[str]:
             elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 found.add(node.id)
             elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-                if isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"):
-                    found.add(node.attr)
+                found |= {node.attr} if ast.unparse(node.value) in ("self", "cls") else set()
     return {name for name in found if is_private(name)} - NAMES.keys()
 
 
@@ -166,10 +165,9 @@ def used_names() -> set[str]:
     own, found = own_names(), set()
     for tree in trees():
         for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and is_private(node.attr) and node.attr not in own:
-                if (ast.unparse(node.value), node.attr) not in PUBLIC:
-                    found.add(node.attr)
-    return found
+            if isinstance(node, ast.Attribute) and (ast.unparse(node.value), node.attr) not in PUBLIC:
+                found.add(node.attr)
+    return {name for name in found if is_private(name)} - own
 
 
 def imported_modules() -> set[str]:
@@ -198,9 +196,8 @@ def overridden_names() -> set[str]:
     for path in FILES:
         if path.is_relative_to(ROOT / "kerasbert" / "models") or path.is_relative_to(ROOT / "kerasbert" / "training"):
             importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"))
-    ours = [kind for kind in subclasses(keras.layers.Layer) | subclasses(keras.optimizers.Optimizer)]
     found = set()
-    for kind in ours:
+    for kind in subclasses(keras.layers.Layer) | subclasses(keras.optimizers.Optimizer):
         if kind.__module__.startswith("kerasbert."):
             own, foreign = set(), set()
             for base in kind.__mro__:

@@ -1,9 +1,13 @@
-"""One table a family: our layer -> Hugging Face's tensor. It serves reading and writing.
+"""Hugging Face's names, as data. One table per family, our layer -> tensor, serves reading and writing.
 
 A row names a layer or a single weight; `{}` is the block's number. A layer's own weights are named by `LEAVES`; kernels
 are stored transposed. The part before the first slash is the group: a group that is missing as a whole (a head) is
 new, one that is missing in part is an error.
 """
+
+from functools import partial
+
+from kerasbert.checkpoints.loading import Names
 
 LEAVES = {"kernel": "weight", "bias": "bias", "gamma": "weight", "beta": "bias"}
 OLD_LEAVES = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
@@ -89,28 +93,84 @@ TIED = {
 # Constants that some writers store beside the weights.
 BUFFERS = ("embeddings.position_ids", "embeddings.token_type_ids")
 
-# Heads of tasks that a model may leave unused.
-OTHER_HEADS = ("cls.", "lm_head.", "vocab_", "classifier.", "pre_classifier.", "qa_outputs.", "pooler.", "pooling.")
+# Begin of a tensor's name -> the head it belongs to. A model may leave these unused; any other tensor it must know.
+HEADS = {
+    "pooler": "pooler",
+    "pooling": "pooling",
+    "cls.predictions": "mlm",
+    "lm_head": "mlm",
+    "vocab_transform": "mlm",
+    "vocab_layer_norm": "mlm",
+    "vocab_projector": "mlm",
+    "cls.seq_relationship": "nsp",
+    "classifier": "classifier",
+    "pre_classifier": "classifier",
+    "qa_outputs": "qa_outputs",
+}
 
-# The class that transformers opens a folder with.
+# Task -> the class of transformers that a folder of the task names in `architectures`. Tasks without a model in
+# kerasbert stand here too, so that their folders are named as what they are.
 ARCHITECTURES = {
     "bert": {
         "encoder": "BertModel",
-        "masked_lm": "BertForMaskedLM",
-        "pretraining": "BertForPreTraining",
+        "pre-training": "BertForPreTraining",
+        "fill-mask": "BertForMaskedLM",
+        "text-generation": "BertLMHeadModel",
+        "next-sentence": "BertForNextSentencePrediction",
         "text-classification": "BertForSequenceClassification",
+        "token-classification": "BertForTokenClassification",
+        "question-answering": "BertForQuestionAnswering",
+        "multiple-choice": "BertForMultipleChoice",
     },
     "roberta": {
         "encoder": "RobertaModel",
-        "masked_lm": "RobertaForMaskedLM",
+        "fill-mask": "RobertaForMaskedLM",
+        "text-generation": "RobertaForCausalLM",
         "text-classification": "RobertaForSequenceClassification",
+        "token-classification": "RobertaForTokenClassification",
+        "question-answering": "RobertaForQuestionAnswering",
+        "multiple-choice": "RobertaForMultipleChoice",
     },
     "distilbert": {
         "encoder": "DistilBertModel",
-        "masked_lm": "DistilBertForMaskedLM",
+        "fill-mask": "DistilBertForMaskedLM",
         "text-classification": "DistilBertForSequenceClassification",
+        "token-classification": "DistilBertForTokenClassification",
+        "question-answering": "DistilBertForQuestionAnswering",
+        "multiple-choice": "DistilBertForMultipleChoice",
     },
 }
+
+# For folders whose config.json names no class: the first task whose tensors are all there (begins of their names).
+EVIDENCE = {
+    "bert": {
+        "question-answering": ("qa_outputs",),
+        "text-classification": ("classifier", "pooler"),
+        "token-classification": ("classifier",),
+        "pre-training": ("cls.predictions", "cls.seq_relationship"),
+        "fill-mask": ("cls.predictions",),
+        "next-sentence": ("cls.seq_relationship",),
+    },
+    "roberta": {
+        "question-answering": ("qa_outputs",),
+        "text-classification": ("classifier.out_proj",),
+        "multiple-choice": ("classifier.weight", "pooler"),
+        "token-classification": ("classifier.weight",),
+        "fill-mask": ("lm_head",),
+    },
+    "distilbert": {
+        "question-answering": ("qa_outputs",),
+        "text-classification": ("pre_classifier", "classifier"),
+        "token-classification": ("classifier",),
+        "fill-mask": ("vocab_transform",),
+    },
+}
+
+
+def names_of(family: str) -> Names:
+    """The tables of a family, for reading."""
+    place = partial(tensor_name, family, prefix=False)
+    return Names(place, HEADS, TIED[family], ARCHITECTURES[family], EVIDENCE[family])
 
 
 def tensor_name(family: str, path: str, *, prefix: bool) -> tuple[str, bool]:

@@ -1,24 +1,68 @@
 """What a checkpoint's config.json says of the task it was trained for."""
 
-from kerasbert.checkpoints.hf import Checkpoint
-from kerasbert.errors import ConfigError
+from dataclasses import dataclass
+
+from kerasbert.checkpoints.loading import ENCODER, Checkpoint
+from kerasbert.errors import CheckpointError, ConfigError
+from kerasbert.tasks import NAMES
 
 
-def stored_task(checkpoint: Checkpoint) -> dict:
-    """What is known of the checkpoint's task: name, labels (None without a classifier), problem type, pooling, length.
+@dataclass(frozen=True)
+class StoredTask:
+    """The task of a checkpoint and its settings.
 
-    A checkpoint that was not saved here is a classifier if it has one, and has no task if not.
+    Attributes:
+        name: `Checkpoint.task`.
+        labels: in the order of the logits; None where the checkpoint is no text classifier, whatever head it has.
+        problem_type: kind of text classification.
+        pooling: how a text's vector is made from those of its tokens.
+        max_length: tokens a text is cut to; None where config.json does not say.
     """
-    settings = checkpoint.settings
-    own = settings.get("kerasbert", {})
-    labels = _stored_labels(checkpoint)
-    return {
-        "task": own.get("task") or (None if labels is None else "text-classification"),
-        "labels": labels,
-        "problem_type": settings.get("problem_type") or _problem_type(labels),
-        "pooling": own.get("pooling", "cls"),
-        "max_length": own.get("max_length"),
-    }
+
+    name: str
+    labels: list[str] | None
+    problem_type: str
+    pooling: str
+    max_length: int | None
+
+
+def stored_task(checkpoint: Checkpoint) -> StoredTask:
+    """Reads the task and its settings.
+
+    Raises:
+        ConfigError: labels that do not number the classifier's outputs, or a section that is no JSON object.
+    """
+    labels = _stored_labels(checkpoint) if checkpoint.task == "text-classification" else None
+    return StoredTask(
+        name=checkpoint.task,
+        labels=labels,
+        problem_type=checkpoint.settings.get("problem_type") or _problem_type(labels),
+        pooling=checkpoint.own.get("pooling", "cls"),
+        max_length=checkpoint.own.get("max_length"),
+    )
+
+
+def answerable_task(checkpoint: Checkpoint) -> str:
+    """The name of the task that a checkpoint answers.
+
+    Raises:
+        CheckpointError: it holds a task that kerasbert does not have, or none; the message names it.
+    """
+    if checkpoint.task not in NAMES:
+        raise CheckpointError(
+            f"{checkpoint.folder}: holds {checkpoint.holds}, which kerasbert cannot answer with yet; fine-tune it "
+            "first, or name a task for its encoder: sentence-embedding (one vector per text) or feature-extraction "
+            "(one vector per token)"
+        )
+    return checkpoint.task
+
+
+def no_classifier(checkpoint: Checkpoint) -> CheckpointError:
+    """The error for a classifier that is asked of a checkpoint without one, and without labels for a new head."""
+    held = "" if checkpoint.task == ENCODER else f"holds {checkpoint.holds}, "
+    return CheckpointError(
+        f'{checkpoint.folder}: {held}has no classifier; fine-tune it first, or give labels=["negative", "positive"]'
+    )
 
 
 def _stored_labels(checkpoint: Checkpoint) -> list[str] | None:

@@ -2,7 +2,8 @@
 
 import keras
 
-from kerasbert.checkpoints import hf
+from kerasbert.checkpoints import huggingface
+from kerasbert.checkpoints.loading import read_tokenizer
 from kerasbert.config import BertConfig
 from kerasbert.layers.attention import AttentionBias
 from kerasbert.layers.embeddings import Embeddings
@@ -99,21 +100,21 @@ class BertEncoder(keras.Model):
         Raises:
             CheckpointError: tensors missing, unexpected or of another shape; the message lists them.
         """
-        checkpoint = hf.open_checkpoint(path)
+        checkpoint = huggingface.open_checkpoint(path)
         encoder = cls(checkpoint.config, tokenizer=checkpoint.tokenizer(), pooler=checkpoint.has("pooler"), dtype=dtype)
         checkpoint.load_into(encoder)
         return encoder
 
     def save_pretrained(self, folder: str) -> None:
         """Writes config.json, model.safetensors and the tokenizer's files; transformers opens the folder."""
-        hf.save(self, folder)
+        huggingface.save(self, folder)
 
     def save_assets(self, folder):  # Keras asks for it when it writes a .keras file
         if self.tokenizer is not None:
             self.tokenizer.save(folder)
 
     def load_assets(self, folder):
-        tokenizer = hf.read_tokenizer(folder)
+        tokenizer = read_tokenizer(folder)
         self.tokenizer = tokenizer and tokenizer.with_token_types(self.config.takes_token_types)
 
     def get_config(self):

@@ -2,7 +2,7 @@
 
 import keras
 
-from kerasbert.checkpoints import hf
+from kerasbert.checkpoints import huggingface
 from kerasbert.checkpoints.tasks import stored_task
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.text_model import TextModel
@@ -44,11 +44,11 @@ class FeatureExtractor(TextModel):
 
         Without a path it is the encoder that comes with the package (`kerasbert/presets`).
         """
-        checkpoint = hf.open_checkpoint(path)
+        checkpoint = huggingface.open_checkpoint(path)
         encoder = BertEncoder(
             checkpoint.config, tokenizer=checkpoint.tokenizer(), pooler=checkpoint.has("pooler"), dtype=dtype
         )
-        max_length = stored_task(checkpoint)["max_length"] if max_length is None else max_length
+        max_length = stored_task(checkpoint).max_length if max_length is None else max_length
         model = cls(encoder, max_length=max_length, dtype=dtype)
         checkpoint.load_into(encoder)
         return model

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerasbert.checkpoints import hf
+from kerasbert.checkpoints import huggingface
 from kerasbert.errors import ConfigError
 from kerasbert.layers.attention import PackedAttentionBias
 from kerasbert.layers.gather import gather_tokens
@@ -189,7 +189,7 @@ class PretrainingModel(SummedLossTrainer, keras.Model):
         Args:
             nsp: whether there is a next-sentence head; None: if the checkpoint has one.
         """
-        checkpoint = hf.open_checkpoint(path)
+        checkpoint = huggingface.open_checkpoint(path)
         nsp = checkpoint.has("nsp") if nsp is None else nsp
         pooler = nsp or checkpoint.has("pooler")
         encoder = BertEncoder(checkpoint.config, tokenizer=checkpoint.tokenizer(), pooler=pooler, dtype=dtype)
@@ -199,7 +199,7 @@ class PretrainingModel(SummedLossTrainer, keras.Model):
 
     def save_pretrained(self, folder: str) -> None:
         """Writes config.json, model.safetensors and the tokenizer's files; transformers opens the folder."""
-        hf.save(self, folder, task="pretraining" if self.nsp else "masked_lm")
+        huggingface.save(self, folder, task="pre-training" if self.nsp else "fill-mask")
 
     def get_config(self):
         return {

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from kerasbert.checkpoints import hf
+from kerasbert.checkpoints import huggingface
 from kerasbert.checkpoints.tasks import stored_task
 from kerasbert.layers.heads import POOLINGS, UnitLength
 from kerasbert.models.encoder import BertEncoder
@@ -53,13 +53,13 @@ class SentenceEncoder(TextModel):
 
         Without a path it is the encoder that comes with the package (`kerasbert/presets`).
         """
-        checkpoint = hf.open_checkpoint(path)
+        checkpoint = huggingface.open_checkpoint(path)
         stored = stored_task(checkpoint)
         encoder = BertEncoder(checkpoint.config, tokenizer=checkpoint.tokenizer(), pooler=False, dtype=dtype)
         model = cls(
             encoder,
-            pooling=pooling or (stored["pooling"] if stored["task"] == TASK.name else "mean"),
-            max_length=stored["max_length"] if max_length is None else max_length,
+            pooling=pooling or (stored.pooling if stored.name == TASK.name else "mean"),
+            max_length=stored.max_length if max_length is None else max_length,
             dtype=dtype,
         )
         checkpoint.load_into(encoder)

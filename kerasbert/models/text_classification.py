@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from kerasbert.checkpoints import hf
-from kerasbert.checkpoints.tasks import stored_task
+from kerasbert.checkpoints import huggingface
+from kerasbert.checkpoints.tasks import no_classifier, stored_task
 from kerasbert.config import BertConfig
-from kerasbert.errors import CheckpointError, ConfigError
+from kerasbert.errors import ConfigError
 from kerasbert.layers.heads import POOLINGS, ClassificationHead
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.text_model import TextModel
@@ -115,15 +115,13 @@ class TextClassifier(TextModel):
             CheckpointError: weights that do not fit, or no labels given and none in the checkpoint.
             ConfigError: arguments that do not go together.
         """
-        checkpoint = hf.open_checkpoint(path)
+        checkpoint = huggingface.open_checkpoint(path)
         stored = stored_task(checkpoint)
-        labels = stored["labels"] if labels is None else labels
+        labels = stored.labels if labels is None else labels
         if labels is None:
-            raise CheckpointError(
-                f'{checkpoint.folder}: has no classifier; fine-tune it first, or give labels=["negative", "positive"]'
-            )
+            raise no_classifier(checkpoint)
         labels = labels if isinstance(labels, str) else list(labels)  # a string is refused below, not taken apart
-        pooling = pooling or stored["pooling"]
+        pooling = pooling or stored.pooling
         encoder = BertEncoder(
             checkpoint.config,
             tokenizer=checkpoint.tokenizer(),
@@ -133,12 +131,12 @@ class TextClassifier(TextModel):
         model = cls(
             encoder,
             labels=labels,
-            problem_type=problem_type or stored["problem_type"],
+            problem_type=problem_type or stored.problem_type,
             pooling=pooling,
-            max_length=stored["max_length"] if max_length is None else max_length,
+            max_length=stored.max_length if max_length is None else max_length,
             dtype=dtype,
         )
-        same_head = labels == stored["labels"] and pooling == stored["pooling"]
+        same_head = labels == stored.labels and pooling == stored.pooling
         checkpoint.load_into(model, new=() if same_head else ("classifier", "pooling"))
         return model
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import keras
 import numpy as np
 
-from kerasbert.checkpoints import hf
+from kerasbert.checkpoints import huggingface
 from kerasbert.errors import ConfigError, DataError
 from kerasbert.examples.readers import read_examples
 from kerasbert.models.encoder import BertEncoder
@@ -164,7 +164,7 @@ class TextModel(keras.Model):
         known = self.transformers_settings()
         own = {name: v for name, v in dataclasses.asdict(self.settings).items() if name not in known["says"]}
         section = {"kerasbert": {"task": self.task.name, **own}}
-        hf.save(self.saved_part(), folder, task=known["head"], settings={**known["keys"], **section})
+        huggingface.save(self.saved_part(), folder, task=known["head"], settings={**known["keys"], **section})
 
     def transformers_settings(self) -> dict:
         """How transformers writes this task: `head` (a key of `ARCHITECTURES`), `keys` of config.json, and which

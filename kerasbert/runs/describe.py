@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from kerasbert.errors import BundleError, KerasBertError
+from kerasbert.errors import BundleError, ConfigError, KerasBertError
 from kerasbert.quiet import quiet
 from kerasbert.runtime.manifest import NAME as MANIFEST
-from kerasbert.runtime.manifest import Manifest, measure
+from kerasbert.runtime.manifest import File, Manifest, measure
 
 
 def describe(path: str | Path) -> dict:
@@ -38,36 +38,53 @@ def _bundle(path: Path) -> dict:
     return {
         "kind": "bundle",
         "task": manifest.task,
-        "outputs": manifest.outputs,
-        "problem_type": manifest.problem_type,
-        "labels": manifest.labels,
-        "max_length": manifest.max_length,
+        **manifest.settings,
         "lengths of .tflite": manifest.lengths,
-        "inputs": manifest.inputs,
+        "inputs": [each.name for graph in manifest.graphs for each in graph.inputs],
+        "outputs": [each.name for graph in manifest.graphs for each in graph.outputs],
         "tokenizer": manifest.tokenizer["kind"],
-        **{f"file {name}": f"{file.path}, {file.bytes / 1e6:.1f} MB" for name, file in manifest.files.items()},
+        **{f"file {name}": _in_words(file) for name, file in manifest.files.items()},
         "versions": manifest.versions,
     }
 
 
+def _in_words(file: File) -> str:
+    return f"{file.path}, {file.kind}, {file.precision}, {file.bytes / 1e6:.1f} MB"
+
+
 def _model(path: Path) -> dict:
-    from kerasbert.checkpoints import hf
+    from kerasbert.checkpoints import huggingface
     from kerasbert.checkpoints.tasks import stored_task
 
-    checkpoint = hf.open_checkpoint(path)
-    config, task = checkpoint.config, stored_task(checkpoint)
-    classifier = {name: task[name] for name in ("labels", "problem_type", "pooling", "max_length")}
+    checkpoint = huggingface.open_checkpoint(path)
+    task = stored_task(checkpoint)
     return {
         "kind": "model",
-        "family": config.model_type,
+        "family": checkpoint.settings["model_type"],
+        "architecture": checkpoint.architecture,
+        "task": task.name,
+        "heads of tasks": checkpoint.heads,
+        **({key: getattr(task, key) for key in CLASSIFIER} if task.labels else {}),
+        **_encoder(checkpoint),
+        **_weights(checkpoint.shapes),
+    }
+
+
+CLASSIFIER = ("labels", "problem_type", "pooling", "max_length")
+
+
+def _encoder(checkpoint) -> dict:
+    """The encoder's numbers, or why kerasbert cannot build it; the rest of the folder can be described all the same."""
+    try:
+        config = checkpoint.config
+    except ConfigError as error:
+        return {"cannot be opened": str(error)}
+    return {
         "layers": config.num_hidden_layers,
         "hidden_size": config.hidden_size,
         "heads": config.num_attention_heads,
         "vocab_size": config.vocab_size,
         "positions": config.max_length,
-        "heads of tasks": [group for group in ("pooler", "mlm", "nsp", "classifier") if checkpoint.has(group)],
-        **(classifier if task["labels"] else {}),
-        **_weights(checkpoint.shapes),
     }
 
 

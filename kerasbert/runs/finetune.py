@@ -7,7 +7,7 @@ from pathlib import Path
 
 import keras
 
-from kerasbert.checkpoints import hf
+from kerasbert.checkpoints import huggingface
 from kerasbert.checkpoints.tasks import stored_task
 from kerasbert.errors import ConfigError
 from kerasbert.examples.readers import read_examples
@@ -112,9 +112,9 @@ def finetune(
 
 def _settings(task, examples: Sequence, options: FinetuneOptions) -> dict:
     """The settings that the options and the examples decide; the others come from the checkpoint."""
-    opened = hf.open_checkpoint(options.checkpoint)
+    opened = huggingface.open_checkpoint(options.checkpoint)
     given = {name: value for name, value in options.settings.items() if value is not None}
-    given |= task.observe(examples, {"labels": stored_task(opened)["labels"], **given})
+    given |= task.observe(examples, {"labels": stored_task(opened).labels, **given})
     longest = options.max_length or min(MAX_LENGTH, opened.config.max_length)
     return {**given, "max_length": longest}
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import keras
 import pytest
+from conversions import remembered
 
 from kerasbert import BertConfig, BertEncoder, TextClassifier
 from kerasbert.export import export_bundle
@@ -22,11 +23,26 @@ MODELS = {
 
 @dataclass
 class Exported:
-    """A model, its bundle, and what the gate said."""
+    """A model and its bundle."""
 
     model: TextClassifier
     bundle: Path
-    rows: list
+
+
+@pytest.fixture(autouse=True)
+def conversions_remembered(request, conversion_folder):
+    """Bundles are made of files that were converted before, where there are some; not in tests of the files themselves,
+    nor in one that asks for `converted_anew`."""
+    if "formats" in request.path.parts or "converted_anew" in request.fixturenames:
+        yield
+    else:
+        with remembered(conversion_folder):
+            yield
+
+
+@pytest.fixture
+def converted_anew():
+    """Asked for by a test of what happens while a file is converted."""
 
 
 @pytest.fixture(scope="session")
@@ -56,9 +72,9 @@ def smallest_encoder(tiny_bert):
 
 
 @pytest.fixture(scope="session")
-def exported(tiny_classifier, tiny_bundle, tmp_path_factory):
+def exported(tiny_classifier, tiny_bundle, shared, conversion_folder):
     """`exported("roberta")` -> its `Exported`; "bert" is `tiny_classifier`, the others are in `MODELS`."""
-    made = {"bert": Exported(TextClassifier.from_pretrained(tiny_classifier), tiny_bundle, [])}
+    made = {"bert": Exported(TextClassifier.from_pretrained(tiny_classifier), tiny_bundle)}
 
     def export(name: str) -> Exported:
         if name not in made:
@@ -68,8 +84,13 @@ def exported(tiny_classifier, tiny_bundle, tmp_path_factory):
             if "labels" in changes:  # a new head, whose answers hardly depend on the text
                 kernel = model.get_layer("classifier").dense.kernel
                 kernel.assign(20 * kernel)
-            bundle = tmp_path_factory.mktemp("exported") / "bundle"
-            made[name] = Exported(model, bundle, export_bundle(model, bundle))
+
+            def make(folder: Path, model=model) -> None:
+                with remembered(conversion_folder):
+                    export_bundle(model, folder / "bundle")
+
+            place = shared(f"exported-{name}", make)
+            made[name] = Exported(model, place / "bundle")
         return made[name]
 
     return export

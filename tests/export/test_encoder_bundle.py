@@ -137,8 +137,8 @@ def test_the_command_line_exports_a_bare_folder_as_what_it_is_told(run, fixtures
     folder = fixtures / "roberta_mlm"
     result = run("export", folder, "--out", "out")
     assert result.exit_code == 1
-    assert "name its task: sentence_encoder (a vector a text) or encoder (a vector a token)" in result.stderr
-    options = ("--task", "encoder", "--format", "onnx", "--quantize", "int8", "--max-length", 24)
+    assert "sentence-embedding (one vector per text) or feature-extraction (one vector per token)" in result.stderr
+    options = ("--task", "feature-extraction", "--format", "onnx", "--quantize", "int8", "--max-length", 24)
     result = run("export", folder, *options, "--out", "out")
     assert result.exit_code == 0, result.output
     assert Manifest.read("out").outputs == ["sequence_output"]

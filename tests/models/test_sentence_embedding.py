@@ -57,7 +57,7 @@ def test_it_opens_as_what_it_was_saved_as(tiny_bert, tiny_classifier, tmp_path):
     assert type(open_model(tiny_classifier)) is TextClassifier
     assert type(open_model(tiny_classifier, task="sentence-embedding")) is SentenceEncoder
     with pytest.raises(
-        CheckpointError, match=r"fine-tune it first, or name its task: sentence-embedding .* or feature-ex"
+        CheckpointError, match=r"fine-tune it first, or name a task .*: sentence-embedding .* or feature-extraction "
     ):
         open_model(tiny_bert)
 

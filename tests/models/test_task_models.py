@@ -90,8 +90,8 @@ def test_a_compiled_and_trained_model_saves_its_weights_alone(tmp_path):
 
 def test_each_family_has_a_name_for_every_task_and_weight():
     for family, row in FAMILIES.items():
-        tasks = {"encoder", "masked_lm", "text-classification", *(["pretraining"] if row.nsp else [])}
-        assert tasks == set(names.ARCHITECTURES[family])
+        tasks = {"encoder", "fill-mask", "text-classification", *(["pre-training"] if row.nsp else [])}
+        assert tasks <= set(names.ARCHITECTURES[family])
     for name, model in ((name, make()) for name, make in MODELS.items()):
         wanted = [names.tensor_name(model.config.model_type, w.path, prefix=True)[0] for w in model.weights]
         assert len(set(wanted)) == len(wanted), name

@@ -10,10 +10,9 @@ import time
 from pathlib import Path
 
 import keras
-import numpy as np
 import pytest
 from runs.ports import free_ports
-from runs.short_runs import difference, losses, small_model, train, weights
+from runs.short_runs import difference, losses, train, weights
 
 from kerasbert.corpus.masking import Masking
 from kerasbert.errors import CheckpointError, ConfigError, KerasBertError
@@ -335,44 +334,6 @@ def test_a_finished_run_is_written_again_without_a_step(finished, tmp_path, capl
     assert figures == finished.figures
     assert weights(folder) == weights(finished.folder)
     assert json.loads((folder / "report.json").read_text())["figures"]["step"] == 12
-
-
-def test_a_checkpoint_keeps_every_variable_to_the_last_bit(tmp_path):
-    chance, model = np.random.default_rng(0), small_model()
-    for variable in model.variables + model.optimizer.variables:
-        variable.assign((100 * chance.normal(size=variable.shape)).astype(variable.dtype))
-    saved = [np.array(v) for v in model.variables + model.optimizer.variables]
-    checkpoints = Checkpoints(tmp_path / "checkpoints")
-    checkpoints.save(model, 7, {"anything": [0.1, None]})
-    other = small_model()
-    assert checkpoints.load(other, checkpoints.newest()) == {"anything": [0.1, None]}
-    for variable, values in zip(other.variables + other.optimizer.variables, saved, strict=True):
-        assert np.array(variable).tobytes() == values.tobytes(), variable.path
-
-
-def test_the_newest_and_the_best_checkpoints_stay(tmp_path):
-    model, checkpoints = small_model(), Checkpoints(tmp_path / "checkpoints", keep=2)
-    left = []
-    for step, best in ((0, None), (5, 5), (10, 5), (15, 5), (20, 5), (99_999_999, 20), (100_000_000, 20)):
-        checkpoints.save(model, step, {"best": best})
-        left.append([int(path.name.removeprefix("step-")) for path in checkpoints.paths()])
-    assert left == [
-        [0],
-        [0, 5],
-        [5, 10],
-        [5, 10, 15],
-        [5, 15, 20],
-        [20, 99_999_999],
-        [20, 99_999_999, 100_000_000],
-    ]
-
-
-def test_a_checkpoint_of_another_model_is_refused(tmp_path):
-    checkpoints = Checkpoints(tmp_path / "checkpoints")
-    checkpoints.save(small_model(), 1, {})
-    other = small_model(hidden_size=32)
-    with pytest.raises(CheckpointError, match=r"step-00000001: of another model or optimizer; they differ in model/0"):
-        checkpoints.load(other, checkpoints.newest())
 
 
 @pytest.mark.slow

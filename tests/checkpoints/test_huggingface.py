@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from kerasbert import BertEncoder, TextClassifier
-from kerasbert.checkpoints.hf import open_checkpoint
+from kerasbert.checkpoints.huggingface import open_checkpoint
 from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.models.pretraining import PretrainingModel
 
@@ -244,7 +244,8 @@ def test_a_head_for_other_labels_is_new_and_said_to_be_in_one_line(caplog):
     with caplog.at_level(logging.WARNING, "kerasbert"):
         model = TextClassifier.from_pretrained(FIXTURES / "bert_classifier", labels=["no", "yes"])
     assert [record.getMessage() for record in caplog.records] == [
-        f"{FIXTURES / 'bert_classifier'}: new, not from the checkpoint: classifier"
+        f"{FIXTURES / 'bert_classifier'}: new, not from the checkpoint: classifier; "
+        "left unused: classifier of text-classification (BertForSequenceClassification)"
     ]
     assert model.output.shape == (None, 2)
     same = TextClassifier.from_pretrained(FIXTURES / "bert_classifier")
@@ -263,12 +264,12 @@ def test_a_checkpoint_without_pooler_gets_a_new_one_where_the_task_needs_it(alte
     assert BertEncoder.from_pretrained(folder).pooler is None
     with caplog.at_level(logging.WARNING, "kerasbert"):
         TextClassifier.from_pretrained(folder, labels=["a", "b"])
-    assert caplog.records[0].getMessage().endswith("new, not from the checkpoint: classifier, pooler")
+    assert "new, not from the checkpoint: classifier, pooler; left unused: mlm, nsp of" in caplog.text
 
 
 def test_labels_are_numbered_where_the_config_names_none(altered):
     model = TextClassifier.from_pretrained(altered("bert_classifier", config={"id2label": None, "label2id": None}))
-    assert model.labels == ["LABEL_0", "LABEL_1", "LABEL_2"]
+    assert list(model.labels) == ["LABEL_0", "LABEL_1", "LABEL_2"]
 
 
 @pytest.mark.parametrize(

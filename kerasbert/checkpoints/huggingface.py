@@ -1,0 +1,132 @@
+"""Hugging Face folders: config.json, model.safetensors, tokenizer files. Strict both ways."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from kerasbert.checkpoints import hub, names
+from kerasbert.checkpoints.loading import ENCODER, Checkpoint
+from kerasbert.config import family_name, read_config_json
+from kerasbert.errors import CheckpointError, ConfigError
+from kerasbert.files import new_folder, write_tensors
+
+EIGHT_BITS = {"F8_E4M3": ml_dtypes.float8_e4m3fn, "F8_E5M2": ml_dtypes.float8_e5m2}
+"""Types that NumPy does not have, and so safetensors does not give."""
+FLOATS = ("F64", "F32", "F16", "BF16", *EIGHT_BITS)
+
+
+def open_checkpoint(path: str | Path | None) -> Checkpoint:
+    """Opens a Hugging Face folder, a hub id or (None) the package's own encoder, and reads the headers of its weights.
+
+    Raises:
+        CheckpointError: no such folder or id, no safetensors, a truncated or foreign file.
+        ConfigError: a config.json that cannot be read or is of another family.
+    """
+    folder = hub.folder_of(path)
+    settings = read_config_json(folder)
+    try:
+        family = family_name(settings)
+    except ConfigError as error:
+        raise ConfigError(f"{folder / 'config.json'}: {error}") from None
+    shapes, places = {}, {}
+    for file in _weight_files(folder):
+        for stored, shape, dtype in _header(file):
+            name = _modern_name(stored, family)
+            if name in names.BUFFERS:
+                continue
+            if name in places:
+                raise CheckpointError(f"{file}: {stored} and {places[name][1]} are one weight under two names")
+            if dtype not in FLOATS:
+                raise CheckpointError(
+                    f"{file}: {stored} is of type {dtype}; kerasbert reads {', '.join(FLOATS)}: "
+                    "save the model without quantisation"
+                )
+            shapes[name], places[name] = shape, (file, stored)
+    # A writer that stores tied tensors once may have kept the copy's name.
+    for copy, original in names.TIED[family].items():
+        if copy in shapes and original not in shapes:
+            shapes[original], places[original] = shapes.pop(copy), places.pop(copy)
+    return Checkpoint(folder, settings, shapes, lambda name: _float32(*places[name]), names.names_of(family))
+
+
+def save(model, folder: str | Path, *, task: str = ENCODER, settings: dict | None = None) -> None:
+    """Writes a folder that transformers opens: config.json, model.safetensors, the tokenizer's files.
+
+    Args:
+        model: has `config`, `tokenizer` and Keras `weights`.
+        folder: made if it is not there; files of the same names are replaced, others stay.
+        task: a key of `names.ARCHITECTURES`.
+        settings: further keys for config.json.
+    """
+    family = model.config.model_type
+    tensors = {}
+    for variable in model.weights:
+        name, transposed = names.tensor_name(family, variable.path, prefix=task != ENCODER)
+        value = np.asarray(variable.numpy() if hasattr(variable, "numpy") else variable, dtype="float32")
+        tensors[name] = np.ascontiguousarray(value.T if transposed else value)
+    config = {
+        "architectures": [names.ARCHITECTURES[family][task]],
+        **model.config.to_dict(),
+        **(settings or {}),
+        "dtype": "float32",
+    }
+    with new_folder(folder, update=True) as building:
+        write_tensors(building / "model.safetensors", tensors, what=f"{folder}: the weights")
+        (building / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        if model.tokenizer is not None:
+            model.tokenizer.save(building)
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    """The folder's safetensors: one file, or the shards that an index names."""
+    single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    if single.is_file():
+        return [single]
+    if index.is_file():
+        try:
+            shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+            # Only names inside the folder: an index is somebody's text, and must not read files elsewhere.
+            return sorted(folder / Path(shard).name for shard in shards)
+        except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+            raise CheckpointError(f"{index}: not an index of shards ({error!r})") from None
+    others = [name for name in ("pytorch_model.bin", "tf_model.h5") if (folder / name).is_file()]
+    found = f"it has {' and '.join(others)}, which kerasbert does not read; " if others else ""
+    raise CheckpointError(f"{folder}: no model.safetensors; {found}save the model as safetensors first")
+
+
+def _header(file: Path) -> Iterator[tuple[str, tuple[int, ...], str]]:
+    """Name, shape and type of each tensor in a safetensors file."""
+    try:
+        with safe_open(file, framework="numpy") as tensors:
+            for stored in tensors.keys():  # noqa: SIM118 - not a dict
+                tensor = tensors.get_slice(stored)
+                yield stored, tuple(tensor.get_shape()), tensor.get_dtype()
+    except FileNotFoundError:
+        raise CheckpointError(f"{file}: no such file, but the folder's index names it; fetch it too") from None
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{file}: not a whole safetensors file ({error}); fetch or save it again") from None
+
+
+def _modern_name(stored: str, family: str) -> str:
+    """Without the family's prefix, and with the LayerNorm leaves of today."""
+    name = stored.removeprefix(f"{family}.")
+    for old, new in names.OLD_LEAVES.items():
+        name = name.removesuffix(old) + new if name.endswith(old) else name
+    return name
+
+
+def _float32(file: Path, name: str) -> np.ndarray:
+    with safe_open(file, framework="numpy") as tensors:
+        dtype = EIGHT_BITS.get(tensors.get_slice(name).get_dtype())
+        if dtype is None:
+            return np.asarray(tensors.get_tensor(name)).astype("float32")
+    with file.open("rb") as stored:  # the length of the header, the header, the tensors
+        length = int.from_bytes(stored.read(8), "little")
+        header = json.loads(stored.read(length))[name]
+        begin, end = header["data_offsets"]
+        stored.seek(8 + length + begin)
+        return np.frombuffer(stored.read(end - begin), dtype).reshape(header["shape"]).astype("float32")

@@ -1,0 +1,249 @@
+"""A checkpoint of any format whose names and shapes are known, and the strict copying of it into a Keras model."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from kerasbert import tokenizers
+from kerasbert.config import BertConfig
+from kerasbert.errors import CheckpointError, ConfigError
+
+log = logging.getLogger("kerasbert")
+
+TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json")
+
+STANDS_ON = {"classifier": ("pooler", "pooling"), "nsp": ("pooler",)}
+"""Head -> the parts between it and the encoder. A trained head is worth nothing on a part that is drawn at random."""
+
+ENCODER, UNKNOWN = "encoder", "unknown"
+"""What `Checkpoint.task` says of a folder without a head, and of one whose class is not in the tables."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """How one format names the tensors of one family.
+
+    Attributes:
+        place: path of our weight, such as `block_3/attention/query/kernel` -> name of the stored tensor, and whether it
+            is stored transposed.
+        heads: begin of a stored name -> the head it belongs to, in our words where we have the head.
+        tied: name of a copy -> name of the tensor that it repeats.
+        architectures: task -> the class that the format's own tools open it with.
+        evidence: task -> begins of the names that a checkpoint of the task holds; the first row that fits counts.
+    """
+
+    place: Callable[[str], tuple[str, bool]]
+    heads: Mapping[str, str]
+    tied: Mapping[str, str]
+    architectures: Mapping[str, str]
+    evidence: Mapping[str, tuple[str, ...]]
+
+    def head_of(self, stored: str) -> str | None:
+        """The head that a stored tensor belongs to; None for a tensor of the encoder or of something unknown."""
+        return next((head for begin, head in self.heads.items() if begins(stored, begin)), None)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint whose header has been read: names and shapes are known, numbers are not loaded yet.
+
+    Attributes:
+        folder: where it is.
+        settings: the whole of config.json (architectures, labels, problem type, our own section).
+        shapes: stored name -> shape.
+        read: stored name -> the tensor as float32.
+        names: the format's names for this family.
+    """
+
+    folder: Path
+    settings: dict
+    shapes: Mapping[str, tuple[int, ...]]
+    read: Callable[[str], np.ndarray]
+    names: Names
+
+    @cached_property
+    def config(self) -> BertConfig:
+        """The encoder's numbers.
+
+        Raises:
+            ConfigError: a config.json that kerasbert cannot build.
+        """
+        try:
+            return BertConfig.from_dict(self.settings)
+        except ConfigError as error:
+            raise ConfigError(f"{self.folder / 'config.json'}: {error}") from None
+
+    @property
+    def own(self) -> dict:
+        """What kerasbert wrote into config.json, beside the keys that transformers reads: task, pooling, max_length."""
+        own = self.settings.get("kerasbert") or {}
+        if not isinstance(own, dict):
+            raise ConfigError(f'{self.folder / "config.json"}: kerasbert is {own!r:.200}: use {{"task": "..."}}')
+        return own
+
+    @property
+    def architecture(self) -> str | None:
+        """The class of transformers that config.json names; None where it names none."""
+        named = self.settings.get("architectures") or [None]
+        if not isinstance(named, list) or not isinstance(named[0], str | None):
+            raise ConfigError(f'{self.folder / "config.json"}: architectures is {named!r:.200}: use ["NameOfAClass"]')
+        return named[0]
+
+    @property
+    def task(self) -> str:
+        """What the folder was saved as: by our section of config.json, else by `architectures`, else by its tensors."""
+        own = self.own.get("task")
+        if own is not None:
+            return str(own)
+        if self.architecture is not None:
+            known = {name: task for task, name in self.names.architectures.items()}
+            return known.get(self.architecture, UNKNOWN)
+        for task, needed in self.names.evidence.items():
+            if all(any(begins(stored, begin) for stored in self.shapes) for begin in needed):
+                return task
+        return ENCODER
+
+    @property
+    def holds(self) -> str:
+        """The task and what says so, for messages."""
+        if self.task == UNKNOWN:
+            return f"a head that kerasbert does not know ({self.architecture})"
+        name = "an encoder" if self.task == ENCODER else self.task
+        named = self.names.architectures.get(self.task) == self.architecture
+        return f"{name} ({self.architecture})" if named and self.architecture else name
+
+    @property
+    def heads(self) -> list[str]:
+        """The heads that the file holds any tensor of, in the order of the format's table."""
+        held = {self.names.head_of(stored) for stored in self.shapes}
+        return [head for head in dict.fromkeys(self.names.heads.values()) if head in held]
+
+    def tokenizer(self):
+        """The folder's tokenizer, checked against the word table; None where the folder has none."""
+        tokenizer = read_tokenizer(self.folder)
+        if tokenizer is not None:
+            table, _ = self.names.place("embeddings/word_embeddings")
+            rows, *_ = self.shapes.get(table, (self.config.vocab_size,))
+            tokenizers.check_vocabulary(tokenizer, rows, self.folder)
+        return tokenizer
+
+    def has(self, head: str) -> bool:
+        """Whether the file holds any tensor of a head such as `pooler` or `classifier`."""
+        return head in self.heads
+
+    def outputs(self, layer: str) -> int:
+        """How many outputs a head's layer has, such as `classifier/dense`; 0 where the file does not have it."""
+        name, _ = self.names.place(f"{layer}/bias")
+        return self.shapes.get(name, (0,))[0]
+
+    def load_into(self, model, *, new: tuple[str, ...] = ()) -> None:
+        """Copies every tensor into the variables of `model`, and says in one line which parts of it are new.
+
+        Args:
+            model: a Keras model built from `config`, its weights named by layer path.
+            new: heads to leave as they are even if the file has them (a classifier for other labels).
+
+        Raises:
+            CheckpointError: tensors that are missing, unexpected or of another shape, all listed; a head of the file
+                that would stand on a new part; an untied copy; NaN. Nothing is copied, but for NaN.
+        """
+        targets = [Target(variable, *self.names.place(variable.path)) for variable in model.weights]
+        groups = dict.fromkeys(target.group for target in targets)
+        fresh = [group for group in groups if group in self.names.heads.values() and self._is_fresh(group, new)]
+        self._check_footing(groups, fresh)
+        read = [target for target in targets if target.group not in fresh]
+        left = set(self.shapes) - {target.name for target in read} - set(self.names.tied)
+        self._check_fit(read, left)
+        if "mlm" in groups and "mlm" not in fresh:
+            self._check_tied()
+        for target in read:
+            value = self.read(target.name)
+            if not np.isfinite(value).all():
+                raise CheckpointError(f"{self.folder}: {target.name} holds NaN or infinity; no answer could come of it")
+            target.variable.assign(value.T if target.transposed else value)
+        self._report(fresh, left)
+
+    def _is_fresh(self, group: str, new: tuple[str, ...]) -> bool:
+        return group in new or not self.has(group)
+
+    def _check_footing(self, groups, fresh: list[str]) -> None:
+        for head, parts in STANDS_ON.items():
+            lacking = [part for part in parts if part in fresh]
+            if head in groups and head not in fresh and lacking:
+                raise CheckpointError(
+                    f"{self.folder}: has a trained {head} but no {' and '.join(lacking)} under it, which would be "
+                    "drawn at random; fetch or save the whole checkpoint again, or give the model a new head"
+                )
+
+    def _check_fit(self, read: list["Target"], left: set[str]) -> None:
+        """Raises CheckpointError: the tensors are not exactly those that the model needs."""
+        missing = [f"{target.name} {target.shape}" for target in read if target.name not in self.shapes]
+        wrong = [
+            f"{target.name}: {tuple(self.shapes[target.name])} in the file, {target.shape} in the model"
+            for target in read
+            if target.name in self.shapes and tuple(self.shapes[target.name]) != target.shape
+        ]
+        unexpected = sorted(f"{name} {tuple(self.shapes[name])}" for name in left if self.names.head_of(name) is None)
+        problems = {"missing": missing, "unexpected": unexpected, "of another shape": wrong}
+        if any(problems.values()):
+            listed = "; ".join(f"{kind}: {_listing(found)}" for kind, found in problems.items() if found)
+            raise CheckpointError(f"{self.folder}: the weights do not fit its config.json; {listed}")
+
+    def _check_tied(self) -> None:
+        """The copies of tied tensors must be copies: an untied head would give wrong answers silently."""
+        for copy, original in self.names.tied.items():
+            both = copy in self.shapes and original in self.shapes
+            if both and not np.array_equal(self.read(copy), self.read(original)):
+                raise CheckpointError(
+                    f"{self.folder}: {copy} differs from {original}; kerasbert ties the two, untie is not supported"
+                )
+
+    def _report(self, fresh: list[str], left: set[str]) -> None:
+        unused = [head for head in self.heads if any(self.names.head_of(name) == head for name in left)]
+        ending = f"left unused: {', '.join(unused)} of {self.holds}" if unused else ""
+        if fresh:
+            said = f"new, not from the checkpoint: {', '.join(sorted(fresh))}"
+            log.warning("%s: %s", self.folder, "; ".join(filter(None, (said, ending))))
+        elif unused:
+            log.info("%s: %s", self.folder, ending)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A variable of a Keras model, and the tensor that it is read from."""
+
+    variable: object
+    name: str
+    transposed: bool
+
+    @property
+    def group(self) -> str:
+        """The layer of the model that the variable belongs to, such as `block_3` or `classifier`."""
+        return self.variable.path.split("/")[0]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As it is stored."""
+        shape = tuple(self.variable.shape)
+        return shape[::-1] if self.transposed else shape
+
+
+def read_tokenizer(folder: str | Path) -> tokenizers.HostTokenizer | None:
+    """The tokenizer in a folder; None where none of its files is there."""
+    if not any((Path(folder) / name).is_file() for name in TOKENIZER_FILES):
+        return None
+    return tokenizers.load(folder)
+
+
+def begins(stored: str, begin: str) -> bool:
+    """Whether a dotted name is `begin` or stands below it: `classifier.bias`, not `classifier_2.bias`."""
+    return stored == begin or stored.startswith(f"{begin}.")
+
+
+def _listing(found: list[str], most: int = 8) -> str:
+    more = f" and {len(found) - most} more" if len(found) > most else ""
+    return ", ".join(found[:most]) + more

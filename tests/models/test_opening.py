@@ -1,0 +1,60 @@
+"""A trained head never stands on a part that is drawn at random; a part that is new stands under a new head."""
+
+import pytest
+from checkpoints.head_classes import make_folder
+
+from kerasbert import TextClassifier
+from kerasbert.errors import CheckpointError
+from kerasbert.models.opening import open_model
+from kerasbert.models.pretraining import PretrainingModel
+
+
+def test_a_trained_classifier_without_its_pooler_is_refused(tmp_path):
+    folder = make_folder(tmp_path / "model", "BertForSequenceClassification", without=["pooler"])
+    said = r"^.*model: has a trained classifier but no pooler under it, which would be drawn at random; fetch or save"
+    for opened in (
+        lambda: open_model(folder),
+        lambda: TextClassifier.from_pretrained(folder),
+        lambda: TextClassifier.from_pretrained(folder, labels=["LABEL_0", "LABEL_1"]),
+    ):
+        with pytest.raises(CheckpointError, match=said):
+            opened()
+
+
+def test_a_new_classifier_may_stand_on_a_new_pooler_and_both_are_named(tmp_path, caplog):
+    folder = make_folder(tmp_path / "model", "BertForSequenceClassification", without=["pooler"])
+    TextClassifier.from_pretrained(folder, labels=["a", "b", "c"])
+    assert "new, not from the checkpoint: classifier, pooler; left unused: classifier of" in caplog.text
+
+
+def test_a_trained_classifier_without_its_learned_pooling_is_refused(tmp_path):
+    config = {"kerasbert": {"task": "text-classification", "pooling": "additive"}}
+    folder = make_folder(tmp_path / "model", "BertForSequenceClassification", config=config)
+    with pytest.raises(CheckpointError, match="has a trained classifier but no pooling under it"):
+        open_model(folder)
+
+
+def test_a_folder_named_a_classifier_without_one_is_refused(tmp_path):
+    config = {"architectures": ["BertForSequenceClassification"]}
+    folder = make_folder(tmp_path / "model", "BertForMaskedLM", config=config)
+    with pytest.raises(CheckpointError, match=r"holds text-classification \(.*\), has no classifier"):
+        open_model(folder)
+
+
+@pytest.mark.parametrize("name", ["BertForNextSentencePrediction", "BertForPreTraining"])
+def test_a_trained_next_sentence_head_without_its_pooler_is_refused(name, tmp_path):
+    folder = make_folder(tmp_path / "model", name, without=["pooler"])
+    with pytest.raises(CheckpointError, match="has a trained nsp but no pooler under it"):
+        PretrainingModel.from_pretrained(folder)
+    assert not PretrainingModel.from_pretrained(folder, nsp=False).nsp
+
+
+def test_a_new_next_sentence_head_may_stand_on_a_new_pooler(tmp_path, caplog):
+    PretrainingModel.from_pretrained(make_folder(tmp_path / "model", "BertForMaskedLM"), nsp=True)
+    assert caplog.records[-1].getMessage().endswith("new, not from the checkpoint: nsp, pooler")
+
+
+def test_another_pooling_is_a_new_head(tmp_path, caplog):
+    folder = make_folder(tmp_path / "model", "BertForSequenceClassification")
+    TextClassifier.from_pretrained(folder, pooling="mean")
+    assert "new, not from the checkpoint: classifier; left unused: pooler, classifier of" in caplog.text
