@@ -15,7 +15,7 @@ _HOME = {
     "saved_model": "kerasbert.export.one_format",
     "tflite": "kerasbert.export.one_format",
     "onnx": "kerasbert.export.one_format",
-    "verify": "kerasbert.export.gate.parity",
+    "verify": "kerasbert.export.gate.verify",
 }
 
 __all__ = list(_HOME)

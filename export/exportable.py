@@ -2,6 +2,7 @@
 
 import keras
 
+from kerasbert.decoding.labels import SCORES
 from kerasbert.errors import ExportError
 from kerasbert.export.options import ExportOptions
 
@@ -12,7 +13,7 @@ def check_model(model, options: ExportOptions) -> None:
     Raises:
         ExportError: another Keras backend, a model without tokenizer, or a head that cannot learn on the device.
     """
-    if options.trainable_head and all(each.bar == "vector" for graph in model.graphs() for each in graph.outputs):
+    if options.trainable_head and not _has_labels(model):
         raise ExportError(f"{model.task.name}: has no head to learn on the device; leave trainable_head out")
     if keras.backend.backend() != "tensorflow":
         raise ExportError(
@@ -23,6 +24,12 @@ def check_model(model, options: ExportOptions) -> None:
         raise ExportError(
             "this model has no tokenizer; put vocab.txt or tokenizer.json into its folder, or give its encoder one"
         )
+
+
+def _has_labels(model) -> bool:
+    """Whether the model ends in one output of labels per text."""
+    outputs = [output for graph in model.graphs() for output in graph.outputs]
+    return len(outputs) == 1 and outputs[0].axis == "row" and outputs[0].bar in SCORES
 
 
 def in_float32(model):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from kerasbert.export.bundle import export_bundle
-from kerasbert.export.gate.parity import Row
+from kerasbert.export.gate.verify import Row
 
 
 def tflite(
@@ -37,7 +37,7 @@ def tflite(
             "int16x8" and "full-int8". One file each.
         sequence_lengths: input lengths, besides the model's `max_length`. None: 16, 32, 64, ...
         data: a labelled file. The files must answer it as well as Keras does.
-        columns: columns of `data`, as keyword arguments of `kerasbert.examples.readers.read_examples`.
+        columns: names of the columns of `data`, such as {"text": "review", "label": "stars"}. None: the usual names.
         max_drop: points of accuracy that a quantised file may lose on `data` before a gentler one replaces it.
         legacy_runtime: writes files that TFLite 2.9 to 2.16 read too.
         trainable_head: adds files whose head learns on the device.

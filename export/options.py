@@ -27,7 +27,8 @@ class ExportOptions:
     data: str | Path | None = None
     """A labelled file. The files must answer it as well as Keras does, and its texts calibrate integer activations."""
     columns: Mapping[str, str | None] | None = None
-    """Names of columns of `data`; see `kerasbert.examples.readers.read_examples`."""
+    """Names of the columns of `data`, such as `{"text": "review", "label": "stars"}`. None, or a name that is None: the
+    usual names."""
     max_drop: float | None = None
     """Points of accuracy that a quantised file may lose on `data`. A file that loses more is replaced by one that
     stores its weights more precisely. None: a quantised file that loses more than 0.5 points is an error."""

@@ -73,18 +73,31 @@ def write_csv(path: Path, rows, header=("text", "label")) -> Path:
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory):
+def run_folder(tmp_path_factory) -> Path:
+    """A folder of this run, which all workers have in common."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def conversion_folder(run_folder) -> Path:
+    """Where `conversions.remembered` keeps what was converted."""
+    (run_folder / "conversions").mkdir(exist_ok=True)
+    return run_folder / "conversions"
+
+
+@pytest.fixture(scope="session")
+def shared(run_folder):
     """`shared("bert", make)` -> a folder that `make(folder)` filled: once in a run, whichever worker asks first.
 
     Other workers wait for it. The folder lies beside the workers' temporary folders, so no later run finds it.
     """
-    base = tmp_path_factory.getbasetemp()
-    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
-    place.mkdir(exist_ok=True)
 
     def folder(name: str, make) -> Path:
-        target = place / name
-        with open(place / f"{name}.lock", "a") as lock:  # empty until the folder is whole
+        target = run_folder / name
+        with open(run_folder / f"{name}.lock", "a") as lock:  # empty until the folder is whole
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not os.fstat(lock.fileno()).st_size:
                 shutil.rmtree(target, ignore_errors=True)  # of a worker that failed
@@ -171,13 +184,16 @@ def tiny_classifier(tiny_bert, opinion_file, shared) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_bundle(tiny_classifier, shared) -> Path:
+def tiny_bundle(tiny_classifier, shared, conversion_folder) -> Path:
     """`tiny_classifier` in every format, through the gate. For reading: a test that changes files copies it first."""
+    from conversions import remembered
+
     from kerasbert import TextClassifier
     from kerasbert.export import export_bundle
 
     def make(folder: Path) -> None:
-        export_bundle(TextClassifier.from_pretrained(tiny_classifier), folder / "bundle")
+        with remembered(conversion_folder):
+            export_bundle(TextClassifier.from_pretrained(tiny_classifier), folder / "bundle")
 
     return shared("tiny_bundle", make) / "bundle"
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from kerasbert import tokenizers
 from kerasbert.errors import BundleError, ExportError
-from kerasbert.export.gate.golden import TEXTS
 from kerasbert.runtime.manifest import Manifest
+from kerasbert.tasks.golden import TEXTS
 
 ROUNDS = 3
 """Every file is measured in turn, and the turn repeated: what disturbs the machine for a while disturbs all files."""
@@ -147,8 +147,9 @@ def texts_of(manifest: Manifest, folder: Path, lengths: Sequence[int]) -> list[s
         BundleError: a length that the bundle's files do not take.
     """
     tokenizer = tokenizers.from_options(manifest.tokenizer, folder)
-    if wrong := [length for length in lengths if not 3 <= length <= manifest.max_length]:
-        raise BundleError(f"{folder}: takes texts of 3 to {manifest.max_length} tokens, not of {wrong[0]}")
+    longest = manifest.task_settings.max_length
+    if wrong := [length for length in lengths if not 3 <= length <= longest]:
+        raise BundleError(f"{folder}: takes texts of 3 to {longest} tokens, not of {wrong[0]}")
     words = [word for text in TEXTS for word in text.split() if word.isascii()]
     texts = []
     for length in lengths:

@@ -44,28 +44,27 @@ class Clock:
 
 
 def open_file(bundle: str, name: str, threads: int):
-    """A file as a function from texts to answers, and the clock of its model alone."""
-    from kerasbert.runtime import load
+    """Opens a file: a function from texts to answers, and the clock of its model alone."""
+    from kerasbert.runtime.kinds import KINDS
+    from kerasbert.runtime.manifest import Manifest
 
-    if name != "saved_model":
+    if KINDS[Manifest.read(bundle).files[name].kind].engine:
+        from kerasbert.runtime import load
+
         pipeline = load(bundle, file=name, threads=threads)
     else:
         limit_tensorflow(threads)
-        from kerasbert import tokenizers
-        from kerasbert.export.formats.saved_model.file import open_saved_model
-        from kerasbert.runtime.manifest import Manifest
-        from kerasbert.runtime.pipelines import Pipeline
+        from kerasbert.export.gate.opening import open_any
 
-        manifest = Manifest.read(bundle)
-        tokenizer = tokenizers.from_options(manifest.tokenizer, bundle)
-        ids, _ = open_saved_model(Path(bundle) / manifest.files[name].path)
-        pipeline = Pipeline(manifest, tokenizer, ids)
-    pipeline.run = Clock(pipeline.run)
-    return pipeline.predict_text, pipeline.run
+        pipeline = open_any(bundle, name).pipeline
+    ((graph, run),) = pipeline.runs.items()
+    clock = Clock(run)
+    pipeline.runs = {graph: clock}
+    return pipeline.predict_text, clock
 
 
 def open_model(path: str, bundle: str, threads: int):
-    """The same of a saved Keras model of the bundle's task."""
+    """The same for a saved Keras model of the bundle's task."""
     limit_tensorflow(threads)
     from kerasbert.models.opening import open_model as open_folder
     from kerasbert.runtime.manifest import Manifest

@@ -1,22 +1,31 @@
 """report.html, one file without scripts: how good, fast and large each file of a bundle is, and how an app runs it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
 from kerasbert.errors import BundleError
-from kerasbert.export.gate.parity import Row
+from kerasbert.export.gate.verify import Row
 from kerasbert.export.report.chart import Mark, draw
-from kerasbert.export.report.programs import Snippet
-from kerasbert.export.report.snippets import SENTENCE, answer_of, snippets
+from kerasbert.export.report.snippets import Snippet, shown_example, snippets
 from kerasbert.export.web import NAME as PAGE
 from kerasbert.files import write_text
+from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import Manifest
-from kerasbert.runtime.text_file import reads_text
 
 NAME = "report.html"
-TITLES = {"text_classifier": "Text classifier", "sentence_encoder": "Sentence encoder", "encoder": "Encoder"}
+STYLES = {
+    "tflite": "tflite",
+    "mediapipe": "tflite",
+    "trainable": "tflite",
+    "tflite-text": "tflite",
+    "onnx": "onnx",
+    "savedmodel": "saved",
+}
+"""Kind of file -> the class that gives it its colour."""
+OTHER = "other"
+"""The class of everything else, such as the Keras model."""
 LANGUAGES = {"python": "Python", "kotlin": "Kotlin", "swift": "Swift", "javascript": "JavaScript"}
 STYLE = """
 :root { color-scheme: light dark; --page: #fff; --ink: #1b1f24; --soft: #5d6875; --line: #dfe4ea; --box: #f5f7f9;
@@ -69,7 +78,7 @@ def write_report(folder: Path, manifest: Manifest, rows: Sequence[Row], measured
     """Writes report.html into a bundle.
 
     Args:
-        rows: of `kerasbert.export.gate.parity.verify`. measured: of `kerasbert.export.benchmark.measure.benchmark`.
+        rows: from `kerasbert.export.gate.verify.verify`. measured: from `kerasbert.export.benchmark.measure.benchmark`.
     """
     write_text(folder / NAME, page(folder, manifest, rows, measured))
 
@@ -78,7 +87,7 @@ def read_rows(folder: Path, manifest: Manifest) -> list[Row]:
     """The rows of report.json for a bundle's files.
 
     Raises:
-        BundleError: it is missing, not whole, or of other files.
+        BundleError: it is missing, not whole, or describes other files.
     """
     path = folder / "report.json"
     try:
@@ -90,25 +99,25 @@ def read_rows(folder: Path, manifest: Manifest) -> list[Row]:
 
 def page(folder: Path, manifest: Manifest, rows: Sequence[Row], measured: Sequence = ()) -> str:
     """The page as text; what comes from the bundle is escaped."""
-    title = TITLES.get(manifest.task, manifest.task.replace("_", " "))
-    labels = ", ".join(manifest.labels)
+    title = manifest.definition.words.title
+    labels = ", ".join(manifest.settings.get("labels", ()))
     body = [
         f"<h1>{escape(title)}</h1>",
         f'<p class="soft">{_count(len(rows), "file")}, each checked against the Keras model'
         f"{f'. Labels: {escape(labels)}' if labels else ''}</p>",
         "<h2>Which file</h2>",
-        f'<div class="wide">{_chart(rows)}</div>',
+        f'<div class="wide">{_chart(manifest, rows)}</div>',
         f'<div class="wide">{_files(manifest, rows)}</div>',
-        '<p class="soft">Milliseconds are of one text, from string to outputs, on the machine that exported. '
-        "The difference is the largest of any output from Keras's.</p>",
-        *(_strange(row) for row in rows if row.read_differently),
+        '<p class="soft">Milliseconds are the time for one text, from string to answer, on the machine that exported. '
+        "The difference is the largest between any output and Keras's.</p>",
+        *(_strange(manifest, row) for row in rows if row.read_differently),
     ]
     if measured:
-        body += ["<h2>Measured</h2>", f'<div class="wide">{_measured(measured)}</div>']
+        body += ["<h2>Measured</h2>", f'<div class="wide">{_measured(manifest, measured)}</div>']
         body.append(
-            '<p class="soft">Milliseconds of the model for one text of so many tokens: half of the answers, and 95 % '
-            "of them, took no longer. Load is the time from a fresh process to its first answer, memory what it grew "
-            "by.</p>"
+            '<p class="soft">Milliseconds are the time of the model for one text with that number of tokens: the '
+            "median and the 95th percentile. Load is the time from the start of a process to its first answer, memory "
+            "is the growth of that process.</p>"
         )
     if (folder / PAGE).is_dir():
         body.append(
@@ -131,54 +140,54 @@ def page(folder: Path, manifest: Manifest, rows: Sequence[Row], measured: Sequen
     )
 
 
-def style_of(path: str) -> str:
-    """The class that gives a file its colour."""
-    suffix = Path(path).suffix[1:]
-    return suffix if suffix in ("tflite", "onnx") else "saved" if path == "saved_model" else "other"
+def style_of(manifest: Manifest, name: str) -> str:
+    """The class that gives a file its colour, by its name in kerasbert.json."""
+    return STYLES.get(manifest.files[name].kind, OTHER) if name in manifest.files else OTHER
 
 
-def _chart(rows) -> str:
-    accurate = all(row.accuracy is not None for row in rows)
+def _chart(manifest, rows) -> str:
+    measured = all(row.figure is not None for row in rows)
     marks = [
         Mark(
             name=row.format,
-            style=style_of(row.path),
+            style=style_of(manifest, row.format),
             milliseconds=row.milliseconds,
             megabytes=row.megabytes,
-            quality=row.accuracy if accurate else row.agreement,
+            quality=row.figure if measured else row.agreement,
         )
         for row in rows
     ]
-    return draw(marks, quality="accuracy" if accurate else "answers equal to Keras's")
+    return draw(marks, quality=manifest.definition.headline if measured else "answers equal to Keras's")
 
 
 def _files(manifest, rows) -> str:
-    accurate = any(row.accuracy is not None for row in rows)
-    heads = ["file", "precision", "MB", "ms a text", "max difference", "equal answers", *["accuracy"] * accurate]
+    measured = any(row.figure is not None for row in rows)
+    heads = ["file", "precision", "MB", "ms per text", "max difference", "equal answers"]
+    heads += [manifest.definition.headline] if measured else []
     lines = []
     for row in rows:
         cells = [
-            f'<span class="dot {style_of(row.path)}"></span><code>{escape(row.path)}</code>',
+            f'<span class="dot {style_of(manifest, row.format)}"></span><code>{escape(row.path)}</code>',
             escape(manifest.files[row.format].precision),
             f"{row.megabytes:.1f}",
             f"{row.milliseconds:.1f}",
             f"{row.max_difference:.1e}",
             f"{row.agreement:.1%}",
         ]
-        lines.append(cells + (["" if row.accuracy is None else f"{row.accuracy:.1%}"] if accurate else []))
+        lines.append(cells + (["" if row.figure is None else f"{row.figure:.1%}"] if measured else []))
     return _table(heads, lines)
 
 
-def _strange(row) -> str:
+def _strange(manifest, row) -> str:
     texts = ", ".join(f"<q>{escape(text[:24])}</q>" for text in row.read_differently)
-    reader = "the file's own" if reads_text(row.path) else "MediaPipe's"
+    reader = "the file's own" if KINDS[manifest.files[row.format].kind].reads == "text" else "MediaPipe's"
     return (
         f"<p><code>{escape(row.path)}</code>: {reader} tokenizer reads {_count(len(row.read_differently), 'text')} "
-        f'of golden.json otherwise than BERT\'s: <span class="soft">{texts}</span></p>'
+        f'of golden.json differently from BERT\'s: <span class="soft">{texts}</span></p>'
     )
 
 
-def _measured(measured) -> str:
+def _measured(manifest, measured) -> str:
     lengths = sorted({row.length for row in measured})
     heads = ["file", "threads", "load", "memory", *(f"{length} tokens" for length in lengths)]
     groups = {}
@@ -188,7 +197,7 @@ def _measured(measured) -> str:
     for (name, threads), group in groups.items():
         times = {row.length: f"{row.ms:.1f} / {row.ms_p95:.1f}" for row in group}
         first = [
-            f'<span class="dot {style_of(group[0].path)}"></span>{escape(name)}',
+            f'<span class="dot {style_of(manifest, name)}"></span>{escape(name)}',
             str(threads),
             f"{group[0].load_s:.1f} s",
             f"{group[0].memory_mb:.0f} MB",
@@ -198,10 +207,12 @@ def _measured(measured) -> str:
 
 
 def _programs(folder, manifest) -> list[str]:
-    found = json.dumps(_short(answer_of(folder, manifest)), ensure_ascii=False)
+    shown = shown_example(folder, manifest)
+    asked = "”, “".join(map(escape, shown.example.values()))
+    found = escape(json.dumps(_short(shown.answer), ensure_ascii=False))
     parts = [
-        f'<p class="soft">Each program answers “{SENTENCE}”; Keras says: <code>{escape(found)}</code>. '
-        "<code>golden.json</code> holds more texts with their token ids and outputs, to check a port against.</p>"
+        f'<p class="soft">Each program answers “{asked}”; Keras says: <code>{found}</code>. <code>golden.json</code> '
+        "holds more examples with their token ids, outputs and answers, to check a port against.</p>"
     ]
     language = None
     for index, snippet in enumerate(snippets(folder, manifest)):
@@ -213,7 +224,7 @@ def _programs(folder, manifest) -> list[str]:
 
 
 def _short(answer):
-    """An answer with three digits a number, three numbers a vector, and one vector of several."""
+    """An answer with three digits per number, three numbers per vector, and the first of several vectors."""
     if isinstance(answer, dict):
         return {name: _short(value) for name, value in answer.items()}
     if isinstance(answer, list) and answer and isinstance(answer[0], float | list):
@@ -230,13 +241,13 @@ def _program(snippet: Snippet, *, opened: bool) -> str:
 
 
 def _facts(manifest) -> str:
+    known = {name.replace("_", " "): _listed(value) for name, value in manifest.settings.items()}
     facts = {
-        "task": f"{manifest.task}, {manifest.problem_type}",
-        "labels": ", ".join(manifest.labels),
-        "texts": f"cut to {manifest.max_length} tokens",
-        "lengths": ", ".join(map(str, manifest.lengths)),
-        "inputs": ", ".join(manifest.inputs),
-        "outputs": ", ".join(manifest.outputs),
+        "task": manifest.task,
+        **known,
+        "lengths": _listed(manifest.lengths),
+        "inputs": _listed(each.name for graph in manifest.graphs for each in graph.inputs),
+        "outputs": _listed(each.name for graph in manifest.graphs for each in graph.outputs),
         "tokenizer": ", ".join(f"{name} {value}" for name, value in manifest.tokenizer.items()),
         "written by": ", ".join(f"{name} {version}" for name, version in manifest.versions.items()),
     }
@@ -245,6 +256,11 @@ def _facts(manifest) -> str:
     lines = [[f"<code>{escape(path)}</code>", f"<code>{escape(digest)}</code>"] for path, digest in sums.items()]
     checksums = f'<div class="wide">{_table(["file", "SHA-256"], lines)}</div>'
     return f"<dl>{''.join(items)}</dl>\n<h3>Checksums</h3>\n{checksums}"
+
+
+def _listed(value) -> str:
+    """A setting as text."""
+    return str(value) if isinstance(value, str) or not isinstance(value, Iterable) else ", ".join(map(str, value))
 
 
 def _table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

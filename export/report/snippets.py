@@ -1,117 +1,147 @@
 """The programs that run a bundle's files, with the bundle's own names, labels, lengths and ids in them.
 
-They answer one sentence of golden.json, so that what they must print is known.
+They answer an example of golden.json, so that what they must print is known.
 """
 
 import json
-import zipfile
-from dataclasses import replace
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from string import Template
-
-import numpy as np
 
 from kerasbert.export.gate import golden
-from kerasbert.export.report.programs import ENDS, LABELS, PROGRAMS, Snippet
+from kerasbert.export.report.engines import ANY, ENGINES, part, program
+from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import Manifest
-from kerasbert.runtime.text_file import reads_text
-from kerasbert.tasks.table import TASKS
 
-SENTENCE = "a lovely film"
+SHOWN = {"text": "a lovely film"}
+"""The golden example that the programs answer; where a task has another form of examples, its first one."""
+MARK = re.compile(r"__([A-Z]+(?:_[A-Z]+)*)__")
+"""A word in a source that is filled in."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snippet:
+    """A program for one bundle.
+
+    Attributes:
+        language: a key of `kerasbert.export.report.engines.EXTENSIONS`.
+        title: what runs the file. install: how to get that. code: the program.
+    """
+
+    language: str
+    title: str
+    install: str
+    code: str
 
 
 def snippets(folder: Path, manifest: Manifest) -> list[Snippet]:
-    """The programs for the files that a bundle has, Python's first."""
-    kinds, values = kinds_of(folder, manifest), _values(folder, manifest)
+    """The programs for the files that a bundle has, Python's first.
+
+    A program is left out if the task has none, or if it asks for something that the task has not.
+    """
+    shown, files = shown_example(folder, manifest), files_to_show(manifest)
     made = []
-    for program in PROGRAMS:
-        if program.needs in kinds and program.task in ("", manifest.task):
-            path = kinds[program.needs]
-            code = Template(program.code).substitute(values, file=path, stem=Path(path).stem)
-            made.append(replace(program, code=code.strip() + "\n"))
+    for engine in ENGINES:
+        code = program(engine, manifest.task)
+        if engine.kind not in files or code is None:
+            continue
+        values = dict(_values(engine.language, manifest, shown))
+        path = files[engine.kind]
+        values |= {
+            "FILE": path,
+            "STEM": Path(path).stem,
+            "INPUTS": _inputs(engine.name, engine.language, manifest, values),
+        }
+        for mark, which in (("END", "ends"), ("LABEL", "labels")):
+            values[mark] = fill(part(engine.language, which, manifest.task, manifest.settings), values)
+        code = fill(code, values)
+        if code is not None:
+            made.append(Snippet(language=engine.language, title=engine.title, install=engine.install, code=code))
     return made
 
 
-def kinds_of(folder: Path, manifest: Manifest) -> dict[str, str]:
-    """Kind -> the file of it to show: one with 8-bit weights if there is one.
-
-    Kinds: "tflite", "onnx", "saved_model", "mediapipe" (a `.tflite` with vocabulary and labels inside), "trainable"
-    (one whose head learns), "text" (a `.tflite` that takes a text), and "".
-    """
-    kinds = {}
-    for name, file in sorted(manifest.files.items(), key=lambda item: item[1].precision != "int8"):
-        kind = "saved_model" if name == "saved_model" else Path(file.path).suffix[1:]
-        if kind == "tflite" and zipfile.is_zipfile(folder / file.path):  # the files inside are a ZIP at its end
-            kind = "mediapipe"
-        elif "trainable" in name:
-            kind = "trainable"
-        elif reads_text(file.path):
-            kind = "text"
-        kinds.setdefault(kind, file.path)
-        if kind not in ("saved_model", "trainable", "text"):
-            kinds.setdefault("", file.path)
-    return kinds
+def fill(source: str | None, values: Mapping[str, object]) -> str | None:
+    """A source with its marks filled in; None if there is no source, or no value for one of its marks."""
+    if source is None or any(values.get(name) is None for name in MARK.findall(source)):
+        return None
+    return MARK.sub(lambda mark: str(values[mark[1]]).rstrip("\n"), source)
 
 
-def answer_of(folder: Path, manifest: Manifest) -> dict:
-    """What the programs are to find: Keras's answer to `SENTENCE`."""
-    row = _recorded(folder, manifest)
-    outputs = {name: np.stack([row[name]]) for name in manifest.outputs}
-    return TASKS[manifest.problem_type].decode(outputs, manifest.labels)[0]
+def files_to_show(manifest: Manifest) -> dict[str, str]:
+    """Kind -> the path of the file to show: one with 8-bit weights if there is one. `ANY` is a kind here too."""
+    shown = {}
+    for file in sorted(manifest.files.values(), key=lambda file: file.precision != "int8"):
+        shown.setdefault(file.kind, file.path)
+        if KINDS[file.kind].chosen:
+            shown.setdefault(ANY, file.path)
+    return shown
 
 
-def _recorded(folder: Path, manifest: Manifest) -> dict:
-    """The row of golden.json that holds `SENTENCE`."""
-    rows = golden.read(folder, manifest.outputs, TASKS[manifest.problem_type].by_token)
-    return next(row for row in rows if (row["text"], row["pair"]) == (SENTENCE, None))
+def shown_example(folder: Path, manifest: Manifest) -> golden.Golden:
+    """The example that the programs answer, with the ids and the answer that Keras gave."""
+    recorded = golden.read(folder, manifest.graphs)
+    return next((each for each in recorded if each.example == SHOWN), recorded[0])
 
 
-def _values(folder: Path, manifest: Manifest) -> dict:
-    """What the templates are filled with."""
-    ids, inputs = _recorded(folder, manifest)["input_ids"], manifest.inputs
+def _values(language: str, manifest: Manifest, shown: golden.Golden) -> Iterator[tuple[str, object]]:
+    """What the marks stand for, but for those that depend on the file."""
+    ids, graph = shown.rows[0].input_ids, manifest.graphs[0]
     length = next(length for length in manifest.lengths if length >= len(ids))
     signatures = {n: f"tokens_{n}" for n in manifest.lengths} | {manifest.lengths[-1]: "serving_default"}
-    labels = ", ".join(json.dumps(label, ensure_ascii=False) for label in manifest.labels)
-    python = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
-    kotlin = {
-        "input_ids": f"IntArray({length}) {{ ids.getOrElse(it) {{ {manifest.pad_id} }} }}",
-        "attention_mask": f"IntArray({length}) {{ if (it < ids.size) 1 else 0 }}",
-        "token_type_ids": f"IntArray({length})",
-    }
-    learning = {
-        "input_ids": f"padded {{ ids.getOrElse(it) {{ {manifest.pad_id} }} }}",
-        "attention_mask": "padded { if (it < ids.size) 1 else 0 }",
-        "token_type_ids": "padded { 0 }",
-    }
-    swift = {
-        "input_ids": f"padded(ids, with: {manifest.pad_id})",
-        "attention_mask": "padded(ids.map { _ in 1 }, with: 0)",
+    for name, value in shown.example.items():
+        yield name.upper(), json.dumps(value)
+    yield "MAX_LENGTH", manifest.lengths[-1]
+    yield "PAD_ID", next(each.pad for each in graph.inputs if each.name == "input_ids")
+    yield "IDS", ", ".join(map(str, ids))
+    yield "LENGTH", length
+    yield "SIGNATURE", signatures[length]
+    yield "SIGNATURES", signatures
+    yield "OUTPUT", graph.outputs[0].name
+    yield "COUNT", graph.outputs[0].width
+    labels = ", ".join(json.dumps(label, ensure_ascii=False) for label in manifest.settings.get("labels", ()))
+    yield "LABELS", labels.replace("$", "\\$") if language == "kotlin" else labels
+
+
+INPUTS = {
+    "python": {
+        "": '    "{name}": encoding.{value},',
+        "input_ids": "ids",
+        "attention_mask": "attention_mask",
+        "token_type_ids": "type_ids",
+    },
+    "kotlin": {
+        "": '    "{name}" to {value},',
+        "input_ids": "IntArray({LENGTH}) {{ ids.getOrElse(it) {{ {PAD_ID} }} }}",
+        "attention_mask": "IntArray({LENGTH}) {{ if (it < ids.size) 1 else 0 }}",
+        "token_type_ids": "IntArray({LENGTH})",
+    },
+    "kotlin litert_learning": {
+        "": '    "{name}" to {value},',
+        "input_ids": "padded {{ ids.getOrElse(it) {{ {PAD_ID} }} }}",
+        "attention_mask": "padded {{ if (it < ids.size) 1 else 0 }}",
+        "token_type_ids": "padded {{ 0 }}",
+    },
+    "swift": {
+        "": '    "{name}": {value},',
+        "input_ids": "padded(ids, with: {PAD_ID})",
+        "attention_mask": "padded(ids.map {{ _ in 1 }}, with: 0)",
         "token_type_ids": "padded([], with: 0)",
-    }
-    javascript = {name: f"tensor({'ids' if name == 'input_ids' else name})" for name in inputs}
+    },
+    "javascript": {
+        "": "  {name}: {value},",
+        "input_ids": "tensor(ids)",
+        "attention_mask": "tensor(attention_mask)",
+        "token_type_ids": "tensor(token_type_ids)",
+    },
+}
+"""Language, or language and engine -> how an input is given: the form of a line under "", and the value by name."""
 
-    def lines(form: str, values: dict) -> str:
-        return "\n".join(form.format(name, values[name]) for name in inputs)
 
-    values = {
-        "sentence": json.dumps(SENTENCE),
-        "max_length": manifest.max_length,
-        "pad_id": manifest.pad_id,
-        "ids": ", ".join(map(str, ids)),
-        "length": length,
-        "signature": signatures[length],
-        "signatures": signatures,
-        "output": manifest.outputs[0],
-        "labels": labels,
-        "labels_kotlin": labels.replace("$", "\\$"),
-        "inputs_python": lines('    "{}": encoding.{},', python),
-        "inputs_kotlin": lines('    "{}" to {},', kotlin),
-        "inputs_learning": lines('    "{}" to {},', learning),
-        "count": len(manifest.labels),
-        "inputs_swift": lines('    "{}": {},', swift),
-        "inputs_javascript": lines("  {}: {},", javascript),
-    }
-    ends = ENDS[manifest.problem_type].items()
-    for language, label in LABELS.get(manifest.problem_type, {}).items():
-        values[f"label_{language}"] = Template(label).substitute(count=len(manifest.labels))
-    return values | {f"end_{language}": Template(end).substitute(values) for language, end in ends}
+def _inputs(engine: str, language: str, manifest: Manifest, values: Mapping) -> str | None:
+    """The lines that give the model its inputs; None if an input is not known."""
+    forms = INPUTS.get(f"{language} {engine}", INPUTS[language])
+    names = [each.name for each in manifest.graphs[0].inputs]
+    if not forms.keys() >= set(names):
+        return None
+    return "\n".join(forms[""].format(name=name, value=forms[name].format(**values)) for name in names)

@@ -10,9 +10,10 @@ and the page is at http://localhost:8000/web/.
 """
 
 import json
+import shutil
 from collections.abc import Iterable
 from importlib import resources
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from kerasbert.errors import ExportError
 from kerasbert.export.web.characters import describe_characters
@@ -60,20 +61,20 @@ _MEDIAPIPE = (
     ),
 )
 PACKAGES = {"onnx": _ONNX, "tflite": _LITERT, "mediapipe": _MEDIAPIPE}
-"""What runs a kind of file in a browser."""
+"""Kind of file -> the packages that run it in a browser. Apps teach a trainable file, and no browser has the operations
+of tensorflow-text, so other kinds have no row."""
 
 
-def runtimes(paths: Iterable[str]) -> list[Package]:
-    """What a browser needs to run model files.
+def runtimes(kinds: Iterable[str]) -> list[Package]:
+    """The packages that a browser needs to run files of these kinds.
 
     Raises:
-        ExportError: it runs none of them.
+        ExportError: a browser runs none of them.
     """
-    paths = list(paths)
-    kinds = {_kind(path) for path in paths}
+    kinds = list(dict.fromkeys(kinds))
     packages = [package for kind in PACKAGES if kind in kinds for package in PACKAGES[kind]]
     if not packages:
-        raise ExportError(f"no browser runs {', '.join(paths)}: export tflite, onnx or mediapipe for the page")
+        raise ExportError(f"no browser runs {', '.join(kinds)} files: export {', '.join(PACKAGES)} for the page")
     return packages
 
 
@@ -91,22 +92,16 @@ def write_page(bundle: str | Path, *, archives: str | Path | None = None) -> Non
     """
     bundle = Path(bundle)
     manifest = Manifest.read(bundle)
-    packages = runtimes(file.path for file in manifest.files.values())
+    packages = runtimes(file.kind for file in manifest.files.values())
     _check_tokenizer(bundle, manifest.tokenizer)
     with new_folder(bundle / NAME) as building:
         for package in packages:
             install(package, building / "vendor", archives=archives and Path(archives))
-        for source in (resources.files(__name__) / "page").iterdir():
-            (building / source.name).write_bytes(source.read_bytes())
+        with resources.as_file(resources.files(__name__) / "page") as page:
+            shutil.copytree(page, building, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
         if manifest.tokenizer["kind"] == "wordpiece":
             characters = json.dumps(describe_characters(manifest.tokenizer), separators=(",", ":"))
             (building / "characters.json").write_text(characters + "\n", encoding="utf-8")
-
-
-def _kind(path: str) -> str:
-    """The row of `PACKAGES` for a model's file, as page/engines.js decides it."""
-    special = (kind for kind in ("mediapipe", "trainable", "model_text") if kind in path)
-    return next(special, PurePosixPath(path).suffix.removeprefix("."))
 
 
 def _check_tokenizer(bundle: Path, options: dict) -> None:

@@ -21,7 +21,7 @@ _BATCH = 8192  # sentences: enough to share the graph's overhead, little enough 
 
 
 class DocumentTokenizer:
-    """Tokenises many documents at once, at some millions of tokens a second for WordPiece.
+    """Tokenises many documents at once, at some millions of tokens per second for WordPiece.
 
     Args:
         folder: with vocab.txt or tokenizer.json. words: a key of `SEGMENTERS`, or None.

@@ -1,7 +1,7 @@
 """Raw text -> documents: plain files, one file a document, or JSON lines; compressed or not; a stream, never all of it.
 
 A corpus is cut into spans of bytes that end at the end of a document. The cut depends on the files and on nothing else,
-so that whoever works on a span, in whatever order, reads the same documents.
+so every worker reads the same documents from a span, in any order.
 """
 
 import glob
@@ -23,7 +23,7 @@ from kerasbert.errors import DataError
 SLICE_BYTES = 16 << 20
 """Text of one piece of work, and of one shard, about."""
 DOCUMENT_BYTES = 64 << 20
-"""A longer document is taken for a file of another format."""
+"""A longer document is refused: its file probably has another format."""
 ENCODING_ERRORS = ("strict", "replace")
 
 OPENERS: dict[str, Callable] = {

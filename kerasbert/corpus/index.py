@@ -9,10 +9,10 @@ from kerasbert.errors import DataError
 
 INDEX = "index.json"
 PLAN = "plan.json"
-"""Of data that is not whole: the settings that it was begun with."""
+"""Holds the settings of data that is not whole yet."""
 VERSION = 1
 CLASSES = 32
-"""Of the histogram of lengths."""
+"""Bars of the histogram of lengths."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,9 +21,9 @@ class Shard:
 
     Attributes:
         file: its name. rows, instances, documents, tokens (special ones included), random (pairs of label 1): counts.
-        most: instances of a row, at the most. largest_id: in it.
+        most: the largest number of instances in a row. largest_id: the largest token id in it.
         lengths: rows by tokens, `CLASSES` of equal width up to max_length.
-        bytes: of text read. seconds: CPU time it took; not part of what must be equal.
+        bytes: size of the text that was read. seconds: CPU time, which may differ between equal shards.
     """
 
     file: str

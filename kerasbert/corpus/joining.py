@@ -19,11 +19,11 @@ def join(
     word_starts: np.ndarray | None = None,
     pack_to: int | None = None,
 ) -> dict[str, Column]:
-    """`[CLS] first [SEP]`, or with `pairs` `[CLS] first [SEP] second [SEP]`, of every instance, one or several a row.
+    """`[CLS] first [SEP]`, or with `pairs` `[CLS] first [SEP] second [SEP]`, of every instance, one or several per row.
 
     Args:
         word_starts: 1 for each of the documents' tokens that begins a word. pack_to: the most tokens of a row of
-            several instances; None for one a row.
+            several instances; None for one per row.
     """
     runs = np.array([(i.first, i.second) if pairs else (i.first,) for i in instances], dtype=np.int64)
     runs = runs.reshape(len(instances), 1 + pairs, 2)

@@ -1,4 +1,4 @@
-"""Corpus -> prepared data, with as many hands as there are: this process, local processes, or Apache Beam.
+"""Corpus -> prepared data, in this process, in local processes, or on Apache Beam.
 
 All run `kerasbert.corpus.preparation.prepare_slice`, so that the shards come out the same.
 """
@@ -26,7 +26,7 @@ from kerasbert.files import check_target, write_text
 
 Slices = Sequence[Sequence[Span]]
 Progress = Callable[[list[Shard], int, int], None]
-"""Told of the shards of a finished slice, how many slices are finished, and of how many."""
+"""Called after each slice with its shards, the number of finished slices and the total."""
 
 
 def prepare(

@@ -29,13 +29,13 @@ class Settings:
         mode: a key of `kerasbert.corpus.instances.MODES`.
         documents: a key of `kerasbert.corpus.documents.FORMATS`, or "auto", to go by the files' names.
         sentences: a key of `kerasbert.corpus.sentences.SPLITTERS`.
-        max_length: tokens of a row, special ones included.
+        max_length: tokens of the longest row, special ones included.
         short_probability: share of instances that aim at a random shorter length.
         packed: whether rows hold several instances.
         words: a key of `kerasbert.corpus.document_tokenizer.SEGMENTERS`; None, and words are what the tokenizer says.
         errors: "strict" or "replace", for bytes that are not UTF-8.
-        slice_bytes: text of a shard, about.
-        seed: of every draw.
+        slice_bytes: about how much text a shard holds.
+        seed: seed for every random draw.
     """
 
     mode: str = "mlm"

@@ -35,12 +35,11 @@ def read_examples(
     Raises:
         DataError: naming the file, the line and the mend.
     """
-    path = Path(path)
+    path, chosen = Path(path), _named(task, columns)
     rows = list(_rows(path))
     if not rows:
         raise DataError(f"{path}: holds no rows")
     names = list(dict.fromkeys(name for _, row in rows for name in row))  # a JSON line may lack any
-    chosen = dict(columns or {})
     places = {
         each.name: _column(path, names, chosen.get(each.option), each.columns, each.option, required=each.required)
         for each in task.fields
@@ -65,7 +64,7 @@ def read_unlabelled(path: str | Path, task: Task, *, columns: Mapping[str, str |
     path = Path(path)
     if path.suffix.lower() not in PLAIN:
         return read_examples(path, task, columns=columns, labelled=False)
-    named = next((name for name in (columns or {}).values() if name), None)
+    named = next((name for name in _named(task, columns).values() if name), None)
     if named:
         raise DataError(f"{path}: plain text has no column {named!r}; it has one text per line")
     required = [each.name for each in task.fields if each.required]
@@ -77,6 +76,14 @@ def read_unlabelled(path: str | Path, task: Task, *, columns: Mapping[str, str |
     if not examples:
         raise DataError(f"{'standard input' if path == Path('-') else path}: holds no text")
     return examples
+
+
+def _named(task: Task, columns: Mapping[str, str | None] | None) -> dict[str, str | None]:
+    words = [*(each.option for each in task.fields), TRUTH]
+    unknown = [word for word in columns or {} if word not in words]
+    if unknown:
+        raise DataError(f"{task.name} has no column for {unknown[0]!r}: name {', '.join(words)}")
+    return dict(columns or {})
 
 
 def _decode(path: Path) -> str:

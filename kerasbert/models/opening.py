@@ -21,7 +21,7 @@ def open_model(path: str, *, task: str | None = None, max_length: int | None = N
     """Reads a Hugging Face folder or hub id as the model of a task.
 
     Args:
-        task: one of `kerasbert.tasks.NAMES`; None: what the folder was saved as, or a classifier where it has one.
+        task: one of `kerasbert.tasks.NAMES`; None: what the folder was saved as.
         max_length: number of tokens that a text is cut to; None: what it was saved with.
 
     Raises:

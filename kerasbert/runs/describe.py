@@ -7,7 +7,7 @@ from pathlib import Path
 from kerasbert.errors import BundleError, ConfigError, KerasBertError
 from kerasbert.quiet import quiet
 from kerasbert.runtime.manifest import NAME as MANIFEST
-from kerasbert.runtime.manifest import Manifest, measure
+from kerasbert.runtime.manifest import File, Manifest, measure
 
 
 def describe(path: str | Path) -> dict:
@@ -38,16 +38,18 @@ def _bundle(path: Path) -> dict:
     return {
         "kind": "bundle",
         "task": manifest.task,
-        "outputs": manifest.outputs,
-        "problem_type": manifest.problem_type,
-        "labels": manifest.labels,
-        "max_length": manifest.max_length,
+        **manifest.settings,
         "lengths of .tflite": manifest.lengths,
-        "inputs": manifest.inputs,
+        "inputs": [each.name for graph in manifest.graphs for each in graph.inputs],
+        "outputs": [each.name for graph in manifest.graphs for each in graph.outputs],
         "tokenizer": manifest.tokenizer["kind"],
-        **{f"file {name}": f"{file.path}, {file.bytes / 1e6:.1f} MB" for name, file in manifest.files.items()},
+        **{f"file {name}": _in_words(file) for name, file in manifest.files.items()},
         "versions": manifest.versions,
     }
+
+
+def _in_words(file: File) -> str:
+    return f"{file.path}, {file.kind}, {file.precision}, {file.bytes / 1e6:.1f} MB"
 
 
 def _model(path: Path) -> dict:

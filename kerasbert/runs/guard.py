@@ -12,16 +12,16 @@ from keras import ops
 from kerasbert.signals import handled
 
 WINDOW, FEW = 50, 10
-"""The mean of so many losses is what is usual; of fewer than `FEW`, nothing is."""
+"""A loss is compared with the mean of the last `WINDOW` losses; fewer than `FEW` are nothing to compare with."""
 MARGIN = 1.0
-"""What a loss may always be above the usual, in nats: where that is near 0, several times as much means nothing."""
+"""A loss may always be this far above the mean, in nats: near 0, several times the mean is no explosion."""
 
 
 class LossGuard(keras.callbacks.Callback):
-    """Stops `fit` where the loss is no number, or several times what is usual; `tripped` then says how.
+    """Stops `fit` when the loss is not a number, or several times the mean; `tripped` then says which.
 
     Args:
-        factor: how many times the mean of the last `WINDOW` losses is too much.
+        factor: a loss is too large above this many times the mean of the last `WINDOW` losses.
     """
 
     def __init__(self, factor: float = 2.0):

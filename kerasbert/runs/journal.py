@@ -1,4 +1,4 @@
-"""The record of a pre-training run: a line for the eye, training.csv, TensorBoard."""
+"""The record of a pre-training run: a line on stderr, training.csv, TensorBoard."""
 
 import csv
 import io
@@ -19,11 +19,11 @@ SOON = 3.0
 
 
 class Journal(keras.callbacks.Callback):
-    """Records the run every so many steps: means since the last record, the rate, the speed.
+    """Records the run at regular steps: means since the last record, the learning rate, the speed.
 
     Args:
         folder: for training.csv and `run/tensorboard`; None: only the line, for workers that are not the chief.
-        every: steps between records. total: steps of the run. tokens: real tokens of a step, on average.
+        every: steps between records. total: steps of the run. tokens: real tokens per step, on average.
     """
 
     def __init__(self, folder: Path | None, *, every: int, total: int, tokens: float, stream=None):
@@ -66,7 +66,7 @@ class Journal(keras.callbacks.Callback):
         if begins:
             self.first = now, self.step
         elif now > self.first[0]:
-            speed = (self.step - self.first[1]) / (now - self.first[0])  # steps a second
+            speed = (self.step - self.first[1]) / (now - self.first[0])  # steps per second
         if last or self.step % self.every == 0:
             self._record(speed)
         soon = speed is not None and not self.told and now - self.first[0] > SOON

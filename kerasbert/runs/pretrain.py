@@ -96,7 +96,7 @@ def pretrain(
         model.optimizer.build(model.trainable_variables)
     distribution.check_batch(recipe.batch_size, strategy, options.accumulate)
     chief = distribution.is_chief(strategy)
-    tokens = recipe.batch_size * batches.index.total("tokens") / batches.rows  # of a step
+    tokens = recipe.batch_size * batches.index.total("tokens") / batches.rows  # per step
     run = Run(
         model,
         Checkpoints(folder / "run" / "checkpoints", keep=options.keep),
@@ -169,7 +169,7 @@ def _settings(batches: PretrainingData, recipe: Recipe, config: BertConfig, opti
 
 
 def _write(folder: Path, run: Run, settings: dict, tokens: float) -> None:
-    """The model, the curves, the report. Args: tokens: of a step."""
+    """Writes the model, the curves and the report. Args: tokens: real tokens per step."""
     rows, place = read_csv(folder), run.place
     figures = {
         **latest(rows),

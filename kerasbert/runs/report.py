@@ -1,4 +1,4 @@
-"""What a finished run says of itself: report.json for machines, report.md for people."""
+"""The report of a finished run: report.json for machines, report.md for people."""
 
 import json
 import os

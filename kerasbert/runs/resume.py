@@ -22,7 +22,7 @@ class Checkpoints:
     The variables are all there are: weights, moments, the schedule's step, the loss scale, dropout's random states.
 
     Args:
-        folder: made with the first checkpoint. keep: the newest so many stay, and the best.
+        folder: made with the first checkpoint. keep: how many of the newest stay, beside the best.
     """
 
     def __init__(self, folder: str | Path, *, keep: int = 2):

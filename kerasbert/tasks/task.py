@@ -228,14 +228,22 @@ class Task:
             named: the same by field name.
 
         Raises:
-            TokenizerError: columns of different lengths, too many columns, or an unknown field.
+            TokenizerError: columns of different lengths, too many columns, or a field that is unknown or given twice.
         """
         names = [each.name for each in self.fields]
         if len(columns) == 1 and isinstance(columns[0], list) and all(isinstance(x, tuple) for x in columns[0]):
+            sizes = sorted({len(values) for values in columns[0]})
+            if len(sizes) > 1 or sizes == [0]:
+                listed = " and of ".join(map(str, sizes))
+                raise TokenizerError(f"{self.name}: tuples of {listed} values; each example needs one value of each")
             columns = tuple(map(list, zip(*columns[0], strict=True))) or ([],)
         if len(columns) > len(names) or not named.keys() <= set(names):
             raise TokenizerError(f"{self.name} takes {', '.join(names)}, not {len(columns)} columns and {list(named)}")
-        given = dict(zip(names, columns, strict=False)) | named
+        given = dict(zip(names, columns, strict=False))
+        twice = [name for name in named if name in given]
+        if twice:
+            raise TokenizerError(f"{self.name}: {twice[0]} is given twice")
+        given |= named
         given = {name: _column(name, values) for name, values in given.items() if values is not None}
         counts = {name: len(values) for name, values in given.items()}
         if len(set(counts.values())) > 1:

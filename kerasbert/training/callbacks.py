@@ -29,7 +29,7 @@ class FiniteLoss(keras.callbacks.Callback):
 
 
 class Line:
-    """The line of a long run: rewritten several times a second on a terminal, elsewhere a new one every `seconds`."""
+    """The line of a long run, rewritten several times per second on a terminal; elsewhere a new one every `seconds`."""
 
     def __init__(self, stream, seconds: float = 20.0):
         self.stream, self.live = stream, stream.isatty()
@@ -51,12 +51,12 @@ class Line:
 
 
 class Progress(keras.callbacks.Callback):
-    """One line on stderr: epoch, step, texts a second, time left in the run (validation included), loss and metrics.
+    """One line on stderr: epoch, step, texts per second, time left in the run (validation included), loss and metrics.
 
-    On a terminal the line is rewritten several times a second; elsewhere a new one comes every `seconds`.
+    A terminal rewrites the line several times per second; elsewhere a new one comes every `seconds`.
 
     Args:
-        texts: of one epoch. seconds: between lines where there is no terminal.
+        texts: number of texts in an epoch. seconds: time between lines where there is no terminal.
     """
 
     def __init__(self, texts: int, *, seconds: float = 20.0, stream=None):

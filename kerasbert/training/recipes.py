@@ -18,17 +18,17 @@ class Recipe:
     """
 
     source: str
-    """Where the figures stand."""
+    """The publication and the code that the figures are from."""
     batch_size: int
-    """Rows an update, over all replicas and accumulated steps."""
+    """Rows per update, over all replicas and micro-batches."""
     steps: int
-    """Updates."""
+    """Number of updates."""
     optimizer: str = "adamw"
     """A key of `kerasbert.training.optimizers.OPTIMIZERS`."""
     learning_rate: float
-    """The peak."""
+    """Learning rate at its peak."""
     warmup: int | float
-    """Until the peak; a whole number counts steps, another one is a share of them."""
+    """Steps up to the peak: a whole number of them, or a share of all steps."""
     schedule: str = "linear"
     """A key of `kerasbert.training.schedules.SCHEDULES`."""
     end: float = 0.0
@@ -36,21 +36,21 @@ class Recipe:
     weight_decay: float = 0.01
     """A step at rate r takes r * weight_decay of a weight away."""
     beta_1: float = 0.9
-    """Of the mean of the gradients."""
+    """Decay of the mean of the gradients."""
     beta_2: float = 0.999
-    """Of the mean of their squares."""
+    """Decay of the mean of their squares."""
     epsilon: float = 1e-6
     """Added to the root of that mean."""
     clip_norm: float | None = 1.0
-    """The most that the joint norm of the gradients may be; None: anything."""
+    """The largest joint norm of the gradients. None: no limit."""
     mask_rate: float = 0.15
     """Share of the tokens to predict."""
     dropout: float = 0.1
-    """Of hidden layers and of attention."""
+    """Dropout rate of hidden layers and of attention."""
     mode: str = "mlm"
-    """Of the data, as `kerasbert prepare --mode` calls it."""
+    """Mode of the data, as `kerasbert prepare --mode` calls it."""
     max_length: int = 512
-    """Of the data's rows, in tokens."""
+    """Tokens in the longest row of the data."""
 
     def __post_init__(self):
         for names, fits, mend in (

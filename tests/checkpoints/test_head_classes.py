@@ -13,8 +13,9 @@ from checkpoints.head_classes import BERT, LAYOUTS, NAMES, make_folder, task_of
 from kerasbert import BertEncoder, FeatureExtractor, SentenceEncoder, TextClassifier
 from kerasbert.checkpoints.huggingface import open_checkpoint
 from kerasbert.errors import CheckpointError, ConfigError
-from kerasbert.models.opening import MODELS, open_model
+from kerasbert.models.opening import model_class, open_model
 from kerasbert.runs.describe import describe
+from kerasbert.tasks import NAMES as TASKS
 
 HEADS = {
     "encoder": ["pooler"],
@@ -104,8 +105,8 @@ def test_a_section_of_another_form_is_named_or_empty(section, tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_folder_opens_as_its_task_or_names_it(name, layout, tmp_path):
     folder, task = make_folder(tmp_path / "model", name, layout=layout), task_of(name)
-    if task in MODELS:
-        assert type(open_model(folder)) is MODELS[task]
+    if task in TASKS:
+        assert type(open_model(folder)) is model_class(task)
         return
     held = "an encoder" if task == "encoder" else task
     with pytest.raises(CheckpointError, match=rf"model: holds {held} \({name}\), which kerasbert cannot answer with"):
@@ -170,7 +171,16 @@ def test_a_token_classifier_is_fine_tuned_into_a_text_classifier(run, tmp_path):
     with open(tmp_path / "train.csv", "w", encoding="utf-8", newline="") as stream:
         csv.writer(stream).writerows([("text", "label"), *[("a good film", "yes"), ("a bad film", "no")] * 4])
     result = run(
-        "finetune", "classify", "--train", tmp_path / "train.csv", "--checkpoint", folder, "--epochs", 1, "--out", "out"
+        "finetune",
+        "text-classification",
+        "--train",
+        tmp_path / "train.csv",
+        "--checkpoint",
+        folder,
+        "--epochs",
+        1,
+        "--out",
+        "out",
     )
     assert result.exit_code == 0, result.stderr
     assert "left unused: classifier of token-classification (BertForTokenClassification)" in result.stderr

@@ -269,7 +269,7 @@ def test_a_checkpoint_without_pooler_gets_a_new_one_where_the_task_needs_it(alte
 
 def test_labels_are_numbered_where_the_config_names_none(altered):
     model = TextClassifier.from_pretrained(altered("bert_classifier", config={"id2label": None, "label2id": None}))
-    assert model.labels == ["LABEL_0", "LABEL_1", "LABEL_2"]
+    assert list(model.labels) == ["LABEL_0", "LABEL_1", "LABEL_2"]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,11 @@ def finetune(tiny_bert, opinion_file, tmp_path):
 
     def words(**changes):
         options = {"checkpoint": tiny_bert, "train": opinion_file, "out": tmp_path / "out", "max-length": 16, **changes}
-        return "finetune", "classify", *(word for name, value in options.items() for word in (f"--{name}", value))
+        return (
+            "finetune",
+            "text-classification",
+            *(word for name, value in options.items() for word in (f"--{name}", value)),
+        )
 
     return words
 

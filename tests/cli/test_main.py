@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def walk(command, path=()):
-    """Every command with its words: ("finetune",), ("finetune", "classify"), ..."""
+    """Every command with its words: ("finetune",), ("finetune", "text-classification"), ..."""
     yield path, command
     if isinstance(command, click.Group):
         context = click.Context(command)
@@ -93,10 +93,10 @@ def test_the_module_is_the_command():
         ["predict", "model", "--input", "b.txt", "--pair", "x"],
         ["predict", "model", "a", "--text-column", "x"],
         ["evaluate", "model"],
-        ["finetune", "classify", "--checkpoint", "a", "--train", "b"],
-        ["finetune", "classify", "--checkpoint", "a", "--train", "b", "--out", "c", "--epochs", "0"],
-        ["finetune", "classify", "--checkpoint", "a", "--train", "b", "--out", "c", "--learning-rate", "0"],
-        ["finetune", "classify", "--checkpoint", "a", "--train", "b", "--out", "c", "--seed", "-1"],
+        ["finetune", "text-classification", "--checkpoint", "a", "--train", "b"],
+        ["finetune", "text-classification", "--checkpoint", "a", "--train", "b", "--out", "c", "--epochs", "0"],
+        ["finetune", "text-classification", "--checkpoint", "a", "--train", "b", "--out", "c", "--learning-rate", "0"],
+        ["finetune", "text-classification", "--checkpoint", "a", "--train", "b", "--out", "c", "--seed", "-1"],
         ["export", "model", "--out", "c", "--format", "coreml"],
     ],
     ids=" ".join,

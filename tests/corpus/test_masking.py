@@ -193,6 +193,13 @@ def test_at_least_one_is_masked_if_any_can_be(vocabulary, settings):
             assert len(positions) == len(replacements) == 0
 
 
+def test_a_piece_behind_a_special_token_is_a_word_of_its_own(vocabulary):
+    """It continues a word by its name, but the special token before it has ended that word."""
+    row = np.array([CLS, 7, SEP, 60, SEP])
+    found = [positions.tolist() for positions, _ in masked([row] * 50, vocabulary, whole_words=True)]
+    assert set(map(tuple, found)) == {(1,), (3,)}
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

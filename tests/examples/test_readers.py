@@ -1,5 +1,6 @@
 """Files as people have them -> examples, or one line that names the file, the line and the mend."""
 
+import dataclasses
 import io
 import json
 import sys
@@ -8,11 +9,23 @@ import types
 import pytest
 
 from kerasbert.errors import DataError
-from kerasbert.examples.readers import Example, pairs_of, read_examples, read_texts
+from kerasbert.examples import readers
+from kerasbert.tasks import NAMES, task_named
+from kerasbert.tasks.task import Example, Field
+
+TASK = task_named("text-classification")
+
+
+def read_examples(path, task=TASK, **options):
+    return readers.read_examples(path, task, **options)
+
+
+def read_unlabelled(path, task=TASK, **options):
+    return readers.read_unlabelled(path, task, **options)
 
 
 def short(examples):
-    return [(example.text, example.label, example.line) for example in examples]
+    return [(example.fields["text"], example.truth, example.line) for example in examples]
 
 
 def test_csv_fields_may_hold_commas_quotes_and_line_breaks_and_lines_are_the_files(file):
@@ -46,23 +59,40 @@ def test_a_very_long_text_is_read_whole(file, name):
         if name == "a.jsonl"
         else f"label{SEPARATOR[name]}text\nx" + (SEPARATOR[name] + text)
     )
-    assert read_examples(file(name, content))[0].text == text
+    assert read_examples(file(name, content))[0].fields == {"text": text}
 
 
 SEPARATOR = {"a.csv": ",", "a.tsv": "\t"}
 
 
 def test_pairs_are_found_by_their_usual_names(file):
-    examples = read_examples(file("a.csv", "premise,hypothesis,label\na,b,1\nc,d,0\n"))
-    assert examples[0] == Example("a", "b", "1", 2)
-    assert pairs_of(examples) == ["b", "d"]
-    assert pairs_of(read_examples(file("b.csv", "text,label\na,1\n"))) is None
+    path = file("a.csv", "premise,hypothesis,label\na,b,1\nc,d,0\n")
+    assert read_examples(path) == [
+        Example({"text": "a", "text_pair": "b"}, "1", 2, str(path)),
+        Example({"text": "c", "text_pair": "d"}, "0", 3, str(path)),
+    ]
+    path = file("b.csv", "text,label\na,1\n")
+    assert read_examples(str(path)) == [Example({"text": "a"}, "1", 2, str(path))]
+
+
+def test_the_first_usual_name_that_a_file_has_is_taken(file):
+    assert short(read_examples(file("a.csv", "sentence,text,score,label\na,b,1,2\n"))) == [("b", "2", 2)]
 
 
 def test_columns_can_be_named(file):
     path = file("a.csv", "text,review,stars,pair\na,b,1,c\n")
-    examples = read_examples(path, text_column="review", pair_column="text", label_column="stars")
-    assert examples == [Example("b", "a", "1", 2)]
+    examples = read_examples(path, columns={"text": "review", "pair": "text", "label": "stars"})
+    assert examples == [Example({"text": "b", "text_pair": "a"}, "1", 2, str(path))]
+    examples = read_examples(path, columns={"text": None, "pair": None, "label": "stars"})  # as the command line has it
+    assert examples == [Example({"text": "a", "text_pair": "c"}, "1", 2, str(path))]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_word_that_names_no_column_of_the_task_is_refused(file, name):
+    """Otherwise the usual column would be read, and nobody would know."""
+    for path, read in (("a.csv", read_examples), ("a.csv", read_unlabelled), ("a.txt", read_unlabelled)):
+        with pytest.raises(DataError, match=rf"^{name} has no column for 'text_column': name text, pair, label$"):
+            read(file(path, "text,label\na,1\n"), task_named(name), columns={"text_column": "review"})
 
 
 def test_without_labels_they_are_none(file):
@@ -107,9 +137,9 @@ def test_bad_files_are_named_with_their_line(file, name, content, message):
 
 def test_a_column_that_is_not_there_is_named_with_those_that_are(file):
     path = file("a.csv", "text,label\na,1\n")
-    for column in ("text_column", "pair_column", "label_column"):
+    for word in ("text", "pair", "label"):
         with pytest.raises(DataError, match=r"a.csv: no column 'title'; it has text, label$"):
-            read_examples(path, **{column: "title"})
+            read_examples(path, columns={word: "title"})
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path):
@@ -123,25 +153,44 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
         read_examples(tmp_path / "folder")
 
 
-def test_plain_text_has_a_text_a_line(file):
+def test_plain_text_has_one_text_per_line(file):
     path = file("a.txt", "one\u2028and a half\r\n\n  two \n")
-    assert short(read_texts(path)) == [("one\u2028and a half", None, 1), ("  two ", None, 3)]
+    assert short(read_unlabelled(path)) == [("one\u2028and a half", None, 1), ("  two ", None, 3)]
 
 
 def test_texts_come_from_labelled_files_too(file):
-    assert short(read_texts(file("a.csv", "text,label\na,1\n"))) == [("a", "1", 2)]
-    assert short(read_texts(file("a.csv", "text\na\n"))) == [("a", None, 2)]
+    assert short(read_unlabelled(file("a.csv", "text,label\na,1\n"))) == [("a", "1", 2)]
+    assert short(read_unlabelled(file("a.csv", "text\na\n"))) == [("a", None, 2)]
 
 
 def test_a_dash_is_standard_input(monkeypatch):
     monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=io.BytesIO("one\nzwölf\n".encode())))
-    assert short(read_texts("-")) == [("one", None, 1), ("zwölf", None, 2)]
+    assert short(read_unlabelled("-")) == [("one", None, 1), ("zwölf", None, 2)]
     with pytest.raises(DataError, match=r"^standard input: holds no text$"):  # all of it is read now
-        read_texts("-")
+        read_unlabelled("-")
 
 
 def test_texts_of_other_kinds_of_files_are_refused(file):
     with pytest.raises(DataError, match=r"a.json: files named '.json' are not read"):
-        read_texts(file("a.json", '[{"text": "a"}]'))
+        read_unlabelled(file("a.json", '[{"text": "a"}]'))
     with pytest.raises(DataError, match=r"a.txt: holds no text$"):
-        read_texts(file("a.txt", "\n \n"))
+        read_unlabelled(file("a.txt", "\n \n"))
+
+
+def test_plain_text_has_no_columns_to_name(file):
+    with pytest.raises(DataError, match=r"a.txt: plain text has no column 'review'; it has one text per line$"):
+        read_unlabelled(file("a.txt", "one\n"), columns={"text": "review"})
+
+
+def test_plain_text_has_no_place_for_a_task_of_two_fields(file):
+    fields = (Field("question", ("question",), option="question"), Field("context", ("context",), option="context"))
+    task = dataclasses.replace(TASK, fields=fields)
+    with pytest.raises(DataError, match=r"a.txt: plain text has no place for question and context; use .csv, .tsv or"):
+        read_unlabelled(file("a.txt", "one\n"), task)
+    path = file("a.csv", "context,question\na,b\n")
+    assert read_unlabelled(path, task) == [Example({"question": "b", "context": "a"}, None, 2, str(path))]
+
+
+@pytest.mark.parametrize("name", ["sentence-embedding", "feature-extraction"])
+def test_a_task_that_learns_nothing_reads_texts_and_passes_labels_by(file, name):
+    assert short(read_unlabelled(file("a.csv", "text,label\na,1\n"), task_named(name))) == [("a", None, 2)]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import keras
 import pytest
+from conversions import remembered
 
 from kerasbert import BertConfig, BertEncoder, TextClassifier
 from kerasbert.export import export_bundle
@@ -26,6 +27,22 @@ class Exported:
 
     model: TextClassifier
     bundle: Path
+
+
+@pytest.fixture(autouse=True)
+def conversions_remembered(request, conversion_folder):
+    """Bundles are made of files that were converted before, where there are some; not in tests of the files themselves,
+    nor in one that asks for `converted_anew`."""
+    if "formats" in request.path.parts or "converted_anew" in request.fixturenames:
+        yield
+    else:
+        with remembered(conversion_folder):
+            yield
+
+
+@pytest.fixture
+def converted_anew():
+    """Asked for by a test of what happens while a file is converted."""
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +72,7 @@ def smallest_encoder(tiny_bert):
 
 
 @pytest.fixture(scope="session")
-def exported(tiny_classifier, tiny_bundle, shared):
+def exported(tiny_classifier, tiny_bundle, shared, conversion_folder):
     """`exported("roberta")` -> its `Exported`; "bert" is `tiny_classifier`, the others are in `MODELS`."""
     made = {"bert": Exported(TextClassifier.from_pretrained(tiny_classifier), tiny_bundle)}
 
@@ -67,7 +84,12 @@ def exported(tiny_classifier, tiny_bundle, shared):
             if "labels" in changes:  # a new head, whose answers hardly depend on the text
                 kernel = model.get_layer("classifier").dense.kernel
                 kernel.assign(20 * kernel)
-            place = shared(f"exported-{name}", lambda place: export_bundle(model, place / "bundle"))
+
+            def make(folder: Path, model=model) -> None:
+                with remembered(conversion_folder):
+                    export_bundle(model, folder / "bundle")
+
+            place = shared(f"exported-{name}", make)
             made[name] = Exported(model, place / "bundle")
         return made[name]
 

@@ -195,7 +195,7 @@ def test_a_disk_that_refuses_leaves_nothing(exported, tmp_path, formats):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_command_says_so_in_one_line(run, fixtures, tmp_path):
+def test_the_command_says_so_in_one_line(converted_anew, run, fixtures, tmp_path):
     with disk_of(kilobytes=80):
         result = run("export", fixtures / "roberta_classifier", "--format", "tflite", "--out", "out")
     assert result.exit_code == 1

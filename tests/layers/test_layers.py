@@ -74,6 +74,17 @@ def test_embeddings_are_the_normalised_sum_of_three_rows(offset):
     np.testing.assert_allclose(layer(ids, types), wanted, atol=1e-4)
 
 
+@pytest.mark.parametrize("offset", [0, 2])
+def test_positions_that_are_given_count_from_the_first_row_of_a_text(offset):
+    """As in packed rows, where positions begin anew with each instance."""
+    layer, ids = embeddings(position_offset=offset), np.array([[4, 9, 1, 4, 9]])
+    layer.build(ids.shape)
+    packed = layer(ids, np.zeros_like(ids), np.array([[0, 1, 2, 0, 1]]))
+    alone = layer(ids[:, :3], np.zeros_like(ids[:, :3]))
+    np.testing.assert_allclose(packed[:, :3], alone, atol=1e-6)
+    np.testing.assert_allclose(packed[:, 3:], alone[:, :2], atol=1e-6)
+
+
 def test_embeddings_without_segments_given_take_the_first_row():
     layer, ids = embeddings(), np.array([[4, 9, 1]])
     np.testing.assert_allclose(layer(ids), layer(ids, np.zeros_like(ids)), atol=1e-6)
@@ -114,6 +125,9 @@ def test_a_row_of_padding_alone_gives_numbers():
 def test_mean_pooling_is_the_mean_of_the_words():
     wanted = np.stack([row[mask == 1].mean(0) for row, mask in zip(X, MASK, strict=True)])
     np.testing.assert_allclose(MeanPooling()(X, MASK), wanted, atol=1e-6)
+    few = (np.arange(512) < 2).astype("int32")[None]  # two words in the longest row
+    long = np.random.default_rng(1).normal(0, 1, (1, 512, 6)).astype("float32")
+    np.testing.assert_allclose(MeanPooling()(long, few), long[:, :2].mean(1), atol=1e-5)
 
 
 def test_additive_pooling_is_its_formula_over_the_words():

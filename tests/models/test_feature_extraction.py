@@ -1,12 +1,14 @@
-"""The plain encoder as a task: a vector a token, from a folder, to a folder."""
+"""The plain encoder as a task: one vector per token, from a folder, to a folder."""
 
 import keras
 import numpy as np
 import pytest
 
-from kerasbert import BertEncoder, FeatureExtractor
-from kerasbert.errors import ConfigError
+from kerasbert import BertConfig, BertEncoder, FeatureExtractor
+from kerasbert.errors import ConfigError, DataError
 from kerasbert.models.opening import open_model
+from kerasbert.tasks.feature_extraction import Settings
+from kerasbert.tasks.task import Output
 
 TEXTS = ["the film was lovely", "bad", "", "the hotel was dark and the staff rude. " * 9]
 
@@ -47,17 +49,40 @@ def test_nothing_asked_is_nothing_answered(model):
     assert model.predict_text([]) == []
 
 
+def test_the_graph_says_what_goes_in_and_what_comes_out(model):
+    (graph,) = model.graphs()
+    assert [(each.name, each.axis, each.pad) for each in graph.inputs] == [
+        ("input_ids", "token", 0),
+        ("attention_mask", "token", 0),
+        ("token_type_ids", "token", 0),
+    ]
+    assert graph.outputs == (
+        Output("sequence_output", "token", "vector", 32),
+        Output("pooled_output", "row", "vector", 32),
+    )
+
+
 def test_an_encoder_without_pooler_has_one_output(model):
-    bare = BertEncoder(model.config, pooler=False)
-    assert list(FeatureExtractor(bare).named_outputs) == ["sequence_output"]
-    assert list(model.named_outputs) == ["sequence_output", "pooled_output"]
+    bare = FeatureExtractor(BertEncoder(model.config, pooler=False))
+    assert [output.name for output in bare.graphs()[0].outputs] == ["sequence_output"]
+
+
+def test_a_family_without_segments_and_with_another_pad_says_so():
+    config = BertConfig.from_size("tiny", model_type="roberta", vocab_size=40, hidden_size=16, pad_token_id=1)
+    (graph,) = FeatureExtractor(BertEncoder(config)).graphs()
+    assert [(each.name, each.pad) for each in graph.inputs] == [("input_ids", 1), ("attention_mask", 0)]
+
+
+def test_it_learns_nothing_from_examples(model):
+    with pytest.raises(DataError, match=r"^feature-extraction: learns nothing from examples$"):
+        model.dataset_of(model.task.examples(TEXTS))
 
 
 def test_it_opens_as_what_it_was_saved_as(tiny_bert, model, tmp_path):
     FeatureExtractor(model.encoder, max_length=20).save_pretrained(tmp_path / "saved")
     wanted = by_hand(model.encoder, TEXTS[-1], 20)["sequence_output"]
     for opened in (open_model(tmp_path / "saved"), open_model(tiny_bert, task="feature-extraction", max_length=20)):
-        assert (type(opened), opened.max_length) == (FeatureExtractor, 20)
+        assert (type(opened), opened.settings) == (FeatureExtractor, Settings(max_length=20))
         found = opened.predict_outputs(TEXTS[-1:])["sequence_output"][0]
         np.testing.assert_allclose(found, wanted, atol=2e-6)
 
@@ -65,7 +90,7 @@ def test_it_opens_as_what_it_was_saved_as(tiny_bert, model, tmp_path):
 def test_a_keras_file_gives_it_back(model, tmp_path):
     FeatureExtractor(model.encoder, max_length=30).save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
-    assert again.max_length == 30
+    assert again.settings == Settings(max_length=30)
     for name, output in model.predict_outputs(TEXTS[:1]).items():
         np.testing.assert_allclose(again.predict_outputs(TEXTS[:1])[name][0], output[0], atol=1e-6)
 

@@ -11,6 +11,8 @@ from kerasbert.errors import CheckpointError, ConfigError, ExportError
 from kerasbert.export import export_bundle
 from kerasbert.models.opening import open_model
 from kerasbert.runtime import load
+from kerasbert.tasks.sentence_embedding import Settings
+from kerasbert.tasks.task import Output
 
 TEXTS = ["the film was lovely", "bad", "", "the hotel was dark and the staff rude. " * 9]
 
@@ -34,10 +36,21 @@ def test_vectors_are_the_pooled_ones_of_the_encoder_at_length_1(tiny_bert, pooli
     assert model.predict_text(["bad"])[0]["embedding"] == pytest.approx(model.encode(["bad"])[0].tolist(), abs=1e-6)
 
 
+def test_the_graph_has_one_vector_per_text(tiny_bert):
+    (graph,) = SentenceEncoder.from_pretrained(tiny_bert).graphs()
+    assert [each.name for each in graph.inputs] == ["input_ids", "attention_mask", "token_type_ids"]
+    assert graph.outputs == (Output("embedding", "row", "vector", 32),)
+
+
+def test_nothing_asked_is_nothing_answered(tiny_bert):
+    model = SentenceEncoder.from_pretrained(tiny_bert)
+    assert (model.encode([]).shape, model.predict_text([])) == ((0, 32), [])
+
+
 def test_it_opens_as_what_it_was_saved_as(tiny_bert, tiny_classifier, tmp_path):
     SentenceEncoder.from_pretrained(tiny_bert, pooling="cls", max_length=20).save_pretrained(tmp_path / "saved")
     model = open_model(tmp_path / "saved")
-    assert (type(model), model.pooling, model.max_length) == (SentenceEncoder, "cls", 20)
+    assert (type(model), model.settings) == (SentenceEncoder, Settings(pooling="cls", max_length=20))
     np.testing.assert_allclose(
         model.encode(TEXTS[:2]), SentenceEncoder.from_pretrained(tiny_bert, pooling="cls").encode(TEXTS[:2]), atol=1e-6
     )
@@ -54,7 +67,7 @@ def test_a_keras_file_gives_it_back(tiny_bert, tmp_path):
     model = SentenceEncoder.from_pretrained(tiny_bert, max_length=30)
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
-    assert (again.pooling, again.max_length) == ("mean", 30)
+    assert again.settings == Settings(pooling="mean", max_length=30)
     np.testing.assert_allclose(again.encode(TEXTS), model.encode(TEXTS), atol=1e-6)
 
 

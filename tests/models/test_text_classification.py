@@ -10,7 +10,7 @@ import pytest
 
 from kerasbert import BertConfig, BertEncoder, TextClassifier
 from kerasbert.errors import CheckpointError, ConfigError, DataError
-from kerasbert.tasks import figures as metrics
+from kerasbert.examples.readers import read_examples
 from kerasbert.training.optimizers import adamw
 
 
@@ -38,10 +38,12 @@ def test_fit_learns_and_evaluate_measures_what_the_logits_say(model, opinion_fil
     assert history["loss"][-1] < 0.7 * history["loss"][0]
     held = model.dataset(opinion_file, batch_size=70, shuffle=False)
     loss, accuracy = model.evaluate(held, verbose=0)
-    # Keras's figures are those that `kerasbert evaluate` prints: of the same logits, against the same targets.
+    # Keras's figures are those that `kerasbert evaluate` prints: of the same texts, against the same targets.
+    examples = read_examples(opinion_file, model.task)
+    figures = model.task.figures(list(model.answers(examples)), examples, model.settings)
+    assert figures["accuracy"] == pytest.approx(accuracy)
     targets = np.concatenate([np.asarray(batch) for _, batch in held])
     logits = np.concatenate([model.predict_on_batch(inputs) for inputs, _ in held])
-    assert metrics.evaluate(logits, targets, model.problem_type)["accuracy"] == pytest.approx(accuracy)
     shares = np.log(np.exp(logits).sum(-1)) - logits[np.arange(len(targets)), targets]
     assert loss == pytest.approx(shares.mean(), rel=1e-4)
 
@@ -97,7 +99,7 @@ def test_callbacks_of_keras_work(model, opinion_file, tmp_path):
     options = {"epochs": 5, "steps_per_epoch": 1, "validation_steps": 1, "callbacks": [stop, keep]}
     held = model.dataset(opinion_file, shuffle=False)
     assert len(fit(model, opinion_file, validation_data=held, **options)["loss"]) == 2
-    assert keras.models.load_model(tmp_path / "best.keras").labels == ["negative", "positive"]
+    assert keras.models.load_model(tmp_path / "best.keras").labels == ("negative", "positive")
 
 
 @pytest.mark.slow

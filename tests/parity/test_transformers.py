@@ -68,7 +68,7 @@ def test_names_of_2019_with_the_prefix_and_gamma_and_beta_give_the_same_weights(
 @pytest.mark.parametrize("name", ["bert_classifier", "roberta_classifier", "distilbert_classifier"])
 def test_classifier_logits_are_those_of_transformers(name):
     model = TextClassifier.from_pretrained(FIXTURES / name)
-    assert model.labels == LABELS
+    assert list(model.labels) == LABELS
     for label, case in recorded(name).items():
         assert_close(model.predict_on_batch(inputs_of(model, case)), case["logits"], case=label)
 

@@ -267,7 +267,7 @@ def evaluate(preset: Path, sentiment: Path, seeds: int, epochs: int, rate: float
         model = kb.TextClassifier.from_pretrained(preset, labels=labels, max_length=64)
         if scratch:
             fresh = kb.BertEncoder(model.config, pooler=False, tokenizer=model.tokenizer)
-            model = kb.TextClassifier(fresh, labels=labels, pooling=model.pooling, max_length=64)
+            model = kb.TextClassifier(fresh, labels=labels, pooling=model.settings.pooling, max_length=64)
         data = model.dataset(sentiment / "train.csv", batch_size=32, seed=seed)
         held_out = [model.dataset(sentiment / f"{name}.csv", batch_size=64, shuffle=False) for name in ("dev", "test")]
         model.compile(adamw(learning_rate=rate, steps=len(data) * epochs, warmup=0.1))

@@ -10,7 +10,7 @@ from keras import ops
 import kerasbert as kb
 from kerasbert.layers.heads import MeanPooling
 from kerasbert.presets import default_checkpoint
-from kerasbert.runs.finetune import finetune_classifier
+from kerasbert.runs.finetune import finetune
 
 FOLDER = default_checkpoint()
 
@@ -54,7 +54,7 @@ def test_every_model_opens_it_without_a_name_and_with_all_that_it_has(caplog):
     assert [record.message for record in caplog.records] == [
         f"{FOLDER}: new, not from the checkpoint: classifier; left unused: mlm of fill-mask (BertForMaskedLM)"
     ]
-    assert model.pooling == "mean"
+    assert model.settings.pooling == "mean"
 
 
 def test_a_classifier_without_labels_is_refused():
@@ -101,5 +101,5 @@ def test_fine_tuned_on_the_sample_it_knows_good_from_bad(tmp_path):
     samples = Path(kb.__file__).parent / "samples"
     recipe = {"epochs": 3, "batch_size": 16, "max_length": 64}
     train, dev = samples / "sentiment_train.csv", samples / "sentiment_dev.csv"
-    figures = finetune_classifier(None, train, tmp_path / "model", dev=dev, **recipe)
+    figures = finetune("text-classification", train, tmp_path / "model", dev=dev, **recipe)
     assert figures["val_accuracy"] > 0.7

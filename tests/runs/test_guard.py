@@ -39,6 +39,7 @@ def guard_of(found) -> LossGuard:
         ([5.0] * 60 + [10.1], "the loss became 10.100, where 5.000 is usual,"),
         ([11.0] * 60 + [5.0] * 50 + [10.1], "the loss became 10.100, where 5.000 is usual,"),  # the last 50 count
         ([5.0] * 9 + [100.0], None),  # too few to say what is usual
+        ([5.0] * 10 + [100.0], "the loss became 100.000, where 5.000 is usual,"),
         ([0.01] * 60 + [0.9], None),  # a model that knows its data by heart
         ([0.01] * 60 + [1.1], "the loss became 1.100, where 0.010 is usual,"),
         ([math.nan], "the loss became nan"),

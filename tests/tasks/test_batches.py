@@ -1,65 +1,129 @@
-"""Rows of ids -> padded batches, and which rows share a batch."""
+"""Rows -> padded batches, and which rows share a batch."""
 
 import itertools
 
 import numpy as np
 import pytest
 
-from kerasbert.tasks.rows import ROUND_TO, WINDOW, batch_order, pad_rows, token_rows
-from kerasbert.tokenizers import WordPieceTokenizer
+from kerasbert.tasks.batches import WINDOW, by_length, pad_rows, training_order
+from kerasbert.tasks.task import Example, Graph, Input, Output, Row
 
 LENGTHS = np.random.default_rng(0).integers(3, 120, size=1000)
+OUTPUTS = (Output("logits", "row", "choice", 2),)
+GRAPH = Graph("model", (Input("input_ids", pad=9), Input("token_type_ids")), OUTPUTS)
 
 
-def rows_of(*lengths):
-    return {
-        "input_ids": [list(range(1, length + 1)) for length in lengths],
-        "token_type_ids": [[1] * length for length in lengths],
-    }
+def rows_of(*lengths, **more):
+    """A row per length: ids that count up, segments of ones; `more`: further inputs, a value per row."""
+    rows = []
+    for index, length in enumerate(lengths):
+        inputs = {"input_ids": list(range(1, length + 1)), "token_type_ids": [1] * length}
+        further = {name: values[index] for name, values in more.items()}
+        rows.append(Row(Example({"text": f"text {index}"}), {**inputs, **further}))
+    return rows
 
 
-def test_rows_are_filled_on_the_right_with_the_pad_id_or_zero():
-    batch = pad_rows(rows_of(2, 3, 1), np.array([2, 1]), max_length=64, pad_id=9)
+def test_rows_are_filled_on_the_right_with_the_pad_of_each_input():
+    batch = pad_rows(rows_of(3, 1), GRAPH)
     assert {name: array.dtype for name, array in batch.items()} == {"input_ids": "int32", "token_type_ids": "int32"}
-    np.testing.assert_array_equal(batch["input_ids"], [[1] + [9] * 7, [1, 2, 3] + [9] * 5])
-    np.testing.assert_array_equal(batch["token_type_ids"], [[1] + [0] * 7, [1, 1, 1] + [0] * 5])
+    np.testing.assert_array_equal(batch["input_ids"], [[1, 2, 3], [1, 9, 9]])
+    np.testing.assert_array_equal(batch["token_type_ids"], [[1, 1, 1], [1, 0, 0]])
 
 
 @pytest.mark.parametrize(("longest", "limit", "length"), [(1, 64, 8), (8, 64, 8), (9, 64, 16), (61, 62, 62), (3, 3, 3)])
 def test_a_batch_is_as_long_as_its_longest_row_rounded_up_but_within_the_limit(longest, limit, length):
-    assert ROUND_TO == 8
-    assert pad_rows(rows_of(longest), [0], max_length=limit, pad_id=0)["input_ids"].shape == (1, length)
+    batch = pad_rows(rows_of(longest, 1), GRAPH, round_to=8, longest=limit)
+    assert {array.shape for array in batch.values()} == {(2, length)}
+    assert pad_rows(rows_of(longest), GRAPH, round_to=8)["input_ids"].shape == (1, -(-longest // 8) * 8)
+    assert pad_rows(rows_of(longest), GRAPH)["input_ids"].shape == (1, longest)
 
 
-def test_token_rows_are_the_tokenizers_without_padding():
-    tokenizer = WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b"])
-    rows = token_rows(tokenizer, ["a", "a b"], ["b", "b b b b"], max_length=8, names=["token_type_ids", "input_ids"])
-    assert rows == {
-        "input_ids": [[2, 5, 3, 6, 3], [2, 5, 6, 3, 6, 6, 6, 3]],
-        "token_type_ids": [[0, 0, 0, 1, 1], [0, 0, 0, 0, 1, 1, 1, 1]],
+def test_a_row_is_never_cut_not_even_to_the_limit():
+    """Cutting is the tokenizer's work, which knows where a text may end."""
+    assert pad_rows(rows_of(7), GRAPH, longest=5)["input_ids"].tolist() == [[1, 2, 3, 4, 5, 6, 7]]
+
+
+def test_inputs_that_share_an_axis_share_its_length():
+    positions, ids = Input("mlm_positions", "mlm_positions"), Input("mlm_ids", "mlm_positions", pad=7)
+    graph = Graph("model", (*GRAPH.inputs, positions, ids), OUTPUTS)
+    batch = pad_rows(rows_of(5, 2, mlm_positions=[[1], [1, 2]], mlm_ids=[[11], [12, 13]]), graph)
+    assert {name: array.shape for name, array in batch.items()} == {
+        "input_ids": (2, 5),
+        "token_type_ids": (2, 5),
+        "mlm_positions": (2, 2),
+        "mlm_ids": (2, 2),
     }
-    masks = token_rows(tokenizer, ["a", "a b"], None, max_length=8, names=["attention_mask"])
-    assert masks == {"attention_mask": [[1, 1, 1], [1, 1, 1, 1]]}
+    np.testing.assert_array_equal(batch["mlm_ids"], [[11, 7], [12, 13]])
+    rounded = pad_rows(rows_of(5, 2, mlm_positions=[[1], [1, 2]], mlm_ids=[[11], [12, 13]]), graph, round_to=4)
+    assert (rounded["input_ids"].shape, rounded["mlm_positions"].shape) == ((2, 8), (2, 4))
+
+
+def test_an_input_with_one_number_per_row_is_not_padded():
+    graph = Graph("model", (Input("input_ids"), Input("language", "row")), OUTPUTS)
+    batch = pad_rows(rows_of(5, 2, language=[3, 1]), graph)
+    assert (batch["language"].dtype, batch["language"].tolist()) == ("int32", [3, 1])
+
+
+def test_an_input_of_texts_gets_the_texts_themselves():
+    graph = Graph("model", (Input("text", "text"), Input("text_pair", "text")), OUTPUTS)
+    batch = pad_rows(rows_of(5, 2), graph)
+    assert list(batch) == ["text"]  # no example has a second text
+    assert (batch["text"].dtype, batch["text"].tolist()) == (object, ["text 0", "text 1"])
+
+
+def test_inputs_that_no_row_has_are_left_out():
+    graph = Graph("model", (*GRAPH.inputs, Input("attention_mask"), Input("label", "row")), OUTPUTS)
+    assert list(pad_rows(rows_of(5), graph)) == ["input_ids", "token_type_ids"]
+
+
+# Batches to answer.
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 1000])
+@pytest.mark.parametrize("tokens", [1, 100, 1000, 10**6])
+@pytest.mark.parametrize("most", [None, 1, 7])
+def test_every_row_is_in_one_batch_and_no_batch_exceeds_its_limits(count, tokens, most):
+    batches = by_length(LENGTHS[:count], batch_tokens=tokens, batch_rows=most)
+    assert sorted(itertools.chain(*batches)) == list(range(count))
+    for batch in batches:
+        assert len(batch) <= (most or count)
+        assert len(batch) == 1 or len(batch) * LENGTHS[batch].max() <= tokens  # a longer row is alone
+
+
+def test_rows_of_like_length_share_a_batch_and_the_shortest_come_first():
+    batches = by_length(iter(LENGTHS), batch_tokens=1000)
+    together = LENGTHS[np.concatenate(batches)]
+    assert (np.diff(together) >= 0).all()
+    assert by_length([4, 4, 4], batch_tokens=8)[0].tolist() == [0, 1]  # equal ones stay in their order
+
+
+def test_a_batch_is_as_full_as_it_may_be():
+    batches = by_length(LENGTHS, batch_tokens=1000, batch_rows=50)
+    for batch, following in itertools.pairwise(batches):
+        assert len(batch) == 50 or (len(batch) + 1) * LENGTHS[following[0]] > 1000
+
+
+# Batches to learn from.
 
 
 @pytest.mark.parametrize(("count", "size"), [(1, 1), (1, 32), (31, 32), (32, 32), (33, 32), (1000, 7)])
 @pytest.mark.parametrize("seed", [None, 0, 5])
 def test_an_epoch_holds_every_example_once_and_one_short_batch_at_most(count, size, seed):
-    batches = batch_order(LENGTHS[:count], size, seed=seed)
+    batches = training_order(LENGTHS[:count], size, seed=seed)
     assert sorted(itertools.chain(*batches)) == list(range(count))
     assert len(batches) == -(-count // size)
     assert sorted(map(len, batches))[1:] == [size] * (len(batches) - 1)
 
 
 def test_without_a_seed_examples_stay_as_they_stand():
-    assert list(itertools.chain(*batch_order(LENGTHS, 7, seed=None, epoch=3))) == list(range(1000))
+    assert list(itertools.chain(*training_order(LENGTHS, 7, seed=None, epoch=3))) == list(range(1000))
 
 
 def test_the_order_is_a_function_of_seed_and_epoch_alone():
     orders = {}
     for seed, epoch in itertools.product((0, 1), (0, 1)):
         np.random.seed(epoch)  # which must not matter
-        first, second = ([batch.tolist() for batch in batch_order(LENGTHS, 8, seed=seed, epoch=epoch)] for _ in "ab")
+        first, second = ([each.tolist() for each in training_order(LENGTHS, 8, seed=seed, epoch=epoch)] for _ in "ab")
         assert first == second
         orders[seed, epoch] = tuple(map(tuple, first))
     assert len(set(orders.values())) == 4
@@ -67,14 +131,14 @@ def test_the_order_is_a_function_of_seed_and_epoch_alone():
 
 def test_texts_of_like_length_share_a_batch_within_a_window():
     lengths = np.random.default_rng(1).integers(3, 120, size=WINDOW * 8)
-    batches = [lengths[batch] for batch in batch_order(lengths, 8, seed=0)]
+    batches = [lengths[batch] for batch in training_order(lengths, 8, seed=0)]
     np.testing.assert_array_equal(np.sort(np.concatenate(batches)), np.sort(lengths))
     spans = sorted((batch.min(), batch.max()) for batch in batches)
     assert all(end <= start for (_, end), (start, _) in itertools.pairwise(spans))  # one window: no two overlap
 
 
 def test_batches_do_not_come_sorted_by_length():
-    means = [LENGTHS[batch].mean() for batch in batch_order(LENGTHS, 8, seed=0)]
+    means = [LENGTHS[batch].mean() for batch in training_order(LENGTHS, 8, seed=0)]
     assert abs(np.corrcoef(means, np.arange(len(means)))[0, 1]) < 0.3
 
 
@@ -82,4 +146,4 @@ def test_sorting_by_length_halves_the_padding():
     def padding(batches):
         return sum(LENGTHS[batch].max() * len(batch) - LENGTHS[batch].sum() for batch in batches)
 
-    assert padding(batch_order(LENGTHS, 16, seed=0)) < 0.5 * padding(batch_order(LENGTHS, 16, seed=None))
+    assert padding(training_order(LENGTHS, 16, seed=0)) < 0.5 * padding(training_order(LENGTHS, 16, seed=None))

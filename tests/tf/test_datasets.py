@@ -3,20 +3,25 @@
 import numpy as np
 import pytest
 
-from kerasbert.tasks.rows import batch_order, pad_rows
+from kerasbert.tasks.batches import pad_rows, training_order
+from kerasbert.tasks.task import Example, Graph, Input, Output, Row
 from kerasbert.tf.datasets import make_dataset
 
-COUNT, SIZE = 50, 8
-LENGTHS = np.random.default_rng(0).integers(3, 30, size=COUNT)
-ROWS = {
-    "input_ids": [[number + 100] * length for number, length in enumerate(LENGTHS)],
-    "attention_mask": [[1] * length for length in LENGTHS],
-}
+COUNT, SIZE, LONGEST = 50, 8, 22
+LENGTHS = np.random.default_rng(0).integers(3, 30, size=COUNT).clip(max=LONGEST)
+GRAPH = Graph(
+    "model", (Input("input_ids", pad=9), Input("attention_mask")), (Output("logits", "row", "choice", COUNT),)
+)
+ROWS = [
+    Row(Example({}), {"input_ids": [number + 100] * length, "attention_mask": [1] * length})
+    for number, length in enumerate(LENGTHS)
+]
 TARGETS = np.arange(COUNT, dtype="int32")
 
 
 def dataset(targets=TARGETS, **options):
-    return make_dataset(ROWS, targets, batch_size=SIZE, max_length=24, pad_id=9, **options)
+    options = {"round_to": 8, **options}
+    return make_dataset(ROWS, targets, graph=GRAPH, batch_size=SIZE, max_length=LONGEST, **options)
 
 
 def order(dataset) -> list:
@@ -24,23 +29,19 @@ def order(dataset) -> list:
     return np.concatenate([targets for _, targets in dataset]).tolist()
 
 
-@pytest.fixture(autouse=True, scope="module")
-def short_rows():
-    """Rows are cut before they come here."""
-    for rows in ROWS.values():
-        rows[:] = [row[:24] for row in rows]
-
-
-def test_batches_are_the_padded_rows_and_their_targets():
-    lengths = np.array([len(row) for row in ROWS["input_ids"]])
-    expected = batch_order(lengths, SIZE, seed=3, epoch=0)
-    for chosen, (inputs, targets) in zip(expected, dataset(seed=3), strict=True):
-        padded = pad_rows(ROWS, chosen, max_length=24, pad_id=9)
+@pytest.mark.parametrize("round_to", [1, 8])
+def test_batches_are_the_padded_rows_and_their_targets(round_to):
+    expected = training_order(LENGTHS, SIZE, seed=3, epoch=0)
+    lengths = set()
+    for chosen, (inputs, targets) in zip(expected, dataset(seed=3, round_to=round_to), strict=True):
+        padded = pad_rows([ROWS[i] for i in chosen], GRAPH, round_to=round_to, longest=LONGEST)
         assert inputs.keys() == padded.keys()
         for name in padded:
             assert inputs[name].dtype == "int32"
             np.testing.assert_array_equal(inputs[name], padded[name])
         np.testing.assert_array_equal(targets, chosen)
+        lengths.add(inputs["input_ids"].shape[1])
+    assert round_to == 1 or lengths == {8, 16, LONGEST}
 
 
 def test_the_length_is_known_as_keras_needs_it_for_the_steps():

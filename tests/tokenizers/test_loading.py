@@ -224,6 +224,16 @@ def roberta(tmp_path):
     return shutil.copytree(FIXTURES / "roberta", tmp_path / "roberta")
 
 
+def test_a_byte_pair_begins_a_word_where_it_begins_with_a_space(roberta):
+    tokenizer = load(roberta)
+    assert [tokenizer.continues_word(token) for token in ("\u0120the", "\u0120", "the", "e")] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+
+
 @pytest.mark.parametrize("add_prefix_space", [False, True])
 def test_bytepair_files_and_their_saved_forms_give_the_same_ids(roberta, tmp_path, add_prefix_space):
     write_json(roberta / "tokenizer_config.json", {"add_prefix_space": add_prefix_space})

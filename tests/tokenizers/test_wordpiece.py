@@ -149,6 +149,9 @@ def test_too_small_a_length(tokenizer):
         tokenizer(["a"], max_length=1)
     with pytest.raises(TokenizerError, match="max_length=-1 is too small: the special tokens of a pair alone are 3"):
         tokenizer(["a"], ["b"], max_length=-1)
+    cls, sep = tokenizer.id_of("cls"), tokenizer.id_of("sep")  # room for these alone is enough
+    assert tokenizer(["a"], max_length=2)["input_ids"].tolist() == [[cls, sep]]
+    assert tokenizer(["a"], ["b"], max_length=3)["input_ids"].tolist() == [[cls, sep, sep]]
 
 
 def test_threads_share_a_tokenizer_with_different_lengths(generated):

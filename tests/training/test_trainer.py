@@ -11,6 +11,7 @@ from training.replica_runs import LENGTH, PAIRS, SLOTS, Rows, make_model, make_o
 
 from kerasbert.errors import ConfigError
 from kerasbert.training.metrics import Perplexity
+from kerasbert.training.trainer import SummedLossTrainer
 
 LAYOUTS = ("pairs", "packed", "packed pairs")
 
@@ -84,6 +85,14 @@ def test_a_step_is_that_of_full_logits_clipped_by_the_norm_of_all(layout):
     perplexity = figures.pop("perplexity")
     assert figures == pytest.approx(means, abs=1e-5)
     assert perplexity == pytest.approx(np.exp(means["mlm_loss"]), rel=1e-5)
+
+
+def test_a_step_of_micro_batches_is_the_step_of_the_whole_batch():
+    models = [compiled("pairs", keras.optimizers.SGD(0.5), accumulate=accumulate) for accumulate in (1, 2)]
+    whole, cut = ({name: value for name, (value,) in fit(model).items()} for model in models)
+    assert cut == pytest.approx(whole, rel=1e-5)
+    for one, two in zip(*(model.trainable_variables for model in models), strict=True):
+        np.testing.assert_allclose(two.numpy(), one.numpy(), atol=1e-6, err_msg=one.path)
 
 
 @pytest.mark.parametrize("layout", ["pairs", "packed pairs"])
@@ -221,6 +230,38 @@ def test_a_batch_of_another_model_is_refused(layout, missing, message):
     del batch[missing]
     with pytest.raises(ConfigError, match=message):
         model.fit(tf.data.Dataset.from_tensors(batch), verbose=0, shuffle=False)
+
+
+class Line(SummedLossTrainer, keras.Model):
+    """Has nothing of pre-training: one loss without an accuracy, of batches (x, y, weights)."""
+
+    summed = {"square": ("loss",)}  # noqa: RUF012 - as a model's class may have it
+
+    def weights_of(self, batch):
+        return {"square": tf.reduce_sum(batch[2])}
+
+    def sums_of(self, batch, training=None):
+        x, y, weights = batch
+        return {"square": {"loss": tf.reduce_sum(weights * (self(x, training=training)[:, 0] - y) ** 2)}}
+
+
+def test_a_model_of_another_task_trains_on_weighted_means():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(8, 2)).astype("float32"), rng.normal(size=8).astype("float32")
+    weights = np.array([1, 0, 0, 0, 2, 1, 1, 3], "float32")
+    found = []
+    for accumulate in (1, 4):
+        inputs = keras.Input((2,))
+        model = Line(inputs, keras.layers.Dense(1, kernel_initializer="ones")(inputs))
+        model.compile(keras.optimizers.SGD(0.1), accumulate=accumulate)
+        history = model.fit(tf.data.Dataset.from_tensors((x, y, weights)), verbose=0, shuffle=False).history
+        assert history.keys() == {"loss", "square_loss"}
+        found.append((history["loss"][0], *model.get_weights()))
+    error = x.sum(1) - y
+    loss, slope = (weights * error**2).sum() / 8, 2 * weights * error / 8
+    for values in found:
+        for value, true in zip(values, (loss, 1 - 0.1 * (slope @ x)[:, None], [-0.1 * slope.sum()]), strict=True):
+            np.testing.assert_allclose(value, true, rtol=1e-5)
 
 
 @pytest.mark.slow

@@ -18,13 +18,14 @@ OUTPUTS = {
     "number": lambda value: {"probability": value},
     "vector": lambda embedding: {"embedding": embedding},
 }
-"""Kind of an output's numbers -> what the device's libraries show as it comes: they know no softmax."""
+"""Kind of the output's numbers -> the outputs of the file. The device's libraries show these as they are; they compute
+no softmax."""
 
 
 def write_mediapipe(model, targets: Mapping[Path, str], settings: Settings) -> None:
     """Writes a model for MediaPipe's TextClassifier or TextEmbedder, or the Task Library's BertNLClassifier.
 
-    Inputs: `input_ids`, `token_type_ids`, `attention_mask`, int32 (1, length), whatever the model's own are. Output:
+    Inputs: `input_ids`, `token_type_ids`, `attention_mask`, int32 (1, length), also where the model has fewer. Output:
     `probability`, float32 (1, labels), or `embedding`, float32 (1, hidden_size). One signature, one subgraph. A model
     without segments still gets `token_type_ids`: the libraries insist on three inputs.
 

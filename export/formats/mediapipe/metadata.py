@@ -54,9 +54,10 @@ CONTRACTS = {
         length=384,
     ),
 }
-"""The device's task -> contract: MediaPipe's TextClassifier and TextEmbedder, and the Task Library's BertNLClassifier,
-which crashes on an output that is not called "probability", and BertQuestionAnswerer, which writes 384 numbers whatever
-the shape."""
+"""Task of the device's libraries (`kerasbert.tasks.task.Task.contract`) -> what it demands.
+
+MediaPipe has TextClassifier and TextEmbedder. The Task Library's BertNLClassifier takes the former's files and crashes
+on an output that is not called "probability"; its BertQuestionAnswerer writes 384 numbers into any shape."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,7 +178,9 @@ def _check(model: schema.Model, metadata: Metadata) -> tuple[list[str], list[str
     """Our names of the graph's inputs and outputs, in the order of the graph, if they are what the contract says."""
     contract = CONTRACTS.get(metadata.contract)
     if contract is None:
-        raise ExportError(f"no metadata is known for the task {metadata.contract!r}: use one of {', '.join(CONTRACTS)}")
+        raise ExportError(
+            f"no metadata is known for the contract {metadata.contract!r}: use one of {', '.join(CONTRACTS)}"
+        )
     counts = {"graph": model.SubgraphsLength(), "signature": model.SignatureDefsLength()}
     for what, count in counts.items():
         if count != 1:
@@ -192,7 +195,7 @@ def _check(model: schema.Model, metadata: Metadata) -> tuple[list[str], list[str
         if set(found) != set(wanted):
             raise ExportError(
                 f"the TFLite model has the {what} {', '.join(sorted(found))}; "
-                f"a {metadata.contract} for MediaPipe has {', '.join(wanted)}"
+                f"a {metadata.contract} file has {', '.join(wanted)}"
             )
     length = inputs["input_ids"].ShapeAsNumpy().tolist()[-1]
     for name, tensor in inputs.items():

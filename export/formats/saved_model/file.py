@@ -8,26 +8,24 @@ import tensorflow_text  # noqa: F401 - registers the ops of the signatures for t
 
 from kerasbert.export.formats.saved_model.module import save_module
 from kerasbert.export.formats.saved_model.serving_requests import BATCHES, write_requests
+from kerasbert.export.formats.scores import SCORES
 from kerasbert.export.formats.settings import Settings
 from kerasbert.quiet import quiet
 from kerasbert.tasks.task import Graph, Run
-
-SCORES = {"choice": tf.nn.softmax, "choices": tf.nn.sigmoid, "number": tf.identity}
-"""Kind of an output's numbers (`kerasbert.tasks.task.Output.bar`) -> logits to scores."""
 
 
 def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | None = None) -> None:
     """Writes a model as SavedModels, with requests that warm up TensorFlow Serving (`serving_requests`).
 
-    Signatures are named by what they do, such as `classify`, `embed` or `encode` (the task's verb). For texts, strings
-    (batch,):
+    Signatures:
 
-    - `classify` takes `text`; it is the default, `serving_default`;
-    - `classify_pair` takes `text` and `text_pair`;
+    - `predict` takes the model's inputs, int32 (batch, length);
+    - a verb of the task, such as `classify`, `embed` or `encode`, takes `text`, strings (batch,);
+    - the same with `_pair` takes `text` and `text_pair`.
 
-    and for token ids `predict`, which takes the model's inputs, int32 (batch, length). All give the task's outputs, and
-    a classifier's also `scores`, float32 (batch, labels). Those for texts exist for WordPiece vocabularies; without
-    them `predict` is the default.
+    All give the task's outputs, and for every output of logits also the scores, such as `scores` for `logits`. The
+    signatures for texts exist for WordPiece vocabularies; the first of them is then the default, `serving_default`.
+    Without them, `predict` is.
 
     Args:
         model: a `TextModel` with float32 variables and a tokenizer.
@@ -49,7 +47,6 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
         input_signature=[{name: tf.TensorSpec((None, None), tf.int32, name=name) for name in model.encoder.input}],
     )
     signatures = {"predict": predict, "serving_default": predict}
-    verb = model.task.words.verb
     if model.tokenizer.kind == "wordpiece":
         from kerasbert.tf.wordpiece import InGraphWordPiece
 
@@ -64,6 +61,7 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
 
         text = tf.function(answer_text, autograph=False, input_signature=[strings("text")])
         text_pair = tf.function(answer_text, autograph=False, input_signature=[strings("text"), strings("text_pair")])
+        verb = model.task.words.verb
         signatures |= {verb: text, f"{verb}_pair": text_pair, "serving_default": text}
     for path in targets:
         save_module(module, path, signatures)

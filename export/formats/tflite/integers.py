@@ -1,4 +1,4 @@
-"""Integer arithmetic throughout: what the graph has to look like for it, and the texts that its ranges are read off."""
+"""Integer arithmetic: what layers are traced with, and the texts that its ranges are measured on."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -11,10 +11,10 @@ from kerasbert.tasks.task import Example
 TRACED = {"masked": -50.0, "square": lambda x: x * x}
 """What layers are traced with (`kerasbert.layers.tracing.TracingOptions`).
 
-`masked` is added to the scores of padding: with -1e4, all real scores would lie within one step of 8 bits. `square` as
-a product is not fused with the difference before it: SQUARED_DIFFERENCE has no kernel of 16 bits."""
+`masked` is added to the scores of padding. With the usual -1e4, all real scores would lie within one step of 8 bits.
+`square` is a product, which is not fused with the difference before it: SQUARED_DIFFERENCE has no 16-bit kernel."""
 MOST = 200
-"""Most examples of a calibration: ranges have settled by then, and each example runs once in every signature."""
+"""Most examples for calibration: the ranges have settled by then, and each example runs once in every signature."""
 
 
 def spread(examples: Sequence[Example]) -> list[Example]:

@@ -8,7 +8,7 @@ import tensorflow as tf
 from ai_edge_litert.schema_py_generated import BuiltinOperator
 
 from kerasbert.errors import ExportError
-from kerasbert.export.formats.saved_model.file import SCORES
+from kerasbert.export.formats.scores import SCORES
 from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.converter import converted
 from kerasbert.export.formats.tflite.entries import open_model
@@ -36,8 +36,7 @@ LOSSES: dict[str, tuple[tf.DType, Callable]] = {
     "choices": (tf.float32, _several_labels),
     "number": (tf.float32, _number),
 }
-"""Kind of an output's numbers -> type of its labels, and a function, (logits, label) -> Keras's loss and its gradient
-by the logits."""
+"""Kind of the output's numbers -> type of a label, and (logits, label) -> Keras's loss and its gradient by logits."""
 
 
 def write_trainable(model, targets: Mapping[Path, str], settings: Settings) -> None:
@@ -79,7 +78,6 @@ def _signatures(model, module: tf.Module, length: int) -> dict[str, Callable]:
     encoder = keras.Model(model.input, head.input)
     (output,) = model.graphs()[0].outputs
     label_type, loss_of = LOSSES[output.bar]
-    count = output.width
     kernel, bias = (tf.Variable(keras.ops.convert_to_numpy(weight)) for weight in head.dense.weights)
     moving = [tf.Variable(tf.zeros_like(weight)) for weight in (kernel, bias)]
     module.learned = [kernel, bias, *moving]
@@ -116,7 +114,7 @@ def _signatures(model, module: tf.Module, length: int) -> dict[str, Callable]:
         return tf.function(function, autograph=False, input_signature=specs)
 
     ids = {name: tf.TensorSpec((1, length), tf.int32, name=name) for name in model.encoder.input}
-    label = tf.TensorSpec((1,) if label_type == tf.int32 else (1, count), label_type, name="label")
+    label = tf.TensorSpec((1,) if label_type == tf.int32 else (1, output.width), label_type, name="label")
     weights = [tf.TensorSpec(v.shape, tf.float32, name=n) for n, v in (("kernel", kernel), ("bias", bias))]
     return {
         "infer": traced(infer, ids),

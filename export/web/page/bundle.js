@@ -1,6 +1,5 @@
 // A bundle's description, vocabulary and files, and its answers. All is read from the folder above this one.
 
-import { PROBLEMS } from "./answers.js";
 import { BytePair } from "./bytepair.js";
 import { openModel, runnable } from "./engines.js";
 import { WordPiece } from "./wordpiece.js";
@@ -8,7 +7,8 @@ import { WordPiece } from "./wordpiece.js";
 export async function openBundle(home = new URL("../", import.meta.url)) {
   const manifest = await (await get(new URL("kerasbert.json", home))).json();
   const golden = await (await get(new URL("golden.json", home))).json();
-  return new Bundle(home, manifest, await TOKENIZERS[manifest.tokenizer.kind](home, manifest.tokenizer), golden);
+  const task = await import(`./tasks/${manifest.task}.js`);
+  return new Bundle(home, manifest, task, await TOKENIZERS[manifest.tokenizer.kind](home, manifest.tokenizer), golden);
 }
 
 const TOKENIZERS = {
@@ -19,11 +19,15 @@ const TOKENIZERS = {
   bytepair: async (home) => new BytePair(await (await get(new URL("tokenizer.json", home))).json()),
 };
 
+// task: a module of tasks/, which is named as the task is in kerasbert.json, and exports
+//   asks(text, pair): what the model is asked, one [text, pair] per run
+//   decode(outputs of each run, settings) -> {label: the answer, scores: [[name, value, from, to], ...]}
+//   compare(outputs, an example of golden.json, settings) -> {same: whether the answer is, difference: the largest one}
+//   pairUse (where it is not for models of pairs): what a second text is for
 class Bundle {
-  constructor(home, manifest, tokenizer, golden) {
-    Object.assign(this, { home, manifest, tokenizer, golden });
+  constructor(home, manifest, task, tokenizer, golden) {
+    Object.assign(this, { home, manifest, task, tokenizer, golden });
     this.files = runnable(manifest.files);
-    this.problem = PROBLEMS[manifest.problem_type];
     this.models = new Map(); // name -> promise of a function; each file is loaded once
   }
 
@@ -32,10 +36,11 @@ class Bundle {
     return this.models.get(name);
   }
 
-  async #load({ path, bytes: written }) {
+  async #load(file) {
+    const { path, bytes: written } = file;
     const bytes = new Uint8Array(await (await get(new URL(path, this.home))).arrayBuffer());
     if (bytes.length !== written) throw new Error(`${path}: ${bytes.length} bytes, but ${written} were written`);
-    const model = await openModel(path, bytes, this.manifest);
+    const model = await openModel(file, bytes, this.manifest);
     await this.run(model, "", null); // the first run takes longer: the runtimes prepare their kernels then
     return model;
   }
@@ -44,7 +49,7 @@ class Bundle {
   async run(model, text, pair) {
     if (model.readsText && pair !== null) throw new Error("MediaPipe takes one text, no pair");
     const start = performance.now();
-    const inputs = model.readsText ? null : this.tokenizer.encode(text, pair, this.manifest.max_length);
+    const inputs = model.readsText ? null : this.tokenizer.encode(text, pair, this.manifest.settings.max_length);
     const between = performance.now();
     const outputs = await model(inputs, text);
     return { ids: inputs?.input_ids, outputs, tokenizing: between - start, running: performance.now() - between };
@@ -54,10 +59,10 @@ class Bundle {
   async ask(name, text, pair) {
     const model = await this.open(name);
     const runs = [];
-    for (const [first, second] of this.problem.asks(text, pair)) runs.push(await this.run(model, first, second));
+    for (const [first, second] of this.task.asks(text, pair)) runs.push(await this.run(model, first, second));
     const sum = (read) => runs.reduce((total, run) => total + read(run), 0);
     return {
-      ...this.problem.decode(runs.map((run) => run.outputs), this.manifest.labels),
+      ...this.task.decode(runs.map((run) => run.outputs), this.manifest.settings),
       tokens: sum((run) => run.ids?.length),
       tokenizing: sum((run) => run.tokenizing),
       running: sum((run) => run.running),
@@ -69,10 +74,11 @@ class Bundle {
     const model = await this.open(name);
     const rows = [];
     for (const recorded of this.golden) {
-      if (model.readsText && recorded.pair !== null) continue;
-      const { ids, outputs, running } = await this.run(model, recorded.text, recorded.pair);
-      const compared = this.problem.compare(outputs, recorded, this.manifest.labels);
-      rows.push({ ...compared, text: recorded.text, sameIds: String(ids) === String(recorded.input_ids), running });
+      const { text, text_pair: pair = null } = recorded.example;
+      if (model.readsText && pair !== null) continue;
+      const { ids, outputs, running } = await this.run(model, text, pair);
+      const compared = this.task.compare(outputs, recorded, this.manifest.settings);
+      rows.push({ ...compared, text, sameIds: String(ids) === String(recorded.rows[0].input_ids), running });
     }
     const times = rows.map((row) => row.running).sort((a, b) => a - b);
     return {

@@ -1,6 +1,6 @@
-// The runtimes: a model file's bytes -> a function from inputs by name (arrays of numbers) to outputs by name
-// (Float32Array), for one text; with `readsText` it takes the text instead. They run on one thread, because browsers give
-// more only to pages whose server sends certain headers.
+// The runtimes: a model file's bytes, and the graph that it computes (kerasbert.json) -> a function from inputs by name
+// (arrays of numbers) to outputs by name (Float32Array), for one text; with `readsText` it takes the text instead. They
+// run on one thread, because browsers give more only to pages whose server sends certain headers.
 
 const vendor = (name) => new URL(`vendor/${name}/`, import.meta.url).href;
 
@@ -19,11 +19,12 @@ async function onnx(bytes) {
   };
 }
 
-let liteRt; // loads once a page
-async function tflite(bytes, { pad_id }) {
+let liteRt; // is loaded once for the page
+async function tflite(bytes, graph) {
   const { loadLiteRt, loadAndCompile, Tensor } = await import("@litertjs/core");
   await (liteRt ??= loadLiteRt(vendor("@litertjs/core")));
   const model = await loadAndCompile(bytes, { accelerator: "wasm" });
+  const pads = Object.fromEntries(graph.inputs.map(({ name, pad }) => [name, pad]));
   const lengthOf = (signature) => signature.getInputDetails()[0].shape[1];
   const signatures = Object.values(model.signatures).sort((a, b) => lengthOf(a) - lengthOf(b));
   return async (inputs) => {
@@ -32,7 +33,7 @@ async function tflite(bytes, { pad_id }) {
     if (!signature) throw new Error(`the file takes ${lengthOf(signatures.at(-1))} tokens, the text has ${needed}`);
     const feeds = {};
     for (const { name, shape } of signature.getInputDetails()) {
-      const padded = new Int32Array(shape[1]).fill(name === "input_ids" ? pad_id : 0);
+      const padded = new Int32Array(shape[1]).fill(pads[name] ?? 0);
       padded.set(inputs[name]);
       feeds[name] = new Tensor(padded, [1, shape[1]]);
     }
@@ -45,31 +46,30 @@ async function tflite(bytes, { pad_id }) {
 
 // MediaPipe reads the text itself, with a tokenizer of its own, and takes no pairs. It gives scores; logits that have
 // these scores stand for the model's.
-async function mediapipe(bytes, { problem_type, labels }) {
+async function mediapipe(bytes, { outputs: [{ name, bar, width }] }) {
   const { TextClassifier, TextEmbedder } = await import("@mediapipe/tasks-text");
   const wasm = `${vendor("@mediapipe/tasks-text")}text_wasm_internal`;
-  const task = problem_type === "embedding" ? TextEmbedder : TextClassifier;
+  const task = bar === "vector" ? TextEmbedder : TextClassifier;
   const model = await task.createFromModelBuffer({ wasmLoaderPath: `${wasm}.js`, wasmBinaryPath: `${wasm}.wasm` }, bytes);
   const logitOf = {
-    single_label_classification: Math.log,
-    multi_label_classification: (score) => Math.log(score / (1 - score)),
-    regression: (value) => value,
-  }[problem_type];
+    choice: Math.log,
+    choices: (score) => Math.log(score / (1 - score)),
+    number: (value) => value,
+  }[bar];
   const run = async (_, text) => {
-    if (task === TextEmbedder) return { embedding: model.embed(text).embeddings[0].floatEmbedding };
-    const logits = new Float32Array(labels.length);
+    if (task === TextEmbedder) return { [name]: model.embed(text).embeddings[0].floatEmbedding };
+    const logits = new Float32Array(width);
     for (const { index, score } of model.classify(text).classifications[0].categories) logits[index] = logitOf(score);
-    return { logits };
+    return { [name]: logits };
   };
   return Object.assign(run, { readsText: true });
 }
 
+// Kind of file -> engine. Apps teach a trainable file, and no browser has tensorflow-text, so neither kind has a row.
 const ENGINES = { onnx, tflite, mediapipe };
-// A file whose head learns is for apps, and no browser has tensorflow-text: no engine here is called "trainable" or
-// "model_text".
-const kindOf = (path) => /mediapipe|trainable|model_text/.exec(path)?.[0] ?? path.split(".").at(-1);
 
 // The files of a bundle that can run here, by name.
-export const runnable = (files) => Object.entries(files).filter(([, file]) => kindOf(file.path) in ENGINES);
+export const runnable = (files) => Object.entries(files).filter(([, file]) => file.kind in ENGINES);
 
-export const openModel = (path, bytes, manifest) => ENGINES[kindOf(path)](bytes, manifest);
+export const openModel = (file, bytes, { graphs }) =>
+  ENGINES[file.kind](bytes, graphs.find(({ name }) => name === file.graph));

@@ -67,12 +67,13 @@ async function check() {
 }
 
 function fill() {
-  const { manifest, golden, files } = bundle;
-  if (manifest.problem_type === "embedding") at("pair-use").textContent = "(to see how alike both are)";
-  at("title").textContent = [manifest.task.replaceAll("_", " "), ...manifest.labels.slice(0, 5)].join(" · ");
+  const { manifest, task, golden, files } = bundle;
+  if (task.pairUse) at("pair-use").textContent = task.pairUse;
+  at("title").textContent = [manifest.task.replaceAll("-", " "), ...(manifest.settings.labels ?? []).slice(0, 5)].join(" · ");
   at("file").append(...files.map(([name, file]) =>
     element("option", `${name} (${file.precision}, ${megabytes(file.bytes)})`, { value: name })));
-  const short = golden.filter(({ text, pair }) => text && (text + pair).length < 90).slice(0, 6);
+  const examples = golden.map(({ example: { text, text_pair: pair = null } }) => ({ text, pair }));
+  const short = examples.filter(({ text, pair }) => text && (text + pair).length < 90).slice(0, 6);
   at("examples").append(...short.map(({ text, pair }) =>
     element("button", pair ? `${text} / ${pair}` : text, {
       type: "button",

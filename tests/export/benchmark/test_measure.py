@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from kerasbert import tokenizers
 from kerasbert.errors import BundleError, ExportError
@@ -38,11 +39,12 @@ def test_there_is_a_row_for_every_file_and_length(rows, light):
         assert row.megabytes == measure(light / row.path)[0] / 1e6
         assert 0 < row.ms <= row.ms_p95
         assert row.ms < row.text_ms <= row.text_ms_p95  # the string is tokenised, and the answer decoded, besides
-        assert 1e-3 * row.text_ms < row.load_s < 60
+        assert 1e-3 * row.text_ms < row.load_s  # opening a file ends with its first answer
 
 
 def test_one_thread_keeps_at_most_one_core_busy(rows):
-    assert all(0 < row.cores < 1.15 for row in rows)
+    """A share of the processor and no time: 2.0 where a second thread works or waits busily."""
+    assert all(0 < row.cores < 1.5 for row in rows)
 
 
 def test_memory_is_of_the_file_and_not_of_who_measures_it(light):
@@ -129,10 +131,23 @@ def test_the_data_say_on_what_machine(rows):
     assert [row["ms"] for row in data["rows"]] == [row.ms for row in rows]
 
 
-@pytest.mark.parametrize("accuracy", [{}, {"tflite": 0.9, "onnx": 0.9, "tflite-int8": 0.88}])
-def test_the_chart_is_a_picture(rows, tmp_path, accuracy):
+@pytest.mark.parametrize("accuracy", [{}, {"tflite": 0.9, "onnx": 0.9, "tflite-int8": 0.88}, {"onnx": 0.9}])
+def test_the_chart_has_a_dot_for_each_file_at_its_figures(rows, tmp_path, monkeypatch, accuracy):
+    """Those of the longest texts; against accuracy where it is known, and else against megabytes."""
+    drawn, save = [], Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *to, **how: (drawn.append(figure), save(figure, *to, **how)))
     draw(rows, accuracy, tmp_path / "chart.png")
-    assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
+    (axes,) = drawn[0].axes
+    dots = {dot.get_label(): dot.get_offsets()[0].tolist() for dot in axes.collections}
+    shown = [row for row in rows if row.length == 32 and (row.name in accuracy or not accuracy)]
+    assert dots == {
+        f"{row.name}, {row.megabytes:.1f} MB": [row.ms, accuracy.get(row.name, row.megabytes)] for row in shown
+    }
+    assert (axes.get_xlabel(), axes.get_ylabel()) == (
+        "milliseconds for 32 tokens, threads: 1",
+        "accuracy" if accuracy else "MB",
+    )
+    assert (tmp_path / "chart.png").read_bytes().endswith(b"IEND\xae\x42\x60\x82")  # a whole PNG ends so
     assert [path.name for path in tmp_path.iterdir()] == ["chart.png"]
 
 
@@ -142,7 +157,7 @@ def test_keras_and_the_saved_model_are_measured_as_the_others(tiny_bundle, tiny_
     assert [(row.name, row.path) for row in rows] == [("keras", str(tiny_classifier)), ("saved_model", "saved_model")]
     for row in rows:
         assert 0 < row.ms < row.text_ms
-        assert 0 < row.cores < 1.15
+        assert 0 < row.cores < 1.5
         assert row.memory_mb > 100  # TensorFlow's own is part of it
 
 

@@ -157,6 +157,15 @@ def test_int8_holds_every_matrix_and_table_in_8_bits(case):
         assert (np.abs(kept * scale - value) <= 0.501 * scale).all()  # half a step of its column
 
 
+def test_int8_takes_matrices_from_16_on(smallest_encoder, tmp_path):
+    """All sides of this encoder's matrices are 16."""
+    model = SentenceEncoder(smallest_encoder)
+    write_onnx(model, {tmp_path / "model.onnx": "int8"})
+    arrays = stored(onnx.load(tmp_path / "model.onnx"))
+    kernels = [variable.path for variable in model.weights if variable.path.endswith("kernel")]
+    assert {str(arrays[path].dtype) for path in kernels if path in arrays} == {"int8"}
+
+
 def test_int8_multiplies_every_encoder_matrix_in_integers(case):
     proto = case.read("int8")
     arrays, model = stored(proto), case.model

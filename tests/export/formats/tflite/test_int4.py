@@ -112,5 +112,5 @@ def test_the_gentler_setting_is_the_next_of_the_format(names):
 
 
 def test_old_runtimes_cannot_have_it(model, tmp_path):
-    with pytest.raises(ExportError, match="quantize is int4: TFLite 2.9 cannot run it; leave legacy_runtime out"):
+    with pytest.raises(ExportError, match=r"quantize is int4: TFLite 2.9 cannot run it; leave legacy_runtime out"):
         export_bundle(model, tmp_path / "bundle", formats="tflite", quantize="int4", legacy_runtime=True)

@@ -1,0 +1,97 @@
+"""How an app runs each kind of file: one row per engine and language, and a source file for each.
+
+The sources stand in `programs/LANGUAGE/`. A program is NAME_TASK.EXTENSION for one task, or NAME.EXTENSION for all.
+The code that reads its output stands in `ends/TASK`, and a label to learn in `labels/TASK`; both are folders with one
+file per `problem_type` where the task has such a setting. So a new task adds files and edits none.
+
+Words such as `__TEXT__` are filled in by `kerasbert.export.report.snippets`. Functions are named as in LiteRT 2
+(Kotlin's CompiledModel), TensorFlowLiteSwift 2.17 (SignatureRunner), MediaPipe's Tasks, onnxruntime-web and
+@huggingface/tokenizers.
+"""
+
+from dataclasses import dataclass
+from importlib import resources
+
+from kerasbert.tasks import module_of
+
+EXTENSIONS = {"python": "py", "kotlin": "kt", "swift": "swift", "javascript": "js"}
+"""Language -> the end of its files' names."""
+ANY = "any"
+"""Stands for every kind of file that our runtime chooses by itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """An engine in one language.
+
+    Attributes:
+        language: a key of `EXTENSIONS`. name: the beginning of its programs' file names.
+        title: what runs the file. install: how to get that.
+        kind: the kind of file that it opens, as kerasbert.json says it, or `ANY`.
+    """
+
+    language: str
+    name: str
+    title: str
+    install: str
+    kind: str
+
+
+LITERT = "pip install ai-edge-litert tokenizers numpy"
+MEDIAPIPE_ANDROID = 'implementation("com.google.mediapipe:tasks-text:latest.release")'
+ENGINES = tuple(
+    Engine(language=language, name=name, title=title, install=install, kind=kind)
+    for language, name, title, install, kind in (
+        ("python", "kerasbert_runtime", "kerasbert.runtime", "pip install kerasbert", ANY),
+        ("python", "litert", "LiteRT", LITERT, "tflite"),
+        ("python", "onnxruntime", "ONNX Runtime", "pip install onnxruntime tokenizers numpy", "onnx"),
+        ("python", "litert_learning", "LiteRT, learning", LITERT, "trainable"),
+        ("python", "tensorflow", "TensorFlow", "pip install tensorflow tensorflow-text", "savedmodel"),
+        (
+            "python",
+            "litert_text",
+            "LiteRT and tensorflow-text",
+            "pip install ai-edge-litert tensorflow-text",
+            "tflite-text",
+        ),
+        ("python", "mediapipe", "MediaPipe", "pip install mediapipe", "mediapipe"),
+        ("kotlin", "mediapipe", "MediaPipe", MEDIAPIPE_ANDROID, "mediapipe"),
+        ("kotlin", "litert", "LiteRT", 'implementation("com.google.ai.edge.litert:litert:2.1.0")', "tflite"),
+        (
+            "kotlin",
+            "litert_learning",
+            "LiteRT, learning",
+            'implementation("com.google.ai.edge.litert:litert:1.4.0")',
+            "trainable",
+        ),
+        ("swift", "mediapipe", "MediaPipe", "pod 'MediaPipeTasksText'", "mediapipe"),
+        ("swift", "litert", "LiteRT", "pod 'TensorFlowLiteSwift'", "tflite"),
+        ("javascript", "mediapipe", "MediaPipe", "npm install @mediapipe/tasks-text", "mediapipe"),
+        (
+            "javascript",
+            "onnxruntime_web",
+            "ONNX Runtime Web",
+            "npm install onnxruntime-web @huggingface/tokenizers",
+            "onnx",
+        ),
+    )
+)
+"""In the order of the report."""
+
+
+def program(engine: Engine, task: str) -> str | None:
+    """The source of an engine's program for a task; None where there is none."""
+    return source(engine.language, f"{engine.name}_{module_of(task)}") or source(engine.language, engine.name)
+
+
+def part(language: str, which: str, task: str, settings: dict) -> str | None:
+    """The source of a part of a program, "ends" or "labels", for a task with these settings; None without one."""
+    kind = (settings["problem_type"],) if "problem_type" in settings else ()
+    return source(language, which, module_of(task), *kind)
+
+
+def source(language: str, *names: str) -> str | None:
+    """The text of a file under `programs/LANGUAGE/`; None where there is none."""
+    path = resources.files(__package__).joinpath("programs", language, *names[:-1])
+    path = path / f"{names[-1]}.{EXTENSIONS[language]}"
+    return path.read_text(encoding="utf-8") if path.is_file() else None

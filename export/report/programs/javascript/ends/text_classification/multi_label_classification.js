@@ -1,0 +1,2 @@
+const labels = [__LABELS__];
+console.log(labels.filter((_, index) => output[index] > 0));

@@ -1,0 +1,6 @@
+import { FilesetResolver, TextEmbedder } from "@mediapipe/tasks-text";
+
+const wasm = await FilesetResolver.forTextTasks("node_modules/@mediapipe/tasks-text/wasm");
+const embedder = await TextEmbedder.createFromModelPath(wasm, "__FILE__");
+const output = embedder.embed(__TEXT__).embeddings[0].floatEmbedding;
+__END__

@@ -1,0 +1,2 @@
+val labels = listOf(__LABELS__)
+println(labels.filterIndexed { at, _ -> output[at] > 0 })

@@ -1,0 +1,1 @@
+println(output[0])

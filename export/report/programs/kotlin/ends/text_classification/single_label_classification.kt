@@ -1,0 +1,2 @@
+val labels = listOf(__LABELS__)
+println(labels[output.indices.maxBy { output[it] }])

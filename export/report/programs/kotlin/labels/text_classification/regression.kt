@@ -1,0 +1,1 @@
+arrayOf(floatArrayOf(1f))

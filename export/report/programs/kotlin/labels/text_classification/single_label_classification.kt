@@ -1,0 +1,1 @@
+intArrayOf(0)  // the first label

@@ -1,0 +1,1 @@
+print(output @ output)  # of two texts: how alike they are

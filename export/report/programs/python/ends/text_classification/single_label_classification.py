@@ -1,0 +1,2 @@
+labels = [__LABELS__]
+print(labels[output.argmax()])

@@ -1,0 +1,4 @@
+from kerasbert.runtime import load
+
+answer = load(".")  # this folder
+print(answer(__TEXT__))

@@ -1,0 +1,1 @@
+np.array([0], "int32")  # the first label

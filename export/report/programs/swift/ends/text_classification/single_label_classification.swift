@@ -1,0 +1,2 @@
+let labels = [__LABELS__]
+print(labels[output.indices.max { output[$0] < output[$1] }!])

@@ -1,0 +1,7 @@
+import MediaPipeTasksText
+
+let path = Bundle.main.path(forResource: "__STEM__", ofType: "tflite")!
+let embedder = try TextEmbedder(modelPath: path)
+let embeddings = try embedder.embed(text: __TEXT__).embeddingResult.embeddings
+let output = embeddings[0].floatEmbedding!.map { $0.floatValue }
+__END__

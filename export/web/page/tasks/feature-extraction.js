@@ -1,0 +1,22 @@
+// Feature extraction: one vector per token, and one per text where the model has a pooler.
+
+import { cosine, largest } from "../numbers.js";
+
+export const asks = (text, pair) => [[text, pair]];
+
+export const decode = ([{ sequence_output }]) => ({
+  label: `${sequence_output.length} numbers, one vector per token`,
+  scores: [],
+});
+
+// Vectors are compared at the recorded places: golden.json leaves out most tokens of a long text, and the vectors behind
+// the last token belong to padding.
+export function compare({ sequence_output, pooled_output }, { rows: [{ places, outputs }] }) {
+  const vectors = places.map((place, at) => {
+    const wanted = outputs.sequence_output[at];
+    return [sequence_output.slice(place * wanted.length, (place + 1) * wanted.length), wanted];
+  });
+  if (outputs.pooled_output) vectors.push([pooled_output, outputs.pooled_output]);
+  const alike = vectors.filter(([a, b]) => cosine(a, b) >= 0.98).length;
+  return { same: alike >= 0.9 * vectors.length, difference: Math.max(...vectors.map(([a, b]) => largest(a, b))) };
+}

@@ -1,0 +1,20 @@
+// Sentence embedding: one text -> a vector, two texts -> how alike they are.
+
+import { cosine, dot, largest } from "../numbers.js";
+
+// Each text is a run of its own.
+export const asks = (text, pair) => [text, ...(pair === null ? [] : [pair])].map((each) => [each, null]);
+export const pairUse = "(to see how alike both are)";
+
+export function decode([first, second]) {
+  if (!second) return { label: `${first.embedding.length} numbers; a second text gives a likeness`, scores: [] };
+  const likeness = dot(first.embedding, second.embedding);
+  return { label: likeness.toPrecision(3), scores: [["likeness", likeness, 0, 1]] };
+}
+
+export function compare({ embedding }, { rows: [recorded], answer }) {
+  return {
+    same: cosine(embedding, answer.embedding) >= 0.98,
+    difference: largest(embedding, recorded.outputs.embedding),
+  };
+}
