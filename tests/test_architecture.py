@@ -15,7 +15,7 @@ ARROWS = {
     "kerasbert": "_version",
     "cli": "runs export models runtime corpus examples training tf tasks checkpoints tokenizers config files signals "
     "quiet errors _version",
-    "runs": "export models runtime examples corpus training tasks checkpoints tf samples config files signals quiet "
+    "runs": "export models runtime examples corpus training tasks checkpoints tf samples config files signals "
     "errors _version",
     "export": "models runtime examples layers tasks tf decoding tokenizers schema files quiet errors",
     "models": "examples training layers checkpoints tasks tf config errors",
@@ -63,6 +63,8 @@ def modules() -> dict[str, Path]:
             if SHOWN in path.parents:
                 continue
             parts = path.relative_to(folder).with_suffix("").parts
+            if parts[:2] == ("report", "programs") and len(parts) > 3:  # sources that the report shows
+                continue
             found[".".join((name, *parts)).removesuffix(".__init__")] = path
     return found
 
