@@ -1,31 +1,34 @@
 """kerasbert.json, written and read back, and what is said of one that is not whole."""
 
-import dataclasses
 import hashlib
 import json
 
 import pytest
 
 from kerasbert.errors import BundleError
-from kerasbert.runtime.manifest import NAME, VERSION, File, Manifest, measure
+from kerasbert.runtime.manifest import NAME, VERSION, File, Manifest, _own_digest, measure, rehash
+from kerasbert.tasks.task import Graph, Input, Output
 
+GRAPH = Graph(
+    "model", (Input("input_ids", pad=1), Input("attention_mask")), (Output("logits", "row", "choice", width=2),)
+)
 VALUES = {
-    "task": "text_classifier",
-    "problem_type": "single_label_classification",
-    "labels": ["négatif", "positif"],
-    "max_length": 64,
-    "inputs": ["input_ids", "attention_mask"],
-    "pad_id": 0,
+    "task": "text-classification",
+    "settings": {"labels": ["négatif", "positif"], "max_length": 64},
+    "graphs": [GRAPH],
+    "lengths": [16, 64],
     "tokenizer": {"kind": "wordpiece"},
-    "files": {"onnx": File(path="model.onnx", bytes=3, sha256="ab", precision="float32")},
+    "files": {
+        "onnx": File(kind="onnx", graph="model", path="model.onnx", bytes=3, sha256="ab" * 32, precision="float32")
+    },
+    "checksums": {"vocab.txt": "cd" * 32},
     "versions": {"kerasbert": "0.1.0"},
 }
 
 
 @pytest.fixture
 def manifest():
-    others = {field.name: {} for field in dataclasses.fields(Manifest) if field.name not in (*VALUES, "version")}
-    return Manifest(**VALUES, **others)
+    return Manifest(**VALUES)
 
 
 @pytest.fixture
@@ -36,6 +39,7 @@ def written(manifest, tmp_path):
         manifest.write(tmp_path)
         values = json.loads((tmp_path / NAME).read_text(encoding="utf-8"))
         change(values)
+        values["sha256"] = _own_digest(values)  # a wanted edit, so that the content is what is refused
         (tmp_path / NAME).write_text(json.dumps(values), encoding="utf-8")
         return tmp_path
 
@@ -56,21 +60,58 @@ def test_a_folder_without_it_is_no_bundle(tmp_path):
         Manifest.read(tmp_path)
 
 
-def test_a_later_version_asks_for_an_update(written):
-    folder = written(lambda values: values.update(version=VERSION + 1, something="new"))
-    with pytest.raises(BundleError, match=rf"written by a later kerasbert \(version {VERSION + 1}\); update this one"):
+@pytest.mark.parametrize(("version", "mend"), [(VERSION + 1, "update kerasbert"), (2, "export again"), ("3", "export")])
+def test_another_version_is_refused(written, version, mend):
+    folder = written(lambda values: values.update(version=version, something="new"))
+    said = rf"kerasbert.json: of version {version!r}, but this kerasbert reads {VERSION}; {mend}"
+    with pytest.raises(BundleError, match=said):
         Manifest.read(folder)
+
+
+def test_an_edit_is_refused_until_it_is_accepted(manifest, tmp_path):
+    manifest.write(tmp_path)
+    text = (tmp_path / NAME).read_text(encoding="utf-8")
+    (tmp_path / NAME).write_text(text.replace("positif", "bon"), encoding="utf-8")
+    with pytest.raises(BundleError, match=r"kerasbert.json: was edited; `kerasbert inspect --rehash` accepts a wanted"):
+        Manifest.read(tmp_path)
+    rehash(tmp_path)
+    assert Manifest.read(tmp_path).task_settings.labels == ("négatif", "bon")
+
+
+def first(values, part) -> dict:
+    return values["graphs"][0][part][0]
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda values: values.pop("labels"),
-        lambda values: values.pop("version"),
-        lambda values: values.update(version="one"),
+        lambda values: values.pop("settings"),
         lambda values: values.update(colour="red"),
+        lambda values: values.update(task="translation"),
+        lambda values: values.update(lengths=[64, 16]),
+        lambda values: values.update(lengths=[16, 32]),
+        lambda values: values.update(lengths=16),
         lambda values: values.update(files=["model.onnx"]),
+        lambda values: values.update(graphs=[]),
+        lambda values: values["settings"].update(max_length="64"),
+        lambda values: values["settings"].update(max_length=2),
+        lambda values: values["settings"].update(labels=["one"]),
+        lambda values: values["settings"].update(labels=["one", "two", "three"]),
+        lambda values: values["settings"].update(problem_type="guessing"),
+        lambda values: first(values, "inputs").update(pad=-1),
+        lambda values: first(values, "inputs").update(axis="column"),
+        lambda values: first(values, "inputs").update(name="words"),
+        lambda values: first(values, "outputs").update(width=3),
+        lambda values: first(values, "outputs").update(bar="vector"),
+        lambda values: first(values, "outputs").update(axis="token"),
+        lambda values: values["checksums"].update({"vocab.txt": "ab"}),
         lambda values: values["files"]["onnx"].pop("sha256"),
+        lambda values: values["files"]["onnx"].update(bytes=0),
+        lambda values: values["files"]["onnx"].update(bytes=True),
+        lambda values: values["files"]["onnx"].update(kind="coreml"),
+        lambda values: values["files"]["onnx"].update(graph="decoder"),
+        lambda values: values["files"]["onnx"].update(precision="float8"),
+        lambda values: values["files"]["onnx"].update(sha256="xy" * 32),
         lambda values: values["files"]["onnx"].update(path="../../elsewhere.onnx"),
         lambda values: values["files"]["onnx"].update(path="/elsewhere.onnx"),
     ],
