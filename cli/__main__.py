@@ -1,4 +1,4 @@
-"""python -m kerasbert.cli: the command where its script is not on the path."""
+"""`python -m kerasbert.cli` runs the command where its script is not on the path."""
 
 from kerasbert.cli.main import main
 

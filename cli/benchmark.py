@@ -11,26 +11,38 @@ from kerasbert.runtime.manifest import Manifest
 
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
-@click.option("--file", "files", multiple=True, help="One of its formats; again for more [default: all].")
-@click.option("--model", help="The saved model that it was made from, to measure Keras beside it.")
 @click.option(
-    "--threads", multiple=True, type=click.IntRange(min=1), help="Again for more [default: 1, and one a core]."
+    "--file",
+    "files",
+    multiple=True,
+    help="Name of a file to measure, as in kerasbert.json. Repeatable.  [default: all]",
+)
+@click.option("--model", help="The model folder that the bundle was made from; Keras is measured too.")
+@click.option(
+    "--threads",
+    multiple=True,
+    type=click.IntRange(min=1),
+    help="Number of threads. Repeatable.  [default: 1, and the number of cores]",
 )
 @click.option(
     "--length",
     "lengths",
     multiple=True,
     type=click.IntRange(min=3),
-    help="Tokens of the text; again for more [default: those of its signatures].",
+    help="Number of tokens in the text. Repeatable.  [default: the lengths of the signatures]",
 )
-@click.option("--runs", default=30, show_default=True, type=click.IntRange(min=1), help="Timed answers a length.")
-@click.option("--chart", type=click.Path(path_type=Path), help="Draw milliseconds and quality as a PNG.")
+@click.option(
+    "--runs", default=30, show_default=True, type=click.IntRange(min=1), help="Number of timed answers per length."
+)
+@click.option(
+    "--chart", type=click.Path(path_type=Path), help="PNG file to write: milliseconds and accuracy of each file."
+)
 @click.option("--report", is_flag=True, help="Write the figures into the bundle's report.html.")
 @options.as_json
 def benchmark(bundle, files, model, threads, lengths, runs, chart, report, as_json):
-    """Measure every file of BUNDLE: milliseconds, seconds to the first answer, memory, size.
+    """Measure every file of BUNDLE: milliseconds per text, load time, memory and size.
 
-    Each runs in fresh processes of its own, on the CPU, in turn with the others.
+    Each file runs on the CPU, in new processes of its own. The files take turns.
 
     \b
     Example:
@@ -39,7 +51,7 @@ def benchmark(bundle, files, model, threads, lengths, runs, chart, report, as_js
     """
     manifest = Manifest.read(bundle)
     _check("--file", files, lambda name: name in manifest.files, f"the bundle has {', '.join(manifest.files)}")
-    _check("--length", lengths, lambda n: n <= manifest.max_length, f"its files take {manifest.max_length} tokens")
+    _check("--length", lengths, lambda n: n <= manifest.lengths[-1], f"its files take {manifest.lengths[-1]} tokens")
     _check("--chart", [chart] if chart else [], lambda path: path.parent.is_dir(), "no such folder")
     from kerasbert.cli.progress import measurement_lines
     from kerasbert.cli.table import print_measured
@@ -58,7 +70,8 @@ def benchmark(bundle, files, model, threads, lengths, runs, chart, report, as_js
         progress=measurement_lines(),
     )
     if chart:
-        draw(rows, {row.format: row.accuracy for row in recorded if row.accuracy is not None}, chart)
+        figures = {row.format: row.figure for row in recorded if row.figure is not None}
+        draw(rows, figures, chart, headline=manifest.definition.headline)
     if report:
         write_report(bundle, manifest, recorded, rows)
     if as_json:
@@ -68,7 +81,7 @@ def benchmark(bundle, files, model, threads, lengths, runs, chart, report, as_js
 
 
 def _check(option: str, values, fits, reason: str) -> None:
-    """A wrong call, before anything is measured."""
+    """Reports a wrong call before anything is measured."""
     for value in values:
         if not fits(value):
             raise click.BadParameter(f"{value}: {reason}", param_hint=option)

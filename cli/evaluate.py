@@ -10,11 +10,11 @@ from kerasbert.cli import options
 
 @click.command()
 @click.argument("model")
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="Labelled .csv, .tsv or .jsonl.")
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="Labelled .csv, .tsv or .jsonl file.")
 @options.columns
 @options.as_json
 def evaluate(model, data, as_json, **given):
-    """Measure MODEL, a saved model or a bundle, on a labelled file.
+    """Measure MODEL on a labelled file. MODEL is a saved model or a bundle.
 
     \b
     Example:

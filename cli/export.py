@@ -23,7 +23,7 @@ SETTINGS = "\n".join(f"  {name:<10} {what}" for name, what in reversed(QUANTIZE.
     multiple=True,
     type=click.Choice(FORMATS),
     help="Kind of file to write. tflite-text takes the text itself, where tensorflow-text is installed. Repeatable. "
-    f"[default: {', '.join(USUAL)}]",
+    f" [default: {', '.join(USUAL)}]",
 )
 @click.option(
     "--quantize",
@@ -37,29 +37,36 @@ SETTINGS = "\n".join(f"  {name:<10} {what}" for name, what in reversed(QUANTIZE.
 @click.option(
     "--task",
     type=click.Choice(NAMES),
-    help="What the files answer: labels, one vector per text, or one vector per token [default: as MODEL was saved].",
+    help="What the files answer: labels, one vector per text, or one vector per token.  [default: as MODEL was saved]",
 )
-@click.option("--max-length", type=click.IntRange(min=3), help="Tokens a text is cut to [default: the model's].")
+@click.option(
+    "--max-length", type=click.IntRange(min=3), help="Number of tokens that a text is cut to.  [default: the model's]"
+)
 @click.option(
     "--sequence-length",
     "sequence_lengths",
     multiple=True,
     type=click.IntRange(min=3),
     help="Input length of a signature of the .tflite files, besides the longest. Repeatable. "
-    "[default: 16, 32, 64, ...]",
+    " [default: 16, 32, 64, ...]",
 )
 @click.option(
-    "--data", type=click.Path(path_type=Path), help="Labelled file that the files must answer as well as Keras."
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Labelled file that the exported files must answer as well as Keras does.",
 )
 @click.option(
     "--max-drop",
     type=click.FloatRange(0, 100),
-    help="Points of accuracy that a quantised file may lose on the data; a gentler file replaces one that loses more.",
+    help="Points of accuracy that a quantised file may lose on --data. A file that loses more is written again in a "
+    "gentler setting.",
 )
-@click.option("--legacy-runtime", is_flag=True, help="Write int8 .tflite files that TFLite 2.9 to 2.16 read too.")
+@click.option("--legacy-runtime", is_flag=True, help="Write int8 .tflite files that TFLite 2.9 to 2.16 can read too.")
 @click.option("--trainable-head", is_flag=True, help="Add .tflite files whose head learns on the device.")
 @options.columns
-@click.option("--web", is_flag=True, help="Add a page that runs the files in a browser; needs a network once.")
+@click.option(
+    "--web", is_flag=True, help="Add a page that runs the files in a browser. Needs a network the first time."
+)
 @options.out
 def export(model, task, max_length, folder, **given):
     """Write MODEL as a bundle: TFLite, ONNX and SavedModel files, each checked against Keras.

@@ -20,10 +20,12 @@ def finetune():
 
 
 RECIPE = (
-    click.option("--train", required=True, type=click.Path(path_type=Path), help="Labelled .csv, .tsv or .jsonl."),
+    click.option("--train", required=True, type=click.Path(path_type=Path), help="Labelled .csv, .tsv or .jsonl file."),
     click.option("--dev", type=click.Path(path_type=Path), help="Labelled file to measure after each epoch."),
     options.out,
-    click.option("--epochs", default=3, show_default=True, type=click.IntRange(min=1), help="Passes over the file."),
+    click.option(
+        "--epochs", default=3, show_default=True, type=click.IntRange(min=1), help="Passes over the training file."
+    ),
     click.option("--batch-size", default=32, show_default=True, type=click.IntRange(min=1), help="Texts per step."),
     click.option(
         "--learning-rate",
@@ -31,18 +33,22 @@ RECIPE = (
         help="Learning rate at its peak.  [default: 5e-5; 1e-4 up to BERT-small, 3e-4 up to BERT-mini]",
     ),
     click.option(
-        "--warmup", default=0.1, show_default=True, type=click.FloatRange(0, 1), help="Share of steps to the peak."
+        "--warmup",
+        default=0.1,
+        show_default=True,
+        type=click.FloatRange(0, 1),
+        help="Share of the steps in which the learning rate grows to its peak.",
     ),
     click.option(
         "--layer-decay",
         type=click.FloatRange(0, 1, min_open=True),
-        help="Each block learns at that share of the rate of the block above, such as 0.9.  [default: one rate for "
-        "all]",
+        help="Learning rate of a block as a share of the rate of the block above it, such as 0.9.  [default: one rate "
+        "for all blocks]",
     ),
     click.option(
         "--max-length",
         type=click.IntRange(min=3),
-        help="Number of tokens that a text is cut to.  [default: 128, or what the model can take]",
+        help="Number of tokens that a text is cut to.  [default: 128, or the model's limit if that is less]",
     ),
 )
 
@@ -81,7 +87,7 @@ def _finetune(name: str, train: Path, folder: Path, given: dict, settings: list[
     from kerasbert.files import check_target
 
     columns = options.taken_columns(given)
-    # What is easily wrong is said before the seconds that TensorFlow takes to load.
+    # Common mistakes are reported before TensorFlow loads, which takes seconds.
     check_target(folder)
     for path in filter(None, (train, given["dev"])):
         read_examples(path, task_named(name), columns=columns)

@@ -10,11 +10,15 @@ from kerasbert.cli import options
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--plot", type=click.Path(path_type=Path), help="Draw the row lengths of prepared data as a PNG.")
-@click.option("--rehash", is_flag=True, help="Accept a wanted edit of a bundle's kerasbert.json.")
+@click.option("--plot", type=click.Path(path_type=Path), help="PNG file to write: the row lengths of prepared data.")
+@click.option(
+    "--rehash", is_flag=True, help="Accept an edit that you made to a bundle's kerasbert.json, and record its new hash."
+)
 @options.as_json
 def inspect(path, plot, rehash, as_json):
-    """Say what PATH holds: a model, a bundle, prepared data, a .tflite, .onnx or .safetensors file, a labelled file.
+    """Show what PATH holds.
+
+    PATH is a model, a bundle, prepared data, a labelled file, or a .tflite, .onnx or .safetensors file.
 
     \b
     Example:

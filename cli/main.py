@@ -14,22 +14,22 @@ from kerasbert.errors import KerasBertError
 from kerasbert.signals import handled
 
 COMMANDS = {
-    "quickstart": "Fine-tune, export, verify and ask a small model, in minutes.",
+    "quickstart": "Fine-tune, export, verify and ask a small model, in a few minutes.",
     "vocab": "Learn a vocabulary from text.",
-    "prepare": "Make pre-training data of text.",
+    "prepare": "Turn text into pre-training data.",
     "pretrain": "Teach an encoder to fill in masked words.",
     "finetune": "Teach a checkpoint a task from a labelled file.",
     "evaluate": "Measure a model or a bundle on a labelled file.",
     "predict": "Answer texts with a model or a bundle.",
-    "export": "Write a model as TFLite, ONNX and SavedModel, checked.",
+    "export": "Write a model as TFLite, ONNX and SavedModel files, each checked.",
     "verify": "Check every file of a bundle against Keras's answers.",
     "benchmark": "Measure how fast and large every file of a bundle is.",
-    "inspect": "Say what a model, a bundle or a file holds.",
+    "inspect": "Show what a model, a bundle or a file holds.",
 }
 
 
 class Commands(click.Group):
-    """Help comes from the table, so that it loads no command and no TensorFlow."""
+    """The list of commands comes from `COMMANDS`, so that showing it loads no command and no TensorFlow."""
 
     def list_commands(self, context):
         return list(COMMANDS)
@@ -43,10 +43,10 @@ class Commands(click.Group):
 
     def invoke(self, context):
         try:
-            with handled(signal.default_int_handler, signal.SIGTERM):  # as Ctrl-C: what is half written is taken away
+            with handled(signal.default_int_handler, signal.SIGTERM):  # as Ctrl-C: half-written files are removed
                 return super().invoke(context)
         except BrokenPipeError:
-            raise  # `| head`: click ends without a word
+            raise  # `| head`: click ends silently
         except (KerasBertError, OSError) as error:
             if context.params["debug"] or not _for_users(error):
                 raise
@@ -54,7 +54,7 @@ class Commands(click.Group):
 
 
 def _for_users(error: Exception) -> bool:
-    """Our own errors, and what the operating system refused; a library's OSError without a number may be a bug."""
+    """Whether an error is ours or the operating system's. A library's OSError without a number may be a bug."""
     return isinstance(error, KerasBertError) or error.errno is not None
 
 
@@ -65,7 +65,7 @@ def _line(error: Exception) -> str:
 
 
 def _hush() -> None:
-    """TensorFlow, Keras and their Python warnings fall silent; a warning of ours is one line."""
+    """Silences TensorFlow, Keras and their Python warnings. A warning of kerasbert is printed as one line."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
     for name in ("absl", "tensorflow"):
@@ -77,11 +77,12 @@ def _hush() -> None:
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__)
-@click.option("--debug", is_flag=True, help="Show tracebacks, and what TensorFlow logs.")
+@click.option("--debug", is_flag=True, help="Show tracebacks and TensorFlow's log messages.")
 def main(debug):
     """BERT in Keras, from raw text to a file on a phone.
 
-    Results go to standard output, progress and errors to standard error. Exit codes: 0 done, 1 failed, 2 a wrong call.
+    Results go to standard output; progress and errors go to standard error. Exit codes: 0 for success, 1 for a run
+    that failed, 2 for a wrong call.
 
     \b
     Example:

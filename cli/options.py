@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they open."""
+"""Options that several commands share, and the models that commands open."""
 
 from pathlib import Path
 
@@ -20,7 +20,9 @@ def _fields() -> dict:
 
 
 def _column(word: str, usual: str):
-    return click.option(f"--{word}-column", help=f"Column of the {word}.  [default: looked for, such as {usual!r}]")
+    return click.option(
+        f"--{word}-column", help=f"Name of the column with the {word}.  [default: a usual name, such as {usual!r}]"
+    )
 
 
 def text_columns(command):
@@ -31,7 +33,7 @@ def text_columns(command):
 
 
 def columns(command):
-    """The same, and --label-column."""
+    """The options of `text_columns`, and --label-column."""
     return text_columns(_column("label", "label")(command))
 
 
@@ -52,7 +54,7 @@ def task_of(path: str) -> str:
 
 
 def out(command):
-    return click.option("--out", "folder", required=True, type=click.Path(path_type=Path), help="Folder to make.")(
+    return click.option("--out", "folder", required=True, type=click.Path(path_type=Path), help="Folder to create.")(
         command
     )
 
@@ -60,7 +62,8 @@ def out(command):
 def checkpoint(command):
     return click.option(
         "--checkpoint",
-        help="A Hugging Face folder or hub id, or a model saved here.  [default: the encoder in the package]",
+        help="Weights to start from: a Hugging Face folder or hub id, or a folder saved by kerasbert.  [default: the "
+        "encoder in the package]",
     )(command)
 
 
@@ -71,14 +74,15 @@ def corpus(command):
         default="auto",
         show_default=True,
         type=click.Choice(["auto", "blank-lines", "files", "jsonl"]),
-        help="End at a blank line, with the file, or with a line of JSON; auto goes by the files' names.",
+        help="Where a document ends: at a blank line, at the end of the file, or at the end of a JSON line. auto "
+        "chooses by the names of the files.",
     )(command)
     return click.option(
         "--errors",
         default="strict",
         show_default=True,
         type=click.Choice(["strict", "replace"]),
-        help="What bytes that are not UTF-8 are.",
+        help="What to do with bytes that are not UTF-8: stop with an error, or replace them.",
     )(command)
 
 
@@ -93,12 +97,12 @@ def as_json(command):
 
 
 def progress(step: str) -> None:
-    """Says on stderr what is done next."""
+    """Names the next step on stderr."""
     click.echo(f"{step} ...", err=True)
 
 
 def load_tensorflow() -> None:
-    """Imports TensorFlow without what it prints meanwhile; a command calls this before it imports what needs it."""
+    """Imports TensorFlow and hides what it prints. A command calls this before it imports modules that need it."""
     with quiet():
         import kerasbert.tf.kernels  # noqa: F401 - imports TensorFlow
 

@@ -12,7 +12,7 @@ from kerasbert.tasks import NAMES, task_named
 
 
 def _utf8(context, parameter, value):
-    """Refuses what the terminal gave in another encoding: Python hides such bytes in surrogates."""
+    """Refuses text that the terminal gave in another encoding. Python stores such bytes as surrogates."""
     for text in value if isinstance(value, tuple) else (value or "",):
         try:
             text.encode()
@@ -37,12 +37,14 @@ def _others(command):
     "--input",
     "source",
     type=click.Path(path_type=Path, allow_dash=True),
-    help="File of texts: .csv, .tsv, .jsonl, or .txt with one text per line; - for standard input.",
+    help="File of texts: .csv, .tsv, .jsonl, or .txt with one text per line. - reads standard input.",
 )
 @_others
 @options.text_columns
 def predict(model, texts, source, **given):
-    """Answer TEXTS, or the texts of a file, with MODEL: a saved model or a bundle. Prints one JSON object per line.
+    """Answer TEXTS, or the texts of a file, with MODEL. Prints one JSON object per line.
+
+    MODEL is a saved model or a bundle.
 
     \b
     Example:

@@ -14,7 +14,7 @@ from kerasbert.cli import options
     "tokenizer",
     required=True,
     type=click.Path(path_type=Path),
-    help="Folder with vocab.txt or tokenizer.json.",
+    help="Folder of the tokenizer, with vocab.txt or tokenizer.json.",
 )
 @options.out
 @click.option(
@@ -22,31 +22,31 @@ from kerasbert.cli import options
     default="mlm-nsp",
     show_default=True,
     type=click.Choice(["mlm", "mlm-nsp", "mlm-sop"]),
-    help="Whole sentences; pairs that follow or not; pairs in order or swapped.",
+    help="mlm: whole sentences. mlm-nsp: pairs that follow each other or not. mlm-sop: pairs in order or swapped.",
 )
 @click.option(
-    "--max-length", default=128, show_default=True, type=click.IntRange(min=8), help="Tokens of the longest row."
+    "--max-length", default=128, show_default=True, type=click.IntRange(min=8), help="Number of tokens in a row."
 )
-@click.option("--pack", is_flag=True, help="Put several instances into a row, without attention between them.")
+@click.option("--pack", is_flag=True, help="Put several instances into one row, without attention between them.")
 @click.option(
     "--short",
     "short_probability",
     default=0.1,
     show_default=True,
     type=click.FloatRange(0, 1),
-    help="Share of shorter instances.",
+    help="Share of instances that are cut to a random shorter length.",
 )
 @click.option(
     "--sentences",
     default="icu",
     show_default=True,
     type=click.Choice(["icu", "lines"]),
-    help="How sentences are found: by rules, or one per line.",
+    help="How sentences are found: by ICU's rules, or one per line.",
 )
 @click.option(
     "--words",
     type=click.Choice(["spaces"]),
-    help="Whole-word masking takes the text between spaces as words (Chinese).",
+    help="Take the text between two spaces as one word for whole-word masking (segmented Chinese).",
 )
 @options.corpus
 @options.seed
@@ -55,24 +55,26 @@ from kerasbert.cli import options
     default=16.0,
     show_default=True,
     type=click.FloatRange(min=0, min_open=True),
-    help="About how much text a shard holds.",
+    help="Approximate amount of text per shard, in MB.",
 )
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(min=1), help="Processes on this machine.")
+@click.option(
+    "--workers", default=1, show_default=True, type=click.IntRange(min=1), help="Number of processes on this machine."
+)
 @click.option(
     "--runner",
-    help="Work on this Apache Beam runner instead, such as DirectRunner, FlinkRunner, SparkRunner, DataflowRunner.",
+    help="Apache Beam runner to use instead, such as DirectRunner, FlinkRunner, SparkRunner or DataflowRunner.",
 )
 @click.option(
     "--beam",
     "beam_options",
     multiple=True,
-    help="An option for Beam, such as --beam=--flink_master=HOST. Repeatable.",
+    help="Option for Beam, such as --beam=--flink_master=HOST. Repeatable.",
 )
 def prepare(texts, tokenizer, folder, slice_mb, workers, runner, beam_options, pack, **chosen):
-    """Make pre-training data of TEXTS: files, folders or patterns, compressed or not.
+    """Turn TEXTS into pre-training data. TEXTS are files, folders or patterns, compressed or not.
 
-    The shards are the same for any number of workers and any runner; the same command goes on where a killed one
-    stopped.
+    The shards are the same for any number of workers and any runner. If a run is killed, the same command continues
+    where it stopped.
 
     \b
     Example:

@@ -15,7 +15,7 @@ ABOVE_0 = click.FloatRange(min=0, min_open=True)
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option(
-    "--out", "folder", required=True, type=click.Path(path_type=Path), help="Folder of the run and its model."
+    "--out", "folder", required=True, type=click.Path(path_type=Path), help="Folder for the run and its model."
 )
 @click.option("--size", default="tiny", show_default=True, type=click.Choice(list(SIZES)), help="Size of a new model.")
 @click.option(
@@ -24,38 +24,42 @@ ABOVE_0 = click.FloatRange(min=0, min_open=True)
 @click.option(
     "--positions",
     type=click.IntRange(min=8),
-    help="Tokens of the longest text that a new model takes [default: the data's rows].",
+    help="Most tokens that a new model takes.  [default: as many as a row of the data]",
 )
-@click.option("--init-from", help="Begin with the weights of this folder or hub id; optimizer and steps are new.")
-@click.option("--resume", is_flag=True, help="Go on with the run in --out, or begin it if there is none.")
-@click.option("--dev", type=click.Path(path_type=Path), help="Prepared held-out data to measure on.")
+@click.option("--init-from", help="Folder or hub id whose weights the run starts from; optimizer and steps start anew.")
+@click.option("--resume", is_flag=True, help="Continue the run in --out, or start it if there is none.")
+@click.option("--dev", type=click.Path(path_type=Path), help="Folder of prepared held-out data to measure on.")
 @click.option(
     "--recipe",
     default="24h",
     show_default=True,
     type=click.Choice(RECIPES),
-    help="Gives every number that is not given here.",
+    help="Published recipe that sets every option not given.",
 )
 @click.option("--steps", type=click.IntRange(min=1), help="Number of updates.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Rows per update, over all devices.")
 @click.option("--learning-rate", type=ABOVE_0, help="Learning rate at its peak.")
-@click.option("--warmup", type=click.FloatRange(0, 1), help="Share of the steps before the peak.")
+@click.option(
+    "--warmup", type=click.FloatRange(0, 1), help="Share of the steps in which the learning rate grows to its peak."
+)
 @click.option(
     "--schedule",
     type=click.Choice(["linear", "polynomial", "cosine", "wsd"]),
-    help="How the learning rate falls after the peak.",
+    help="How the learning rate falls after its peak.",
 )
-@click.option("--optimizer", type=click.Choice(["adamw", "lamb"]), help="Algorithm that updates the weights.")
+@click.option("--optimizer", type=click.Choice(["adamw", "lamb"]), help="Optimizer that updates the weights.")
 @click.option(
-    "--weight-decay", type=click.FloatRange(min=0), help="Share that matrices lose per step, times the learning rate."
+    "--weight-decay",
+    type=click.FloatRange(min=0),
+    help="Weight decay of matrices. A step removes the learning rate times this share.",
 )
-@click.option("--clip-norm", type=ABOVE_0, help="Largest norm of the gradient.")
-@click.option("--dropout", type=click.FloatRange(0, 1, max_open=True), help="Dropout rate of a new model.")
+@click.option("--clip-norm", type=ABOVE_0, help="Largest norm of the gradients; larger ones are clipped.")
+@click.option("--dropout", type=click.FloatRange(0, 1, max_open=True), help="Dropout of a new model.")
 @click.option(
     "--mask-rate", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="Share of tokens to predict."
 )
-@click.option("--whole-words", is_flag=True, help="Mask the pieces of a word together.")
-@click.option("--buckets", help="Lengths to pad rows to, such as 32,64,128 [default: the longest].")
+@click.option("--whole-words", is_flag=True, help="Mask all pieces of a word together.")
+@click.option("--buckets", help="Lengths that rows are padded to, such as 32,64,128.  [default: the longest row]")
 @click.option(
     "--strategy", default="auto", show_default=True, type=click.Choice(STRATEGIES), help="Devices that share the work."
 )
@@ -64,53 +68,61 @@ ABOVE_0 = click.FloatRange(min=0, min_open=True)
     default=1,
     show_default=True,
     type=click.IntRange(min=1),
-    help="Micro-batches that a batch is cut into.",
+    help="Number of parts that a batch is computed in, one after the other.",
 )
 @click.option(
     "--precision",
     default="float32",
     show_default=True,
     type=click.Choice(["float32", "bf16", "fp16"]),
-    help="Number format of the matrix products.",
+    help="Number format of matrix products.",
 )
-@click.option("--xla/--no-xla", "jit_compile", default=None, help="Compile the step [default: where there is a GPU].")
-@click.option("--recompute", is_flag=True, help="Save memory: compute blocks again in the backward pass.")
+@click.option(
+    "--xla/--no-xla", "jit_compile", default=None, help="Whether XLA compiles the training step.  [default: on a GPU]"
+)
+@click.option("--recompute", is_flag=True, help="Save memory by computing each block again in the backward pass.")
 @click.option(
     "--save-every", default=1000, show_default=True, type=click.IntRange(min=1), help="Steps between checkpoints."
 )
 @click.option(
-    "--save-minutes", default=10.0, show_default=True, type=ABOVE_0, help="Longest time between two checkpoints."
+    "--save-minutes",
+    default=10.0,
+    show_default=True,
+    type=ABOVE_0,
+    help="Longest time between two checkpoints, in minutes.",
 )
 @click.option(
     "--keep",
     default=2,
     show_default=True,
     type=click.IntRange(min=1),
-    help="Newest checkpoints to keep, beside the best.",
+    help="Number of newest checkpoints to keep, besides the best one.",
 )
 @click.option(
-    "--evaluate-every", type=click.IntRange(min=1), help="Steps between measurements [default: --save-every]."
+    "--evaluate-every",
+    type=click.IntRange(min=1),
+    help="Steps between measurements on --dev.  [default: as --save-every]",
 )
 @click.option(
     "--log-every",
     default=10,
     show_default=True,
     type=click.IntRange(min=1),
-    help="Steps between records in training.csv.",
+    help="Steps between two lines of training.csv.",
 )
 @click.option(
     "--max-rollbacks",
     default=3,
     show_default=True,
     type=click.IntRange(min=0),
-    help="Exploding losses that are forgiven.",
+    help="How often a run may go back to a checkpoint after its loss explodes.",
 )
 @options.seed
 def pretrain(data, folder, recipe, buckets, whole_words, jit_compile, **chosen):
-    """Teach an encoder to fill in masked words, on DATA of `kerasbert prepare`.
+    """Teach an encoder to fill in masked words. DATA is a folder that `kerasbert prepare` made.
 
-    Checkpoints are written meanwhile; a killed run goes on with --resume as if nothing had happened, on any number of
-    devices. On several machines, run the same command on each with its own TF_CONFIG.
+    The run writes checkpoints. If it is killed, --resume continues it with the same result as an uninterrupted run, on
+    any number of devices. On several machines, run the same command on each with its own TF_CONFIG.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""What long work shows on stderr: how far it is, how fast, and the time left."""
+"""Progress of long work on stderr: how much is done, how fast, and the time left."""
 
 import io
 import sys
@@ -8,13 +8,13 @@ import click
 
 
 def bar(length: int, label: str = "answering"):
-    """A progress bar for so many texts or bytes; unseen where stderr is no terminal."""
+    """A progress bar over `length` texts or bytes; hidden where stderr is not a terminal."""
     file = sys.stderr if sys.stderr.isatty() else io.StringIO()
     return click.progressbar(length=length, label=label, show_pos=True, file=file)
 
 
 def slice_lines():
-    """A callback for `kerasbert.corpus.pipelines.prepare`: a line a finished slice."""
+    """A callback for `kerasbert.corpus.pipelines.prepare` that prints one line per finished slice."""
     started, tokens, seconds = time.monotonic(), 0, 0.0
 
     def show(shards, done: int, total: int) -> None:
@@ -32,7 +32,7 @@ def slice_lines():
 
 
 def measurement_lines():
-    """A callback for `kerasbert.export.benchmark.measure.benchmark`: a line a process."""
+    """A callback for `kerasbert.export.benchmark.measure.benchmark` that prints one line per measured process."""
     started = time.monotonic()
 
     def show(done: int, total: int, row) -> None:
@@ -47,6 +47,6 @@ def measurement_lines():
 
 
 def _left(spent: float, done: int, total: int) -> str:
-    """The time that what is left takes at the rate so far: "1:05 left"."""
+    """The remaining time at the rate so far, such as "1:05 left"."""
     left = int(spent / done * (total - done))
     return f"{left // 60}:{left % 60:02d} left"

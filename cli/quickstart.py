@@ -9,12 +9,19 @@ from kerasbert.cli import options
 
 @click.command()
 @click.option(
-    "--out", "folder", default="quickstart", show_default=True, type=click.Path(path_type=Path), help="Folder to make."
+    "--out",
+    "folder",
+    default="quickstart",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Folder to create.",
 )
 @options.checkpoint
-@click.option("--epochs", default=3, show_default=True, type=click.IntRange(min=1), help="Passes over the sample.")
+@click.option(
+    "--epochs", default=3, show_default=True, type=click.IntRange(min=1), help="Passes over the training sentences."
+)
 def quickstart(folder, checkpoint, epochs):
-    """Fine-tune real weights on a sample of sentences, export every format, verify, and ask two sentences.
+    """Fine-tune a small encoder on sample sentences, export every format, verify the files, and ask two sentences.
 
     \b
     Example:
@@ -22,7 +29,7 @@ def quickstart(folder, checkpoint, epochs):
     """
     from kerasbert.files import check_target
 
-    check_target(folder)  # before the seconds that TensorFlow takes to load
+    check_target(folder)  # before TensorFlow loads, which takes seconds
     options.load_tensorflow()
     from kerasbert.cli.table import print_rows
     from kerasbert.runs.quickstart import SENTENCES, run

@@ -50,7 +50,11 @@ def print_measured(rows) -> None:
 
 
 def _print_cells(cells: list[list[str]], *, texts: int) -> None:
-    """The first line is the head, the first `texts` columns stand left; a line may be longer than the head."""
+    """Prints lines of cells. The first line is the head; a line may be longer than it.
+
+    Args:
+        texts: number of columns, from the left, that are aligned to the left.
+    """
     columns = len(cells[0])
     widths = [max(len(line[i]) for line in cells) for i in range(columns)]
     for line in cells:

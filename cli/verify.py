@@ -11,7 +11,7 @@ from kerasbert.runtime.manifest import Manifest
 
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
-@click.option("--data", type=click.Path(path_type=Path), help="Labelled file to compare the formats on as well.")
+@click.option("--data", type=click.Path(path_type=Path), help="Labelled file to measure every format on as well.")
 @options.columns
 @options.as_json
 def verify(bundle, data, as_json, **given):

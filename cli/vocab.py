@@ -9,18 +9,30 @@ from kerasbert.cli import options
 @click.argument("texts", nargs=-1, required=True)
 @options.out
 @click.option(
-    "--size", default=30522, show_default=True, type=click.IntRange(min=6), help="Tokens, special ones included."
+    "--size",
+    default=30522,
+    show_default=True,
+    type=click.IntRange(min=6),
+    help="Number of tokens, including the special ones.",
 )
 @click.option(
-    "--kind", default="wordpiece", show_default=True, type=click.Choice(["wordpiece", "bpe"]), help="BERT's, RoBERTa's."
+    "--kind",
+    default="wordpiece",
+    show_default=True,
+    type=click.Choice(["wordpiece", "bpe"]),
+    help="wordpiece is BERT's, bpe is RoBERTa's.",
 )
-@click.option("--cased", is_flag=True, help="Keep capitals and accents (wordpiece).")
+@click.option("--cased", is_flag=True, help="Keep capitals and accents; for wordpiece.")
 @click.option(
-    "--min-frequency", default=2, show_default=True, type=click.IntRange(min=1), help="Of pieces that are joined."
+    "--min-frequency",
+    default=2,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="How often two pieces must occur together to be joined.",
 )
 @options.corpus
 def vocab(texts, folder, size, kind, cased, min_frequency, documents, errors):
-    """Learn a vocabulary from TEXTS: files, folders or patterns, compressed or not.
+    """Learn a vocabulary from TEXTS. TEXTS are files, folders or patterns, compressed or not.
 
     \b
     Example:

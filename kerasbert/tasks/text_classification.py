@@ -34,10 +34,16 @@ class Settings:
     labels: tuple[str, ...]
     """Names, in the order of the logits."""
     problem_type: str = option(
-        SINGLE, choices=PROBLEM_TYPES, help='Several labels are written "a|b"; regression wants a number.'
+        SINGLE,
+        choices=PROBLEM_TYPES,
+        help='Kind of classification. Several labels are written "a|b" in a file; regression needs a number.',
     )
     """One of `PROBLEM_TYPES`."""
-    pooling: str = option("cls", choices=POOLINGS, help="What the classifier reads: the first token, or a mean.")
+    pooling: str = option(
+        "cls",
+        choices=POOLINGS,
+        help="What the classifier reads: the first token (cls), the mean of all tokens, or a learned mean (additive).",
+    )
     """What the classifier reads: the first token ("cls", as in the paper), or the "mean" or an "additive" mean."""
     max_length: int
     """Number of tokens that a text is cut to."""
@@ -209,7 +215,7 @@ TASK = Task(
         title="Text classifier",
         verb="classify",
         gives="labels",
-        teaches="Single texts or pairs to a label, several labels or a number.",
+        teaches="Teach a checkpoint to give texts, or pairs of texts, a label, several labels or a number.",
     ),
     headline="accuracy",
     contract="TextClassifier",
