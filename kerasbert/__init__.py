@@ -1,6 +1,7 @@
 """BERT in Keras 3: from raw text, through fine-tuning, to a file on a phone, with the same answer everywhere.
 
-The public names are imported on first use, so `import kerasbert` costs neither TensorFlow nor Keras.
+The public names are imported on first use, so `import kerasbert` loads neither TensorFlow nor Keras. README.md in this
+folder is the map of the rooms.
 """
 
 import os
@@ -8,8 +9,8 @@ from importlib import import_module
 
 from kerasbert._version import __version__
 
-# TensorFlow leaves oneDNN's kernels off on some processors (AMD's, for one), where a training step then takes 1.8 times
-# as long. It reads this when it is imported; whoever has set it, or imported TensorFlow before, has the last word.
+# TensorFlow leaves oneDNN's kernels off on some processors, such as AMD's. A training step then takes 1.8 times as
+# long. TensorFlow reads the variable when it is imported. A value that the user has set stays.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 _HOME = {

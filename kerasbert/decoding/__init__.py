@@ -1,1 +1,1 @@
-"""Logits to answers, in NumPy only: models, evaluation and the runtime decode with the same functions."""
+"""Logits to answers, in NumPy. Models, evaluation and the runtime share these functions, so their answers agree."""

@@ -1,1 +1,1 @@
-"""Layers assembled: the encoder, and one file a task."""
+"""Keras models: the encoder, the pre-training model, and one file per task."""

@@ -1,4 +1,4 @@
-"""Weights that come with the package; each folder's README.md says how they were made."""
+"""Weights that come with the package. The README.md of each folder says how they were made."""
 
 from pathlib import Path
 

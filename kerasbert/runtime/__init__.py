@@ -1,4 +1,4 @@
-"""A bundle -> answers, with NumPy, `tokenizers` and one interpreter; neither TensorFlow nor Keras is imported.
+"""Answers from a bundle, with NumPy, `tokenizers` and one engine. It imports neither TensorFlow nor Keras.
 
 ```python
 from kerasbert.runtime import load

@@ -1,6 +1,7 @@
 """What a task is: examples become rows, rows become outputs, outputs become answers.
 
-A task is one file here, in NumPy, and one of the same name in `kerasbert.models`, in Keras. `NAMES` lists them.
+A task is one file here, in NumPy, and one file of the same name in `kerasbert.models`, in Keras. `NAMES` lists all
+tasks. README.md in this folder says how to add one.
 """
 
 from importlib import import_module

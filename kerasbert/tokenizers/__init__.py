@@ -1,5 +1,8 @@
-"""Text to ids: WordPiece (BERT) and byte-pair (RoBERTa) on the host, WordPiece in the graph (`in_graph`, which needs
-tensorflow-text and is therefore not imported here)."""
+"""Text to ids on the host: WordPiece for BERT and DistilBERT, byte-pair encoding for RoBERTa.
+
+`load(folder)` reads the tokenizer of a checkpoint. The same WordPiece as operations of a TensorFlow graph is
+`kerasbert.tf.wordpiece`.
+"""
 
 from pathlib import Path
 

@@ -1,1 +1,4 @@
-"""How a model learns: optimizers, schedules, progress."""
+"""How a model learns: the train step, optimizers, learning rates, recipes, devices and progress.
+
+It knows models and batches only, and nothing of tasks, files or folders.
+"""
