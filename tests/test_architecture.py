@@ -19,7 +19,7 @@ ARROWS = {
     "errors _version",
     "export": "models runtime examples layers tasks tf decoding tokenizers schema files quiet errors",
     "models": "examples training layers checkpoints tasks tf config errors",
-    "runtime": "tasks decoding tokenizers schema quiet errors",
+    "runtime": "tasks decoding tokenizers schema errors",
     "examples": "tasks errors",
     "corpus": "tf tokenizers files quiet errors",
     "training": "layers errors",
