@@ -51,7 +51,7 @@ def benchmark(bundle, files, model, threads, lengths, runs, chart, report, as_js
     """
     manifest = Manifest.read(bundle)
     _check("--file", files, lambda name: name in manifest.files, f"the bundle has {', '.join(manifest.files)}")
-    _check("--length", lengths, lambda n: n <= manifest.max_length, f"its files take {manifest.max_length} tokens")
+    _check("--length", lengths, lambda n: n <= manifest.lengths[-1], f"its files take {manifest.lengths[-1]} tokens")
     _check("--chart", [chart] if chart else [], lambda path: path.parent.is_dir(), "no such folder")
     from kerasbert.cli.progress import measurement_lines
     from kerasbert.cli.table import print_measured
@@ -70,7 +70,8 @@ def benchmark(bundle, files, model, threads, lengths, runs, chart, report, as_js
         progress=measurement_lines(),
     )
     if chart:
-        draw(rows, {row.format: row.accuracy for row in recorded if row.accuracy is not None}, chart)
+        figures = {row.format: row.figure for row in recorded if row.figure is not None}
+        draw(rows, figures, chart, headline=manifest.definition.headline)
     if report:
         write_report(bundle, manifest, recorded, rows)
     if as_json:

@@ -15,7 +15,7 @@ ARROWS = {
     "kerasbert": "_version",
     "cli": "runs export models runtime corpus examples training tf tasks checkpoints tokenizers config files signals "
     "quiet errors _version",
-    "runs": "export models runtime examples corpus training tasks checkpoints tf samples config files signals quiet "
+    "runs": "export models runtime examples corpus training tasks checkpoints tf samples config files signals "
     "errors _version",
     "export": "models runtime examples layers tasks tf decoding tokenizers schema files quiet errors",
     "models": "examples training layers checkpoints tasks tf config errors",
@@ -50,13 +50,21 @@ texts loads it."""
 WITH_KERAS = {"layers", "models", "training", "runs", "export"}
 
 
+SHOWN = ROOT / "export" / "report" / "programs"
+"""Programs that a report shows; nobody imports them."""
+
+
 @cache
 def modules() -> dict[str, Path]:
     """Every module of the package by its installed name."""
     found = {}
     for folder, name in ((ROOT / "kerasbert", "kerasbert"), *((ROOT / n, f"kerasbert.{n}") for n in ("export", "cli"))):
         for path in sorted(folder.rglob("*.py")):
+            if SHOWN in path.parents:
+                continue
             parts = path.relative_to(folder).with_suffix("").parts
+            if parts[:2] == ("report", "programs") and len(parts) > 3:  # sources that the report shows
+                continue
             found[".".join((name, *parts)).removesuffix(".__init__")] = path
     return found
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kerasbert.errors import BundleError, ConfigError, KerasBertError
-from kerasbert.quiet import quiet
 from kerasbert.runtime.manifest import NAME as MANIFEST
 from kerasbert.runtime.manifest import File, Manifest, measure
 
@@ -149,33 +148,22 @@ def _onnx(path: Path) -> dict:
 
 
 def _saved_model(path: Path) -> dict:
-    from google.protobuf.message import DecodeError
+    from kerasbert.export.formats.saved_model.signatures import read_signatures
 
-    with quiet():
-        from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
-    try:
-        saved = SavedModel.FromString((path / "saved_model.pb").read_bytes())
-        (graph,) = saved.meta_graphs  # none, in what protobuf makes of an empty file
-    except (DecodeError, ValueError) as error:
-        raise BundleError(f"{path}: not a whole SavedModel ({error}); export again") from None
-    signatures = {
-        name: {"inputs": sorted(signature.inputs), "outputs": sorted(signature.outputs)}
-        for name, signature in sorted(graph.signature_def.items())
-        if not name.startswith("__")
-    }
-    return {"kind": "SavedModel", "megabytes": _megabytes(path), "signatures": signatures}
+    return {"kind": "SavedModel", "megabytes": _megabytes(path), "signatures": read_signatures(path)}
 
 
 def _labelled(path: Path) -> dict:
     from kerasbert.examples.readers import read_examples
+    from kerasbert.tasks import task_named
 
-    examples = read_examples(path, labelled=False)
-    labels = Counter(str(example.label) for example in examples if example.label is not None)
-    lengths = sorted(len(example.text.split()) for example in examples)
+    examples = read_examples(path, task_named("text-classification"), labelled=False)
+    labels = Counter(str(example.truth) for example in examples if example.truth is not None)
+    lengths = sorted(len(example.fields["text"].split()) for example in examples)
     return {
         "kind": "texts",
         "rows": len(examples),
-        "pairs": examples[0].pair is not None,
+        "pairs": "text_pair" in examples[0].fields,
         "labels": dict(labels.most_common(20)),
         "different labels": len(labels),
         "median words": lengths[len(lengths) // 2],

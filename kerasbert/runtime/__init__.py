@@ -1,4 +1,4 @@
-"""Answers from a bundle, with NumPy, `tokenizers` and one interpreter. It imports neither TensorFlow nor Keras.
+"""Answers from a bundle, with NumPy, `tokenizers` and one engine. It imports neither TensorFlow nor Keras.
 
 ```python
 from kerasbert.runtime import load

@@ -21,12 +21,12 @@ class Kind:
 
 
 KINDS = {
-    "tflite": Kind(engine="kerasbert.runtime.interpreter:tflite"),
-    "onnx": Kind(engine="kerasbert.runtime.interpreter:onnx", batches=True),
-    "mediapipe": Kind(engine="kerasbert.runtime.interpreter:mediapipe"),
+    "tflite": Kind(engine="kerasbert.runtime.litert:tflite"),
+    "onnx": Kind(engine="kerasbert.runtime.onnx:onnx", batches=True),
+    "mediapipe": Kind(engine="kerasbert.runtime.litert:mediapipe"),
     "savedmodel": Kind(engine="", chosen=False, batches=True),
     # For apps to teach.
-    "trainable": Kind(engine="kerasbert.runtime.interpreter:tflite", chosen=False),
+    "trainable": Kind(engine="kerasbert.runtime.litert:tflite", chosen=False),
     # It needs tensorflow-text and reads some texts otherwise than BERT's tokenizer.
     "tflite-text": Kind(engine="kerasbert.runtime.text_file:text_tflite", reads="text", chosen=False),
 }

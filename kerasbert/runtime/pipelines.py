@@ -7,7 +7,7 @@ import numpy as np
 
 from kerasbert import tokenizers
 from kerasbert.errors import BundleError, TokenizerError
-from kerasbert.runtime.interpreter import open_run
+from kerasbert.runtime.engines import open_run
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import Manifest
 from kerasbert.tasks.ask import Answered, ask, joined, outputs_of
@@ -24,15 +24,25 @@ class Pipeline:
     answer("Is it open?", "The shop is open.")    # a pair of texts
     ```
 
+    Threads may share one. A pipeline that `load` made can be pickled; it opens its bundle again where it is unpickled.
+
     Args:
         manifest: what the bundle says of itself. tokenizer: its tokenizer.
         runs: graph name -> the function that computes it.
         graphs: what the functions take, if not the ids of the manifest's graphs; see `text_graphs`.
+        source: the arguments of `load` that made it, by name; None if something else did.
     """
 
     def __init__(
-        self, manifest: Manifest, tokenizer, runs: Mapping[str, Run], *, graphs: Sequence[Graph] | None = None
+        self,
+        manifest: Manifest,
+        tokenizer,
+        runs: Mapping[str, Run],
+        *,
+        graphs: Sequence[Graph] | None = None,
+        source: Mapping[str, object] | None = None,
     ):
+        self._source = source
         self.manifest, self.runs = manifest, runs
         self.task, self.settings = manifest.definition, manifest.task_settings
         names = [each.name for graph in manifest.graphs for each in graph.inputs]
@@ -40,6 +50,13 @@ class Pipeline:
         self._graphs = tuple(manifest.graphs if graphs is None else graphs)
         self.fields = {each.name for graph in self._graphs for each in graph.inputs if each.axis == "text"}
         """The parts of an example that the functions themselves read; empty where they take ids."""
+
+    def __reduce__(self):
+        if self._source is None:
+            raise BundleError(
+                "this Pipeline was made from functions, which cannot be pickled; make it with load(bundle)"
+            )
+        return _load_again, (dict(self._source),)
 
     def graphs(self) -> tuple[Graph, ...]:
         """What the bundle's files compute."""
@@ -110,22 +127,32 @@ def load(bundle: str | Path, *, file: str | None = None, threads: int | None = N
     Args:
         bundle: the folder that `kerasbert export` made.
         file: which of its formats ("tflite", "tflite-int8", "onnx"); None takes the first that runs without TensorFlow.
-        threads: of the interpreter; None: up to 4.
-        check: whether every byte of the model file is compared with the recorded hash.
+        threads: number of threads that one call may use; None: one per core, at most 4. Many texts use them all.
+        check: compare every byte of the model file with the recorded hash, which takes about 80 ms per 100 MB;
+            otherwise only its size.
 
     Raises:
         BundleError: no bundle, a missing or damaged file, or a format that it does not hold.
+        MissingDependency: the engine of the file is not installed.
     """
     folder = Path(bundle)
     manifest = Manifest.read(folder)
     manifest.check_others(folder)
-    name = file or next((name for name, each in manifest.files.items() if KINDS[each.kind].chosen), None)
-    if name is None:
-        raise BundleError(f"{folder}: holds no .tflite or .onnx file; export one of these for the runtime")
-    path = manifest.check_file(folder, name, whole=check)
-    described = manifest.files[name]
+    if file is None:
+        file = next((name for name, each in manifest.files.items() if KINDS[each.kind].chosen), None)
+        if file is None:
+            raise BundleError(f"{folder}: holds no .tflite or .onnx file; export one of these for the runtime")
+    path = manifest.check_file(folder, file, whole=check)
+    described = manifest.files[file]
     graph = manifest.graph(described.graph)
     tokenizer = tokenizers.from_options(manifest.tokenizer, folder)
     run = open_run(path, described, graph, threads=threads)
     graphs = text_graphs(manifest, ("text",)) if KINDS[described.kind].reads == "text" else None
-    return Pipeline(manifest, tokenizer, {graph.name: run}, graphs=graphs)
+    # Another process may have another working directory.
+    source = {"bundle": folder.resolve(), "file": file, "threads": threads, "check": check}
+    return Pipeline(manifest, tokenizer, {graph.name: run}, graphs=graphs, source=source)
+
+
+def _load_again(arguments: dict) -> Pipeline:
+    """What a pickle of a pipeline calls."""
+    return load(**arguments)

@@ -1,12 +1,12 @@
 """The conversions that tests share are those that the converter would make."""
 
-from pathlib import Path
 from unittest import mock
 
 import conversions
 import pytest
 
 from kerasbert import SentenceEncoder
+from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.file import write_tflite
 from kerasbert.layers.attention import AttentionBias
 
@@ -18,12 +18,12 @@ def convert(smallest_encoder, tmp_path, converted_anew):
 
     def write(quantize: str, **options) -> tuple[bytes, bool]:
         model, path = SentenceEncoder(smallest_encoder), tmp_path / "model.tflite"
-        options = {"lengths": [8, 16], **options}
+        settings = Settings(**{"lengths": [8, 16], **options})
         with (
             conversions.remembered(tmp_path / "known"),
             mock.patch.object(conversions, "converted", wraps=conversions.converted) as converted,
         ):
-            write_tflite(model, {Path(path): quantize}, **options)
+            write_tflite(model, {path: quantize}, settings)
         return path.read_bytes(), converted.called
 
     return write

@@ -8,7 +8,6 @@ import pytest
 
 from kerasbert import BertEncoder, SentenceEncoder, TextClassifier
 from kerasbert.errors import CheckpointError, ConfigError, ExportError
-from kerasbert.export import export_bundle
 from kerasbert.models.opening import open_model
 from kerasbert.runtime import load
 from kerasbert.tasks.sentence_embedding import Settings
@@ -87,6 +86,8 @@ def test_what_cannot_be_is_named(tiny_bert, options, complaint):
 
 @pytest.mark.slow
 def test_every_file_gives_its_vectors(tiny_bert, opinion_file, tmp_path):
+    from kerasbert.export import export_bundle
+
     model = SentenceEncoder.from_pretrained(tiny_bert)
     rows = export_bundle(model, tmp_path / "bundle")
     assert {row.format for row in rows} >= {"tflite", "tflite-int8", "onnx", "saved_model"}

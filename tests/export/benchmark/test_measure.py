@@ -1,5 +1,6 @@
 """`benchmark`: each file alone in its process, one thread that is one, and nothing run that was changed."""
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -13,16 +14,16 @@ from kerasbert import tokenizers
 from kerasbert.errors import BundleError, ExportError
 from kerasbert.export.benchmark.chart import draw
 from kerasbert.export.benchmark.measure import as_data, benchmark, in_a_process, texts_of
-from kerasbert.runtime.manifest import NAME, Manifest, measure
+from kerasbert.runtime.manifest import Manifest, measure
 
 
 @pytest.fixture(scope="module")
 def light(tiny_bundle, tmp_path_factory):
     """A bundle without the SavedModel, whose processes take seconds to load TensorFlow."""
     bundle = shutil.copytree(tiny_bundle, tmp_path_factory.mktemp("light") / "bundle")
-    values = json.loads((bundle / NAME).read_text(encoding="utf-8"))
-    values["files"] = {name: values["files"][name] for name in ("tflite", "onnx", "tflite-int8")}
-    (bundle / NAME).write_text(json.dumps(values), encoding="utf-8")
+    manifest = Manifest.read(bundle)
+    files = {name: manifest.files[name] for name in ("tflite", "onnx", "tflite-int8")}
+    dataclasses.replace(manifest, files=files).write(bundle)
     return bundle
 
 
@@ -112,9 +113,10 @@ def test_a_changed_byte_is_found_before_anything_runs(copy, file):
 
 def test_a_file_that_does_not_open_is_named_with_its_reason(copy):
     (copy / "model.tflite").write_bytes(b"no model")
-    values = json.loads((copy / NAME).read_text(encoding="utf-8"))
-    values["files"]["tflite"]["bytes"], values["files"]["tflite"]["sha256"] = measure(copy / "model.tflite")
-    (copy / NAME).write_text(json.dumps(values), encoding="utf-8")
+    manifest = Manifest.read(copy)
+    size, digest = measure(copy / "model.tflite")
+    manifest.files["tflite"] = dataclasses.replace(manifest.files["tflite"], bytes=size, sha256=digest)
+    manifest.write(copy)
     with pytest.raises(ExportError, match=r"^tflite, threads 1: .*model.tflite: not a whole TFLite model"):
         benchmark(copy, files=["tflite"], threads=[1], runs=1)
 
@@ -136,7 +138,7 @@ def test_the_chart_has_a_dot_for_each_file_at_its_figures(rows, tmp_path, monkey
     """Those of the longest texts; against accuracy where it is known, and else against megabytes."""
     drawn, save = [], Figure.savefig
     monkeypatch.setattr(Figure, "savefig", lambda figure, *to, **how: (drawn.append(figure), save(figure, *to, **how)))
-    draw(rows, accuracy, tmp_path / "chart.png")
+    draw(rows, accuracy, tmp_path / "chart.png", headline="accuracy")
     (axes,) = drawn[0].axes
     dots = {dot.get_label(): dot.get_offsets()[0].tolist() for dot in axes.collections}
     shown = [row for row in rows if row.length == 32 and (row.name in accuracy or not accuracy)]

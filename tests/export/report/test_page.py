@@ -9,16 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from kerasbert import SentenceEncoder, TextClassifier
 from kerasbert.errors import BundleError
-from kerasbert.export import export_bundle, web
+from kerasbert.export import web
 from kerasbert.export.benchmark.measure import Measured
-from kerasbert.export.gate.parity import Row
+from kerasbert.export.gate.verify import Row
 from kerasbert.export.report.chart import Mark, draw
 from kerasbert.export.report.page import NAME, page, read_rows, write_report
-from kerasbert.export.report.programs import ENDS, PROGRAMS
-from kerasbert.export.report.snippets import kinds_of, snippets
-from kerasbert.runtime import load
 from kerasbert.runtime.manifest import Manifest
 
 FETCHING = {"src", "href", "srcset", "data", "poster", "xlink:href"}
@@ -56,8 +52,8 @@ class Page(HTMLParser):
 
 
 def rows_of(manifest: Manifest, **changes) -> list[Row]:
-    """A row a file, as `verify` would give it."""
-    row = {"max_difference": 1e-7, "agreement": 1.0, "accuracy": None} | changes
+    """One row per file, as `verify` would give it."""
+    row = {"max_difference": 1e-7, "agreement": 1.0, "figure": None} | changes
     return [
         Row(format=name, path=file.path, megabytes=file.bytes / 1e6, milliseconds=1.5 + at, **row)
         for at, (name, file) in enumerate(manifest.files.items())
@@ -104,7 +100,14 @@ def test_every_file_has_a_line_and_a_dot(text, manifest):
 
 def test_the_cards_facts_are_there(text, manifest):
     shown = Page(text).text
-    for fact in ("single_label_classification", "negative, positive", "cut to 32 tokens", "16, 32", *manifest.inputs):
+    for fact in (
+        "single_label_classification",
+        "negative, positive",
+        "max length",
+        "16, 32",
+        "attention_mask",
+        "logits",
+    ):
         assert fact in shown
     assert f"tensorflow {manifest.versions['tensorflow']}" in shown
     assert manifest.checksums["vocab.txt"] in shown
@@ -112,12 +115,13 @@ def test_the_cards_facts_are_there(text, manifest):
 
 def test_accuracy_is_shown_where_it_was_measured(tiny_bundle, manifest, text):
     assert "accuracy" not in Page(text).text
-    assert "87.5%" in Page(page(tiny_bundle, manifest, rows_of(manifest, accuracy=0.875))).text
+    assert "87.5%" in Page(page(tiny_bundle, manifest, rows_of(manifest, figure=0.875))).text
 
 
 def test_labels_of_any_letters_stay_text(tiny_bundle, manifest):
     labels = ['<script>alert("1")</script>', "A&amp;B $sentence \\"]
-    text = page(tiny_bundle, dataclasses.replace(manifest, labels=labels), rows_of(manifest))
+    settings = {**manifest.settings, "labels": labels}
+    text = page(tiny_bundle, dataclasses.replace(manifest, settings=settings), rows_of(manifest))
     parsed = Page(text)
     assert "script" not in parsed.tags
     assert f"Labels: {labels[0]}, {labels[1]}" in parsed.text
@@ -127,92 +131,11 @@ def test_labels_of_any_letters_stay_text(tiny_bundle, manifest):
     assert all("\\$sentence" in code for code in parsed.code["kotlin"])  # Kotlin would put a variable in
 
 
-def test_pythons_programs_run_and_answer_as_the_runtime(text, tiny_bundle, capsys, monkeypatch):
-    monkeypatch.chdir(tiny_bundle)
-    expected = load(tiny_bundle)("a lovely film")
-    programs = Page(text).code["python"]
-    assert len(programs) == 4
-    for program in programs:
-        exec(compile(program, "report.html", "exec"), {})
-        said = capsys.readouterr().out.strip()
-        assert expected["label"] in said or "tensorflow" in program
-    assert len(re.findall(r"-?\d+\.\d+", said)) == 2  # TensorFlow's comes last: two logits
-
-
-@pytest.mark.parametrize("name", ["several labels", "a number"])
-def test_programs_for_other_problems_run_too(exported, name, capsys, monkeypatch):
-    bundle = exported(name).bundle
-    monkeypatch.chdir(bundle)
-    answer = load(bundle)("a lovely film")
-    programs = [s.code for s in snippets(bundle, Manifest.read(bundle)) if s.language == "python"]
-    for program in programs:
-        if "tensorflow" in program:  # byte pairs have no signature for texts
-            continue
-        exec(compile(program, "report.html", "exec"), {})
-        said = eval(capsys.readouterr().out, {})
-        if "labels" in answer:
-            assert said in (answer, answer["labels"])
-        elif said != answer:
-            assert said == pytest.approx(answer["value"], abs=0.05)
-
-
-@pytest.fixture(scope="module")
-def for_phones(tiny_bert, tiny_classifier, tmp_path_factory):
-    """Task -> a bundle with a file for MediaPipe."""
-    bundles = tmp_path_factory.mktemp("phones")
-    models = {
-        "text_classifier": TextClassifier.from_pretrained(tiny_classifier),
-        "sentence_encoder": SentenceEncoder.from_pretrained(tiny_bert, max_length=16),
-    }
-    for task, model in models.items():
-        export_bundle(model, bundles / task, formats=("tflite", "mediapipe"), quantize="none")
-    return {task: bundles / task for task in models}
-
-
-@pytest.mark.parametrize("task", ["text_classifier", "sentence_encoder"])
-def test_programs_of_files_for_mediapipe_run_too(for_phones, task, capsys, monkeypatch):
-    pytest.importorskip("mediapipe", reason="needs pip install mediapipe")
-    bundle = for_phones[task]
-    monkeypatch.chdir(bundle)
-    parsed = Page((bundle / NAME).read_text(encoding="utf-8"))
-    programs = parsed.code["python"]
-    assert len(programs) == 3
-    for program in programs[1:]:
-        exec(compile(program, "report.html", "exec"), {})
-        said = capsys.readouterr().out
-        if task == "text_classifier":
-            assert load(bundle)("a lovely film")["label"] in said
-        else:
-            assert float(said) == pytest.approx(1, abs=1e-5)  # the vector's length
-    for language in ("kotlin", "swift", "javascript"):
-        assert '"mediapipe' in parsed.code[language][0]
-        assert ("TextClassifier" if task == "text_classifier" else "TextEmbedder") in parsed.code[language][0]
-
-
 def test_texts_that_mediapipe_reads_otherwise_are_named(tiny_bundle, manifest):
     rows = rows_of(manifest)
     rows[0].read_differently = ["Caf\u00e9 <b>"]
     shown = Page(page(tiny_bundle, manifest, rows)).text
-    assert "MediaPipe's tokenizer reads 1 text of golden.json otherwise than BERT's: Caf\u00e9 <b>" in shown
-
-
-def test_programs_on_phones_hold_the_recorded_ids(tiny_bundle, manifest):
-    recorded = load(tiny_bundle).tokenizer(["a lovely film"])["input_ids"][0].tolist()
-    for snippet in snippets(tiny_bundle, manifest):
-        if (snippet.language, snippet.title) in (("kotlin", "LiteRT"), ("swift", "LiteRT")):
-            assert ", ".join(map(str, recorded)) in snippet.code
-            assert '"tokens_16"' in snippet.code
-
-
-def test_eight_bits_are_shown_first(tiny_bundle, manifest):
-    assert kinds_of(tiny_bundle, manifest)["tflite"] == "model_int8.tflite"
-
-
-def test_every_program_has_its_language_and_every_problem_its_ends():
-    languages = {program.language for program in PROGRAMS}
-    assert languages == {"python", "kotlin", "swift", "javascript"}
-    assert all(set(ends) == languages for ends in ENDS.values())
-    assert all(len(line) <= 96 for program in PROGRAMS for line in program.code.splitlines())
+    assert "MediaPipe's tokenizer reads 1 text of golden.json differently from BERT's: Caf\u00e9 <b>" in shown
 
 
 def circles(svg: str) -> list[tuple[float, float, float]]:

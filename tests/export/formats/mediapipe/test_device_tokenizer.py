@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from kerasbert.export.formats.mediapipe.device_tokenizer import mediapipe_tokens, read_differently
 from kerasbert.export.formats.mediapipe.metadata import INPUTS, Metadata, with_metadata
-from kerasbert.export.gate.golden import TEXTS
 from kerasbert.quiet import quiet
+from kerasbert.tasks.golden import TEXTS
 from kerasbert.tokenizers import WordPieceTokenizer
 
 LENGTH = 128
@@ -35,7 +35,7 @@ def device_ids(on_device, tmp_path_factory):
     with quiet():
         tf.saved_model.save(tf.Module(), str(folder), signatures=echo)
         model = tf.lite.TFLiteConverter.from_saved_model(str(folder)).convert()
-    model = with_metadata(model, Metadata(task="sentence_encoder", vocabulary=VOCABULARY))
+    model = with_metadata(model, Metadata(contract="TextEmbedder", vocabulary=VOCABULARY))
     task = on_device("TextEmbedder", model)
 
     def ids(text: str) -> list[int]:

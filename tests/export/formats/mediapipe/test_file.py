@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kerasbert import SentenceEncoder, TextClassifier
+from kerasbert.decoding.labels import softmax
 from kerasbert.errors import ExportError
 from kerasbert.export import export_bundle, verify
 from kerasbert.export.formats.mediapipe.check import check_in_mediapipe
@@ -14,10 +15,9 @@ from kerasbert.export.formats.mediapipe.file import write_mediapipe
 from kerasbert.export.formats.mediapipe.metadata import INPUTS, read_metadata
 from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.graph import read_graph
-from kerasbert.export.gate.golden import TEXTS
 from kerasbert.runs.describe import describe
 from kerasbert.runtime import load
-from kerasbert.runtime.interpreter import load_file
+from kerasbert.tasks.golden import TEXTS
 
 
 @pytest.fixture(scope="module")
@@ -56,18 +56,18 @@ def test_a_classifier_answers_as_keras_does(trained, trained_file, on_device):
     texts = [*alike(trained), "the film was lovely, room", "the FOOD was Awful, day"]
     for text, answer in zip(texts, trained.predict_text(texts), strict=True):
         found = scores(task, text)
-        assert set(found) == set(trained.labels)
+        assert set(found) == set(trained.settings.labels)
         assert max(found, key=found.get) == answer["label"]
         assert found[answer["label"]] == pytest.approx(answer["score"], abs=1e-3)
 
 
-def test_a_quantised_classifier_answers_as_our_runtime_does(trained, trained_file, on_device):
+def test_a_quantised_classifier_answers_as_our_runtime_does(trained, trained_file, on_device, opened):
     path = trained_file("int8")
-    task, run = on_device("TextClassifier", path), load_file(path)
+    task, run = on_device("TextClassifier", path), opened(path, trained)
     for text in alike(trained):
         expected = run(trained.tokenizer([text], max_length=trained.max_length))["probability"][0]
         found = scores(task, text)
-        np.testing.assert_allclose([found[label] for label in trained.labels], expected, atol=1e-3)
+        np.testing.assert_allclose([found[label] for label in trained.settings.labels], expected, atol=1e-3)
 
 
 def test_several_labels_have_independent_scores(smallest_encoder, on_device, tmp_path):
@@ -75,7 +75,11 @@ def test_several_labels_have_independent_scores(smallest_encoder, on_device, tmp
     texts = alike(model)
     task = on_device("TextClassifier", write(model, tmp_path))
     for text, answer in zip(texts, model.predict_text(texts), strict=True):
-        assert scores(task, text) == pytest.approx(answer["scores"], abs=1e-3)
+        found = scores(task, text)
+        assert set(found) == {"fun", "sad", "long"}
+        for each in answer:
+            assert found.pop(each["label"]) == pytest.approx(each["score"], abs=1e-3)
+        assert all(score < 0.501 for score in found.values())
 
 
 def test_a_number_comes_as_it_is(smallest_encoder, on_device, tmp_path):
@@ -83,7 +87,7 @@ def test_a_number_comes_as_it_is(smallest_encoder, on_device, tmp_path):
     texts = alike(model)
     task = on_device("TextClassifier", write(model, tmp_path))
     for text, answer in zip(texts, model.predict_text(texts), strict=True):
-        assert scores(task, text) == {"stars": pytest.approx(answer["value"], abs=1e-3)}
+        assert scores(task, text) == {"stars": pytest.approx(answer["score"], abs=1e-3)}
 
 
 def test_a_model_without_segments_still_has_three_inputs(fixtures, on_device, tmp_path):
@@ -107,13 +111,13 @@ def test_an_embedding_is_the_one_of_keras(smallest_encoder, on_device, tmp_path)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("quantize", ["none", "int8"])
-def test_real_weights_embed_in_mediapipe_as_in_our_runtime(minilm, quantize, on_device, tmp_path):
+def test_real_weights_embed_in_mediapipe_as_in_our_runtime(minilm, quantize, on_device, opened, tmp_path):
     model = SentenceEncoder.from_pretrained(minilm, max_length=64)
     path = write(model, tmp_path, quantize=quantize)
     assert read_graph(path)["partitions"] == 1
     texts = alike(model)
     assert {text for text in TEXTS if text.isascii()} <= set(texts)
-    task, run = on_device("TextEmbedder", path), load_file(path)
+    task, run = on_device("TextEmbedder", path), opened(path, model)
     found = [task.embed(text).embeddings[0].embedding for text in texts]
     expected = [run(model.tokenizer([text], max_length=64))["embedding"][0] for text in texts]
     np.testing.assert_allclose(found, expected, atol=1e-3)
@@ -132,7 +136,7 @@ def test_the_graph_is_one_partition(trained_file, quantize):
 def test_vocabulary_and_labels_are_inside(trained, trained_file):
     files = read_metadata(trained_file("none")).files
     assert files["vocab.txt"].decode().splitlines() == trained.tokenizer.vocabulary
-    assert files["labels.txt"].decode().splitlines() == trained.labels
+    assert files["labels.txt"].decode().splitlines() == list(trained.settings.labels)
 
 
 def test_byte_pairs_are_refused(fixtures, tmp_path):
@@ -191,25 +195,20 @@ def test_verify_names_the_texts_that_the_device_reads_differently(bundle, caplog
 
 
 def test_an_answer_of_mediapipe_that_is_another_is_found(bundle, on_device):
-    model, folder, _ = bundle
+    _, folder, _ = bundle
     path = folder / "mediapipe_int8.tflite"
     on_device("TextClassifier", path)
-    ours = load(folder, file="mediapipe-int8").predict_logits(["a lovely film"])[0]
-    check = partial(check_in_mediapipe, path, labels=model.labels, problem_type=model.problem_type)
+    ours = softmax(load(folder, file="mediapipe-int8").predict_logits(["a lovely film"])[0])
+    check = partial(check_in_mediapipe, "TextClassifier", path)
     assert check({"a lovely film": ours}) == []
     (wrong,) = check({"a lovely film": ours + np.float32([0.1, 0, 0])})
-    assert wrong.startswith("MediaPipe's answers differ by 0.0")
+    assert wrong.startswith("MediaPipe's answers differ by 0.1, 0.001 allowed")
 
 
 def test_a_file_that_mediapipe_refuses_is_said_so(bundle, on_device, tmp_path):
-    model, folder, _ = bundle
+    _, folder, _ = bundle
     path = folder / "mediapipe_int8.tflite"
     on_device("TextClassifier", path)
     (tmp_path / "bare.tflite").write_bytes(path.read_bytes().replace(b"TFLITE_METADATA", b"SOME_OTHER_DATA"))
-    (wrong,) = check_in_mediapipe(
-        tmp_path / "bare.tflite",
-        {"a": np.zeros(3, "float32")},
-        labels=model.labels,
-        problem_type=model.problem_type,
-    )
+    (wrong,) = check_in_mediapipe("TextClassifier", tmp_path / "bare.tflite", {"a": np.zeros(3, "float32")})
     assert wrong.startswith("MediaPipe does not take the file (")

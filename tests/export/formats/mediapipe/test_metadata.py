@@ -52,7 +52,8 @@ def classifier() -> bytes:
 @pytest.fixture(scope="module")
 def written(classifier) -> bytes:
     return with_metadata(
-        classifier, Metadata(task="text_classifier", vocabulary=VOCABULARY, labels=LABELS, name="Mood", description="…")
+        classifier,
+        Metadata(contract="TextClassifier", vocabulary=VOCABULARY, labels=LABELS, name="Mood", description="…"),
     )
 
 
@@ -97,7 +98,7 @@ def test_inputs_are_named_in_the_order_of_the_graph(written):
 
 
 def test_outputs_are_named_in_the_order_of_the_graph(span_head):
-    model = with_metadata(span_head, Metadata(task="question_answerer", vocabulary=VOCABULARY))
+    model = with_metadata(span_head, Metadata(contract="BertQuestionAnswerer", vocabulary=VOCABULARY))
     interpreter = Interpreter(model_content=model)
     interpreter.allocate_tensors()
     for tensor in interpreter.get_input_details():
@@ -143,7 +144,7 @@ def test_files_lie_uncompressed_where_any_zip_reader_finds_them(written):
 
 
 def test_equal_input_gives_equal_bytes(classifier, written):
-    metadata = Metadata(task="text_classifier", vocabulary=VOCABULARY, labels=LABELS, name="Mood", description="…")
+    metadata = Metadata(contract="TextClassifier", vocabulary=VOCABULARY, labels=LABELS, name="Mood", description="…")
     assert with_metadata(classifier, metadata) == written
 
 
@@ -171,19 +172,19 @@ def place(buffer) -> int:
     return buffer._tab.Vector(buffer._tab.Offset(4))
 
 
-@pytest.mark.parametrize("task", CONTRACTS)
-def test_each_task_names_its_outputs(task):
-    contract = CONTRACTS[task]
+@pytest.mark.parametrize("name", CONTRACTS)
+def test_each_task_names_its_outputs(name):
+    contract = CONTRACTS[name]
     model = convert(lambda x: {name: 1.0 * n * x for n, name in enumerate(contract.outputs, 1)}, lengths=(384,))
     labels = [f"label {i}" for i in range(384)] if contract.labelled else []
-    found = read_metadata(with_metadata(model, Metadata(task=task, vocabulary=VOCABULARY, labels=labels)))
+    found = read_metadata(with_metadata(model, Metadata(contract=name, vocabulary=VOCABULARY, labels=labels)))
     assert sorted(found.outputs) == sorted(contract.outputs)
     assert ("labels.txt" in found.files) == bool(contract.labelled)
 
 
 def refusal(model: bytes, **changes) -> str:
     """The error's text, which must be one line."""
-    settings = {"task": "text_classifier", "vocabulary": VOCABULARY, "labels": LABELS, **changes}
+    settings = {"contract": "TextClassifier", "vocabulary": VOCABULARY, "labels": LABELS, **changes}
     with pytest.raises(ExportError) as caught:
         with_metadata(model, Metadata(**settings))
     assert "\n" not in str(caught.value)
@@ -202,12 +203,12 @@ def test_strange_inputs_are_named():
 
 def test_a_missing_input_is_named():
     model = convert(lambda x: {"probability": x[:, :2]}, names=("input_ids", "attention_mask"))
-    assert "for MediaPipe has input_ids, token_type_ids, attention_mask" in refusal(model)
+    assert "a TextClassifier file has input_ids, token_type_ids, attention_mask" in refusal(model)
 
 
 def test_strange_outputs_are_named(classifier):
-    assert "has the outputs probability; a sentence_encoder for MediaPipe has embedding" in refusal(
-        classifier, task="sentence_encoder", labels=()
+    assert "has the outputs probability; a TextEmbedder file has embedding" in refusal(
+        classifier, contract="TextEmbedder", labels=()
     )
 
 
@@ -222,27 +223,27 @@ def test_outputs_that_are_no_floats_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("task", "labels", "message"),
+    ("contract", "labels", "message"),
     [
-        ("text_classifier", ["one"], "1 labels are given, but the model has 2 scores"),
-        ("text_classifier", [], "0 labels are given, but the model has 2 scores"),
-        ("text_classifier", ["a", "b\nc"], r"the label 'b\nc' cannot stand in a file with one label a line"),
-        ("text_classifier", ["a", ""], "the label '' cannot stand"),
-        ("summarizer", [], "no metadata is known for the task 'summarizer': use one of text_classifier,"),
+        ("TextClassifier", ["one"], "1 labels are given, but the model has 2 scores"),
+        ("TextClassifier", [], "0 labels are given, but the model has 2 scores"),
+        ("TextClassifier", ["a", "b\nc"], r"the label 'b\nc' cannot stand in a file with one label a line"),
+        ("TextClassifier", ["a", ""], "the label '' cannot stand"),
+        ("Summarizer", [], "no metadata is known for the contract 'Summarizer': use one of TextClassifier,"),
     ],
 )
-def test_metadata_that_do_not_fit_are_refused(classifier, task, labels, message):
-    assert message in refusal(classifier, task=task, labels=labels)
+def test_metadata_that_do_not_fit_are_refused(classifier, contract, labels, message):
+    assert message in refusal(classifier, contract=contract, labels=labels)
 
 
 def test_question_answering_has_one_length():
     model = convert(lambda x: {"start_logits": 2 * x, "end_logits": 3 * x}, lengths=(128,))
-    message = refusal(model, task="question_answerer", labels=())
+    message = refusal(model, contract="BertQuestionAnswerer", labels=())
     assert "has the shape [1, 128], but [1, 384] is wanted" in message
 
 
 def test_labels_without_scores_are_refused(span_head):
-    assert "2 labels are given, but the model has 0 scores" in refusal(span_head, task="question_answerer")
+    assert "2 labels are given, but the model has 0 scores" in refusal(span_head, contract="BertQuestionAnswerer")
 
 
 def test_metadata_are_not_written_twice(written):

@@ -16,8 +16,8 @@ from kerasbert import BertConfig, BertEncoder, SentenceEncoder, TextClassifier
 from kerasbert.errors import ExportError
 from kerasbert.export.formats.onnx import file as onnx_file
 from kerasbert.export.formats.onnx.file import write_onnx
-from kerasbert.export.gate.bars import COSINE, TOLERANCE, judge
-from kerasbert.export.gate.golden import PAIRS, TEXTS
+from kerasbert.export.gate.bars import COSINE, TOLERANCE, judge_numbers
+from kerasbert.tasks.golden import PAIRS, TEXTS
 
 MODELS = {
     "bert": None,  # the one that `tiny_classifier` trained
@@ -95,8 +95,8 @@ def test_inputs_are_int64_outputs_float32_and_batch_and_sequence_free(case, quan
     graph, model = case.read(quantize).graph, case.model
     inputs = {tensor.name: described(tensor) for tensor in graph.input}
     assert inputs == {name: (TensorProto.INT64, ["batch", "sequence"]) for name in model.encoder.input}
-    (output,), (name,) = graph.output, model.task.outputs
-    assert (output.name, *described(output)) == (name, TensorProto.FLOAT, ["batch", model.output.shape[-1]])
+    (output,), (expected,) = graph.output, model.graphs()[0].outputs
+    assert (output.name, *described(output)) == (expected.name, TensorProto.FLOAT, ["batch", model.output.shape[-1]])
 
 
 @pytest.mark.parametrize("batch", [1, 3])
@@ -118,16 +118,16 @@ def test_it_answers_as_keras_does_alone_and_beside_longer_texts(case, quantize, 
     model = case.model
     texts = [*TEXTS, *(first for first, _ in PAIRS)]
     pairs = [*([None] * len(TEXTS)), *(second for _, second in PAIRS)]
-    (name,) = model.task.outputs
+    (output,) = model.graphs()[0].outputs
     wanted, found = [], []
     for text, pair in zip(texts, pairs, strict=True):
         second = None if pair is None else [pair]
-        wanted.append(model.predict_outputs([text], second)[name][0])
+        wanted.append(model.predict_outputs([text], second)[output.name][0])
         found.append(case.run(quantize, model.tokenizer([text], second, max_length=model.max_length))[0])
     wanted = np.stack(wanted)
-    assert judge(np.stack(found), wanted, model.problem_type, precision) == []
+    assert judge_numbers(np.stack(found), wanted, output.bar, precision) == []
     together = case.run(quantize, model.tokenizer(TEXTS, max_length=model.max_length))
-    assert judge(together, wanted[: len(TEXTS)], model.problem_type, precision) == []
+    assert judge_numbers(together, wanted[: len(TEXTS)], output.bar, precision) == []
 
 
 def stored(proto: onnx.ModelProto) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_text  # noqa: F401 - registers the ops of the text signatures
 
-from kerasbert.export.gate import golden
+from kerasbert.tasks.golden import TEXTS
 
 ALONE = """
 import json, sys
@@ -27,7 +27,7 @@ print(sorted(name for name in sys.modules if name.split(".")[0] in ("kerasbert",
 
 def test_tensorflow_and_tensorflow_text_are_all_it_needs(exported, tmp_path):
     model = exported("bert").model
-    texts, pairs = golden.TEXTS, golden.TEXTS[::-1]
+    texts, pairs = list(TEXTS), list(TEXTS[::-1])
     (tmp_path / "asked.json").write_text(json.dumps({"texts": texts, "pairs": pairs}), encoding="utf-8")
     folder = exported("bert").bundle / "saved_model"
     command = [sys.executable, "-c", ALONE, folder, "asked.json"]

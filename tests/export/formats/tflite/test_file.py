@@ -10,7 +10,6 @@ from kerasbert import BertConfig, BertEncoder, TextClassifier
 from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite import file as tflite_file
 from kerasbert.export.formats.tflite.entries import entry, open_model
-from kerasbert.runtime.interpreter import load_file
 
 LENGTH = 32
 
@@ -46,13 +45,19 @@ def batches() -> list[dict]:
     ]
 
 
-def error(model, path, quantize: str) -> float:
-    tflite_file.write_tflite(model, {path: quantize}, Settings(lengths=[LENGTH]))
-    run = load_file(path)
-    return max(float(np.abs(run(batch)["logits"] - model.predict_on_batch(batch)).max()) for batch in batches())
+@pytest.fixture(scope="module")
+def error(opened):
+    """`error(model, path, "int8")` -> the largest difference of a file's logits from the model's."""
+
+    def largest(model, path, quantize: str) -> float:
+        tflite_file.write_tflite(model, {path: quantize}, Settings(lengths=[LENGTH]))
+        run = opened(path, model)
+        return max(float(np.abs(run(batch)["logits"] - model.predict_on_batch(batch)).max()) for batch in batches())
+
+    return largest
 
 
-def test_wide_columns_do_not_spoil_the_narrow_ones_in_int8(uneven, tmp_path, monkeypatch):
+def test_wide_columns_do_not_spoil_the_narrow_ones_in_int8(uneven, error, tmp_path, monkeypatch):
     evened = error(uneven, tmp_path / "evened.tflite", "int8")
     even_tables = tflite_file._even_tables
 
@@ -63,14 +68,14 @@ def test_wide_columns_do_not_spoil_the_narrow_ones_in_int8(uneven, tmp_path, mon
     assert evened < error(uneven, tmp_path / "plain.tflite", "int8") / 3
 
 
-def test_evening_changes_nothing_in_float32_nor_in_the_model(uneven, tmp_path):
+def test_evening_changes_nothing_in_float32_nor_in_the_model(uneven, error, tmp_path):
     before = uneven.predict_on_batch(batches()[0])
     assert error(uneven, tmp_path / "model.tflite", "none") < 1e-4
     np.testing.assert_array_equal(uneven.predict_on_batch(batches()[0]), before)
 
 
 @pytest.mark.parametrize("quantize", ["none", "float16", "int8"])
-def test_legacy_files_hold_operations_of_the_first_runtime_that_has_gelu(uneven, tmp_path, quantize):
+def test_legacy_files_hold_operations_of_the_first_runtime_that_has_gelu(uneven, opened, tmp_path, quantize):
     path = tmp_path / "model.tflite"
     tflite_file.write_tflite(uneven, {path: quantize}, Settings(lengths=[16, LENGTH], legacy_runtime=True))
     model = open_model(path.read_bytes())
@@ -78,7 +83,7 @@ def test_legacy_files_hold_operations_of_the_first_runtime_that_has_gelu(uneven,
     codes = (model.OperatorCodes(i) for i in range(model.OperatorCodesLength()))
     (version,) = {code.Version() for code in codes if code.BuiltinCode() == BuiltinOperator.FULLY_CONNECTED}
     assert version <= 9  # 12: a scale a column
-    run = load_file(path)
+    run = opened(path, uneven)
     for batch in batches():
         wanted = uneven.predict_on_batch(batch)
         largest = np.abs(run(batch)["logits"] - wanted).max()

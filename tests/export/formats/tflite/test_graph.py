@@ -90,7 +90,10 @@ def test_inputs_are_int32_of_one_text_and_a_fixed_length(exported, name, file):
         assert (tensor["dtype"], tensor["shape"].tolist()) == (np.int32, [1, model.max_length])
         assert -1 not in tensor["shape_signature"]
     assert list(outputs) == ["logits"]
-    assert (outputs["logits"]["dtype"], outputs["logits"]["shape"].tolist()) == (np.float32, [1, len(model.labels)])
+    assert (outputs["logits"]["dtype"], outputs["logits"]["shape"].tolist()) == (
+        np.float32,
+        [1, len(model.settings.labels)],
+    )
     assert list(read_graph(exported(name).bundle / file)["inputs"].values()) == [[1, model.max_length]] * len(inputs)
 
 

@@ -13,7 +13,6 @@ from kerasbert.export.formats.tflite.file import write_tflite
 from kerasbert.export.formats.tflite.int4 import FEWEST
 from kerasbert.export.variants import in_place_of
 from kerasbert.runtime import load
-from kerasbert.runtime.interpreter import load_file
 
 
 @pytest.fixture(scope="module")
@@ -80,10 +79,10 @@ def widened(files):
 
 
 @pytest.mark.parametrize("words", [1, 10, 14, 15, 30, 50])
-def test_the_kernels_read_the_weights_that_were_written(model, files, widened, words):
+def test_the_kernels_read_the_weights_that_were_written(model, files, widened, opened, words):
     batch = model.tokenizer([" ".join(["good"] * words)], max_length=32)
     found, wanted, eight = (
-        load_file(path)(batch)["logits"] for path in (files / "int4.tflite", widened, files / "int8.tflite")
+        opened(path, model)(batch)["logits"] for path in (files / "int4.tflite", widened, files / "int8.tflite")
     )
     np.testing.assert_allclose(found, wanted, atol=1e-4)
     assert np.abs(found - eight).max() > 1e-3  # there is something to see
@@ -94,7 +93,7 @@ def test_a_bundle_has_it_where_it_is_asked_for(model, opinion_file, tmp_path):
     rows = export_bundle(model, tmp_path / "bundle", **asked, max_drop=100)
     assert [(row.format, row.failed) for row in rows] == [("tflite-int4", None)]
     (answer,) = load(tmp_path / "bundle")(["a good film"])
-    assert answer["label"] in model.labels
+    assert answer["label"] in model.settings.labels
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,10 @@ from kerasbert.errors import ExportError
 from kerasbert.export import export_bundle, verify
 from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.file import write_tflite
-from kerasbert.export.formats.tflite.integers import calibration_texts
-from kerasbert.export.gate.golden import PAIRS, TEXTS
+from kerasbert.export.formats.tflite.integers import spread
 from kerasbert.layers.tracing import TracingOptions, tracing_options
 from kerasbert.runtime import load
-from kerasbert.runtime.interpreter import load_file
+from kerasbert.tasks.golden import PAIRS, TEXTS
 
 KINDS = {"full-int8": schema.TensorType.INT8, "int16x8": schema.TensorType.INT16}
 
@@ -98,22 +97,22 @@ def test_the_layers_compute_as_before_afterwards(bundle):
 
 
 def test_texts_of_the_data_calibrate_and_that_is_said(bundle, said):
-    assert "writing tflite, calibrated on 200 texts of the data" in said
+    assert "writing tflite, calibrated on 200 rows of the data" in said
 
 
 @pytest.mark.parametrize("count", [1, 7, 200, 5000])
 def test_few_texts_are_chosen_from_all_over_the_data(count):
-    texts, pairs = calibration_texts([str(i) for i in range(count)], [str(-i) for i in range(count)])
-    assert len(texts) == min(count, 200)
-    assert (texts[0], texts[-1]) == ("0", str(count - 1))
-    assert [f"-{text}" if text != "0" else "0" for text in texts] == pairs
+    chosen = spread(range(count))
+    assert len(chosen) == min(count, 200)
+    assert (chosen[0], chosen[-1]) == (0, count - 1)
+    assert max(np.diff(chosen), default=1) <= -(-count // 199)
 
 
-def test_vectors_keep_their_direction_in_16_bits(tiny_bert, tmp_path):
+def test_vectors_keep_their_direction_in_16_bits(tiny_bert, opened, tmp_path):
     """A sum of 16 bits would be cut to the range of what is summed."""
     encoder = SentenceEncoder(BertEncoder.from_pretrained(tiny_bert), max_length=32)
     write_tflite(encoder, {tmp_path / "model.tflite": "int16x8"}, Settings(lengths=[32]))
-    run = load_file(tmp_path / "model.tflite")
+    run = opened(tmp_path / "model.tflite", encoder)
     found = run(encoder.tokenizer(TEXTS, max_length=32))["embedding"]
     assert np.sum(found * encoder.encode(TEXTS), axis=-1).min() > 0.999
 

@@ -10,7 +10,6 @@ from kerasbert.export.bundle import export_bundle
 from kerasbert.export.formats.settings import Settings, signature_lengths
 from kerasbert.export.formats.tflite.entries import open_model
 from kerasbert.export.formats.tflite.file import write_tflite
-from kerasbert.runtime.interpreter import load_file
 
 
 @pytest.fixture(scope="module")
@@ -53,16 +52,16 @@ def test_the_longest_is_the_default(several):
 
 
 @pytest.mark.parametrize("words", [0, 1, 5, 6, 7, 13, 14, 15, 29, 30])
-def test_at_every_border_the_answer_is_keras_s(model, several, words):
+def test_at_every_border_the_answer_is_keras_s(model, several, opened, words):
     """6 words and two special tokens fill a signature of 8, 7 words need the next."""
     batch = row(model, words)
     wanted = model.predict_on_batch({name: batch[name] for name in model.encoder.input})
-    np.testing.assert_allclose(load_file(several / "none.tflite")(batch)["logits"], wanted, atol=1e-5)
-    assert (load_file(several / "int8.tflite")(batch)["logits"].argmax(-1) == wanted.argmax(-1)).all()
+    np.testing.assert_allclose(opened(several / "none.tflite", model)(batch)["logits"], wanted, atol=1e-5)
+    assert (opened(several / "int8.tflite", model)(batch)["logits"].argmax(-1) == wanted.argmax(-1)).all()
 
 
 @pytest.mark.parametrize(("words", "wanted"), [(6, "tokens_8"), (7, "tokens_16"), (14, "tokens_16"), (15, None)])
-def test_the_shortest_that_holds_the_text_runs(model, several, words, wanted, monkeypatch):
+def test_the_shortest_that_holds_the_text_runs(model, several, opened, words, wanted, monkeypatch):
     asked = []
     get = Interpreter.get_signature_runner
 
@@ -81,7 +80,7 @@ def test_the_shortest_that_holds_the_text_runs(model, several, words, wanted, mo
     monkeypatch.setattr(Interpreter, "get_signature_runner", watched)
     batch = row(model, words)
     padded = {name: np.pad(values, ((0, 0), (0, 32 - values.shape[1]))) for name, values in batch.items()}
-    run = load_file(several / "none.tflite")
+    run = opened(several / "none.tflite", model)
     run(batch)
     run(padded)  # what counts is the text, not what pads it
     assert asked == [wanted or "serving_default"] * 2

@@ -11,13 +11,13 @@ from kerasbert import TextClassifier
 from kerasbert.errors import BundleError, ExportError, MissingDependency, TokenizerError
 from kerasbert.export import export_bundle, verify
 from kerasbert.export.formats.tflite.text import TextReader, read_differently
-from kerasbert.export.gate.golden import TEXTS
 from kerasbert.export.report.snippets import snippets
 from kerasbert.export.web import runtimes
 from kerasbert.runs.describe import describe
 from kerasbert.runtime import load
 from kerasbert.runtime.manifest import Manifest, measure
 from kerasbert.runtime.text_file import OPERATIONS
+from kerasbert.tasks.golden import TEXTS
 from kerasbert.tokenizers.wordpiece import WordPieceTokenizer
 
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "##a", "good", "film", "cafe", ",", "家", "s", "##s"]
@@ -55,7 +55,7 @@ def test_the_runtime_takes_it_only_by_name(bundle):
 
 
 def test_pairs_are_refused(bundle):
-    with pytest.raises(TokenizerError, match="takes single texts, no pairs"):
+    with pytest.raises(TokenizerError, match="takes text alone, not text and text_pair"):
         load(bundle, file="tflite-text")("Is it open?", "It is.")
 
 
@@ -77,8 +77,8 @@ def test_verify_finds_answers_that_are_not_keras(bundle, tmp_path):
     copy = tmp_path / "bundle"
     shutil.copytree(bundle, copy)
     rows = json.loads((copy / "golden.json").read_text(encoding="utf-8"))
-    for row in rows:
-        row["logits"][0] += 0.01
+    for each in rows:
+        each["rows"][0]["outputs"]["logits"][0] += 0.01
     (copy / "golden.json").write_text(json.dumps(rows), encoding="utf-8")
     manifest = Manifest.read(copy)
     manifest.checksums["golden.json"] = measure(copy / "golden.json")[1]
@@ -103,8 +103,8 @@ def test_its_program_answers_and_there_is_no_other(bundle, model, monkeypatch, c
 
 
 def test_no_browser_runs_it():
-    with pytest.raises(ExportError, match="no browser runs model_text"):
-        runtimes(["model_text.tflite", "model_text_int8.tflite"])
+    with pytest.raises(ExportError, match="no browser runs tflite-text files"):
+        runtimes(["tflite-text", "tflite-text"])
 
 
 def test_what_it_reads_otherwise_is_found():

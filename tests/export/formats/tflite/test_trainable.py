@@ -13,10 +13,11 @@ from kerasbert.export.formats.tflite.entries import entry, open_model
 from kerasbert.export.formats.tflite.trainable import LOSSES, MOMENTUM, foreign_operations, write_trainable
 from kerasbert.export.report.page import NAME as REPORT
 from kerasbert.export.report.snippets import snippets
-from kerasbert.models.text_classifier import LOSSES as KERAS_LOSSES
-from kerasbert.models.text_classifier import TextClassifier
+from kerasbert.models.text_classification import LOSSES as KERAS_LOSSES
+from kerasbert.models.text_classification import TextClassifier
 from kerasbert.runtime import load
 from kerasbert.runtime.manifest import Manifest
+from kerasbert.tasks.text_classification import BARS
 
 LESSONS = [("a dog", 0), ("two cats and a mouse", 1), ("", 2), ("a dog", 0), ("no, no", 1), ("a dog " * 20, 2)]
 RATE = np.float32(0.02)
@@ -78,7 +79,7 @@ def test_its_steps_are_those_of_keras(opened, model):
     _, train, save, _ = opened("tflite-trainable")
     head = model.get_layer("classifier")
     pooled = keras.Model(model.input, head.input)
-    dense = keras.layers.Dense(len(model.labels))
+    dense = keras.layers.Dense(len(model.settings.labels))
     dense.build((None, model.config.hidden_size))
     dense.set_weights([weight.numpy() for weight in head.dense.weights])
     optimizer = keras.optimizers.SGD(float(RATE), momentum=MOMENTUM)
@@ -86,7 +87,7 @@ def test_its_steps_are_those_of_keras(opened, model):
     for text, label in LESSONS * 2:
         x = head.hidden(pooled(inputs_of(model, text)))
         with tf.GradientTape() as tape:
-            loss = KERAS_LOSSES[model.problem_type]()(np.array([label]), dense(x))
+            loss = KERAS_LOSSES[model.settings.problem_type]()(np.array([label]), dense(x))
         optimizer.apply(tape.gradient(loss, dense.trainable_variables), dense.trainable_variables)
         wanted.append(float(loss))
     found = learn(train, model, LESSONS * 2)
@@ -108,14 +109,14 @@ def test_it_learns_and_another_session_goes_on_from_what_was_saved(opened, model
         np.testing.assert_array_equal(infer_again(**text)["logits"], infer(**text)["logits"])
 
 
-@pytest.mark.parametrize("problem_type", LOSSES)
-def test_losses_and_gradients_are_those_of_keras(problem_type):
+@pytest.mark.parametrize(("problem_type", "bar"), BARS.items())
+def test_losses_and_gradients_are_those_of_keras(problem_type, bar):
     logits = tf.Variable([[0.3, -2.0, 40.0]] if problem_type != "regression" else [[0.3]])
     label = {"single_label_classification": [1], "multi_label_classification": [[1.0, 1.0, 0.0]], "regression": [[2.0]]}
     label = tf.constant(label[problem_type])
     with tf.GradientTape() as tape:
         wanted = KERAS_LOSSES[problem_type]()(label, logits)
-    label_type, loss_of = LOSSES[problem_type]
+    label_type, loss_of = LOSSES[bar]
     loss, gradient = loss_of(logits, label)
     assert label.dtype == label_type
     assert float(loss) == pytest.approx(float(wanted), rel=1e-5)
@@ -189,4 +190,4 @@ def test_the_reports_programs_teach_it(bundle, capsys, monkeypatch):
 def test_a_task_without_a_head_is_refused_at_once(run, tiny_bert):
     result = run("export", tiny_bert, "--task", "feature-extraction", "--trainable-head", "--out", "out")
     assert result.exit_code == 1
-    assert "Error: encoder: has no head to learn on the device; leave trainable_head out" in result.stderr
+    assert "Error: feature-extraction: has no head to learn on the device; leave trainable_head out" in result.stderr

@@ -1,0 +1,38 @@
+"""Model files -> functions from arrays to outputs; each engine has a file of its own (`kerasbert.runtime.kinds`)."""
+
+import os
+from importlib import import_module
+from pathlib import Path
+
+from kerasbert.errors import BundleError
+from kerasbert.runtime.kinds import KINDS
+from kerasbert.runtime.manifest import File
+from kerasbert.tasks.task import Graph, Run
+
+MOST_THREADS = 4
+"""Most threads that an engine takes when nobody says how many: more rarely make a single text faster."""
+
+
+def open_run(path: Path, file: File, graph: Graph, *, threads: int | None = None) -> Run:
+    """The function behind a model file. Threads may share it.
+
+    Args:
+        file: how kerasbert.json describes it. graph: the graph that it computes.
+        threads: number of threads that one call may use; None: one per core, at most `MOST_THREADS`.
+
+    Raises:
+        BundleError: a kind of file that needs TensorFlow, a broken file, or one that does not compute the graph.
+        MissingDependency: its engine is not installed.
+    """
+    module, _, function = KINDS[file.kind].engine.partition(":")
+    if not module:
+        raise BundleError(f"{path}: the runtime does not run a {file.kind} file; it needs TensorFlow")
+    if threads is not None and threads < 1:
+        raise BundleError(f"{path}: threads is {threads}: use 1 or more")
+    open_engine = getattr(import_module(module), function)
+    threads = threads or min(MOST_THREADS, os.cpu_count() or 1)
+    return open_engine(path, graph, threads=threads, integers=file.precision not in FLOATS)
+
+
+FLOATS = ("float32", "float16")
+"""Precisions whose products are computed in float32."""

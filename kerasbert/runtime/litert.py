@@ -1,0 +1,139 @@
+"""`.tflite` files that take ids, on LiteRT.
+
+LiteRT prints one line on stderr, "INFO: Created TensorFlow Lite XNNPACK delegate for CPU.", when a process runs its
+first interpreter. Its Python package has no switch for that, and file descriptors belong to the whole process, so the
+line stays.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from kerasbert.decoding.labels import logits_of
+from kerasbert.errors import BundleError, MissingDependency
+from kerasbert.runtime.matching import check_matches
+from kerasbert.runtime.parallel import Pool, in_threads
+from kerasbert.runtime.rows import together, tokens_of
+from kerasbert.tasks.task import MODEL_INPUTS, Graph, Run
+
+LEARNING = ("train", "save", "load")
+"""Signatures of a file whose head learns (`kerasbert.export.formats.tflite`), beside `infer`, which answers."""
+SCORES = "probability"
+"""The output of a file for MediaPipe that gives scores."""
+
+
+@dataclass(frozen=True)
+class _Signature:
+    """A signature of an interpreter.
+
+    Attributes:
+        runner: the function that runs it. inputs: name -> shape and dtype. outputs: name -> size of the last axis.
+    """
+
+    runner: object
+    inputs: Mapping[str, tuple[tuple[int, ...], type]]
+    outputs: Mapping[str, int]
+
+
+class _Interpreter:
+    """An interpreter of a file. Its signatures share state, so one thread at a time may use it."""
+
+    def __init__(self, path: Path, graph: Graph, *, threads: int):
+        from ai_edge_litert.interpreter import Interpreter
+
+        self.path, self.graph = path, graph
+        try:
+            self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
+            names = [name for name in self._interpreter.get_signature_list() if name not in LEARNING]
+            signatures = [_signature(self._interpreter.get_signature_runner(name)) for name in names]
+        except (ValueError, RuntimeError) as error:
+            raise BundleError(
+                f"{path}: not a whole TFLite model ({str(error).splitlines()[0]}); export again"
+            ) from None
+        for each in signatures or [_Signature(None, {}, {})]:
+            check_matches(path, graph, inputs=each.inputs, outputs=each.outputs)
+        self._signatures = {_tokens(each): each for each in sorted(signatures, key=_tokens)}
+
+    def run(self, row: Mapping[str, np.ndarray], tokens: int) -> dict[str, np.ndarray]:
+        """The outputs of a row with that number of tokens, each (1, ...), from the shortest signature that holds it."""
+        signature = next((self._signatures[length] for length in self._signatures if length >= tokens), None)
+        if signature is None:
+            longest = max(self._signatures)
+            raise BundleError(
+                f"{self.path}: takes {longest} tokens per text, not {tokens}; export again for a longer max_length"
+            )
+        inputs = {}
+        for each in self.graph.inputs:
+            shape, dtype = signature.inputs[each.name]
+            inputs[each.name] = np.full(shape, each.pad, dtype)
+            if each.name in row:  # a file for MediaPipe has segments even where the model has none
+                values = row[each.name][:tokens] if each.axis == "token" else row[each.name]
+                inputs[each.name][0, ..., : np.size(values)] = values
+        outputs = signature.runner(**inputs)
+        return {each.name: outputs[each.name] for each in self.graph.outputs}
+
+
+def _signature(runner) -> _Signature:
+    inputs, outputs = runner.get_input_details(), runner.get_output_details()
+    return _Signature(
+        runner,
+        {name: (tuple(each["shape"]), each["dtype"]) for name, each in inputs.items()},
+        {name: int(each["shape"][-1]) for name, each in outputs.items()},
+    )
+
+
+def _tokens(signature: _Signature) -> int:
+    """The length that a signature takes."""
+    return signature.inputs["input_ids"][0][1]
+
+
+def tflite(path: Path, graph: Graph, *, threads: int, integers: bool) -> Run:
+    """A function that runs each row by itself, in the shortest signature that holds it.
+
+    A file of floats has one interpreter with all threads, for which callers wait in turn: that is as fast as several
+    interpreters, each of which would need memory for weights in XNNPACK's own layout. A file of integers gains little
+    from threads inside, so it has one interpreter for a text alone and further ones with one thread each: on 2 cores
+    they answer twice as many texts per second.
+
+    Raises:
+        BundleError: a broken file, or one that does not compute the graph.
+        MissingDependency: LiteRT is not installed.
+    """
+    try:
+        import ai_edge_litert.interpreter  # noqa: F401 - whether it is there
+    except ImportError as error:
+        raise MissingDependency(
+            f"{path}: needs the package ai-edge-litert ({error}); pip install ai-edge-litert"
+        ) from None
+    beside = threads if integers and threads > 1 else 0
+    first = _Interpreter(path, graph, threads=threads)
+    pool = Pool(first, lambda: _Interpreter(path, graph, threads=1), beside=beside)
+
+    def run(batch: dict) -> dict:
+        rows = len(batch["input_ids"])
+        tokens = tokens_of(batch)
+        found: list[dict] = [{}] * rows
+
+        def some(part: range) -> None:
+            with pool.lent(alone=rows == 1) as interpreter:
+                for i in part:
+                    found[i] = interpreter.run({name: values[i] for name, values in batch.items()}, tokens[i])
+
+        # Neighbours are of like length, so rows are dealt like cards.
+        parts = max(1, min(beside, rows))
+        in_threads(some, [range(part, rows, parts) for part in range(parts)], parts)
+        return {each.name: together([row[each.name] for row in found]) for each in graph.outputs}
+
+    return run
+
+
+def mediapipe(path: Path, graph: Graph, *, threads: int, integers: bool) -> Run:
+    """A file for MediaPipe: always three inputs; scores in place of logits, and logits that have these scores."""
+    (output,) = graph.outputs
+    if output.bar == "vector":
+        return tflite(path, replace(graph, inputs=MODEL_INPUTS), threads=threads, integers=integers)
+    scored = Graph(graph.name, MODEL_INPUTS, (replace(output, name=SCORES),))
+    run = tflite(path, scored, threads=threads, integers=integers)
+    return lambda batch: {output.name: logits_of(run(batch)[SCORES], output.bar)}

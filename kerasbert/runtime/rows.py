@@ -1,0 +1,36 @@
+"""Batches as rows: how long each row is, rows that share a call, and outputs put together again."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+
+def tokens_of(batch: Mapping[str, np.ndarray]) -> list[int]:
+    """Number of each row's own tokens, padding not counted."""
+    if "attention_mask" in batch:
+        return np.sum(batch["attention_mask"], axis=1).tolist()
+    rows, length = batch["input_ids"].shape
+    return [length] * rows
+
+
+def pieces(tokens: Sequence[int], most: int) -> list[slice]:
+    """Neighbouring rows that share a call.
+
+    Args:
+        tokens: number of each row's tokens.
+        most: most tokens in a piece, padding included; a longer row is a piece by itself.
+    """
+    found, start, longest = [], 0, 0
+    for i, count in enumerate(tokens):
+        longest = max(longest, count)
+        if i > start and (i + 1 - start) * longest > most:
+            found.append(slice(start, i))
+            start, longest = i, count
+    return [*found, slice(start, len(tokens))]
+
+
+def together(parts: Sequence[np.ndarray]) -> np.ndarray | list[np.ndarray]:
+    """The rows of all parts: one array, or a list where parts with one vector per token differ in length."""
+    if len({part.shape[1:] for part in parts}) == 1:
+        return np.concatenate(parts)
+    return [row for part in parts for row in part]

@@ -1,0 +1,165 @@
+"""The programs of the report: sources that their languages read, filled in for a bundle, and run where they can be."""
+
+import re
+import shutil
+import subprocess
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from kerasbert import SentenceEncoder, TextClassifier
+from kerasbert.export import export_bundle
+from kerasbert.export.report import engines
+from kerasbert.export.report.engines import ANY, ENGINES, EXTENSIONS, part, program
+from kerasbert.export.report.page import NAME
+from kerasbert.export.report.snippets import MARK, files_to_show, fill, snippets
+from kerasbert.runtime import load
+from kerasbert.runtime.manifest import Manifest
+from kerasbert.tasks import NAMES, task_named
+from kerasbert.tasks.text_classification import PROBLEM_TYPES
+
+SOURCES = Path(str(resources.files(engines.__package__))) / "programs"
+TASKS = [(name, {}) for name in NAMES if name != "text-classification"]
+TASKS += [("text-classification", {"problem_type": problem_type}) for problem_type in PROBLEM_TYPES]
+
+
+def sources(extension: str) -> list[Path]:
+    return sorted(SOURCES.rglob(f"*.{extension}"))
+
+
+@pytest.mark.parametrize("path", sources("py"), ids=lambda path: str(path.relative_to(SOURCES)))
+def test_python_reads_its_sources_before_they_are_filled_in(path):
+    compile(path.read_text(encoding="utf-8"), str(path), "exec")
+
+
+def test_node_reads_its_sources_before_they_are_filled_in(tmp_path):
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("needs Node.js")
+    for number, path in enumerate(sources("js")):
+        module = shutil.copy(path, tmp_path / f"{number}.mjs")
+        done = subprocess.run([node, "--check", module], capture_output=True, text=True)
+        assert done.returncode == 0, f"{path}: {done.stderr}"
+
+
+def test_every_source_is_of_a_language_and_its_lines_fit_the_page():
+    known = {
+        path for language, extension in EXTENSIONS.items() for path in (SOURCES / language).rglob(f"*.{extension}")
+    }
+    assert {path for path in SOURCES.rglob("*") if path.is_file() and "__pycache__" not in path.parts} == known
+    for path in known:
+        assert all(len(line) <= 96 for line in path.read_text(encoding="utf-8").splitlines()), path
+
+
+@pytest.mark.parametrize(("task", "settings"), TASKS)
+def test_every_task_has_its_ends_in_every_language(task, settings):
+    assert all(part(language, "ends", task, settings) for language in EXTENSIONS)
+    for engine in ENGINES:
+        mediapipe = engine.kind == "mediapipe" and not task_named(task).contract
+        assert bool(program(engine, task)) == (not mediapipe)
+
+
+def test_every_source_is_used():
+    """The programs, the ends and the labels of all tasks together are all the files that there are."""
+    used = {program(engine, task) for engine in ENGINES for task in NAMES}
+    used |= {part(language, which, *each) for language in EXTENSIONS for which in ("ends", "labels") for each in TASKS}
+    written = [path.read_text(encoding="utf-8") for language in EXTENSIONS for path in sources(EXTENSIONS[language])]
+    assert set(written) <= used
+
+
+def test_marks_are_filled_in_once_and_a_program_without_a_value_is_left_out():
+    assert fill("print(__TEXT__, __LABELS__)", {"TEXT": '"__LABELS__"', "LABELS": ""}) == 'print("__LABELS__", )'
+    assert fill("print(__TEXT__)", {"LABELS": ""}) is None
+    assert fill(None, {}) is None
+    assert MARK.findall("__init__ __A__ __A_B__ __a__") == ["A", "A_B"]
+
+
+def test_eight_bits_are_shown_first(tiny_bundle):
+    shown = files_to_show(Manifest.read(tiny_bundle))
+    assert (shown["tflite"], shown[ANY], shown["savedmodel"]) == (
+        "model_int8.tflite",
+        "model_int8.tflite",
+        "saved_model",
+    )
+
+
+def programs_of(bundle: Path, language: str = "python") -> list[str]:
+    return [each.code for each in snippets(bundle, Manifest.read(bundle)) if each.language == language]
+
+
+def test_the_report_shows_them_and_nothing_is_left_to_fill_in(tiny_bundle):
+    text = (tiny_bundle / NAME).read_text(encoding="utf-8")
+    assert text.count("<pre>") == len(snippets(tiny_bundle, Manifest.read(tiny_bundle))) == 7
+    assert not MARK.search(text)
+
+
+def test_pythons_programs_run_and_answer_as_the_runtime(tiny_bundle, capsys, monkeypatch):
+    monkeypatch.chdir(tiny_bundle)
+    expected = load(tiny_bundle)("a lovely film")
+    programs = programs_of(tiny_bundle)
+    assert len(programs) == 4
+    for code in programs:
+        exec(compile(code, "report.html", "exec"), {})
+        said = capsys.readouterr().out.strip()
+        assert expected["label"] in said or "tensorflow" in code
+    assert len(re.findall(r"-?\d+\.\d+", said)) == 2  # TensorFlow's comes last: two logits
+
+
+@pytest.mark.parametrize("name", ["several labels", "a number"])
+def test_programs_for_other_problems_run_too(exported, name, capsys, monkeypatch):
+    bundle = exported(name).bundle
+    monkeypatch.chdir(bundle)
+    answer = load(bundle)("a lovely film")
+    for code in programs_of(bundle):
+        if "tensorflow" in code:  # byte pairs have no signature for texts
+            continue
+        exec(compile(code, "report.html", "exec"), {})
+        said = eval(capsys.readouterr().out, {})
+        if said == answer:  # our runtime's program
+            continue
+        if name == "several labels":
+            assert said == [each["label"] for each in answer]
+        else:
+            assert said == pytest.approx(answer["score"], abs=0.05)
+
+
+@pytest.fixture(scope="module")
+def for_phones(tiny_bert, tiny_classifier, tmp_path_factory):
+    """Task -> a bundle with a file for MediaPipe."""
+    bundles = tmp_path_factory.mktemp("phones")
+    models = {
+        "text-classification": TextClassifier.from_pretrained(tiny_classifier),
+        "sentence-embedding": SentenceEncoder.from_pretrained(tiny_bert, max_length=16),
+    }
+    for task, model in models.items():
+        export_bundle(model, bundles / task, formats=("tflite", "mediapipe"), quantize="none")
+    return {task: bundles / task for task in models}
+
+
+@pytest.mark.parametrize("task", ["text-classification", "sentence-embedding"])
+def test_programs_of_files_for_mediapipe_run_too(for_phones, task, capsys, monkeypatch):
+    pytest.importorskip("mediapipe", reason="needs pip install mediapipe")
+    bundle = for_phones[task]
+    monkeypatch.chdir(bundle)
+    programs = programs_of(bundle)
+    assert len(programs) == 3
+    for code in programs[1:]:
+        exec(compile(code, "report.html", "exec"), {})
+        said = capsys.readouterr().out
+        if task == "text-classification":
+            assert load(bundle)("a lovely film")["label"] in said
+        else:
+            assert float(said) == pytest.approx(1, abs=1e-5)  # the vector's length
+    for language in ("kotlin", "swift", "javascript"):
+        first = programs_of(bundle, language)[0]
+        assert '"mediapipe' in first
+        assert task_named(task).contract in first
+
+
+def test_programs_on_phones_hold_the_recorded_ids(tiny_bundle):
+    recorded = load(tiny_bundle).tokenizer(["a lovely film"])["input_ids"][0].tolist()
+    for snippet in snippets(tiny_bundle, Manifest.read(tiny_bundle)):
+        if (snippet.language, snippet.title) in (("kotlin", "LiteRT"), ("swift", "LiteRT")):
+            assert ", ".join(map(str, recorded)) in snippet.code
+            assert '"tokens_16"' in snippet.code
