@@ -20,17 +20,20 @@ def spoil(monkeypatch):
     """`spoil("tflite", "int8")`: such files are those of a model that answers the other way round."""
 
     def spoil(format: str, *kinds: str) -> None:
-        write = bundle.WRITERS[format]
+        right = bundle.writer
 
-        def writer(model, folder, variants, settings):
-            write(model, folder, [v for v in variants if v.quantize not in kinds], settings)
-            for variable in (weights := model.get_layer("classifier").dense.weights):
-                variable.assign(-1 * variable)
-            write(model, folder, [v for v in variants if v.quantize in kinds], settings)
+        def write(model, targets, settings):
+            weights = model.get_layer("classifier").dense.weights
+            for wrong in (False, True):
+                chosen = {path: quantize for path, quantize in targets.items() if (quantize in kinds) == wrong}
+                for variable in weights if wrong else ():
+                    variable.assign(-1 * variable)
+                if chosen:
+                    right(format)(model, chosen, settings)
             for variable in weights:
                 variable.assign(-1 * variable)
 
-        monkeypatch.setitem(bundle.WRITERS, format, writer)
+        monkeypatch.setattr(bundle, "writer", lambda kind: write if kind == format else right(kind))
 
     return spoil
 
@@ -54,7 +57,7 @@ def test_float16_comes_in_the_place_of_an_int8_that_loses_too_much(model, spoil,
     (line,) = said
     assert line.startswith("tflite-int8: ")
     assert line.endswith("tflite-float16 instead")
-    assert rows["tflite-float16"].accuracy == 1.0
+    assert rows["tflite-float16"].figure == 1.0
     assert list(Manifest.read(tmp_path / "out").files) == ["tflite", "tflite-float16"]
     assert not (tmp_path / "out" / "model_int8.tflite").exists()
     assert {row["format"] for row in json.loads((tmp_path / "out" / "report.json").read_text())} == set(rows)
@@ -85,7 +88,7 @@ def test_when_nothing_helps_nothing_is_left(model, spoil, opinion_file, tmp_path
 
 @pytest.mark.parametrize("options", [{"max_drop": 0.5, "data": None}, {"max_drop": -1.0}, {"max_drop": 101.0}])
 def test_a_drop_that_means_nothing_is_refused(model, opinion_file, tmp_path, options):
-    with pytest.raises(ExportError, match=r"max_drop is .*points of accuracy, 0 to 100, on labelled data"):
+    with pytest.raises(ExportError, match=r"max_drop is .*: use 0 to 100 points of accuracy, and give labelled data"):
         export_bundle(model, tmp_path / "out", **{"data": opinion_file, **options})
     assert list(tmp_path.iterdir()) == []
 
@@ -93,4 +96,4 @@ def test_a_drop_that_means_nothing_is_refused(model, opinion_file, tmp_path, opt
 def test_on_the_command_line_it_needs_data(run, tiny_classifier, tmp_path):
     result = run("export", tiny_classifier, "--max-drop", 1, "--out", tmp_path / "out")
     assert result.exit_code == 2
-    assert "--max-drop is of accuracy on labelled data: give --data as well" in result.stderr
+    assert "max_drop is 1.0: use 0 to 100 points of accuracy, and give labelled data to measure on" in result.stderr

@@ -7,8 +7,8 @@ import pytest
 
 from kerasbert.errors import BundleError, ExportError, KerasBertError
 from kerasbert.export import verify
-from kerasbert.export.gate.parity import Truth, check
-from kerasbert.runtime.manifest import NAME, Manifest, measure
+from kerasbert.export.gate.verify import check, read_data
+from kerasbert.runtime.manifest import NAME, Manifest, measure, rehash
 
 FILES = {
     "tflite": "model.tflite",
@@ -42,6 +42,7 @@ def rewrite(bundle, change=lambda values: None) -> None:
         file["bytes"], file["sha256"] = measure(bundle / file["path"])
     values["checksums"] = {name: measure(bundle / name)[1] for name in values["checksums"] if (bundle / name).exists()}
     (bundle / NAME).write_text(json.dumps(values), encoding="utf-8")
+    rehash(bundle)
 
 
 def change_golden(bundle, change) -> None:
@@ -69,7 +70,7 @@ def test_a_whole_bundle_passes(tiny_bundle):
     assert [row.format for row in rows[-2:]] == ["tflite-int8", "onnx-int8"]
     for row in rows:
         assert row.megabytes == pytest.approx(measure(tiny_bundle / row.path)[0] / 1e6)
-        assert (row.accuracy, row.failed, row.agreement) == (None, None, 1.0)
+        assert (row.figure, row.failed, row.agreement) == (None, None, 1.0)
 
 
 def test_it_changes_nothing(light):
@@ -79,8 +80,9 @@ def test_it_changes_nothing(light):
 
 
 def test_data_gives_accuracy_and_has_the_last_word_on_int8(light, opinion_file):
-    rows = verify(light, truth=Truth.read(opinion_file, Manifest.read(light)))
-    assert [(row.accuracy, row.agreement, row.failed) for row in rows] == [(1.0, 1.0, None)] * 4
+    manifest = Manifest.read(light)
+    rows = verify(light, data=read_data(opinion_file, manifest.definition, manifest.task_settings))
+    assert [(row.figure, row.agreement, row.failed) for row in rows] == [(1.0, 1.0, None)] * 4
 
 
 @pytest.mark.parametrize(
@@ -107,7 +109,8 @@ def test_a_file_cut_short_is_found(light, file):
 
 
 @pytest.mark.parametrize("file", [*FILES.values(), "saved_model"])
-def test_a_missing_file_is_named(copy, file):
+def test_a_missing_file_is_named(request, file):
+    copy = request.getfixturevalue("copy" if file == "saved_model" else "light")
     shutil.rmtree(copy / file) if (copy / file).is_dir() else (copy / file).unlink()
     with pytest.raises(BundleError, match=rf"copy/{file}: missing, though kerasbert.json lists it; export or copy it"):
         verify(copy)
@@ -122,13 +125,15 @@ def test_a_change_beside_the_models_is_found(light, file):
 
 def test_a_missing_vocabulary_is_named(light):
     (light / "vocab.txt").unlink()
-    with pytest.raises(KerasBertError, match=r"vocab.txt does not exist"):
+    with pytest.raises(
+        KerasBertError, match=r"vocab.txt: missing, though kerasbert.json lists it; export or copy it again"
+    ):
         verify(light)
 
 
 def test_missing_answers_are_named(light):
     (light / "golden.json").unlink()
-    with pytest.raises(BundleError, match=UNREADABLE):
+    with pytest.raises(BundleError, match=r"golden.json: missing, though kerasbert.json lists it; export or copy it"):
         verify(light)
 
 
@@ -169,7 +174,7 @@ def test_another_casing_is_found(light):
 
 def test_one_other_recorded_number_is_found(light):
     def change(rows):
-        rows[5]["logits"][1] += 2e-4
+        rows[5]["rows"][0]["outputs"]["logits"][1] += 2e-4
 
     change_golden(light, change)
     rewrite(light)
@@ -180,11 +185,14 @@ def test_one_other_recorded_number_is_found(light):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda rows: rows[3].pop("logits"),
-        lambda rows: rows[3].pop("input_ids"),
-        lambda rows: rows[3]["logits"].append(0.0),
-        lambda rows: rows[3].update(logits="none"),
-        lambda rows: rows[3].update(logits=None),
+        lambda rows: rows[3].pop("rows"),
+        lambda rows: rows[3].pop("answer"),
+        lambda rows: rows[3]["rows"].clear(),
+        lambda rows: rows[3]["rows"][0]["outputs"].pop("logits"),
+        lambda rows: rows[3]["rows"][0].pop("input_ids"),
+        lambda rows: rows[3]["rows"][0]["outputs"]["logits"].append(0.0),
+        lambda rows: rows[3]["rows"][0]["outputs"].update(logits="none"),
+        lambda rows: rows[3]["rows"][0]["outputs"].update(logits=None),
         lambda rows: rows.clear(),
         lambda rows: rows.append("a text"),
     ],
@@ -205,10 +213,31 @@ def test_answers_that_are_no_list_are_named(light, content):
 
 
 def test_recorded_answers_that_are_no_numbers_do_not_pass(light):
-    change_golden(light, lambda rows: rows[3].update(logits=[float("nan")] * 2))
+    change_golden(light, lambda rows: rows[3]["rows"][0]["outputs"].update(logits=[float("nan")] * 2))
     rewrite(light)
     with pytest.raises(ExportError, match=r"tflite: Keras's own outputs are not all finite"):
         verified(light)
+
+
+def test_another_recorded_answer_is_found_though_the_numbers_are_right(light):
+    change_golden(light, lambda rows: rows[5].update(answer={"label": "neither", "score": 1.0}))
+    rewrite(light)
+    with pytest.raises(ExportError, match=r"tflite: 95.24% of answers agree, 100% wanted \| onnx: 95.24% of answers"):
+        verified(light)
+
+
+def test_a_bundle_without_files_does_not_verify(light):
+    rewrite(light, lambda values: values.update(files={}))
+    with pytest.raises(BundleError, match=r"copy: holds no model files, so there is nothing to verify; export again"):
+        verify(light)
+
+
+def test_an_edit_of_the_description_is_found(light):
+    values = json.loads((light / NAME).read_text(encoding="utf-8"))
+    values["settings"]["labels"].reverse()
+    (light / NAME).write_text(json.dumps(values), encoding="utf-8")
+    with pytest.raises(BundleError, match=rf"{NAME}: was edited; `kerasbert inspect --rehash` accepts a wanted edit"):
+        verify(light)
 
 
 def test_an_empty_second_text_is_a_pair_too(light, exported):
@@ -217,9 +246,9 @@ def test_an_empty_second_text_is_a_pair_too(light, exported):
     def change(rows):
         encoded = model.tokenizer(["good"], [""])
         logits = model.predict_logits(["good"], [""])[0]
-        rows.append(
-            {"text": "good", "pair": "", "input_ids": encoded["input_ids"][0].tolist(), "logits": logits.tolist()}
-        )
+        row = {"input_ids": encoded["input_ids"][0].tolist(), "outputs": {"logits": logits.tolist()}}
+        (answer,) = model.predict_text(["good"], [""])
+        rows.append({"example": {"text": "good", "text_pair": ""}, "rows": [row], "answer": answer})
 
     change_golden(light, change)
     rewrite(light)
@@ -237,11 +266,15 @@ def test_the_command_prints_a_table_and_ends_well(run, light):
 def test_the_command_gives_json_and_the_accuracy_on_data(run, light, opinion_file):
     result = run("verify", light, "--data", opinion_file, "--json")
     assert result.exit_code == 0, result.output
-    assert [(row["format"], row["accuracy"]) for row in json.loads(result.stdout)] == [(name, 1.0) for name in FILES]
+    assert [(row["format"], row["figure"]) for row in json.loads(result.stdout)] == [(name, 1.0) for name in FILES]
 
 
 def test_the_command_marks_what_failed_and_ends_with_one_line_and_exit_code_1(run, light):
-    change_golden(light, lambda rows: rows[0].update(logits=[-5.0, 5.0]))
+    def change(rows):
+        rows[0]["rows"][0]["outputs"].update(logits=[-5.0, 5.0])
+        rows[0].update(answer={"label": "positive", "score": 1.0})
+
+    change_golden(light, change)
     rewrite(light)
     result = run("verify", light)
     assert result.exit_code == 1
