@@ -5,7 +5,7 @@ from importlib import import_module
 from kerasbert.checkpoints import huggingface
 from kerasbert.checkpoints.tasks import answerable_task
 from kerasbert.models.text_model import TextModel
-from kerasbert.tasks import module_of
+from kerasbert.tasks import NAMES, module_of
 
 
 def model_class(task: str) -> type[TextModel]:
@@ -28,5 +28,5 @@ def open_model(path: str, *, task: str | None = None, max_length: int | None = N
         CheckpointError: the folder holds another task, or the weights do not fit.
     """
     if task is None:
-        task = answerable_task(huggingface.open_checkpoint(path))
+        task = answerable_task(huggingface.open_checkpoint(path), NAMES)
     return model_class(task).from_pretrained(path, max_length=max_length)
