@@ -16,10 +16,11 @@ import kerasbert as kb
 from kerasbert import BertConfig, BertEncoder, TextClassifier
 from kerasbert.errors import ExportError, KerasBertError
 from kerasbert.export.bundle import export_bundle
-from kerasbert.export.gate import golden, parity
-from kerasbert.export.gate.parity import open_any
+from kerasbert.export.gate import golden, verify
+from kerasbert.export.gate.opening import open_any
 from kerasbert.export.variants import USUAL, VARIANTS
 from kerasbert.runtime.manifest import NAME, Manifest, measure
+from kerasbert.tasks.golden import EXAMPLES
 
 UNASKED = {name: v for name, v in VARIANTS.items() if v.kind in USUAL and v.quantize in ("none", "int8")}
 TEXTS = ["good", "the film was awful, day", ""]
@@ -54,28 +55,37 @@ def test_a_bundle_holds_what_it_says(exported):
     assert list(manifest.files) == list(UNASKED)
     for name, file in manifest.files.items():
         assert (file.bytes, file.sha256) == measure(bundle / file.path)
+        assert (file.kind, file.graph) == (VARIANTS[name].kind, "model")
         assert file.precision == ("float32" if VARIANTS[name].quantize == "none" else "int8")
     assert set(manifest.checksums) == TOKENIZER | {"golden.json"}
-    assert (manifest.labels, manifest.problem_type) == (["negative", "positive"], "single_label_classification")
-    assert (manifest.max_length, manifest.pad_id, manifest.task) == (32, 0, "text_classifier")
-    assert manifest.inputs == ["input_ids", "attention_mask", "token_type_ids"]
+    assert (manifest.task, manifest.task_settings) == ("text-classification", model.settings)
+    assert (model.labels, manifest.lengths) == (("negative", "positive"), [16, 32])
+    assert tuple(manifest.graphs) == model.graphs()
+    assert [(each.name, each.pad) for each in manifest.graphs[0].inputs] == [
+        ("input_ids", 0),
+        ("attention_mask", 0),
+        ("token_type_ids", 0),
+    ]
     assert manifest.tokenizer == model.tokenizer.options()
     assert manifest.versions["keras"] == keras.__version__
     assert bundle.stat().st_mode & 0o777 == 0o755
 
 
 def test_the_golden_texts_cover_what_a_port_gets_wrong(exported):
-    """The empty text, scripts, pairs, and texts and pairs beyond the length; ids and logits are the model's."""
+    """The empty text, scripts, pairs, and texts and pairs beyond the length; ids, logits and answers are the model's."""
     model = exported("bert").model
-    rows = golden.read(exported("bert").bundle, ["logits"])
-    assert [row["text"] for row in rows if row["pair"] is None] == golden.TEXTS
-    assert [(row["text"], row["pair"]) for row in rows if row["pair"] is not None] == golden.PAIRS
-    lengths = [len(row["input_ids"]) for row in rows]
+    found = golden.read(exported("bert").bundle, model.graphs())
+    assert [each.example for each in found] == [example.fields for example in EXAMPLES]
+    lengths = [len(each.rows[0].input_ids) for each in found]
     assert min(lengths) == 2
     assert lengths.count(model.max_length) >= 4
-    for row in rows:
-        pair = None if row["pair"] is None else [row["pair"]]
-        np.testing.assert_allclose(model.predict_logits([row["text"]], pair)[0], row["logits"], atol=1e-6)
+    for each in found:
+        columns = [[text] for text in each.example.values()]
+        (row,) = each.rows
+        np.testing.assert_allclose(model.predict_logits(*columns)[0], row.outputs["logits"], atol=1e-6)
+        assert row.input_ids == model.tokenizer(*columns, max_length=model.max_length)["input_ids"][0].tolist()
+        (answer,) = model.predict_text(*columns)
+        assert each.answer == {"label": answer["label"], "score": pytest.approx(answer["score"], abs=1e-6)}
 
 
 @pytest.mark.parametrize(
@@ -104,12 +114,12 @@ def test_public_functions_write_the_formats_of_their_name(exported, tmp_path, fu
     assert steps[0] == "recording the Keras model's answers"
     assert [step for step in steps if step.startswith("checking")] == [f"checking {row.format}" for row in rows]
     report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
-    assert report == parity.report(rows)
+    assert report == verify.report(rows)
     assert list(tmp_path.iterdir()) == [tmp_path / "out"]
 
 
 def test_public_names_are_there():
-    assert kb.export.verify is parity.verify
+    assert kb.export.verify is verify.verify
     assert kb.export.export_bundle is export_bundle
     assert set(dir(kb.export)) == {"ExportOptions", "export_bundle", "saved_model", "tflite", "onnx", "verify"}
     with pytest.raises(AttributeError, match=r"module 'kerasbert.export' has no attribute 'coreml'"):
@@ -136,13 +146,13 @@ def test_mixed_precision_is_exported_from_its_float32_variables(tiny_classifier,
         keras.config.set_dtype_policy("float32")
     assert model.encoder.blocks[0].compute_dtype == dtype.removeprefix("mixed_")
     assert all(row.max_difference < 1e-5 for row in rows)
-    found = open_any(tmp_path / "out", format)[0].predict_logits(TEXTS)
+    found = open_any(tmp_path / "out", format).pipeline.predict_logits(TEXTS)
     np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
 def test_labelled_data_is_measured_too(model, tmp_path, opinion_file):
     (row,) = export_bundle(model, tmp_path / "out", formats="tflite", quantize="int8", data=opinion_file)
-    assert (row.accuracy, row.agreement) == (1.0, 1.0)
+    assert (row.figure, row.agreement) == (1.0, 1.0)
 
 
 def test_wrong_data_is_named_before_anything_is_written(model, tmp_path):

@@ -9,7 +9,7 @@ from kerasbert import FeatureExtractor
 from kerasbert.errors import ExportError
 from kerasbert.export import export_bundle, verify
 from kerasbert.export.gate import golden
-from kerasbert.export.gate.parity import NEVER, lined_up, open_any
+from kerasbert.export.gate.opening import open_any
 from kerasbert.export.report.page import page
 from kerasbert.export.report.snippets import snippets
 from kerasbert.runtime import load
@@ -42,7 +42,12 @@ def test_every_file_passes_the_gate(exported_encoder):
     folder, rows = exported_encoder
     assert {row.format: row.failed for row in rows} == {"tflite": None, "onnx": None}
     assert all(row.max_difference < 1e-5 for row in rows)
-    assert (Manifest.read(folder).task, Manifest.read(folder).outputs) == ("encoder", OUTPUTS)
+    manifest = Manifest.read(folder)
+    assert manifest.task == "feature-extraction"
+    assert [(each.name, each.axis, each.width) for each in manifest.graphs[0].outputs] == [
+        ("sequence_output", "token", 32),
+        ("pooled_output", "row", 32),
+    ]
 
 
 @pytest.mark.parametrize("format", ["tflite", "onnx"])
@@ -50,7 +55,6 @@ def test_the_runtime_gives_the_vectors_of_real_tokens(exported_encoder, model, f
     """Texts that run in signatures of two lengths, in one call."""
     extract = load(exported_encoder[0], file=format)
     same(extract.predict_outputs(TEXTS), model.predict_outputs(TEXTS))
-    same(extract.predict_outputs(TEXTS, batch_size=2), model.predict_outputs(TEXTS))
     same(extract.predict_outputs(TEXTS[:2], TEXTS[2:]), model.predict_outputs(TEXTS[:2], TEXTS[2:]))
     same(extract("a film"), model.predict_text(["a film"])[0])
     assert extract([]) == []
@@ -59,7 +63,7 @@ def test_the_runtime_gives_the_vectors_of_real_tokens(exported_encoder, model, f
 @pytest.mark.parametrize("format", ["tflite", "onnx"])
 def test_ids_give_what_transformers_gave(exported_encoder, fixtures, format):
     """Short and longest, full and padded; recorded by tests/parity/record_transformers.py."""
-    run = open_any(exported_encoder[0], format)[0].run
+    run = open_any(exported_encoder[0], format).pipeline.runs["model"]
     with np.load(fixtures / "bert.npz") as recorded:
         for case in sorted({key.split(".")[0] for key in recorded}):
             inputs = {name: recorded[f"{case}.{name}"] for name in ("input_ids", "attention_mask", "token_type_ids")}
@@ -72,17 +76,18 @@ def test_ids_give_what_transformers_gave(exported_encoder, fixtures, format):
 
 
 def test_golden_texts_record_few_tokens_and_no_padding(exported_encoder, model, monkeypatch, tmp_path):
-    for row in golden.read(exported_encoder[0], OUTPUTS, ["sequence_output"]):
-        assert row["places"] == list(range(len(row["input_ids"])))  # 64 tokens of 32 numbers are few
+    for each in golden.read(exported_encoder[0], model.graphs()):
+        assert each.rows[0].places == list(range(len(each.rows[0].input_ids)))  # 64 tokens of 32 numbers are few
     monkeypatch.setattr(golden, "MOST", 5 * 32)
     golden.write(model, tmp_path)
-    rows = golden.read(tmp_path, OUTPUTS, ["sequence_output"])
-    assert max(len(row["places"]) for row in rows) == 5
-    for row in rows:
-        assert (row["places"][0], row["places"][-1]) == (0, len(row["input_ids"]) - 1)
-        pair = None if row["pair"] is None else [row["pair"]]
-        whole = model.predict_outputs([row["text"]], pair)["sequence_output"][0]
-        np.testing.assert_allclose(row["sequence_output"], whole[row["places"]], atol=1e-6)
+    found = golden.read(tmp_path, model.graphs())
+    assert max(len(each.rows[0].places) for each in found) == 5
+    for each in found:
+        (row,) = each.rows
+        assert (row.places[0], row.places[-1]) == (0, len(row.input_ids) - 1)
+        whole = model.predict_outputs(*([text] for text in each.example.values()))["sequence_output"][0]
+        np.testing.assert_allclose(row.outputs["sequence_output"], whole[row.places], atol=1e-6)
+        np.testing.assert_allclose(each.answer["sequence_output"], whole[row.places], atol=1e-6)
 
 
 @pytest.mark.parametrize("output", OUTPUTS)
@@ -92,7 +97,7 @@ def test_the_gate_sees_each_output(exported_encoder, output):
     manifest = Manifest.read(folder)
     before = {name: (folder / name).read_text(encoding="utf-8") for name in (golden.NAME, NAME)}
     rows = json.loads(before[golden.NAME])
-    vectors = rows[-1][output]
+    vectors = rows[-1]["rows"][0]["outputs"][output]
     (vectors[-1] if output == "sequence_output" else vectors)[-1] += 0.01
     try:
         (folder / golden.NAME).write_text(json.dumps(rows), encoding="utf-8")
@@ -106,14 +111,8 @@ def test_the_gate_sees_each_output(exported_encoder, output):
             (folder / name).write_text(text, encoding="utf-8")
 
 
-def test_outputs_of_any_rank_are_lined_up():
-    tags, starts = [np.ones((3, 2)), np.zeros((1, 2))], [np.ones(3), np.zeros(1)]
-    assert lined_up(tags).tolist() == [[1, 1], [1, 1], [1, 1], [0, 0]]  # a row a token
-    assert lined_up(starts).tolist() == [[1, 1, 1], [0, NEVER, NEVER]]  # a row a text
-
-
 def test_labelled_data_is_refused(model, opinion_file, tmp_path):
-    with pytest.raises(ExportError, match="a model without labels has nothing to be measured on; leave the data out"):
+    with pytest.raises(ExportError, match="feature-extraction has no figures to be measured on labelled data; leave the data out"):
         export_bundle(model, tmp_path / "out", data=opinion_file)
 
 
@@ -141,7 +140,7 @@ def test_the_command_line_exports_a_bare_folder_as_what_it_is_told(run, fixtures
     options = ("--task", "feature-extraction", "--format", "onnx", "--quantize", "int8", "--max-length", 24)
     result = run("export", folder, *options, "--out", "out")
     assert result.exit_code == 0, result.output
-    assert Manifest.read("out").outputs == ["sequence_output"]
+    assert [each.name for each in Manifest.read("out").graphs[0].outputs] == ["sequence_output"]
     answer = json.loads(run("predict", "out", "a dog").stdout)
     wanted = FeatureExtractor.from_pretrained(folder).predict_outputs(["a dog"])["sequence_output"][0]
     assert list(answer) == ["text", "sequence_output"]
