@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from kerasbert.runtime.interpreter import open_run
+from kerasbert.runtime.engines import open_run
 
 
 @pytest.fixture(scope="session")
@@ -12,6 +12,6 @@ def opened():
     """`opened(path, model)` -> the file's function from inputs to outputs; no bundle describes the file."""
 
     def open_file(path, model):
-        return open_run(path, SimpleNamespace(kind=path.suffix[1:]), model.graphs()[0])
+        return open_run(path, SimpleNamespace(kind=path.suffix[1:], precision="float32"), model.graphs()[0])
 
     return open_file
