@@ -72,7 +72,7 @@ def test_a_bundle_holds_what_it_says(exported):
 
 
 def test_the_golden_texts_cover_what_a_port_gets_wrong(exported):
-    """The empty text, scripts, pairs, and texts and pairs beyond the length; ids, logits and answers are the model's."""
+    """The empty text, scripts, pairs, and texts and pairs beyond the length. Ids, logits and answers are Keras's."""
     model = exported("bert").model
     found = golden.read(exported("bert").bundle, model.graphs())
     assert [each.example for each in found] == [example.fields for example in EXAMPLES]

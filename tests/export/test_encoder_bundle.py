@@ -112,7 +112,9 @@ def test_the_gate_sees_each_output(exported_encoder, output):
 
 
 def test_labelled_data_is_refused(model, opinion_file, tmp_path):
-    with pytest.raises(ExportError, match="feature-extraction has no figures to be measured on labelled data; leave the data out"):
+    with pytest.raises(
+        ExportError, match="feature-extraction has no figures to be measured on labelled data; leave the data out"
+    ):
         export_bundle(model, tmp_path / "out", data=opinion_file)
 
 
