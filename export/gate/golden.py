@@ -118,11 +118,11 @@ def _check_shape(row: Recorded, output) -> None:
 
 def check_fields(recorded: Sequence[Golden], task: Task, folder: Path) -> None:
     """Raises BundleError: an example lacks a field of the task, or has one that the task does not know."""
-    known = {each.name for each in task.fields}
+    known = [each.name for each in task.fields]
     required = {each.name for each in task.fields if each.required}
     for given in (set(each.example) for each in recorded):
-        if not required <= given <= known:
-            said = f"an example has {', '.join(sorted(given)) or 'no fields'}, but {task.name} takes {', '.join(sorted(known))}"
+        if not required <= given <= set(known):
+            said = f"an example has {', '.join(sorted(given)) or 'no fields'}, but {task.name} takes {', '.join(known)}"
             raise BundleError(f"{folder / NAME}: the recorded answers cannot be read ({said}); export again")
 
 
