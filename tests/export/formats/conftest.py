@@ -3,24 +3,16 @@
 import pytest
 
 from kerasbert.runtime.engines import open_run
-<<<<<<< HEAD
 from kerasbert.runtime.manifest import File
-=======
->>>>>>> runtime
 
 
 @pytest.fixture(scope="session")
 def opened():
     """`opened(path, model)` -> a `.tflite` file's function from inputs to outputs; no bundle describes the file."""
 
-<<<<<<< HEAD
     def open_file(path, model, *, kind: str = "tflite"):
         (graph,) = model.graphs()
         file = File.describe(path.parent, path.name, kind=kind, graph=graph.name, precision="float32")
         return open_run(path, file, graph)
-=======
-    def open_file(path, model):
-        return open_run(path, SimpleNamespace(kind=path.suffix[1:], precision="float32"), model.graphs()[0])
->>>>>>> runtime
 
     return open_file
