@@ -1,4 +1,4 @@
-"""SavedModel: ids in or raw text in, for TF Serving and plain TensorFlow."""
+"""SavedModel for TensorFlow Serving and plain TensorFlow: takes ids or the texts themselves."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -40,7 +40,7 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
         outputs = model.export_outputs(inputs)
         return outputs | {name.replace("logits", "scores"): scores(outputs[name]) for name, scores in scored.items()}
 
-    # Nothing below has a branch on tensors, and AutoGraph would rewrite every function called, for seconds.
+    # No function below branches on tensors, and AutoGraph would take seconds to rewrite every function that is called.
     module = tf.Module()
     module.weights = [variable.value for variable in model.variables]
     predict = tf.function(
@@ -71,7 +71,7 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
 
 
 def _requests(model, signatures: Mapping[str, Callable]) -> Iterator[tuple[str, dict]]:
-    """What each signature is asked to warm up: its name, and its inputs for each of `BATCHES`."""
+    """The requests that warm up each signature: its name, and its inputs for each of `BATCHES`."""
     for name, function in signatures.items():
         taken = [spec.name for spec in tf.nest.flatten(function.input_signature)]
         for texts in BATCHES:
