@@ -87,9 +87,9 @@ class Subject:
         return golden.alike(ours, theirs, self.pipeline.task, self.pipeline.settings)
 
     def hesitates(self, ours: Mapping, theirs: Mapping) -> bool:
-        """Whether a quantised file may answer otherwise: wherever the two differ, neither it nor Keras is decided."""
-        return self.file.precision != "float32" and all(
-            hesitates(a, b, output.bar)
+        """Whether a quantised file may answer otherwise, since neither it nor Keras is decided."""
+        return self.file.precision != "float32" and hesitates(
+            (a, b, output.bar)
             for name, output in self.graph_outputs.items()
             for a, b in zip(ours[name], theirs[name], strict=True)
         )

@@ -118,20 +118,32 @@ def test_another_label_is_excused_only_where_keras_hesitates_and_the_file_too(ke
     expected, actual = with_margin(keras, label=1), with_margin(file, label=0)
     if bar == "choices":  # one label, whose logit is the gap between the two
         expected, actual = [expected[1] - expected[0]], [actual[1] - actual[0]]
-    assert hesitates(actual, expected, bar) == passes
+    assert hesitates([(actual, expected, bar)]) == passes
 
 
 def test_every_label_that_changed_needs_an_excuse():
     near, far = 0.05, 5.0
-    assert hesitates([-near, far], [near, far], "choices")
-    assert not hesitates([-near, -far], [near, far], "choices")  # one of the two has none
-    assert hesitates([with_margin(0.05, label=0), [0, 9]], [with_margin(0.05), [0, 9]], "choice")  # tag by tag
-    assert not hesitates([with_margin(0.05, label=0), [9, 0]], [with_margin(0.05), [0, 9]], "choice")
+    assert hesitates([([-near, far], [near, far], "choices")])
+    assert not hesitates([([-near, -far], [near, far], "choices")])  # one of the two has none
+    undecided = with_margin(0.05, label=0), with_margin(0.05)
+    tags = [undecided[0], [0, 9]], [undecided[1], [0, 9]]  # one row per token
+    assert hesitates([(*tags, "choice")])
+    assert not hesitates([([undecided[0], [9, 0]], tags[1], "choice")])
+
+
+@pytest.mark.parametrize("logits", [with_margin(0.05), [0.0, 9.0]])
+def test_the_same_label_excuses_no_other_answer(logits):
+    """The numbers agree, so hesitation is not why the answers differ."""
+    assert not hesitates([(logits, logits, "choice")])
+    assert not hesitates([([logits[1]], [logits[1]], "choices")])
 
 
 @pytest.mark.parametrize("bar", ["number", "vector"])
 def test_numbers_and_vectors_do_not_hesitate(bar):
-    assert not hesitates([0.0], [0.0], bar)
+    assert not hesitates([([0.0], [0.01], bar)])
+    undecided = (with_margin(0.05, label=0), with_margin(0.05), "choice")
+    assert not hesitates([undecided, ([0.0], [0.01], bar)])
+    assert not hesitates([])
 
 
 @pytest.mark.parametrize("precision", ["float32", "int8"])
