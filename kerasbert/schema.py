@@ -1,4 +1,4 @@
-"""Dataclasses from JSON: every key and every type is checked, so that a damaged file is an error, not a guess.
+"""Reads dataclasses from JSON. Every key and every type is checked, so that a damaged file raises an error.
 
 Ranges are checked by the dataclass itself, in `__post_init__`.
 """
@@ -10,17 +10,17 @@ from collections.abc import Mapping
 
 
 def from_json(kind, value, place: str = "", *, whole: bool = False):
-    """A value of plain JSON as an instance of a type.
+    """Converts plain JSON to an instance of a type.
 
     Args:
         kind: a dataclass, `int`, `float`, `str`, `bool`, `dict`, `object`, `list[X]`, `tuple[X, ...]`, `dict[str, X]`,
             or a union of these with `None`.
-        value: what `json.loads` gave.
-        place: the key that holds the value, for messages, such as `files.onnx.bytes`.
-        whole: whether a key may be missing for no field, not even for one with a default.
+        value: the result of `json.loads`.
+        place: the key that holds the value, for error messages, such as `files.onnx.bytes`.
+        whole: whether fields with a default must be given as well.
 
     Raises:
-        ValueError: a key that is missing or unknown, or a value of another type; the message names it.
+        ValueError: a key is missing or unknown, or a value has another type; the message names the key.
     """
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):

@@ -15,12 +15,13 @@ import pytest
 import kerasbert as kb
 from kerasbert import BertConfig, BertEncoder, TextClassifier
 from kerasbert.errors import ExportError, KerasBertError
+from kerasbert.export import bundle
 from kerasbert.export.bundle import export_bundle
 from kerasbert.export.gate import golden, verify
 from kerasbert.export.gate.opening import open_any
-from kerasbert.export.variants import USUAL, VARIANTS
+from kerasbert.export.variants import USUAL, VARIANTS, WRITERS
+from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import NAME, Manifest, measure
-from kerasbert.tasks.golden import EXAMPLES
 
 UNASKED = {name: v for name, v in VARIANTS.items() if v.kind in USUAL and v.quantize in ("none", "int8")}
 TEXTS = ["good", "the film was awful, day", ""]
@@ -49,43 +50,60 @@ def names(folder: Path) -> set[str]:
 
 
 def test_a_bundle_holds_what_it_says(exported):
-    model, bundle = exported("bert").model, exported("bert").bundle
-    assert names(bundle) == {variant.path for variant in UNASKED.values()} | TOKENIZER | REST
-    manifest = Manifest.read(bundle)
+    model, folder = exported("bert").model, exported("bert").bundle
+    assert names(folder) == {variant.path for variant in UNASKED.values()} | TOKENIZER | REST
+    manifest = Manifest.read(folder)
     assert list(manifest.files) == list(UNASKED)
     for name, file in manifest.files.items():
-        assert (file.bytes, file.sha256) == measure(bundle / file.path)
-        assert (file.kind, file.graph) == (VARIANTS[name].kind, "model")
-        assert file.precision == ("float32" if VARIANTS[name].quantize == "none" else "int8")
+        assert (file.bytes, file.sha256) == measure(folder / file.path)
+        variant = VARIANTS[name]
+        assert (file.kind, file.path, file.graph) == (variant.kind, variant.path, "model")
+        assert file.precision == ("float32" if variant.quantize == "none" else "int8")
     assert set(manifest.checksums) == TOKENIZER | {"golden.json"}
     assert (manifest.task, manifest.task_settings) == ("text-classification", model.settings)
-    assert (model.labels, manifest.lengths) == (("negative", "positive"), [16, 32])
-    assert tuple(manifest.graphs) == model.graphs()
-    assert [(each.name, each.pad) for each in manifest.graphs[0].inputs] == [
-        ("input_ids", 0),
-        ("attention_mask", 0),
-        ("token_type_ids", 0),
+    assert manifest.settings["labels"] == ["negative", "positive"]
+    assert (manifest.lengths, manifest.graphs) == ([16, 32], list(model.graphs()))
+    (graph,) = manifest.graphs
+    assert [(each.name, each.axis, each.pad) for each in graph.inputs] == [
+        ("input_ids", "token", 0),
+        ("attention_mask", "token", 0),
+        ("token_type_ids", "token", 0),
     ]
+    assert [(each.name, each.axis, each.bar, each.width) for each in graph.outputs] == [("logits", "row", "choice", 2)]
     assert manifest.tokenizer == model.tokenizer.options()
     assert manifest.versions["keras"] == keras.__version__
-    assert bundle.stat().st_mode & 0o777 == 0o755
+    assert folder.stat().st_mode & 0o777 == 0o755
 
 
-def test_the_golden_texts_cover_what_a_port_gets_wrong(exported):
-    """The empty text, scripts, pairs, and texts and pairs beyond the length. Ids, logits and answers are Keras's."""
-    model = exported("bert").model
-    found = golden.read(exported("bert").bundle, model.graphs())
-    assert [each.example for each in found] == [example.fields for example in EXAMPLES]
-    lengths = [len(each.rows[0].input_ids) for each in found]
+def test_the_golden_examples_cover_what_a_port_gets_wrong(exported):
+    """The empty text, scripts, pairs, and what is longer than the model; ids, logits and answers are the model's."""
+    model, folder = exported("bert").model, exported("bert").bundle
+    recorded = golden.read(folder, Manifest.read(folder).graphs)
+    assert [each.example for each in recorded] == [dict(each.fields) for each in model.task.golden]
+    assert any("text_pair" in each.example for each in recorded)
+    lengths = [len(row.input_ids) for each in recorded for row in each.rows]
+    assert len(lengths) == len(recorded)
     assert min(lengths) == 2
     assert lengths.count(model.max_length) >= 4
-    for each in found:
-        columns = [[text] for text in each.example.values()]
-        (row,) = each.rows
-        np.testing.assert_allclose(model.predict_logits(*columns)[0], row.outputs["logits"], atol=1e-6)
+    for each in recorded:
+        (row,), columns = each.rows, [[text] for text in each.example.values()]
         assert row.input_ids == model.tokenizer(*columns, max_length=model.max_length)["input_ids"][0].tolist()
+        np.testing.assert_allclose(model.predict_logits(*columns)[0], row.outputs["logits"], atol=1e-6)
         (answer,) = model.predict_text(*columns)
         assert each.answer == {"label": answer["label"], "score": pytest.approx(answer["score"], abs=1e-6)}
+
+
+def test_golden_json_has_the_form_that_ports_read(exported):
+    recorded = json.loads((exported("bert").bundle / "golden.json").read_text(encoding="utf-8"))
+    for each in recorded:
+        assert list(each) == ["example", "rows", "answer"]
+        assert [list(row) for row in each["rows"]] == [["input_ids", "outputs"]]  # no places: logits are by row
+
+
+def test_every_kind_has_a_writer_and_an_engine():
+    assert WRITERS.keys() == KINDS.keys() == {variant.kind for variant in VARIANTS.values()}
+    for kind in WRITERS:
+        assert callable(bundle.writer(kind))
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,13 @@ from pathlib import Path
 import tensorflow as tf
 import tensorflow_text  # noqa: F401 - registers the ops of the signatures for texts
 
+from kerasbert.errors import BundleError
 from kerasbert.export.formats.saved_model.module import save_module
 from kerasbert.export.formats.saved_model.serving_requests import BATCHES, write_requests
 from kerasbert.export.formats.scores import SCORES
 from kerasbert.export.formats.settings import Settings
 from kerasbert.quiet import quiet
+from kerasbert.runtime.matching import check_matches
 from kerasbert.tasks.task import Graph, Run
 
 
@@ -82,10 +84,20 @@ def open_saved_model(path: Path, graph: Graph, *, verb: str) -> tuple[Run, dict[
 
     Args:
         verb: the task's, which names its signatures for texts.
+
+    Raises:
+        BundleError: a broken SavedModel, or one that does not compute the graph.
     """
-    with quiet():
-        loaded = tf.saved_model.load(str(path))
-    names = list(loaded.signatures["predict"].structured_input_signature[1])
+    try:
+        with quiet():
+            loaded = tf.saved_model.load(str(path))
+        function = loaded.signatures["predict"]
+    except Exception as error:  # what TensorFlow raises has no base class, and AttributeError is among it
+        reason = str(error).partition("\n")[0]
+        raise BundleError(f"{path}: not a whole SavedModel ({reason}); export again") from None
+    names = list(function.structured_input_signature[1])
+    outputs = {name: each.shape[-1] for name, each in function.structured_outputs.items()}
+    check_matches(path, graph, inputs=names, outputs=outputs)
     fields = {verb: ("text",), f"{verb}_pair": ("text", "text_pair")}
 
     def ask(signature: str, inputs: dict) -> dict:

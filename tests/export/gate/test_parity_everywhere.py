@@ -7,7 +7,7 @@ import pytest
 
 from kerasbert.export.gate.opening import open_any
 from kerasbert.runtime import load
-from kerasbert.tasks.golden import EXAMPLES
+from kerasbert.tasks.ask import joined
 
 FORMATS = ("tflite", "onnx", "saved_model")
 LIGHT = ("tflite", "onnx", "tflite-int8", "onnx-int8")
@@ -44,6 +44,8 @@ def test_logits_are_keras_s_alone_and_beside_others(exported, name, format, pair
     assert np.ptp(wanted, axis=0).min() > 1e-2  # answers that do not depend on the text would prove nothing
     file = open_any(bundle, format).pipeline
     assert_same(file.predict_logits(TEXTS, pairs), wanted)
+    by_three = file.answered(file.task.examples(TEXTS, pairs), batch_rows=3)
+    assert_same(joined(file.graphs(), by_three)["logits"], wanted)
     alone = [file.predict_logits([text], pairs and [pairs[i]]) for i, text in enumerate(TEXTS)]
     assert_same(np.concatenate(alone), wanted)
 
@@ -51,11 +53,12 @@ def test_logits_are_keras_s_alone_and_beside_others(exported, name, format, pair
 @pytest.mark.parametrize("name", [BERT, DISTILBERT])
 def test_raw_text_in_the_graph_gives_keras_s_logits(exported, name):
     model = exported(name).model
-    from_text = open_any(exported(name).bundle, "saved_model").from_text
-    text, pair = from_text[("text",)], from_text[("text", "text_pair")]
-    assert_same(text.predict_logits(TEXTS), model.predict_logits(TEXTS))
-    assert_same(pair.predict_logits(TEXTS, PAIRS), model.predict_logits(TEXTS, PAIRS))
-    assert_same(text.predict_logits(TEXTS[:1]), model.predict_logits(TEXTS[:1]))
+    by_fields = open_any(exported(name).bundle, "saved_model").from_text
+    assert list(by_fields) == [("text",), ("text", "text_pair")]
+    single, paired = by_fields.values()
+    assert_same(single.predict_logits(TEXTS), model.predict_logits(TEXTS))
+    assert_same(single.predict_logits(TEXTS[:1]), model.predict_logits(TEXTS[:1]))
+    assert_same(paired.predict_logits(TEXTS, PAIRS), model.predict_logits(TEXTS, PAIRS))
 
 
 def test_byte_pairs_have_no_text_signature(exported):
@@ -70,11 +73,15 @@ def test_the_runtime_answers_as_the_model_does(exported, name, format):
     for pairs in (None, PAIRS):
         for found, wanted in zip(classify(TEXTS, pairs), model.predict_text(TEXTS, pairs), strict=True):
             close = 0.05 if format.endswith("int8") else 1e-4
-            several = isinstance(wanted, list)
-            ours, theirs = ({each["label"]: each["score"] for each in (a if several else [a])} for a in (found, wanted))
-            for label in ours.keys() | theirs.keys():  # one of several labels may be in one answer only, if undecided
-                assert ours.get(label, 0.5) == pytest.approx(theirs.get(label, 0.5), abs=close)
-            assert several or ours.keys() == theirs.keys()
+            if isinstance(wanted, list):
+                ours, theirs = ({each["label"]: each["score"] for each in answer} for answer in (found, wanted))
+                # A label that only one of the two names is undecided.
+                for label in ours.keys() | theirs.keys():
+                    assert ours.get(label, 0.5) == pytest.approx(theirs.get(label, 0.5), abs=close)
+            else:
+                assert list(found) == list(wanted) == ["label", "score"]
+                assert found["label"] == wanted["label"]
+                assert found["score"] == pytest.approx(wanted["score"], abs=close)
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -91,24 +98,14 @@ def test_ids_give_the_logits_that_transformers_gave(exported, fixtures, name, fo
 
 
 @pytest.mark.parametrize("name", [BERT, "several labels", NUMBER])
-def test_the_gate_measured_what_each_file_gives(exported, name):
-    """The report's differences and shares, computed anew from the files' logits and answers."""
-    model, bundle = exported(name).model, exported(name).bundle
-    rows = {row["format"]: row for row in json.loads((bundle / "report.json").read_text())}
+def test_the_gate_measured_every_file(exported, name):
+    rows = {row["format"]: row for row in json.loads((exported(name).bundle / "report.json").read_text())}
     assert list(rows) == ["tflite", "onnx", "saved_model", "tflite-int8", "onnx-int8"]
-    columns = [list(each.fields.values()) for each in EXAMPLES]
-    wanted = [model.predict_outputs(*([text] for text in texts))["logits"] for texts in columns]
     for format, row in rows.items():
-        file = open_any(bundle, format).pipeline
-        found = [file.predict_logits(*([text] for text in texts)) for texts in columns]
-        difference = max(np.abs(a - b).max() for a, b in zip(found, wanted, strict=True))
-        assert row["max_difference"] == pytest.approx(difference, rel=0.01, abs=1e-6)
-        assert (row["max_difference"] > 1e-4) == format.endswith("int8")
-        alike = [
-            model.task.same(model.predict_text(*given)[0], file.predict_text(*given)[0], model.settings)
-            for given in ([[text] for text in texts] for texts in columns)
-        ]
-        assert row["agreement"] == pytest.approx(np.mean(alike))
+        assert row["failed"] is None
+        assert row["max_difference"] < (0.2 if format.endswith("int8") else 1e-4)
+        assert row["milliseconds"] > 0
+        assert row["agreement"] == 1.0 or format.endswith("int8")
 
 
 @pytest.mark.parametrize("paired", [False, True], ids=["texts", "pairs"])

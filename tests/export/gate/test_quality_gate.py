@@ -1,6 +1,7 @@
 """`max_drop`: a quantised file that loses too much accuracy on the user's data is replaced by a gentler one."""
 
 import json
+from contextlib import contextmanager
 
 import pytest
 
@@ -18,24 +19,30 @@ def model(tiny_classifier):
 @pytest.fixture
 def spoil(monkeypatch):
     """`spoil("tflite", "int8")`: such files are those of a model that answers the other way round."""
+    right = bundle.writer
 
-    def spoil(format: str, *kinds: str) -> None:
-        right = bundle.writer
+    def spoil(spoiled: str, *quantize: str) -> None:
+        def writer(kind):
+            def write(model, targets, settings):
+                right(kind)(model, {path: q for path, q in targets.items() if q not in quantize}, settings)
+                with turned_round(model):
+                    right(kind)(model, {path: q for path, q in targets.items() if q in quantize}, settings)
 
-        def write(model, targets, settings):
-            weights = model.get_layer("classifier").dense.weights
-            for wrong in (False, True):
-                chosen = {path: quantize for path, quantize in targets.items() if (quantize in kinds) == wrong}
-                for variable in weights if wrong else ():
-                    variable.assign(-1 * variable)
-                if chosen:
-                    right(format)(model, chosen, settings)
-            for variable in weights:
-                variable.assign(-1 * variable)
+            return write if kind == spoiled else right(kind)
 
-        monkeypatch.setattr(bundle, "writer", lambda kind: write if kind == format else right(kind))
+        monkeypatch.setattr(bundle, "writer", writer)
 
     return spoil
+
+
+@contextmanager
+def turned_round(model):
+    weights = model.get_layer("classifier").dense.weights
+    for variable in weights:
+        variable.assign(-1 * variable)
+    yield
+    for variable in weights:
+        variable.assign(-1 * variable)
 
 
 def export(model, folder, data, **options):
@@ -96,4 +103,5 @@ def test_a_drop_that_means_nothing_is_refused(model, opinion_file, tmp_path, opt
 def test_on_the_command_line_it_needs_data(run, tiny_classifier, tmp_path):
     result = run("export", tiny_classifier, "--max-drop", 1, "--out", tmp_path / "out")
     assert result.exit_code == 2
-    assert "max_drop is 1.0: use 0 to 100 points of accuracy, and give labelled data to measure on" in result.stderr
+    said = "max_drop is 1.0: use 0 to 100 points of accuracy, and give labelled data to measure on"
+    assert said in result.stderr
