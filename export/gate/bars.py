@@ -1,6 +1,6 @@
 """The limits of the parity gate: how far the numbers and answers of an exported file may differ from Keras's."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -92,17 +92,27 @@ def largest_difference(actual: np.ndarray, expected: np.ndarray, bar: str, *, sc
     return float(np.abs(actual - expected).max())
 
 
-def hesitates(actual: np.ndarray, expected: np.ndarray, bar: str) -> bool:
-    """Whether a quantised file's answer to a row may differ from Keras's, because neither has a clear answer.
+def hesitates(outputs: Iterable[tuple[np.ndarray, np.ndarray, str]]) -> bool:
+    """Whether a quantised file's answer to an example may differ from Keras's, because neither has a clear answer.
+
+    The two must choose different labels at least once, and wherever they do, neither may be clear. If they choose the
+    same labels everywhere, the difference of the answers has another cause, such as labels that were exchanged.
 
     Args:
-        actual, expected: float (labels,), the row's numbers of the file and of Keras.
-        bar: the kind of numbers (`kerasbert.tasks.task.Output.bar`); only labels can be unclear.
+        outputs: for each row and output the numbers of the file, those of Keras, and the kind of numbers. Only labels
+            ("choice" and "choices") can be unclear.
     """
-    if bar not in _MARGINS:
-        return False
-    ours, theirs = _MARGINS[bar](np.asarray(actual)), _MARGINS[bar](np.asarray(expected))
-    return bool(np.all((theirs < HESITATES) & (ours < SURE) | _SAME[bar](np.asarray(actual), np.asarray(expected))))
+    differ = False
+    for actual, expected, bar in outputs:
+        if bar not in _MARGINS:
+            return False
+        ours, theirs = np.asarray(actual), np.asarray(expected)
+        changed = _CHANGED[bar](ours, theirs)
+        undecided = (_MARGINS[bar](theirs) < HESITATES) & (_MARGINS[bar](ours) < SURE)
+        if np.any(changed & ~undecided):
+            return False
+        differ = differ or bool(np.any(changed))
+    return differ
 
 
 def _two_best(logits: np.ndarray) -> np.ndarray:
@@ -112,7 +122,7 @@ def _two_best(logits: np.ndarray) -> np.ndarray:
 
 _MARGINS: Mapping[str, Callable] = {"choice": _two_best, "choices": lambda logits: np.abs(2 * sigmoid(logits) - 1)}
 """Kind of numbers -> the margin of a row's labels, from 0 (unclear) to 1 (clear)."""
-_SAME: Mapping[str, Callable] = {
-    "choice": lambda a, b: a.argmax(-1) == b.argmax(-1),
-    "choices": lambda a, b: (a > 0) == (b > 0),
+_CHANGED: Mapping[str, Callable] = {
+    "choice": lambda a, b: a.argmax(-1) != b.argmax(-1),
+    "choices": lambda a, b: (a > 0) != (b > 0),
 }

@@ -42,7 +42,7 @@ class Settings:
     pooling: str = option(
         "cls",
         choices=POOLINGS,
-        help="What the classifier reads: the first token (cls), the mean of all tokens, or a learned mean (additive).",
+        help="Input of the classifier: the first token (cls), the mean of all tokens, or a learned mean (additive).",
     )
     """Input of the classifier: the first token ("cls", as in the paper), the "mean", or a learned mean ("additive")."""
     max_length: int
@@ -199,7 +199,7 @@ def _finite(example: Example) -> float:
 
 
 def targets(tokenizer, row: Row, settings: Settings) -> tuple[dict, dict, dict]:
-    """What a model learns from a row.
+    """Makes the inputs and the target of a row, for training.
 
     Returns:
         The row's inputs. The target by output name: the index of its label, int32; 0 or 1 per label, float32 (labels,);

@@ -30,3 +30,7 @@ def test_parts_of_one_length_are_an_array_and_others_a_list():
     assert together([one, one]).shape == (4, 3, 5)
     rows = together([one, other])
     assert [row.shape for row in rows] == [(3, 5), (3, 5), (4, 5)]
+
+
+def test_every_row_can_be_a_piece_by_itself():
+    assert pieces([3, 1, 2], 0) == [slice(0, 1), slice(1, 2), slice(2, 3)]
