@@ -1,4 +1,4 @@
-"""Rows -> padded batches, and the order in which rows are taken."""
+"""Makes padded batches of rows, and determines the order of rows."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,16 +11,16 @@ WINDOW = 50
 
 
 def pad_rows(rows: Sequence[Row], graph: Graph, *, round_to: int = 1, longest: int | None = None) -> dict:
-    """One batch of a graph's inputs, filled on the right.
+    """Makes one batch of a graph's inputs, padded on the right.
 
     Args:
-        rows: at least one.
-        round_to: the length becomes a multiple of this, so that a compiler meets few shapes.
-        longest: the length never exceeds this, even where rounding asks for it.
+        rows: at least one row.
+        round_to: the length is rounded up to a multiple of this, so that a compiler has to handle few shapes.
+        longest: rounding does not go beyond this length.
 
     Returns:
-        int32 (rows, length) by input name; (rows,) for an input with one number per row; an object array of texts for
-        an input that takes texts. Inputs that no row has are left out.
+        int32 (rows, length) by input name; int32 (rows,) for an input with one number per row; an object array of
+        texts, (rows,), for an input that takes texts. Inputs that the rows lack are left out.
     """
     lengths = {}
     for each in graph.inputs:
@@ -47,11 +47,12 @@ def _filled(values: list, lengths: dict, each) -> np.ndarray:
 
 
 def by_length(lengths: Iterable[int], *, batch_tokens: int, batch_rows: int | None = None) -> list[np.ndarray]:
-    """Row numbers in batches: shortest first, so that a batch holds rows of like length.
+    """Groups row numbers into batches, shortest rows first, so that a batch holds rows of similar length.
 
     Args:
-        batch_tokens: most tokens in a batch, padding included; a longer row is a batch by itself.
-        batch_rows: most rows in a batch; None for no such limit.
+        lengths: number of tokens of each row.
+        batch_tokens: largest number of tokens in a batch, including padding. A longer row is a batch by itself.
+        batch_rows: largest number of rows in a batch; None for no such limit.
     """
     lengths = np.asarray(list(lengths))
     batches, batch = [], []
@@ -64,10 +65,11 @@ def by_length(lengths: Iterable[int], *, batch_tokens: int, batch_rows: int | No
 
 
 def training_order(lengths: np.ndarray, batch_size: int, *, seed: int | None, epoch: int = 0) -> list[np.ndarray]:
-    """The row numbers of each batch of an epoch, a pure function of the arguments.
+    """The row numbers of each batch of an epoch. They depend on nothing but the arguments.
 
-    With a seed: shuffled, sorted by length within windows of `WINDOW` batches, cut, and the batches shuffled. Rows of
-    one length share a batch, which halves the padding on ordinary sentences. Without a seed: as they stand.
+    With a seed, rows are shuffled, sorted by length within windows of `WINDOW` batches and cut into batches, which are
+    shuffled again. Rows of similar length then share a batch, which halves the padding of ordinary sentences. Without
+    a seed, rows keep their order.
     """
     order = np.arange(len(lengths))
     if seed is None:
