@@ -50,7 +50,7 @@ def task_of(path: str) -> str:
     from kerasbert.checkpoints import huggingface
     from kerasbert.checkpoints.tasks import answerable_task
 
-    return answerable_task(huggingface.open_checkpoint(path))
+    return answerable_task(huggingface.open_checkpoint(path), NAMES)
 
 
 def out(command):

@@ -97,7 +97,7 @@ def onnx(
         One row per file, as in report.json.
 
     Raises:
-        ExportError: a file could not be made, or did not pass the checks.
+        ExportError: ONNX cannot express the model, or a file did not pass the checks.
     """
     return export_bundle(
         model,

@@ -10,7 +10,7 @@ from kerasbert.export.variants import Variant, chosen_variants
 
 @dataclass(frozen=True, kw_only=True)
 class ExportOptions:
-    """What `export_bundle` writes, and what it demands of the files.
+    """Which files `export_bundle` writes, and how good they must be.
 
     Raises:
         ExportError: a value that no model can be exported with.

@@ -62,9 +62,9 @@ QUANTIZE = {
     "int4": "matrices in 4 bits, the rest in 8; TFLite only",
     "full-int8": "weights and activations in 8 bits, for NPUs; TFLite only, slow on a CPU",
     "int16x8": "weights in 8 bits and activations in 16, for NPUs; TFLite only, slow on a CPU",
-    "int8": "weights in 8 bits; a quarter of the size and the fastest on a CPU",
+    "int8": "weights in 8 bits; a quarter of the size and fast on a CPU",
     "int8-mixed": "weights in 8 bits, but some products in float32, which loses less accuracy; ONNX only",
-    "float16": "weights in 16 bits; half the size and no loss of accuracy",
+    "float16": "weights in 16 bits; half the size and almost the same numbers",
     "none": "weights in float32",
 }
 """How weights are stored -> what that means for a user. Each setting loses less accuracy than those before it."""

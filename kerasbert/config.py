@@ -1,6 +1,7 @@
-"""What a BERT is made of: the configuration, the three families and the named sizes.
+"""The configuration of an encoder, the three model families and the named sizes.
 
-Everything in which BERT, RoBERTa and DistilBERT differ is data in this file; the layers know nothing of families.
+All differences between the models of BERT, RoBERTa and DistilBERT are data in this file, except for the names of
+tensors (`kerasbert.checkpoints.names`). The layers know nothing of families.
 """
 
 import dataclasses
@@ -20,13 +21,13 @@ class Family:
     """One row of the families table.
 
     Attributes:
-        positions_after_pad: whether the first token's position is `pad_token_id + 1` (fairseq's habit) instead of 0.
+        positions_after_pad: whether the first token's position is `pad_token_id + 1` (as in fairseq) instead of 0.
         pooler: whether the encoder ends in a tanh layer on the first token.
         nsp: whether it was pre-trained with a next-sentence head.
-        classifier_dense: activation of the classifier's own hidden layer; None where the pooler plays that part.
-        config_keys: our field -> the family's key in config.json, where they differ.
-        defaults: what holds where config.json says nothing and the family differs from `BertConfig`'s defaults.
-        fixed: fields that the family does not write down, with their values.
+        classifier_dense: activation of the classifier's own hidden layer; None if it uses the pooler instead.
+        config_keys: field of `BertConfig` -> the family's key in config.json, where the two differ.
+        defaults: the family's default values, where they differ from those of `BertConfig`.
+        fixed: fields that the family's config.json does not contain, with their values.
     """
 
     positions_after_pad: bool = False
@@ -99,44 +100,44 @@ _REQUIRED = {
 
 @dataclass(frozen=True, kw_only=True)
 class BertConfig:
-    """The numbers of an encoder, under the names of Hugging Face's config.json.
+    """The configuration of an encoder. The fields have the names of Hugging Face's config.json.
 
     Raises:
-        ConfigError: a value that no encoder can be built from.
+        ConfigError: no encoder can be built from a value.
     """
 
     model_type: str = "bert"
-    """The family: a row of `FAMILIES`."""
+    """The family: a key of `FAMILIES`."""
     vocab_size: int = 30522
-    """Rows of the word table."""
+    """Number of rows of the word table."""
     hidden_size: int = 768
-    """Width of every token's vector (H in the paper)."""
+    """Size of each token's vector (H in the paper)."""
     num_hidden_layers: int = 12
-    """Transformer blocks (L in the paper)."""
+    """Number of transformer blocks (L in the paper)."""
     num_attention_heads: int = 12
-    """Heads a block (A in the paper); divides hidden_size."""
+    """Number of attention heads per block (A in the paper); must divide hidden_size."""
     intermediate_size: int = 3072
-    """Width of the feed-forward layer, 4 H in the paper."""
+    """Size of the feed-forward layer (4 H in the paper)."""
     hidden_act: str = "gelu"
     """Feed-forward activation: `gelu` is the exact one (erf), `gelu_new` the tanh approximation."""
     hidden_dropout_prob: float = 0.1
-    """Dropout behind embeddings, attention output and feed-forward, while training."""
+    """Dropout rate after embeddings, attention output and feed-forward layer, in training."""
     attention_probs_dropout_prob: float = 0.1
-    """Dropout on attention probabilities, while training."""
+    """Dropout rate on attention probabilities, in training."""
     classifier_dropout: float | None = None
-    """Dropout before a task's logits, while training; None means hidden_dropout_prob."""
+    """Dropout rate before a task's logits, in training; None means hidden_dropout_prob."""
     max_position_embeddings: int = 512
-    """Rows of the position table, RoBERTa's two for padding included."""
+    """Number of rows of the position table, including RoBERTa's two for padding."""
     type_vocab_size: int = 2
-    """Rows of the segment table; 0 for none."""
+    """Number of rows of the segment table; 0 for no segments."""
     initializer_range: float = 0.02
-    """Standard deviation of fresh weights (truncated normal)."""
+    """Standard deviation of new weights (truncated normal)."""
     layer_norm_eps: float = 1e-12
     """Added to the variance in every LayerNorm."""
     pad_token_id: int = 0
     """Id of [PAD] in input_ids."""
     sinusoidal_pos_embds: bool = False
-    """Positions are fixed sines and cosines instead of learned rows."""
+    """Whether positions are fixed sines and cosines instead of learned rows."""
 
     def __post_init__(self):
         _family(self.model_type)
@@ -145,7 +146,7 @@ class BertConfig:
         for name, value in self.family.fixed.items():
             if getattr(self, name) not in (value, BertConfig.__dataclass_fields__[name].default):
                 raise ConfigError(f"{name} is {getattr(self, name)!r}: {self.model_type} has {value!r} only")
-            object.__setattr__(self, name, value)  # the default of another family was not a wish
+            object.__setattr__(self, name, value)  # a value equal to BertConfig's default was not set by the user
         _check_integer("type_vocab_size", self.type_vocab_size, at_least=0)
         _check_integer("pad_token_id", self.pad_token_id, at_least=0)
         _check_integer("max_position_embeddings", self.max_position_embeddings, at_least=self.position_offset + 1)
@@ -160,7 +161,7 @@ class BertConfig:
         for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"):
             value = getattr(self, name)
             if value is not None and not (_is_number(value) and 0 <= value < 1):
-                raise ConfigError(f"{name} is {value!r}: use a number from 0 up to, but not, 1")
+                raise ConfigError(f"{name} is {value!r}: use a number of at least 0 and below 1")
         for name in ("initializer_range", "layer_norm_eps"):
             if not (_is_number(getattr(self, name)) and getattr(self, name) > 0):
                 raise ConfigError(f"{name} is {getattr(self, name)!r}: use a number above 0")
@@ -171,22 +172,30 @@ class BertConfig:
 
     @property
     def position_offset(self) -> int:
-        """Row of the position table that the first token gets; 2 in RoBERTa."""
+        """Row of the position table for the first token: 0, or 2 in RoBERTa."""
         return self.pad_token_id + 1 if self.family.positions_after_pad else 0
 
     @property
     def max_length(self) -> int:
-        """The longest input in tokens."""
+        """Largest number of tokens in an input."""
         return self.max_position_embeddings - self.position_offset
 
     @property
     def takes_token_types(self) -> bool:
-        """Whether the model has an input `token_type_ids` (a single segment row needs none)."""
+        """Whether the model has an input `token_type_ids`: it needs at least two segment rows."""
         return self.type_vocab_size > 1
 
     @classmethod
     def from_size(cls, size: str, **changes) -> "BertConfig":
-        """One of the named sizes (`SIZES`), with changes: `BertConfig.from_size("tiny", vocab_size=8000)`."""
+        """Creates the configuration of a named size, with changes: `BertConfig.from_size("tiny", vocab_size=8000)`.
+
+        Args:
+            size: a key of `SIZES`.
+            changes: values of other fields.
+
+        Raises:
+            ConfigError: no such size, or a value that no encoder can be built from.
+        """
         if size not in SIZES:
             raise ConfigError(f"no size {size!r}: use one of {', '.join(SIZES)}")
         family = _family(changes.get("model_type", "bert"))
@@ -194,7 +203,11 @@ class BertConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping) -> "BertConfig":
-        """Reads the content of a config.json; says in a warning which keys it does not know."""
+        """Creates a configuration from the content of a config.json. A warning lists unknown keys.
+
+        Raises:
+            ConfigError: `model_type` is missing or unknown, or a value is not supported.
+        """
         family = FAMILIES[family_name(values)]
         for key, wanted in _REQUIRED.items():
             if values.get(key) not in (None, wanted):
@@ -203,15 +216,15 @@ class BertConfig:
         unknown = sorted(set(values) - set(ours) - _HARMLESS - set(_REQUIRED) - set(family.fixed))
         if unknown:
             warnings.warn(f"config.json has keys that kerasbert does not know: {', '.join(unknown)}", stacklevel=2)
-        # None is how transformers writes "not set"; the default then holds.
+        # transformers writes null for "not set".
         known = {ours[key]: value for key, value in values.items() if key in ours and value is not None}
         return cls(**{**family.defaults, **known, **family.fixed})
 
     def to_dict(self) -> dict:
-        """The content of a config.json that transformers reads."""
+        """Returns the content of a config.json that transformers can read."""
         values = dataclasses.asdict(self)
         if self.classifier_dropout is None and "classifier_dropout" in self.family.defaults:
-            values["classifier_dropout"] = self.hidden_dropout_prob  # left out, it would mean the family's default
+            values["classifier_dropout"] = self.hidden_dropout_prob  # without the key, readers use the family's default
         if not self.sinusoidal_pos_embds:
             values.pop("sinusoidal_pos_embds")
         return {
@@ -222,12 +235,20 @@ class BertConfig:
 
     @classmethod
     def read(cls, folder: str | Path) -> "BertConfig":
-        """Reads `folder/config.json`."""
+        """Reads `folder/config.json`.
+
+        Raises:
+            ConfigError: the file is missing, is not JSON, or has a value that is not supported.
+        """
         return cls.from_dict(read_config_json(folder))
 
 
 def read_config_json(folder: str | Path) -> dict:
-    """The raw content of `folder/config.json`."""
+    """Returns the content of `folder/config.json`.
+
+    Raises:
+        ConfigError: the file is missing or does not hold a JSON object.
+    """
     path = Path(folder) / "config.json"
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -241,9 +262,13 @@ def read_config_json(folder: str | Path) -> dict:
 
 
 def family_name(values: Mapping) -> str:
-    """The family that the content of a config.json names, a row of `FAMILIES`."""
+    """Returns `model_type` from the content of a config.json: a key of `FAMILIES`.
+
+    Raises:
+        ConfigError: it is missing or unknown.
+    """
     if values.get("model_type") is None:
-        raise ConfigError(f"config.json does not say its model_type: add one of {', '.join(FAMILIES)}")
+        raise ConfigError(f"config.json has no model_type: add one of {', '.join(FAMILIES)}")
     _family(values["model_type"])
     return values["model_type"]
 

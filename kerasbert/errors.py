@@ -1,12 +1,12 @@
-"""The exceptions that users can meet. The command line turns each into one line and exit code 1."""
+"""The exceptions that kerasbert raises on purpose. The command line prints one line and exits with code 1."""
 
 
 class KerasBertError(Exception):
-    """Anything kerasbert reports on purpose: the message names the value, the place and the mend."""
+    """The base class. A message names the value, its place and how to correct it."""
 
 
 class ConfigError(KerasBertError):
-    """A configuration that no model can be built from."""
+    """A configuration or argument that no model can be built from."""
 
 
 class CheckpointError(KerasBertError):
@@ -26,8 +26,8 @@ class ExportError(KerasBertError):
 
 
 class BundleError(KerasBertError):
-    """A bundle that is incomplete, changed or of another kind."""
+    """A bundle that is incomplete, was changed, or cannot do what is asked."""
 
 
 class MissingDependency(KerasBertError, ImportError):
-    """An optional package that is not installed; the message names the extra that brings it."""
+    """An optional package that is not installed; the message names the extra that installs it."""

@@ -1,4 +1,4 @@
-"""Whole files or none: everything is written under a temporary name beside the target, then renamed."""
+"""Writes files and folders completely or not at all: under a temporary name first, which is then renamed."""
 
 import shutil
 import tempfile
@@ -14,10 +14,15 @@ from kerasbert.errors import CheckpointError, KerasBertError
 
 
 def check_target(folder: str | Path, *, megabytes: float = 0) -> Path:
-    """Checks, before any long work, that `folder` can be made: absent or empty, writable, with room.
+    """Checks that `folder` can be written, before any long work starts.
+
+    The folder must be absent or empty, and writable, and its disk must have enough free space.
+
+    Args:
+        megabytes: free space that is needed, in units of 10^6 bytes.
 
     Raises:
-        KerasBertError: naming the folder and the mend.
+        KerasBertError: it cannot be written; the message names the folder and what to do.
     """
     folder = Path(folder)
     place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
@@ -40,17 +45,18 @@ def check_target(folder: str | Path, *, megabytes: float = 0) -> Path:
 
 @contextmanager
 def new_folder(target: str | Path, *, update: bool = False) -> Iterator[Path]:
-    """Yields a temporary folder that becomes `target` when the block ends well, and is gone when it does not.
+    """Yields a temporary folder. It becomes `target` if the block succeeds, and is deleted if the block fails.
 
-    It is made beside the target and renamed. A target that is there already may be a mount point or the current folder,
-    which cannot be renamed to: then it is made inside, and its whole files are moved up.
+    The temporary folder is made beside the target and renamed at the end. A target that already exists may be a mount
+    point or the current folder, which cannot be replaced. The temporary folder is then made inside the target, and
+    its complete files are moved up.
 
     Args:
         target: the folder to make, absent or empty.
-        update: let it have files already: those of the same names are replaced, all others stay.
+        update: whether `target` may contain files. Files of the same names are replaced, all others stay.
 
     Raises:
-        KerasBertError: the disk is full, the place is read-only. Whatever else the block raises comes through.
+        KerasBertError: the disk is full or the folder is read-only. Other errors of the block are passed on.
     """
     if not update:
         check_target(target)
@@ -68,9 +74,9 @@ def new_folder(target: str | Path, *, update: bool = False) -> Iterator[Path]:
             for path in sorted(building.iterdir()):
                 path.replace(target / path.name)
         else:
-            building.chmod(0o755)  # mkdtemp's folders are private, a user's are not
+            building.chmod(0o755)  # mkdtemp makes a folder that only its owner can read
             building.rename(target)
-    except KerasBertError as error:  # it may name a file of the temporary folder, which will be gone
+    except KerasBertError as error:  # it may name a file in the temporary folder, which is deleted
         error.args = (str(error).replace(str(building), str(target)),)
         raise
     except OSError as error:
@@ -80,16 +86,16 @@ def new_folder(target: str | Path, *, update: bool = False) -> Iterator[Path]:
     finally:
         shutil.rmtree(building, ignore_errors=True)
         for parent in made:
-            with suppress(OSError):  # not empty: all went well
+            with suppress(OSError):  # not empty if the block succeeded
                 parent.rmdir()
 
 
 @contextmanager
 def new_file(target: str | Path) -> Iterator[Path]:
-    """Yields a temporary path that becomes `target` when the block ends well, and is gone when it does not.
+    """Yields a temporary path. Its file becomes `target` if the block succeeds, and is deleted if the block fails.
 
     Raises:
-        KerasBertError: the block or the renaming met an OSError, such as a full disk.
+        KerasBertError: the block or the renaming raised an OSError, for example because the disk is full.
     """
     target = Path(target)
     building = target.with_name(f".{target.name}.{uuid4().hex}")
@@ -99,18 +105,19 @@ def new_file(target: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise KerasBertError(f"{target}: writing failed ({error.strerror or error})") from None
     finally:
-        with suppress(OSError):  # renamed, or never made
+        with suppress(OSError):  # already renamed, or never made
             building.unlink()
 
 
 def write_tensors(path: Path, tensors: dict, *, what: str) -> None:
-    """Writes a safetensors file that others may read: the library's are private, a user's files are not.
+    """Writes a safetensors file that all users can read; the library lets only its owner read it.
 
     Args:
-        tensors: name -> NumPy array. what: begins the error's message.
+        tensors: name -> NumPy array.
+        what: the beginning of the error message, which names the file.
 
     Raises:
-        CheckpointError: the disk is full, for one; the library has an error of its own for that.
+        CheckpointError: the library could not write the file, for example because the disk is full.
     """
     try:
         save_file(tensors, path, metadata={"format": "pt"})
@@ -120,13 +127,17 @@ def write_tensors(path: Path, tensors: dict, *, what: str) -> None:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Writes a UTF-8 file, its lines ended by a line feed, whole or not at all."""
+    """Writes a UTF-8 file with line feeds as line ends, completely or not at all.
+
+    Raises:
+        KerasBertError: the file cannot be written.
+    """
     with new_file(path) as building:
         building.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _about(error: OSError, folder: Path) -> bool:
-    """Whether the operating system refused to write in `folder`; a write to an open file names none."""
+    """Whether the error comes from writing in `folder`. Errors of writes to an open file have no file name."""
     if error.errno is None:
         return False
     return error.filename is None or str(error.filename).startswith(str(folder))

@@ -1,4 +1,4 @@
-"""Keeps what native libraries print away from the user's terminal."""
+"""Keeps the output of native libraries off the user's terminal."""
 
 import logging
 import os
@@ -10,16 +10,17 @@ from threading import Lock
 log = logging.getLogger("kerasbert")
 _lock = Lock()
 _stderr: list[int] = []
-"""One copy of the process's stderr for each block that is open; the first block redirects, the last one restores."""
+"""One copy of the process's stderr per open block. The first block redirects stderr, the last one restores it."""
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Drops what is written to file descriptor 2 in the block, unless kerasbert's logger is at DEBUG.
+    """Discards everything written to file descriptor 2 within the block, unless kerasbert's logger is at DEBUG.
 
-    TensorFlow and its converter print from C++ whatever Python's logging and warnings say. Their errors come as
-    exceptions as well, which pass through. File descriptors belong to the whole process: what other threads write to
-    stderr meanwhile is lost, so commands use this for their own steps, and the runtime never does.
+    TensorFlow and its converter print from C++, which ignores Python's settings for logging and warnings. Their errors
+    are raised as exceptions too, and those are passed on. File descriptors belong to the whole process, so output of
+    other threads to stderr is lost as well. Commands therefore use this for their own steps only, and the runtime never
+    does.
     """
     if log.isEnabledFor(logging.DEBUG):
         yield
@@ -34,7 +35,7 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         with _lock:
-            # Copies made while another block was open lead to nowhere; the first one is the real stderr.
+            # The first copy is the real stderr; copies made while another block was open point to os.devnull.
             if len(_stderr) == 1:
                 os.dup2(_stderr[0], 2)
             os.close(_stderr.pop())

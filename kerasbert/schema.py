@@ -1,4 +1,4 @@
-"""Dataclasses from JSON: every key and every type is checked, so that a damaged file is an error, not a guess.
+"""Reads dataclasses from JSON. Every key and every type is checked, so that a damaged file raises an error.
 
 Ranges are checked by the dataclass itself, in `__post_init__`.
 """
@@ -9,34 +9,36 @@ import typing
 from collections.abc import Mapping
 
 
-def from_json(kind, value, place: str = ""):
-    """A value of plain JSON as an instance of a type.
+def from_json(kind, value, place: str = "", *, whole: bool = False):
+    """Converts plain JSON to an instance of a type.
 
     Args:
         kind: a dataclass, `int`, `float`, `str`, `bool`, `dict`, `object`, `list[X]`, `tuple[X, ...]`, `dict[str, X]`,
             or a union of these with `None`.
-        value: what `json.loads` gave.
-        place: the key that holds the value, for messages, such as `files.onnx.bytes`.
+        value: the result of `json.loads`.
+        place: the key that holds the value, for error messages, such as `files.onnx.bytes`.
+        whole: whether fields with a default must be given as well.
 
     Raises:
-        ValueError: a key that is missing or unknown, or a value of another type; the message names it.
+        ValueError: a key is missing or unknown, or a value has another type; the message names the key.
     """
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
         if value is None and type(None) in arguments:
             return None
         (kind,) = [argument for argument in arguments if argument is not type(None)]
-        return from_json(kind, value, place)
+        return from_json(kind, value, place, whole=whole)
     if dataclasses.is_dataclass(kind):
-        return _dataclass(kind, value, place)
+        return _dataclass(kind, value, place, whole)
     if origin in (list, tuple):
         if not isinstance(value, list):
             raise _wrong(place, value, "a list")
-        return origin(from_json(arguments[0], item, f"{place}[{index}]") for index, item in enumerate(value))
+        items = enumerate(value)
+        return origin(from_json(arguments[0], item, f"{place}[{index}]", whole=whole) for index, item in items)
     if origin is dict:
         if not isinstance(value, dict):
             raise _wrong(place, value, "an object")
-        return {name: from_json(arguments[1], item, _inside(place, name)) for name, item in value.items()}
+        return {name: from_json(arguments[1], item, _inside(place, name), whole=whole) for name, item in value.items()}
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if kind is not object and (not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool)):
@@ -47,7 +49,7 @@ def from_json(kind, value, place: str = ""):
 NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false", dict: "an object"}
 
 
-def _dataclass(kind, value, place: str):
+def _dataclass(kind, value, place: str, whole: bool):
     if not isinstance(value, Mapping):
         raise _wrong(place, value, "an object")
     fields = {field.name: field for field in dataclasses.fields(kind)}
@@ -56,10 +58,11 @@ def _dataclass(kind, value, place: str):
     if unknown:
         raise ValueError(f"unknown key {_inside(place, unknown[0])!r}; expected {', '.join(fields)}")
     for name, field in fields.items():
-        required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        required = whole or field.default is field.default_factory is dataclasses.MISSING
         if required and name not in value:
             raise ValueError(f"no key {_inside(place, name)!r}")
-    return kind(**{name: from_json(hints[name], item, _inside(place, name)) for name, item in value.items()})
+    read = {name: from_json(hints[name], item, _inside(place, name), whole=whole) for name, item in value.items()}
+    return kind(**read)
 
 
 def _inside(place: str, name) -> str:

@@ -1,4 +1,4 @@
-"""A handler of signals for a while."""
+"""Signal handlers that are installed for the length of a block."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -7,7 +7,10 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def handled(handler: Callable, *numbers: signal.Signals) -> Iterator[None]:
-    """Within, the handler gets these signals; nothing is changed outside the main thread, which has them to itself."""
+    """Installs a handler for some signals within the block, and restores the previous handlers afterwards.
+
+    Does nothing outside the main thread, because Python lets only the main thread set signal handlers.
+    """
     before = {}
     with suppress(ValueError):
         before = {number: signal.signal(number, handler) for number in numbers}

@@ -25,7 +25,7 @@ ARROWS = {
     "training": "layers errors",
     "layers": "tf",
     "tf": "tasks tokenizers errors",
-    "checkpoints": "tasks tokenizers presets config files errors",
+    "checkpoints": "tokenizers presets config files errors",
     "tasks": "decoding errors",
     "decoding": "",
     "tokenizers": "files errors",

@@ -127,7 +127,7 @@ def test_a_key_that_would_change_the_answer_is_refused(key, value, wanted):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({}, "does not say its model_type: add one of bert, roberta, distilbert"),
+        ({}, "config.json has no model_type: add one of bert, roberta, distilbert"),
         ({"model_type": "gpt2"}, "model_type is 'gpt2': kerasbert reads bert, roberta, distilbert"),
         ({"model_type": ["bert"]}, "kerasbert reads bert"),
     ],
@@ -152,7 +152,7 @@ def test_a_family_that_is_missing_or_unknown_is_refused(values, said):
         ({"pad_token_id": 30522}, "pad_token_id 30522 is not one of the 30522 words"),
         ({"model_type": "roberta", "pad_token_id": 1, "max_position_embeddings": 2}, "whole number of at least 3"),
         ({"hidden_act": "mish"}, "hidden_act is 'mish': use one of gelu, "),
-        ({"hidden_dropout_prob": 1.0}, "hidden_dropout_prob is 1.0: use a number from 0 up to, but not, 1"),
+        ({"hidden_dropout_prob": 1.0}, "hidden_dropout_prob is 1.0: use a number of at least 0 and below 1"),
         ({"attention_probs_dropout_prob": "0.1"}, "attention_probs_dropout_prob is '0.1'"),
         ({"classifier_dropout": -0.1}, "classifier_dropout is -0.1"),
         ({"layer_norm_eps": 0}, "layer_norm_eps is 0: use a number above 0"),

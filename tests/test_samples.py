@@ -11,6 +11,7 @@ import pytest
 
 from kerasbert import samples
 from kerasbert.examples.readers import read_examples
+from kerasbert.tasks.text_classification import TASK
 
 FOLDER = Path(samples.__file__).parent
 ROWS = {"sentiment_train.csv": 520, "sentiment_dev.csv": 160}
@@ -22,7 +23,7 @@ def name(request):
 
 
 def texts(name):
-    return [example.text for example in read_examples(FOLDER / name)]
+    return [example.fields["text"] for example in read_examples(FOLDER / name, TASK)]
 
 
 def test_the_files_are_package_data():
@@ -39,9 +40,9 @@ def test_the_sample_has_at_least_500_sentences():
 
 
 def test_rows_are_as_many_as_the_readme_says_and_half_of_them_positive(name):
-    examples = read_examples(FOLDER / name)
+    examples = read_examples(FOLDER / name, TASK)
     half = ROWS[name] // 2
-    assert Counter(example.label for example in examples) == {"positive": half, "negative": half}
+    assert Counter(example.truth for example in examples) == {"positive": half, "negative": half}
     assert f"| `{name}` | {2 * half} | {half} | {half} |" in (FOLDER / "README.md").read_text(encoding="utf-8")
 
 
@@ -57,7 +58,7 @@ def test_every_sentence_is_clean_and_has_4_to_40_words(name):
 
 
 def test_labels_are_shuffled(name):
-    labels = [example.label for example in read_examples(FOLDER / name)]
+    labels = [example.truth for example in read_examples(FOLDER / name, TASK)]
     changes = sum(before != after for before, after in pairwise(labels))
     # A fair shuffle changes label at half of the steps: sorted files at one, alternating files at all.
     assert 0.4 < changes / (len(labels) - 1) < 0.6

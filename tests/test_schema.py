@@ -1,6 +1,7 @@
 """Dataclasses from JSON: what is right is read, what is wrong is named with its place."""
 
 import json
+import re
 from dataclasses import dataclass, field
 
 import pytest
@@ -103,3 +104,25 @@ def test_a_value_without_a_place_is_the_value(value, message):
 def test_the_place_that_is_given_comes_first_and_long_values_are_cut():
     with pytest.raises(ValueError, match=r"^settings.inner.size is '(x){1,59}, not a whole number$"):
         from_json(Outer, {"inner": {"size": "x" * 1000}}, "settings")
+
+
+@pytest.mark.parametrize(
+    ("value", "missing"),
+    [
+        ({"size": 1}, "inner.name"),
+        ({"name": "a"}, "inner.size"),
+    ],
+)
+def test_of_what_is_whole_not_even_a_key_with_a_default_may_be_missing(value, missing):
+    rest = {name: json.loads(json.dumps(getattr(Outer(None), name))) for name in Outer.__dataclass_fields__}
+    with pytest.raises(ValueError, match=rf"^no key '{missing}'$"):
+        from_json(Outer, {**rest, "inner": value}, whole=True)
+    inner = {"size": 1, "name": "a"}
+    for place, wrong in (("several[0]", {"several": [{"size": 1}]}), ("by_name.a", {"by_name": {"a": {"size": 1}}})):
+        with pytest.raises(ValueError, match=re.escape(f"no key '{place}.name'")):
+            from_json(Outer, {**rest, "inner": inner, **wrong}, whole=True)
+    assert from_json(Outer, {**rest, "inner": inner}, whole=True) == Outer(Inner(1, "a"))
+    with pytest.raises(ValueError, match=r"^no key 'limit'$"):
+        from_json(
+            Outer, {name: value for name, value in {**rest, "inner": inner}.items() if name != "limit"}, whole=True
+        )

@@ -1,4 +1,4 @@
-"""How fast, how large and how hungry every file of a bundle is, each measured in fresh processes of its own."""
+"""Measures speed, size and memory of every file of a bundle, each in processes of its own."""
 
 import json
 import os
@@ -19,23 +19,23 @@ from kerasbert.runtime.manifest import Manifest
 from kerasbert.tasks.golden import TEXTS
 
 ROUNDS = 3
-"""Every file is measured in turn, and the turn repeated: what disturbs the machine for a while disturbs all files."""
+"""All files are measured in turn, and the turn is repeated, so a disturbance of the machine affects all of them."""
 KERAS = "keras"
 ENGINES = ("ai-edge-litert", "onnxruntime", "tensorflow", "keras")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """One file at one number of threads and one length of text, on the CPU, a text a call.
+    """One file with one number of threads and one length of text, on the CPU, with one text per call.
 
     Attributes:
         name, path, precision: as in kerasbert.json; "keras" is the model that the files were made from.
-        megabytes: its size. threads: it may use. length: of the text, in tokens.
-        ms, ms_p95: half of the answers, and 95 % of them, took no longer: the model alone, from ids to outputs.
-        text_ms, text_ms_p95: the same from string to answer.
-        load_s: seconds from a process that has nothing imported to the first answer.
-        memory_mb: by how much that process grew at most.
-        cores: that it kept busy while it answered.
+        megabytes: size of the file. threads: number of threads it may use. length: of the text, in tokens.
+        ms, ms_p95: median and 95th percentile of the model alone, from ids to outputs.
+        text_ms, text_ms_p95: the same from text to answer.
+        load_s: seconds from the start of a process to its first answer.
+        memory_mb: the largest growth of that process.
+        cores: number of cores that it kept busy while it answered.
     """
 
     name: str
@@ -63,20 +63,21 @@ def benchmark(
     runs: int = 30,
     progress: Callable[[int, int, Measured], None] = lambda done, total, row: None,
 ) -> list[Measured]:
-    """Measures files of a bundle, beside the Keras model if it is given.
+    """Measures files of a bundle, and the Keras model if it is given.
 
     Args:
-        files: names in kerasbert.json; None: all.
-        threads: numbers of threads to try; None: one, and as many as there are cores.
-        lengths: of the texts, in tokens; None: those of the bundle's signatures.
-        runs: timed answers of a file at each length and number of threads, spread over up to 3 rounds.
-        progress: told after each process how many are done, how many there are, and what it measured last.
+        files: names in kerasbert.json. None: all.
+        model: the folder of the Keras model.
+        threads: numbers of threads to try. None: one, and as many as there are cores.
+        lengths: lengths of the texts, in tokens. None: those of the bundle's signatures.
+        runs: timed answers of a file for each length and number of threads, spread over up to 3 rounds.
+        progress: called after each process with the number of finished processes, their total and the last measurement.
 
     Returns:
-        A row for each file, number of threads and length, in this order; Keras's first.
+        One row for each file, number of threads and length, in this order; Keras's come first.
 
     Raises:
-        BundleError: a file is missing, was changed or is not in the bundle, or a length is beyond its `max_length`.
+        BundleError: a file is missing, was changed or is not in the bundle, or a length exceeds its `max_length`.
         ExportError: a process ended without a result.
     """
     folder = Path(bundle).absolute()
@@ -105,12 +106,12 @@ def benchmark(
 
 
 def as_data(rows: Sequence[Measured]) -> dict:
-    """The rows with what their times depend on, as plain data."""
+    """The rows and the facts that their times depend on, as plain data."""
     return {"machine": machine(), "rows": [asdict(row) for row in rows]}
 
 
 def in_a_process(task: dict) -> dict:
-    """What `kerasbert.export.benchmark.process` measures, in a Python that was started for it.
+    """Runs `kerasbert.export.benchmark.process` in a new Python and returns its result.
 
     Raises:
         ExportError: it could not open the file, or died.
@@ -119,7 +120,7 @@ def in_a_process(task: dict) -> dict:
         "CUDA_VISIBLE_DEVICES": "",
         "KERAS_BACKEND": "tensorflow",
         "OMP_NUM_THREADS": str(task["threads"]),
-        "PYTHONSAFEPATH": "1",  # a kerasbert/ in the current folder is not the one that runs here
+        "PYTHONSAFEPATH": "1",  # the current folder may have another kerasbert/
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
     command = [sys.executable, "-m", "kerasbert.export.benchmark.process", json.dumps(task)]
@@ -128,7 +129,7 @@ def in_a_process(task: dict) -> dict:
     if done.returncode < 0:
         raise ExportError(f"{what}: its process was killed by signal {-done.returncode}; is there enough memory?")
     if done.returncode:
-        raise ExportError(f"{what}: its process failed ({(done.stderr.splitlines() or ['without a word'])[-1]})")
+        raise ExportError(f"{what}: its process failed ({(done.stderr.splitlines() or ['it printed no reason'])[-1]})")
     result = json.loads(done.stdout.splitlines()[-1])
     if "error" in result:
         raise ExportError(f"{what}: {result['error']}")
@@ -136,12 +137,12 @@ def in_a_process(task: dict) -> dict:
 
 
 def cores() -> int:
-    """That this process may run on."""
+    """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def texts_of(manifest: Manifest, folder: Path, lengths: Sequence[int]) -> list[str]:
-    """A text of each length in tokens: words of real sentences, added as long as they fit.
+    """One text for each length in tokens, made of words of real sentences.
 
     Raises:
         BundleError: a length that the bundle's files do not take.
@@ -161,14 +162,14 @@ def texts_of(manifest: Manifest, folder: Path, lengths: Sequence[int]) -> list[s
                 count = len(tokenizer([longer], max_length=length + 1)["input_ids"][0])
                 if count <= length:
                     text, size = longer, count
-            if size == before:  # no word is short enough: a token or two remain
+            if size == before:  # no word is short enough for the one or two tokens that remain
                 break
         texts.append(text)
     return texts
 
 
 def machine() -> dict:
-    """What the times depend on: processor, cores, versions."""
+    """The facts that times depend on: processor, cores, versions."""
     versions = {}
     for package in ENGINES:
         try:
@@ -184,7 +185,7 @@ def machine() -> dict:
 
 
 def _rows(manifest, model, name: str, threads: int, lengths: Sequence[int], results: list[dict]) -> list[Measured]:
-    """A row a length, of all that the processes of a file have measured."""
+    """One row per length, from all measurements of a file."""
     if name == KERAS:
         weights = sum(path.stat().st_size for path in Path(model).glob("*.safetensors")) if Path(model).is_dir() else 0
         what = {"path": str(model), "precision": "float32", "megabytes": weights / 1e6}

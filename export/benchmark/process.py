@@ -1,9 +1,9 @@
-"""One file of a bundle, measured in a process that was started for it alone.
+"""Measures one file of a bundle, in a process that was started for it alone.
 
     python -m kerasbert.export.benchmark.process '{"bundle": ..., "name": ..., "texts": [...], ...}'
 
-`kerasbert.export.benchmark.measure` starts it and reads the line of JSON that it prints last. Nothing that a file
-needs to run is imported at the top: both its time and its memory belong to the file.
+`kerasbert.export.benchmark.measure` starts it and reads the JSON in its last line. The packages that run a file are
+imported in functions, because their time and memory count as the file's.
 """
 
 import json
@@ -12,12 +12,12 @@ import time
 from pathlib import Path
 
 WARM_UP = 3
-"""Answers before the clock runs: the first at a length may plan, compile, or fetch pages."""
+"""Answers before the clock runs: the first one at a length may plan, compile or read pages of the file."""
 
 
 def peak_memory() -> float:
-    """The most MB that this process ever held; NaN where the system does not say."""
-    try:  # of this program alone: ru_maxrss begins with what the parent held
+    """Largest memory of this process so far, in MB; NaN where the system does not say."""
+    try:  # not ru_maxrss, which begins with the memory of the parent
         status = Path("/proc/self/status").read_text(encoding="ascii")
         return int(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
     except (OSError, IndexError):
@@ -31,7 +31,7 @@ def peak_memory() -> float:
 
 
 class Clock:
-    """A function that remembers how long its last call took."""
+    """A function that remembers the duration of its last call, in seconds."""
 
     def __init__(self, function):
         self.function, self.seconds = function, 0.0
@@ -85,9 +85,9 @@ def measure(*, bundle: str, name: str, model: str | None, threads: int, texts: l
     """Opens a file and answers every text `runs` times.
 
     Returns:
-        `load`: seconds from nothing imported to the first answer. `memory`: MB that the process grew by, at most.
-        `cores`: kept busy while it answered. `alone`, `whole`: a list of milliseconds a text, of the model on ids, and
-        from the string to the answer.
+        `load`: seconds from the start to the first answer. `memory`: largest growth of the process, in MB. `cores`:
+        number of cores that were busy while it answered. `alone`, `whole`: one list of milliseconds per text, for the
+        model on ids and from text to answer.
     """
     memory, start = peak_memory(), time.perf_counter()
     answer, clock = open_file(bundle, name, threads) if model is None else open_model(model, bundle, threads)

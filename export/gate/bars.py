@@ -1,6 +1,6 @@
 """What the parity gate demands of an exported file: numbers within a tolerance, answers equal."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -80,16 +80,26 @@ def largest_difference(actual: np.ndarray, expected: np.ndarray, bar: str, *, sc
     return float(np.abs(actual - expected).max())
 
 
-def hesitates(actual: np.ndarray, expected: np.ndarray, bar: str) -> bool:
-    """Whether a quantised file may answer this row otherwise than Keras, since neither is decided.
+def hesitates(outputs: Iterable[tuple[np.ndarray, np.ndarray, str]]) -> bool:
+    """Whether a quantised file may answer an example otherwise than Keras, since neither is decided.
+
+    The two must choose otherwise somewhere, and wherever they do, neither may be decided. Where they choose alike,
+    another answer comes from something else, such as labels that were exchanged.
 
     Args:
-        actual, expected: float (labels,), the row's numbers in the file and in Keras.
+        outputs: for each row and output the numbers of the file, those of Keras, and the kind of numbers.
     """
-    if bar not in _MARGINS:
-        return False
-    ours, theirs = _MARGINS[bar](np.asarray(actual)), _MARGINS[bar](np.asarray(expected))
-    return bool(np.all((theirs < HESITATES) & (ours < SURE) | _SAME[bar](np.asarray(actual), np.asarray(expected))))
+    differ = False
+    for actual, expected, bar in outputs:
+        if bar not in _MARGINS:
+            return False
+        ours, theirs = np.asarray(actual), np.asarray(expected)
+        changed = _CHANGED[bar](ours, theirs)
+        undecided = (_MARGINS[bar](theirs) < HESITATES) & (_MARGINS[bar](ours) < SURE)
+        if np.any(changed & ~undecided):
+            return False
+        differ = differ or bool(np.any(changed))
+    return differ
 
 
 def _two_best(logits: np.ndarray) -> np.ndarray:
@@ -99,7 +109,7 @@ def _two_best(logits: np.ndarray) -> np.ndarray:
 
 _MARGINS: Mapping[str, Callable] = {"choice": _two_best, "choices": lambda logits: np.abs(2 * sigmoid(logits) - 1)}
 """How decided a row's labels are, from 0 to 1."""
-_SAME: Mapping[str, Callable] = {
-    "choice": lambda a, b: a.argmax(-1) == b.argmax(-1),
-    "choices": lambda a, b: (a > 0) == (b > 0),
+_CHANGED: Mapping[str, Callable] = {
+    "choice": lambda a, b: a.argmax(-1) != b.argmax(-1),
+    "choices": lambda a, b: (a > 0) != (b > 0),
 }

@@ -107,10 +107,23 @@ def read(folder: Path, graphs: Sequence[Graph]) -> list[Golden]:
 
 def _check_shape(row: Recorded, output) -> None:
     shape = np.asarray(row.outputs[output.name], "float32").shape
-    tokens = len(row.input_ids) if row.places is None else len(row.places)
+    places = range(len(row.input_ids)) if row.places is None else row.places
+    if any(not 0 <= place < len(row.input_ids) for place in places):
+        raise ValueError(f"places are {places}, but the row has {len(row.input_ids)} tokens")
+    tokens = len(places)
     wanted = (output.width,) if output.axis == "row" else (tokens, output.width)
     if shape != wanted:
         raise ValueError(f"{output.name} has the shape {shape}, not {wanted}")
+
+
+def check_fields(recorded: Sequence[Golden], task: Task, folder: Path) -> None:
+    """Raises BundleError: an example lacks a field of the task, or has one that the task does not know."""
+    known = [each.name for each in task.fields]
+    required = {each.name for each in task.fields if each.required}
+    for given in (set(each.example) for each in recorded):
+        if not required <= given <= set(known):
+            said = f"an example has {', '.join(sorted(given)) or 'no fields'}, but {task.name} takes {', '.join(known)}"
+            raise BundleError(f"{folder / NAME}: the recorded answers cannot be read ({said}); export again")
 
 
 def example_of(golden: Golden) -> Example:
@@ -122,5 +135,5 @@ def alike(a: object, b: object, task: Task, settings) -> bool:
     """Whether two answers count as equal; an answer of another form does not."""
     try:
         return task.same(a, b, settings)
-    except (KeyError, TypeError, ValueError, IndexError):
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
         return False

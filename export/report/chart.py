@@ -1,4 +1,4 @@
-"""Quality against milliseconds against megabytes, as an SVG that a page can hold."""
+"""A chart of quality, time and size as an SVG that a page can hold."""
 
 import math
 from collections.abc import Sequence
@@ -7,15 +7,15 @@ from html import escape
 
 WIDTH, HEIGHT = 580, 310
 LEFT, RIGHT, TOP, BOTTOM = 56, 182, 34, 46
-"""Margins around the plot; names stand in the right one, so that none covers a dot."""
+"""Margins around the plot. Names stand in the right one, so that none covers a dot."""
 LINE = 19
 LARGEST = 22
-"""Radius of the largest file's dot; areas are as megabytes."""
+"""Radius of the largest file's dot. Areas are proportional to megabytes."""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A dot: its name, a class of the page's style sheet, and what it stands for."""
+    """A dot: its name, its class in the page's style sheet, and the figures that it shows."""
 
     name: str
     style: str
@@ -25,10 +25,10 @@ class Mark:
 
 
 def draw(marks: Sequence[Mark], *, quality: str) -> str:
-    """An `<svg>` with a dot a file and its name beside the plot.
+    """An `<svg>` with one dot per file, whose names stand beside the plot.
 
     Args:
-        marks: qualities from 0 to 1. quality: what they are, below which the axis is named.
+        marks: the dots; qualities are from 0 to 1. quality: what they measure, which names the axis.
     """
     times, shares = [mark.milliseconds for mark in marks], [mark.quality for mark in marks]
     x = _Logarithmic(min(times), max(times), LEFT, WIDTH - RIGHT)
@@ -48,10 +48,10 @@ def draw(marks: Sequence[Mark], *, quality: str) -> str:
         parts.append(f'<text x="{LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{y.say(tick)}</text>')
     parts.append(f'<text class="soft" x="{LEFT}" y="{TOP - 18}">{escape(quality)}</text>')
     parts.append(
-        f'<text class="soft" x="{WIDTH - RIGHT}" y="{HEIGHT - 8}" text-anchor="end">milliseconds a text</text>'
+        f'<text class="soft" x="{WIDTH - RIGHT}" y="{HEIGHT - 8}" text-anchor="end">milliseconds per text</text>'
     )
     parts += _names(marks, x, y)
-    # The largest first, so that no dot hides a smaller one.
+    # The largest dot first, so that none hides a smaller one.
     for mark in sorted(marks, key=lambda mark: -mark.megabytes):
         radius = max(4.0, LARGEST * math.sqrt(mark.megabytes / most))
         parts.append(
@@ -62,7 +62,7 @@ def draw(marks: Sequence[Mark], *, quality: str) -> str:
 
 
 def _names(marks: Sequence[Mark], x, y) -> list[str]:
-    """A name a mark, in a column beside the plot, in the order of the dots from above, with a line to its dot."""
+    """The names in a column beside the plot, in the order of the dots from above, each with a line to its dot."""
     ordered = sorted(marks, key=lambda mark: (y(mark.quality), -mark.milliseconds))
     wanted = [y(mark.quality) for mark in ordered]
     start = min(sum(wanted) / len(wanted) - LINE * (len(wanted) - 1) / 2, HEIGHT - BOTTOM - LINE * (len(wanted) - 1))
@@ -84,7 +84,7 @@ def _words(mark: Mark) -> str:
 
 
 class _Logarithmic:
-    """Milliseconds -> pixels, with a little room at both ends."""
+    """Milliseconds -> pixels, with some room at both ends."""
 
     def __init__(self, least: float, most: float, start: float, end: float):
         self.least, self.most = max(least, 1e-3) / 1.6, max(most, 1e-3) * 1.6
@@ -102,7 +102,7 @@ class _Logarithmic:
 
 
 class _Linear:
-    """Shares -> pixels, with room at both ends, and more where all are equal."""
+    """Shares -> pixels, with room at both ends even if all are equal."""
 
     def __init__(self, least: float, most: float, start: float, end: float):
         room = max(0.25 * (most - least), 0.005)
@@ -118,7 +118,7 @@ class _Linear:
         return self.start + (value - self.least) / (self.most - self.least) * (self.end - self.start)
 
     def ticks(self) -> list[float]:
-        """Round numbers, none above all."""
+        """Round numbers, none above 100 %."""
         first = math.ceil(self.least / self.step)
         ticks = [index * self.step for index in range(first, math.floor(self.most / self.step) + 1)]
         return [tick for tick in ticks if tick < 1 + 1e-9]

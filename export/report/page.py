@@ -1,4 +1,4 @@
-"""report.html, one file without scripts: how good, fast and large each file of a bundle is, and how an app runs it."""
+"""report.html, one page without scripts: how good, fast and large each file of a bundle is, and how an app runs it."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -98,7 +98,7 @@ def read_rows(folder: Path, manifest: Manifest) -> list[Row]:
 
 
 def page(folder: Path, manifest: Manifest, rows: Sequence[Row], measured: Sequence = ()) -> str:
-    """The page as text; what comes from the bundle is escaped."""
+    """The page as text. Everything that comes from the bundle is escaped."""
     title = manifest.definition.words.title
     labels = ", ".join(manifest.settings.get("labels", ()))
     body = [

@@ -1,12 +1,14 @@
 """A static page in a bundle that runs the bundle's files in a browser.
 
-The page is plain modules, in `page/`. The runtimes come from the npm registry (`kerasbert.export.web.npm`), and lie
-beside it: once written, it needs no network. Any web server will do:
+The page consists of plain JavaScript modules, in `page/`; a task is one file in `page/tasks/`. The runtimes come from
+the npm registry (`kerasbert.export.web.npm`) and are written beside the page, so the page needs no network. Any web
+server can serve it:
 
 ```console
 $ python -m http.server --directory bundle
 ```
-and the page is at http://localhost:8000/web/.
+
+The page is then at http://localhost:8000/web/.
 """
 
 import json
@@ -83,12 +85,12 @@ def write_page(bundle: str | Path, *, archives: str | Path | None = None) -> Non
 
     Args:
         bundle: a folder that `export_bundle` made, without `web/`.
-        archives: a folder with the runtimes' archives (`npm pack` fetches them); None fetches them once, into the
-            user's cache.
+        archives: a folder with the runtimes' archives, as `npm pack` fetches them. None: they are fetched once, into
+            the user's cache.
 
     Raises:
         BundleError: no bundle.
-        ExportError: it holds nothing that a browser can run, or a runtime cannot be fetched.
+        ExportError: a browser can run none of its files, or a runtime cannot be fetched.
     """
     bundle = Path(bundle)
     manifest = Manifest.read(bundle)
@@ -105,14 +107,14 @@ def write_page(bundle: str | Path, *, archives: str | Path | None = None) -> Non
 
 
 def _check_tokenizer(bundle: Path, options: dict) -> None:
-    """Refuses what the page's tokenizers would read otherwise than ours."""
+    """Raises ExportError for tokenizers that the page's own would read differently."""
     added = options.get("added_tokens", [])
     if options["kind"] == "bytepair":
         content = read_json(bundle / "tokenizer.json")
         added = content.get("added_tokens") or []
         words = content.get("pre_tokenizer") or {}
         if content.get("normalizer") or words.get("type") != "ByteLevel" or not words.get("use_regex", True):
-            raise ExportError(f"{bundle / 'tokenizer.json'}: the page knows RoBERTa's own normalizer and words only")
+            raise ExportError(f"{bundle / 'tokenizer.json'}: the page knows only RoBERTa's own normalizer and words")
     for token in added:
         normalized = options["kind"] == "wordpiece" and token.get("normalized", not token.get("special"))
         if token.get("single_word") or normalized:

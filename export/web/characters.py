@@ -1,14 +1,14 @@
-"""What BERT's normalizer does to each character, as a small JSON table for the page's tokenizer.
+"""BERT's normalizer as a small JSON table of characters, for the page's tokenizer.
 
-Read off the `tokenizers` library, as `kerasbert.tokenizers.character_table` says, so that the answer does not depend on
-which Unicode version a browser was built with.
+The table is read from the `tokenizers` library (`kerasbert.tokenizers.character_table`), so the answer does not depend
+on the Unicode version of a browser.
 """
 
 import numpy as np
 
 from kerasbert.tokenizers.character_table import ALONE, CODE_POINT, DROPPED, SEVERAL, SPACE, read_characters
 
-_HANGUL = range(0xAC00, 0xD7A4)  # syllables; they decompose by a formula, which every browser has
+_HANGUL = range(0xAC00, 0xD7A4)  # syllables; every browser decomposes them by the same formula
 
 
 def describe_characters(options: dict) -> dict:
@@ -16,7 +16,7 @@ def describe_characters(options: dict) -> dict:
 
     Returns:
         `dropped`, `spaces`, `alone` (words of their own): ranges of code points, both ends included. `become`:
-        character -> what it turns into, where that is something else. `decomposed`: words are in NFD.
+        character -> its replacement, for characters that change. `decomposed`: whether words are in NFD.
     """
     strip_accents = options["do_lower_case"] if options["strip_accents"] is None else options["strip_accents"]
     table = read_characters(

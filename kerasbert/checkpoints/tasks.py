@@ -1,10 +1,10 @@
 """What a checkpoint's config.json says of the task it was trained for."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from kerasbert.checkpoints.loading import ENCODER, Checkpoint
 from kerasbert.errors import CheckpointError, ConfigError
-from kerasbert.tasks import NAMES
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,13 @@ def stored_task(checkpoint: Checkpoint) -> StoredTask:
     )
 
 
-def answerable_task(checkpoint: Checkpoint) -> str:
-    """The name of the task that a checkpoint answers.
+def answerable_task(checkpoint: Checkpoint, tasks: Collection[str]) -> str:
+    """The name of the task that a checkpoint answers, one of `tasks`.
 
     Raises:
-        CheckpointError: it holds a task that kerasbert does not have, or none; the message names it.
+        CheckpointError: it holds another task, or none; the message names it.
     """
-    if checkpoint.task not in NAMES:
+    if checkpoint.task not in tasks:
         raise CheckpointError(
             f"{checkpoint.folder}: holds {checkpoint.holds}, which kerasbert cannot answer with yet; fine-tune it "
             "first, or name a task for its encoder: sentence-embedding (one vector per text) or feature-extraction "

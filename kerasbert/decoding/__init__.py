@@ -1,1 +1,1 @@
-"""Logits to answers, in NumPy. Models, evaluation and the runtime share these functions, so their answers agree."""
+"""Converts logits to scores, in NumPy. Tasks, the runtime and the parity gate use the same functions."""

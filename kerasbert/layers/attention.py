@@ -11,9 +11,14 @@ from kerasbert.layers.tracing import tracing_options
 
 @keras.saving.register_keras_serializable("kerasbert")
 class AttentionBias(keras.layers.Layer):
-    """int (batch, sequence) of ones and zeros -> (batch, 1, 1, sequence): 0 to attend, a very negative number not to.
+    """Converts a mask to numbers that are added to attention scores: 0 for tokens, a very negative one for padding.
 
-    Built once for all blocks and added: a select in every block would cut a TFLite graph into dozens of partitions.
+    It is computed once for all blocks. A select in every block would cut a TFLite graph into dozens of partitions.
+
+    Call arguments:
+        attention_mask: int (batch, sequence), 1 for tokens and 0 for padding.
+
+    Output shape: (batch, 1, 1, sequence).
     """
 
     def call(self, attention_mask):
@@ -26,10 +31,15 @@ class AttentionBias(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("kerasbert")
 class PackedAttentionBias(keras.layers.Layer):
-    """Rows of several instances: numbers of the queries' instances, int (batch, queries), and of the keys', (batch,
-    sequence) -> (batch, 1, queries, sequence): 0 within an instance, a very negative number elsewhere.
+    """The attention bias of rows that hold several instances: 0 within an instance, a very negative number elsewhere.
 
-    A masked weight is 0.0 and not just small, so an instance's vectors do not change by a bit with its neighbours.
+    The softmax turns that number into exactly 0.0, so an instance's vectors do not depend on its neighbours at all.
+
+    Call arguments:
+        query_instances: int (batch, queries), the number of each query's instance.
+        instance_ids: int (batch, sequence), the number of each key's instance.
+
+    Output shape: (batch, 1, queries, sequence).
     """
 
     def call(self, query_instances, instance_ids):
@@ -42,12 +52,18 @@ class PackedAttentionBias(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("kerasbert")
 class SelfAttention(keras.layers.Layer):
-    """`softmax(q k^T / sqrt(H) + bias) v` over `num_heads` heads, and a linear layer on the joined heads.
+    """`softmax(q k^T / sqrt(H) + bias) v` in each of `num_heads` heads, then a linear layer on the joined heads.
+
+    Args:
+        hidden_size: size of the vectors.
+        num_heads: number of heads; must divide `hidden_size`.
+        dropout: rate on the attention probabilities, in training.
+        stddev: standard deviation of new kernels.
 
     Call arguments:
         x: (batch, sequence, hidden_size).
         bias: (batch, 1, 1 or queries, sequence), added to the scores.
-        queries: (batch, queries, hidden_size), the vectors that attend to `x`; None: `x` itself.
+        queries: (batch, queries, hidden_size), the vectors that attend to `x`; None means `x` itself.
 
     Output shape: (batch, queries, hidden_size).
     """
@@ -74,13 +90,13 @@ class SelfAttention(keras.layers.Layer):
             context = self.fused(q, k, v, bias)
         else:
             scores = ops.matmul(q, ops.transpose(k, (0, 1, 3, 2)))  # (B, N, Q, T)
-            # Scaled behind the product: ONNX Runtime does not recognise attention whose q is scaled first.
+            # The product is scaled, not q: ONNX Runtime recognises attention only in this form.
             weights = ops.softmax(scores * (1.0 / math.sqrt(self.hidden_size // self.num_heads)) + bias)
             context = ops.matmul(self.dropout(weights), v)  # (B, N, Q, H)
         return self.output_dense(self.merge(context))
 
     def fused(self, q, k, v, bias):
-        """The same in one kernel, which GPUs have for 16 bits: scores never lie in memory. (B, N, Q, H)."""
+        """The same in one kernel, which GPUs have for 16 bits. It never stores the scores. Returns (B, N, Q, H)."""
         q, k, v = (ops.transpose(x, (0, 2, 1, 3)) for x in (q, k, v))
         return ops.transpose(ops.dot_product_attention(q, k, v, bias=bias), (0, 2, 1, 3))
 

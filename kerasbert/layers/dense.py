@@ -1,4 +1,4 @@
-"""Linear layers as BERT's checkpoints know them: truncated-normal kernels, activations by name."""
+"""Linear layers as in BERT's checkpoints: truncated-normal kernels, activations by name."""
 
 import math
 
@@ -14,14 +14,14 @@ if keras.backend.backend() == "tensorflow":
 def gelu(x):
     """Exact GELU, `x * Phi(x)`, which BERT's checkpoints call "gelu" (arXiv 1606.08415).
 
-    Written with erf: `keras.activations.gelu` becomes Erfc on TensorFlow, which tf2onnx cannot convert (tf2onnx #2347),
-    and TFLite fuses this form to one GELU as well.
+    It is written with erf, because `keras.activations.gelu` becomes Erfc on TensorFlow, which tf2onnx cannot convert
+    (tf2onnx #2347). TFLite fuses this form into one GELU as well.
     """
     return 0.5 * x * (1.0 + ops.erf(x / math.sqrt(2.0)))
 
 
 def gelu_tanh(x):
-    """The tanh approximation, which checkpoints call "gelu_new" or "gelu_pytorch_tanh"."""
+    """The tanh approximation of GELU, which checkpoints call "gelu_new" or "gelu_pytorch_tanh"."""
     return 0.5 * x * (1.0 + ops.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x * x * x)))
 
 
@@ -38,7 +38,7 @@ ACTIVATIONS = {
 
 @keras.saving.register_keras_serializable("kerasbert")
 class Dense(keras.layers.Dense):
-    """Keras's, with a faster gradient in training steps that XLA compiles for a CPU."""
+    """`keras.layers.Dense` with a faster gradient in training steps that XLA compiles for a CPU."""
 
     def call(self, inputs, training=None):
         if not (training and tracing_options().xla_cpu):
@@ -50,6 +50,12 @@ class Dense(keras.layers.Dense):
 
 
 def dense(units: int, *, activation: str | None = None, stddev: float = 0.02, **kwargs) -> Dense:
-    """A linear layer, (..., in) -> (..., units); `activation` is a checkpoint's name, `stddev` the kernel's."""
+    """Creates a linear layer, (..., in) -> (..., units).
+
+    Args:
+        units: size of the output.
+        activation: a key of `ACTIVATIONS`, as checkpoints name it.
+        stddev: standard deviation of the new kernel.
+    """
     initializer = keras.initializers.TruncatedNormal(stddev=stddev)
     return Dense(units, activation=ACTIVATIONS[activation], kernel_initializer=initializer, **kwargs)

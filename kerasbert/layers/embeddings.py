@@ -1,4 +1,4 @@
-"""Tokens to vectors: word + position + segment, normalised (BERT, section 3, figure 2)."""
+"""Embeddings of tokens: word + position + segment, normalised (BERT, section 3, figure 2)."""
 
 import keras
 import numpy as np
@@ -10,27 +10,33 @@ from kerasbert.layers.tracing import tracing_options
 
 
 def sinusoids(positions: int, width: int) -> np.ndarray:
-    """The fixed position table (positions, width) of Vaswani et al. 2017, section 3.5, as DistilBERT lays it out."""
+    """Fixed position table (Vaswani et al. 2017, section 3.5), in DistilBERT's layout: float32 (positions, width)."""
     angle = np.arange(positions)[:, None] / np.power(10000, 2 * (np.arange(width) // 2) / width)
     return np.where(np.arange(width) % 2 == 0, np.sin(angle), np.cos(angle)).astype("float32")
 
 
 @keras.saving.register_keras_serializable("kerasbert")
 class Embeddings(keras.layers.Layer):
-    """Word, position and segment rows, summed, normalised, dropped out.
+    """The sum of word, position and segment embeddings, followed by LayerNorm and dropout.
 
     Args:
-        vocab_size, hidden_size, max_positions, type_vocab_size: table sizes; 0 segments for none.
+        vocab_size, hidden_size, max_positions, type_vocab_size: sizes of the tables; 0 segments for no segment table.
         position_offset: row of the first token's position (2 in RoBERTa).
-        sinusoidal: positions are fixed sines and cosines.
-        dropout: rate behind the normalisation. epsilon: LayerNorm's. stddev: of fresh tables.
+        sinusoidal: whether positions are fixed sines and cosines.
+        dropout: rate after the normalisation, in training.
+        epsilon: added to the variance in LayerNorm.
+        stddev: standard deviation of new tables.
 
     Call arguments:
         input_ids: int32 (batch, sequence).
-        token_type_ids: int32 (batch, sequence); left out where there is at most one segment row.
-        position_ids: int32 (batch, sequence), from 0, of rows that hold several instances; None: 0, 1, 2 and so on.
+        token_type_ids: int32 (batch, sequence); None means segment 0 for all tokens.
+        position_ids: int32 (batch, sequence), counted from 0, for rows that hold several instances; None means 0, 1, 2
+            and so on.
 
     Output shape: (batch, sequence, hidden_size).
+
+    Raises:
+        ValueError: there are more tokens than positions.
     """
 
     def __init__(

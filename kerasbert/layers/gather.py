@@ -1,4 +1,4 @@
-"""Rows of a table, tokens of a sequence."""
+"""Takes rows of a table, or tokens of a sequence."""
 
 import keras
 from keras import ops
@@ -8,12 +8,12 @@ if keras.backend.backend() == "tensorflow":
 else:
 
     def gather(table, ids):
-        """Rows `ids` of `table`: (V, D) and int (...) -> (..., D). Ids are never negative."""
+        """Takes the rows `ids` of `table`: (V, D) and int (...) -> (..., D). Ids must not be negative."""
         return ops.take(table, ids, axis=0)
 
 
 def gather_tokens(x, positions):
-    """The vectors at some places of each row: (B, T, ...) and int (B, P), in 0 to T - 1 -> (B, P, ...)."""
+    """Takes the vectors at some positions of each row: (B, T, ...) and int (B, P), from 0 to T - 1 -> (B, P, ...)."""
     batch, length = ops.shape(x)[:2]
     places = positions + ops.expand_dims(ops.arange(batch, dtype=positions.dtype) * length, -1)
     return gather(ops.reshape(x, (-1, *x.shape[2:])), places)

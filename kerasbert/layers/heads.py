@@ -1,4 +1,4 @@
-"""What stands on top of the encoder: pooler, masked words, next sentence, classifier."""
+"""The layers on top of the encoder: poolings, pooler, and the heads for masked words and for classification."""
 
 import keras
 from keras import ops
@@ -11,10 +11,10 @@ from kerasbert.layers.tracing import tracing_options
 
 @keras.saving.register_keras_serializable("kerasbert")
 class FirstToken(keras.layers.Layer):
-    """(batch, sequence, hidden) -> (batch, hidden): the vector of [CLS]. Pooling "cls"."""
+    """Pooling "cls", the vector of [CLS]: (batch, sequence, hidden) -> (batch, hidden)."""
 
     def call(self, x, attention_mask=None):
-        # A slice and a reshape: `x[:, 0]` would be a strided slice with a shrunk axis, which leaves the delegate.
+        # Not `x[:, 0]`: that is a strided slice with a shrunk axis, which mobile delegates do not support.
         return ops.reshape(x[:, :1], (-1, x.shape[-1]))
 
     def compute_output_shape(self, x_shape, attention_mask_shape=None):
@@ -23,9 +23,9 @@ class FirstToken(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("kerasbert")
 class MeanPooling(FirstToken):
-    """Pooling "mean", over real tokens: (batch, sequence, hidden), mask (batch, sequence) -> (batch, hidden).
+    """Pooling "mean", over tokens without padding: (batch, sequence, hidden) and (batch, sequence) -> (batch, hidden).
 
-    Spelled as a quotient of means: in 16-bit integers TFLite gives a sum the range of what is summed.
+    It is computed as a quotient of two means, because TFLite in 16-bit integers gives a sum the range of its terms.
     """
 
     def call(self, x, attention_mask):
@@ -35,11 +35,14 @@ class MeanPooling(FirstToken):
 
 @keras.saving.register_keras_serializable("kerasbert")
 class AdditivePooling(FirstToken):
-    """Pooling "additive", a learned weighted mean: `softmax(v^T tanh(W x))` over real tokens (arXiv 1409.0473, 3.1)."""
+    """Pooling "additive": the mean of all tokens, without padding, with the weights `softmax(v^T tanh(W x))`.
+
+    `W` and `v` are learned (arXiv 1409.0473, section 3.1). Shapes as in `MeanPooling`.
+    """
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        # No bias: softmax does not see it.
+        # No bias, because it does not change the softmax.
         self.score = dense(1, use_bias=False, name="score", dtype=self.dtype_policy)
 
     def build(self, x_shape, attention_mask_shape=None):
@@ -57,10 +60,10 @@ class AdditivePooling(FirstToken):
 
 @keras.saving.register_keras_serializable("kerasbert")
 class UnitLength(keras.layers.Layer):
-    """(batch, hidden) -> the same vectors, of length 1."""
+    """Scales vectors to length 1: (batch, hidden) -> (batch, hidden)."""
 
     def call(self, x):
-        mean = ops.mean(ops.square(x), axis=-1, keepdims=True)  # no sum, for the reason of `MeanPooling`
+        mean = ops.mean(ops.square(x), axis=-1, keepdims=True)  # not a sum, for the reason given in `MeanPooling`
         return x * ops.rsqrt(ops.maximum(mean * x.shape[-1], 1e-24))
 
     def compute_output_shape(self, input_shape):
@@ -72,7 +75,7 @@ POOLINGS = {"cls": FirstToken, "mean": MeanPooling, "additive": AdditivePooling}
 
 @keras.saving.register_keras_serializable("kerasbert")
 class Pooler(keras.layers.Layer):
-    """(batch, sequence, hidden) -> (batch, hidden): a linear layer and tanh on the first token."""
+    """A linear layer and tanh on the first token: (batch, sequence, hidden) -> (batch, hidden)."""
 
     def __init__(self, *, hidden_size, stddev=0.02, **kwargs):
         super().__init__(**kwargs)
@@ -99,12 +102,14 @@ class MaskedLMHead(keras.layers.Layer):
     """Logits over the vocabulary at the masked positions only (BERT, section 3.1, task 1).
 
     Args:
-        embeddings: the encoder's `Embeddings`, whose word table is the output matrix: tied, not copied.
-        activation: of the transform; the encoder's.
+        embeddings: the encoder's `Embeddings`, whose word table is the output matrix. It is shared, not copied.
+        activation: a key of `ACTIVATIONS`, for the hidden layer; usually that of the encoder.
+        epsilon: added to the variance in LayerNorm.
+        stddev: standard deviation of new kernels.
 
     Call arguments:
         x: (batch, sequence, hidden_size).
-        mlm_positions: int32 (batch, masked), into the sequence.
+        mlm_positions: int32 (batch, masked), positions in the sequence.
 
     Output: float32 (batch, masked, vocab_size).
     """
@@ -131,7 +136,7 @@ class MaskedLMHead(keras.layers.Layer):
         return ops.cast(ops.matmul(x, ops.transpose(word_table)), "float32") + ops.cast(self.bias, "float32")
 
     def transform(self, x):
-        """(..., hidden_size), the vectors of masked tokens -> what the word table is multiplied with."""
+        """The hidden layer and LayerNorm before the product with the word table: (..., hidden_size), same shape out."""
         return self.norm(self.dense(x))
 
     def compute_output_shape(self, x_shape, mlm_positions_shape):
@@ -148,12 +153,16 @@ class MaskedLMHead(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("kerasbert")
 class ClassificationHead(keras.layers.Layer):
-    """Dropout and a linear layer: (batch, hidden) -> float32 logits (batch, num_labels). With 2 labels, the NSP head.
+    """Dropout and a linear layer: (batch, hidden) -> float32 logits (batch, num_labels).
+
+    With 2 labels it is the next-sentence head.
 
     Args:
-        num_labels: width of the output.
-        hidden_activation: of a hidden layer of the input's width before it (RoBERTa, DistilBERT); None for none.
-        dropout: before each linear layer, while training.
+        num_labels: number of logits.
+        hidden_activation: activation of a hidden layer before the logits, of the input's size (RoBERTa, DistilBERT);
+            None for no hidden layer.
+        dropout: rate before each linear layer, in training.
+        stddev: standard deviation of new kernels.
     """
 
     def __init__(self, *, num_labels, hidden_activation=None, dropout=0.0, stddev=0.02, **kwargs):

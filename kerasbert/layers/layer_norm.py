@@ -10,8 +10,11 @@ from kerasbert.layers.tracing import tracing_options
 class LayerNorm(keras.layers.Layer):
     """`(x - mean) / sqrt(variance + epsilon) * gamma + beta` over the last axis (arXiv 1607.06450).
 
-    Spelled in the five steps that ONNX Runtime's LayerNormalization fusion looks for; in float32 at least, whatever the
-    policy: the squares of float16 overflow, and its smallest number is far above epsilon.
+    It is written in the five steps that ONNX Runtime's LayerNormalization fusion looks for. It is computed in float32
+    or wider, even in mixed precision: squares overflow in float16, whose smallest number is far above epsilon.
+
+    Args:
+        epsilon: added to the variance.
     """
 
     def __init__(self, *, epsilon=1e-12, **kwargs):

@@ -1,4 +1,4 @@
-"""Cross-entropy over a large vocabulary, without ever holding all logits."""
+"""Cross-entropy over a large vocabulary, which never holds all logits in memory."""
 
 import math
 
@@ -10,30 +10,36 @@ if keras.backend.backend() == "tensorflow":
 else:
 
     def cross_entropy(logits, ids):
-        """(W, V) and (W,) -> the losses (W,), and their gradients to the logits (W, V): softmax minus one-hot."""
+        """Logits (W, V) and ids (W,) -> losses (W,) and their gradients with respect to the logits (W, V).
+
+        The gradient is softmax minus one-hot.
+        """
         log_sum = ops.logsumexp(logits, axis=-1, keepdims=True)
         true = ops.one_hot(ids, logits.shape[-1], dtype=logits.dtype)
         return log_sum[:, 0] - ops.sum(logits * true, axis=-1), ops.exp(logits - log_sum) - true
 
 
 LOGITS = 2**24
-"""The most logits that are held at once: 64 MB of float32."""
+"""Largest number of logits in memory at once: 64 MiB in float32."""
 
 
 def masked_lm_loss(x, word_table, bias, ids, weights):
-    """The loss of masked words, and how many are right, summed with weights.
+    """Computes the summed loss of masked words, and how many of them are predicted correctly.
 
-    Logits, softmax and the gradient's three products are made in one pass over pieces of the words and forgotten: what
-    stays is as large as the arguments. (Liger kernels do the same for torch, arXiv 2410.10989, section 3.2.)
+    The words are processed in pieces. Logits, softmax and the gradient's three products of a piece are computed in one
+    pass and then discarded, so the results need as much memory as the arguments. (Liger kernels do the same for torch,
+    arXiv 2410.10989, section 3.2.)
 
     Args:
         x: (words, hidden_size), from `MaskedLMHead.transform`.
-        word_table: (vocab_size, hidden_size), in the dtype of `x`. bias: float32 (vocab_size,).
-        ids: int32 (words,), the true words. weights: float32 (words,).
+        word_table: (vocab_size, hidden_size), in the dtype of `x`.
+        bias: float32 (vocab_size,).
+        ids: int32 (words,), the true words.
+        weights: float32 (words,), of each word in both sums.
 
     Returns:
-        float32 scalars `loss`, in nats, with a gradient to `x`, `word_table` and `bias`; and `right`, without one:
-        the words that no other has a higher logit than.
+        Two float32 scalars: `loss`, in nats, with a gradient with respect to `x`, `word_table` and `bias`; and `right`,
+        without a gradient: the sum of the weights of the words whose true id has the highest logit.
     """
     words, size = ops.shape(x)[0], max(1, LOGITS // word_table.shape[0])
     if isinstance(words, int):
@@ -78,7 +84,7 @@ def _rows(values, start, size):
 
 
 def _piece(x, word_table, bias, ids, weights):
-    """Loss, right ones, and the loss's gradients to x, word_table and bias, of some words."""
+    """`loss` and `right` of some words, and the gradients of the loss with respect to x, word_table and bias."""
     logits = ops.cast(ops.matmul(x, ops.transpose(word_table)), "float32") + bias  # (W, V)
     best = ops.max(logits, axis=-1)
     losses, dlogits = cross_entropy(logits, ids)

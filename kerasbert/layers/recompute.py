@@ -1,4 +1,4 @@
-"""Activations computed twice instead of kept (Chen et al. 2016, arXiv 1604.06174)."""
+"""Computes activations twice instead of keeping them in memory (Chen et al. 2016, arXiv 1604.06174)."""
 
 import keras
 
@@ -8,13 +8,19 @@ if TENSORFLOW:
 
 
 def recomputed(layer, *inputs, training=None, xla=False):
-    """`layer(*inputs)`, of which only the inputs are kept for the backward pass.
+    """Calls a layer, and keeps only its inputs for the backward pass.
 
     The layer is called as a function of its weights, so that its dropout draws the same masks both times.
     `keras.remat` alone would draw other masks on TensorFlow.
 
     Args:
-        xla: whether XLA will compile it.
+        layer: a built layer with one output.
+        inputs: tensors, its positional arguments.
+        training: passed to the layer.
+        xla: whether XLA will compile the training step.
+
+    Returns:
+        The output of `layer(*inputs, training=training)`.
     """
     variables = layer.variables
     states = layer.non_trainable_variables

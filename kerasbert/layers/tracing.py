@@ -1,4 +1,4 @@
-"""Choices of spelling that a tracer makes and the layers follow while their graph is traced."""
+"""Options for how the layers write their mathematics while a graph is traced."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -11,17 +11,17 @@ from keras import ops
 
 @dataclass(frozen=True, kw_only=True)
 class TracingOptions:
-    """How the layers write mathematics that has several spellings. The defaults serve everywhere but in some files."""
+    """How the layers write mathematics that can be written in several ways. Some exported files need other values."""
 
     masked: float = -1e4
-    """Added to the scores of padding: far below any real score, and still a number in float16."""
+    """Added to the attention scores of padding. Far below any real score, and finite in float16."""
     square: Callable = ops.square
-    """The square in the variance of `LayerNorm`."""
+    """The function that squares, in the variance of `LayerNorm`."""
     column_scales: tuple | None = None
-    """(word, position): what the columns of the tables in `Embeddings` are multiplied by after the look-up. For an
-    exporter that gives the layer tables whose columns it has divided by the same numbers."""
+    """(word, position): factors for the columns of the two tables in `Embeddings`, applied after the look-up. For an
+    exporter that has divided the columns of the tables by the same numbers."""
     xla_cpu: bool = False
-    """Whether XLA compiles the graph for a CPU, where it does not find the fast way to a linear layer's gradient."""
+    """Whether XLA compiles the graph for a CPU, where its own gradient of a linear layer is slow."""
 
 
 DEFAULTS = TracingOptions()
@@ -29,13 +29,13 @@ _OPTIONS: ContextVar[TracingOptions | None] = ContextVar("tracing_options", defa
 
 
 def tracing_options() -> TracingOptions:
-    """The choices that hold now."""
+    """The options that are in force."""
     return _OPTIONS.get() or DEFAULTS
 
 
 @contextmanager
 def traced_with(**changes) -> Iterator[None]:
-    """Within the block, layers of this thread have other choices, fields of `TracingOptions` by name."""
+    """Changes options within the block, in this thread. Takes fields of `TracingOptions` by name."""
     token = _OPTIONS.set(dataclasses.replace(tracing_options(), **changes))
     try:
         yield

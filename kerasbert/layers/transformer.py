@@ -1,4 +1,4 @@
-"""One encoder block (Vaswani et al. 2017, section 3.1; the norm stands behind the residual sum, as in BERT)."""
+"""One encoder block (Vaswani et al. 2017, section 3.1). The norm comes after the residual sum, as in BERT."""
 
 import keras
 
@@ -12,16 +12,18 @@ class TransformerBlock(keras.layers.Layer):
     """`x = norm(x + attention(x))`, then `x = norm(x + feed_forward(x))`.
 
     Args:
-        hidden_size, num_heads, intermediate_size: widths.
-        activation: of the feed-forward layer, a name from `ACTIVATIONS`.
-        dropout: behind attention and feed-forward. attention_dropout: on attention's probabilities.
-        epsilon: LayerNorm's. stddev: of fresh kernels.
+        hidden_size, num_heads, intermediate_size: size of the vectors, number of heads, size of the feed-forward layer.
+        activation: activation of the feed-forward layer, a key of `ACTIVATIONS`.
+        dropout: rate after attention and after the feed-forward layer, in training.
+        attention_dropout: rate on the attention probabilities, in training.
+        epsilon: added to the variance in LayerNorm.
+        stddev: standard deviation of new kernels.
 
     Call arguments:
         x: (batch, sequence, hidden_size).
         bias: (batch, 1, 1 or queries, sequence), from `AttentionBias`.
-        queries: (batch, queries, hidden_size), the vectors of `x` whose outputs are wanted; None: all. The last block
-            of a model whose head reads few places need not compute the others.
+        queries: (batch, queries, hidden_size), the vectors of `x` whose outputs are computed; None means all. The last
+            block needs only the positions that the model's head reads.
 
     Output shape: (batch, queries, hidden_size).
     """

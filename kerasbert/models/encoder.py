@@ -1,4 +1,4 @@
-"""The encoder: token ids to vectors, for BERT, RoBERTa and DistilBERT alike."""
+"""The encoder of BERT, RoBERTa and DistilBERT: it turns token ids into vectors."""
 
 import keras
 
@@ -21,18 +21,21 @@ class BertEncoder(keras.Model):
     outputs["sequence_output"], outputs["pooled_output"]
     ```
 
-    Inputs, int32 (batch, sequence): `input_ids`, `attention_mask` (1 real, 0 padding) and, where the configuration has
-    two segments or more, `token_type_ids`. Outputs: `sequence_output` (batch, sequence, hidden_size) and, with a
-    pooler, `pooled_output` (batch, hidden_size). Padding stands on the right; its own vectors mean nothing.
-    Intermediates have names: `keras.Model(encoder.input, encoder.get_layer("block_3").output)` is the hidden state
-    behind the fourth block. A head that reads the first token only is built on `encoder.first_output`, symbolic
-    (batch, 1, hidden_size): there the last block computes no other.
+    Inputs, int32 (batch, sequence): `input_ids`, `attention_mask` (1 for tokens, 0 for padding) and, if the
+    configuration has at least two segments, `token_type_ids`. Padding is on the right.
+
+    Outputs: `sequence_output` (batch, sequence, hidden_size) and, with a pooler, `pooled_output` (batch, hidden_size).
+    The vectors of padding have no meaning.
+
+    Intermediate layers have names: `keras.Model(encoder.input, encoder.get_layer("block_3").output)` returns the hidden
+    state after the fourth block. A head that reads only the first token should take `encoder.first_output`, a symbolic
+    tensor (batch, 1, hidden_size): the last block then computes no other token.
 
     Args:
-        config: the numbers.
-        tokenizer: for `encoder.tokenizer(texts)`, which gives what the model takes, and for saving; None where there
-            is only a model.
-        pooler: whether to end in a pooler; None asks the family.
+        config: the configuration.
+        tokenizer: the model's tokenizer. `encoder.tokenizer(texts)` returns the model's inputs, and saving writes its
+            files. None: the model has no tokenizer.
+        pooler: whether the encoder ends in a pooler; None means as usual for the family.
     """
 
     def __init__(self, config: BertConfig, *, tokenizer=None, pooler: bool | None = None, **kwargs):
@@ -93,12 +96,17 @@ class BertEncoder(keras.Model):
 
     @classmethod
     def from_pretrained(cls, path: str | None = None, *, dtype=None) -> "BertEncoder":
-        """Reads a Hugging Face folder, or a hub id where there is a network; `tokenizer` is None if it has none.
+        """Reads a Hugging Face folder, or a hub id if there is a network.
 
-        Without a path it is the encoder that comes with the package (`kerasbert/presets`).
+        Args:
+            path: the folder or hub id; None reads the encoder that comes with the package (`kerasbert/presets`).
+            dtype: Keras's dtype or dtype policy.
+
+        Returns:
+            The encoder. Its `tokenizer` is None if the checkpoint has none.
 
         Raises:
-            CheckpointError: tensors missing, unexpected or of another shape; the message lists them.
+            CheckpointError: tensors are missing, unexpected or of another shape; the message lists them.
         """
         checkpoint = huggingface.open_checkpoint(path)
         encoder = cls(checkpoint.config, tokenizer=checkpoint.tokenizer(), pooler=checkpoint.has("pooler"), dtype=dtype)
@@ -106,10 +114,10 @@ class BertEncoder(keras.Model):
         return encoder
 
     def save_pretrained(self, folder: str) -> None:
-        """Writes config.json, model.safetensors and the tokenizer's files; transformers opens the folder."""
+        """Writes config.json, model.safetensors and the tokenizer's files. transformers can open the folder."""
         huggingface.save(self, folder)
 
-    def save_assets(self, folder):  # Keras asks for it when it writes a .keras file
+    def save_assets(self, folder):  # Keras calls it when it writes a .keras file
         if self.tokenizer is not None:
             self.tokenizer.save(folder)
 
@@ -131,6 +139,6 @@ class BertEncoder(keras.Model):
 
 
 def input_tensors(config: BertConfig) -> dict:
-    """The symbolic inputs that a model of this configuration takes, each int32 (batch, sequence)."""
+    """Creates the symbolic inputs of a model with this configuration, each int32 (batch, sequence)."""
     names = ["input_ids", "attention_mask", *(["token_type_ids"] if config.takes_token_types else [])]
     return {name: keras.Input((None,), dtype="int32", name=name) for name in names}

@@ -1,4 +1,4 @@
-"""The encoder itself as a task: texts to the vectors of their tokens."""
+"""Feature extraction: the encoder itself as a task, which turns texts into the vectors of their tokens."""
 
 import keras
 
@@ -11,13 +11,15 @@ from kerasbert.tasks.feature_extraction import TASK, Settings
 
 @keras.saving.register_keras_serializable("kerasbert")
 class FeatureExtractor(TextModel):
-    """An encoder that takes texts and is exported like any other task; Hugging Face's task "feature-extraction".
+    """An encoder that takes texts and is exported like any other task.
+
+    Hugging Face calls this task "feature-extraction".
 
     ```python
     model = kb.FeatureExtractor.from_pretrained("path-or-hub-id")
     answer = model.predict_text(["a lovely film"])[0]
     answer["sequence_output"]                         # 5 vectors: [CLS] a lovely film [SEP]
-    answer["pooled_output"]                           # one vector, where the encoder has a pooler
+    answer["pooled_output"]                           # one vector, if the encoder has a pooler
     ```
 
     Inputs and outputs: the encoder's.
@@ -27,7 +29,7 @@ class FeatureExtractor(TextModel):
         max_length: number of tokens that a text is cut to; None: the encoder's limit.
 
     Raises:
-        ConfigError: a length that the encoder does not have.
+        ConfigError: `max_length` is below 3 or above the encoder's limit.
     """
 
     task = TASK
@@ -40,9 +42,16 @@ class FeatureExtractor(TextModel):
     def from_pretrained(
         cls, path: str | None = None, *, max_length: int | None = None, dtype=None
     ) -> "FeatureExtractor":
-        """Reads a Hugging Face folder or hub id; the length is what it was saved with, else the model's.
+        """Reads a Hugging Face folder or hub id.
 
-        Without a path it is the encoder that comes with the package (`kerasbert/presets`).
+        Args:
+            path: the folder or hub id; None reads the encoder that comes with the package (`kerasbert/presets`).
+            max_length: number of tokens that a text is cut to; None: the saved length, or else the encoder's limit.
+            dtype: Keras's dtype or dtype policy.
+
+        Raises:
+            CheckpointError: the weights do not fit.
+            ConfigError: `max_length` is below 3 or above the encoder's limit.
         """
         checkpoint = huggingface.open_checkpoint(path)
         encoder = BertEncoder(

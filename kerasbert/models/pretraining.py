@@ -1,4 +1,4 @@
-"""The pre-training model: encoder, masked words, next sentence."""
+"""The pre-training model: an encoder with heads for masked words and for the next sentence."""
 
 import keras
 from keras import ops
@@ -23,22 +23,26 @@ class PretrainingModel(SummedLossTrainer, keras.Model):
 
     ```python
     model = kb.PretrainingModel(kb.BertEncoder(config, tokenizer=tokenizer))
-    model.compile(Recipe.named("bert").make_optimizer())                          # of kerasbert.training.recipes
+    model.compile(Recipe.named("bert").make_optimizer())                          # kerasbert.training.recipes
     model.fit(data.dataset(), steps_per_epoch=data.steps_per_epoch, epochs=3)     # data: a PretrainingData
     ```
 
-    Inputs: the encoder's, and `mlm_positions`, int32 (batch, masked): only these reach the vocabulary.
+    Inputs: the encoder's, and `mlm_positions`, int32 (batch, masked). Logits are computed at these positions only.
     Outputs: `mlm_logits` float32 (batch, masked, vocab_size) and, with `nsp`, `nsp_logits` float32 (batch, 2), where
     label 0 means that the second segment follows the first.
 
-    Trained on batches of `kerasbert.corpus.batches.PretrainingData`, packed or not; the loss is the mean over masked
-    words plus, with `nsp`, the mean over pairs.
+    The model is trained on batches of `kerasbert.corpus.batches.PretrainingData`, packed or not. The loss is the mean
+    over masked words plus, with `nsp`, the mean over pairs.
 
     Args:
-        encoder: with a pooler where `nsp` is asked for.
-        nsp: whether there is a next-sentence head; None: where the encoder has a pooler and two segments.
-        recompute: keep only the blocks' inputs of the forward pass and compute the rest again in the backward pass:
-            a third more work, a fraction of the memory.
+        encoder: the encoder. It needs a pooler if `nsp` is true.
+        nsp: whether there is a next-sentence head; None: if the family has one, and the encoder has a pooler and
+            at least two segments.
+        recompute: whether to keep only the inputs of the blocks for the backward pass and to compute the rest again. It
+            takes a third more computation and a fraction of the memory.
+
+    Raises:
+        ConfigError: `nsp` is true, but the family has no such head or the encoder has no pooler.
     """
 
     def __init__(self, encoder: BertEncoder, *, nsp: bool | None = None, recompute: bool = False, **kwargs):
@@ -77,7 +81,7 @@ class PretrainingModel(SummedLossTrainer, keras.Model):
         self.packed_bias = PackedAttentionBias(name="packed_bias", dtype=dtype)
 
     def call(self, inputs, training=None, mask=None):
-        """Logits; of a batch that holds the labels, the sums that training needs."""
+        """Returns logits, or, for a batch that holds labels, the sums of `sums_of`."""
         if "mlm_ids" in inputs:
             return self.sums_of(inputs, training)
         return super().call({name: inputs[name] for name in self.input}, training=training)
@@ -100,10 +104,10 @@ class PretrainingModel(SummedLossTrainer, keras.Model):
         return self.encoder.tokenizer
 
     def weights_of(self, batch: dict) -> dict:
-        """What each loss is a mean over: masked words, pairs.
+        """The divisor of each loss: the summed weights of masked words and of pairs, float32 scalars by name.
 
         Raises:
-            ConfigError: the batch lacks what the model learns from.
+            ConfigError: the batch lacks labels.
         """
         missing = [name for name in LEARNED if name not in batch]
         if missing:
@@ -119,13 +123,13 @@ class PretrainingModel(SummedLossTrainer, keras.Model):
         return weights
 
     def sums_of(self, batch: dict, training: bool | None = None) -> dict:
-        """Losses and right answers, summed: float32 scalars `{"mlm": {"loss", "accuracy"}, "nsp": ...}`."""
+        """Sums of losses and of right answers: float32 scalars `{"mlm": {"loss", "accuracy"}, "nsp": ...}`."""
         mlm_positions = batch["mlm_positions"]
         positions, pairs = mlm_positions, 0
         if self.nsp:
             first = ops.zeros((ops.shape(mlm_positions)[0], 1), dtype=mlm_positions.dtype)
             cls_positions = batch.get("cls_positions", first)
-            pairs = ops.shape(cls_positions)[1]  # which buckets leave open while the graph is made
+            pairs = ops.shape(cls_positions)[1]  # not a constant in a graph for batches of several lengths
             positions = ops.concatenate([cls_positions, mlm_positions], axis=1)
         x = self.vectors(batch, positions, training)
 
@@ -148,13 +152,14 @@ class PretrainingModel(SummedLossTrainer, keras.Model):
         return sums
 
     def vectors(self, batch: dict, positions, training: bool | None = None):
-        """The encoder's vectors at some places of each row, and no others in its last block.
+        """The encoder's vectors at some positions of each row. The last block computes no others.
 
         Args:
-            batch: of `PretrainingData`, packed or not. positions: int32 (batch, places).
+            batch: a batch of `PretrainingData`, packed or not.
+            positions: int32 (batch, positions).
 
         Returns:
-            (batch, places, hidden_size).
+            (batch, positions, hidden_size).
         """
         encoder = self.encoder
         x = encoder.embeddings(
@@ -182,12 +187,16 @@ class PretrainingModel(SummedLossTrainer, keras.Model):
     def from_pretrained(
         cls, path: str | None = None, *, nsp: bool | None = None, recompute: bool = False, dtype=None
     ) -> "PretrainingModel":
-        """Reads a Hugging Face folder or hub id; heads that it lacks are new, and said to be.
-
-        Without a path it is the model that comes with the package (`kerasbert/presets`).
+        """Reads a Hugging Face folder or hub id. Heads that it lacks are initialised, and a warning lists them.
 
         Args:
+            path: the folder or hub id; None reads the model that comes with the package (`kerasbert/presets`).
             nsp: whether there is a next-sentence head; None: if the checkpoint has one.
+            recompute: see the class.
+            dtype: Keras's dtype or dtype policy.
+
+        Raises:
+            CheckpointError: tensors are missing, unexpected or of another shape; the message lists them.
         """
         checkpoint = huggingface.open_checkpoint(path)
         nsp = checkpoint.has("nsp") if nsp is None else nsp
@@ -198,7 +207,7 @@ class PretrainingModel(SummedLossTrainer, keras.Model):
         return model
 
     def save_pretrained(self, folder: str) -> None:
-        """Writes config.json, model.safetensors and the tokenizer's files; transformers opens the folder."""
+        """Writes config.json, model.safetensors and the tokenizer's files. transformers can open the folder."""
         huggingface.save(self, folder, task="pre-training" if self.nsp else "fill-mask")
 
     def get_config(self):
@@ -216,7 +225,7 @@ class PretrainingModel(SummedLossTrainer, keras.Model):
 
 
 def nsp_weights(batch: dict):
-    """float32 (batch, pairs): 1 for a pair, 0 for an empty place of a packed row."""
+    """float32 (batch, pairs): 1 for a pair, 0 for an unused place in a packed row."""
     if "nsp_weights" in batch:
         return batch["nsp_weights"]
     return ops.ones_like(ops.expand_dims(batch["nsp_label"], -1), dtype="float32")

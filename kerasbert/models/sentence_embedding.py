@@ -1,4 +1,4 @@
-"""Sentence embeddings: texts to unit vectors, whose dot product says how alike they are."""
+"""Sentence embeddings: texts become vectors of length 1, whose dot product is their similarity."""
 
 import keras
 import numpy as np
@@ -24,12 +24,12 @@ class SentenceEncoder(TextModel):
     Inputs: the encoder's. Output: float32 (batch, hidden_size), each row of length 1.
 
     Args:
-        encoder: without a pooler, whose weights would serve nothing.
-        pooling: "mean" over real tokens, or "cls", the first token.
+        encoder: the encoder. It should have no pooler, because a pooler's weights would not be used.
+        pooling: "mean" of all tokens without padding, or "cls", the first token.
         max_length: number of tokens that a text is cut to; None: the encoder's limit.
 
     Raises:
-        ConfigError: arguments that do not go together.
+        ConfigError: an unknown pooling, or `max_length` is below 3 or above the encoder's limit.
     """
 
     task = TASK
@@ -49,9 +49,17 @@ class SentenceEncoder(TextModel):
     def from_pretrained(
         cls, path: str | None = None, *, pooling: str | None = None, max_length: int | None = None, dtype=None
     ) -> "SentenceEncoder":
-        """Reads a Hugging Face folder or hub id; pooling and length are what it was saved with, else "mean".
+        """Reads a Hugging Face folder or hub id.
 
-        Without a path it is the encoder that comes with the package (`kerasbert/presets`).
+        Args:
+            path: the folder or hub id; None reads the encoder that comes with the package (`kerasbert/presets`).
+            pooling: "mean" or "cls"; None: the pooling that it was saved with, or else "mean".
+            max_length: number of tokens that a text is cut to; None: the saved length, or else the encoder's limit.
+            dtype: Keras's dtype or dtype policy.
+
+        Raises:
+            CheckpointError: the weights do not fit.
+            ConfigError: arguments that the class refuses.
         """
         checkpoint = huggingface.open_checkpoint(path)
         stored = stored_task(checkpoint)
@@ -66,7 +74,7 @@ class SentenceEncoder(TextModel):
         return model
 
     def encode(self, *columns, batch_size: int = 32, **named) -> np.ndarray:
-        """Texts to unit vectors, float32 (texts, hidden_size), in their order."""
+        """Returns vectors of length 1, float32 (texts, hidden_size), in the order of the texts."""
         return self.predict_outputs(*columns, batch_size=batch_size, **named)["embedding"]
 
 

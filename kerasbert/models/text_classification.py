@@ -22,8 +22,7 @@ LOSSES = {
 }
 METRICS = {
     SINGLE: lambda: [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-    # It counts each label, not each text.
-    SEVERAL: lambda: [keras.metrics.BinaryAccuracy(threshold=0.0)],
+    SEVERAL: lambda: [keras.metrics.BinaryAccuracy(threshold=0.0)],  # per label, not per text
     NUMBER: lambda: [keras.metrics.MeanAbsoluteError(name="mae")],
 }
 
@@ -40,18 +39,18 @@ class TextClassifier(TextModel):
     model.save_pretrained("out/")
     ```
 
-    Inputs: the encoder's. Output: float32 logits (batch, labels). Answers of `predict_text`: `{"label", "score"}`; a
-    list of them for several labels; for regression the number is the `score`.
+    Inputs: the encoder's. Output: float32 logits (batch, labels). `predict_text` returns one answer per text:
+    `{"label", "score"}`; for several labels a list of these; for regression the number is the `score`.
 
     Args:
-        encoder: with a pooler, if its family's classifiers use one and `pooling` is "cls".
-        labels: names, in the order of the logits.
+        encoder: the encoder. It needs a pooler if its family's classifiers use one and `pooling` is "cls".
+        labels: the names of the labels, in the order of the logits.
         problem_type: "single_label_classification", "multi_label_classification" or "regression".
         pooling: "cls" (the first token, as in the paper), "mean" or "additive" (learned weights).
         max_length: number of tokens that a text is cut to; None: the encoder's limit.
 
     Raises:
-        ConfigError: arguments that do not go together.
+        ConfigError: an argument is not allowed, or two arguments do not fit together.
     """
 
     task = TASK
@@ -92,7 +91,7 @@ class TextClassifier(TextModel):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Names, in the order of the logits."""
+        """The names of the labels, in the order of the logits."""
         return self.settings.labels
 
     @classmethod
@@ -106,14 +105,19 @@ class TextClassifier(TextModel):
         max_length: int | None = None,
         dtype=None,
     ) -> "TextClassifier":
-        """Reads a Hugging Face folder or hub id; what is None comes from its config.json.
+        """Reads a Hugging Face folder or hub id.
 
-        Without a path it starts from the encoder that comes with the package (`kerasbert/presets`).
-        A checkpoint without a classifier, or with one for other labels, gets a new head, and says so in one line.
+        If the checkpoint has no classifier, or one for other labels or another pooling, the head is new, and a warning
+        says so.
+
+        Args:
+            path: the folder or hub id; None reads the encoder that comes with the package (`kerasbert/presets`).
+            labels, problem_type, pooling, max_length: see the class; None: as in the checkpoint's config.json.
+            dtype: Keras's dtype or dtype policy.
 
         Raises:
-            CheckpointError: weights that do not fit, or no labels given and none in the checkpoint.
-            ConfigError: arguments that do not go together.
+            CheckpointError: the weights do not fit, or neither the caller nor the checkpoint has labels.
+            ConfigError: an argument is not allowed, or two arguments do not fit together.
         """
         checkpoint = huggingface.open_checkpoint(path)
         stored = stored_task(checkpoint)
@@ -141,7 +145,7 @@ class TextClassifier(TextModel):
         return model
 
     def compile(self, optimizer=None, loss=None, metrics=None, **kwargs):
-        """Keras's own, with defaults: AdamW at `finetuning_rate`, the loss of the problem type, one metric."""
+        """`keras.Model.compile` with defaults: AdamW at `finetuning_rate`, the problem type's loss, and one metric."""
         if optimizer is None:
             optimizer = adamw(learning_rate=finetuning_rate(self.config))
         loss = LOSSES[self.settings.problem_type]() if loss is None else loss
@@ -149,16 +153,16 @@ class TextClassifier(TextModel):
         optimizer = scaled_for_float16(optimizer, self)
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
 
-    def compile_from_config(self, config):  # Keras's own leaves a model whose `compile` is its own uncompiled
+    def compile_from_config(self, config):  # Keras's method does not compile models that override `compile`
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
     def predict_logits(self, *columns, batch_size: int = 32, **named) -> np.ndarray:
-        """Texts (or pairs) to float32 logits (texts, labels), in their order."""
+        """Returns the logits of texts or pairs, float32 (texts, labels), in their order."""
         return self.predict_outputs(*columns, batch_size=batch_size, **named)["logits"]
 
     def transformers_settings(self) -> dict:
-        # transformers knows pooling "cls" only, and would answer from a model with another pooling as if it were "cls".
+        # transformers has pooling "cls" only, and would use it for a model that was saved with another pooling.
         numbered = dict(enumerate(self.labels))
         keys = {
             "id2label": {str(index): label for index, label in numbered.items()},
@@ -175,7 +179,7 @@ class TextClassifier(TextModel):
 
 
 def needs_pooler(config: BertConfig, pooling: str) -> bool:
-    """Whether a classifier of this family and pooling reads the encoder's pooler."""
+    """Whether a classifier of this family and pooling uses the encoder's pooler."""
     return pooling == "cls" and config.family.classifier_dense is None
 
 

@@ -1,4 +1,4 @@
-"""What every task's Keras model shares: texts in, outputs by name, answers out."""
+"""The base class of the tasks' Keras models: it takes texts, and returns outputs by name or answers."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,17 +14,21 @@ from kerasbert.tasks.ask import Answered, ask, joined, outputs_of
 from kerasbert.tasks.task import Example, Graph, Task
 
 ROUND_TO = 8
-"""Batch lengths are multiples of this, so that a compiler meets a handful of shapes and not one for every length."""
+"""Lengths of batches are multiples of this, so that a compiler has to handle only a few shapes."""
 
 
 class TextModel(keras.Model):
-    """A functional model on an encoder's inputs that knows its task, its settings and, by its encoder, its tokenizer.
+    """A functional Keras model for a task. Its inputs are those of its encoder.
 
-    A subclass has the class attribute `task` and builds layers and graph from an encoder and the task's settings.
+    A subclass sets the class attribute `task`, and builds layers and graph from an encoder and the task's settings.
 
     Attributes:
-        encoder: the `BertEncoder`. config: its configuration.
+        encoder: the `BertEncoder`, which also holds the tokenizer.
+        config: the encoder's configuration.
         settings: an instance of `task.Settings`.
+
+    Raises:
+        ConfigError: `settings.max_length` is above the encoder's limit.
     """
 
     task: Task
@@ -65,39 +69,46 @@ class TextModel(keras.Model):
         return (Graph(graph.name, inputs, outputs),)
 
     def export_outputs(self, inputs: dict) -> dict:
-        """Inputs by name -> outputs by name, as tensors: what an exported file computes."""
+        """The function that an exported file computes: tensors of inputs by name -> tensors of outputs by name."""
         return self._by_name(self(inputs, training=False))
 
     def _by_name(self, outputs) -> dict:
-        """The outputs in the order of the task."""
+        """Outputs by name, in the order of the task."""
         names = [each.name for each in self.task.graphs(self.settings)[0].outputs]
         if not isinstance(outputs, dict):
             return {names[0]: outputs}
         return {name: outputs[name] for name in names if name in outputs}
 
     def predict_text(self, *columns, batch_size: int = 32, **named) -> list:
-        """Texts to answers, in their order.
+        """Answers texts, in their order.
 
         Args:
             columns, named: one sequence of texts per field of the task, such as texts and second texts.
+            batch_size: largest number of rows per batch.
 
         Returns:
-            One answer per example, as the task's `decode` makes it.
+            One answer per example, as returned by the task's `decode`.
+
+        Raises:
+            ConfigError: the model has no tokenizer.
+            TokenizerError: a text is not a string, or the columns do not fit the task.
         """
         return list(self.answers(self.task.examples(*columns, **named), batch_size=batch_size))
 
     def answers(self, examples: Iterable[Example], *, batch_size: int = 32) -> Iterator:
-        """Answers in the order of the examples, which are read as answers are taken."""
+        """Yields one answer per example, in their order. Examples are read as answers are taken."""
         return ask(*self._asked(examples), **self._batching(batch_size))
 
     def answered(self, examples: Iterable[Example], *, batch_size: int = 32) -> Iterator[Answered]:
-        """Examples with their rows and outputs, in their order; rows of like length share a batch."""
+        """Yields the examples with their rows and outputs, in their order. Rows of similar length share a batch."""
         return outputs_of(*self._asked(examples), **self._batching(batch_size))
 
     def predict_outputs(self, *columns, batch_size: int = 32, **named) -> dict[str, np.ndarray | list[np.ndarray]]:
-        """Texts to float32 outputs by name, in their order: an array with the rows on axis 0.
+        """Computes the model's outputs for texts. Arguments and errors are those of `predict_text`.
 
-        An output with one vector per token is a list, (tokens, width) for each text.
+        Returns:
+            By output name a float32 array with the rows on axis 0, in their order. An output with one vector per token
+            is a list of arrays (tokens, width), one per text.
         """
         found = self.answered(self.task.examples(*columns, **named), batch_size=batch_size)
         return joined(self.graphs(), found)
@@ -121,18 +132,20 @@ class TextModel(keras.Model):
         return {name: np.asarray(x, "float32") for name, x in self._by_name(self.predict_on_batch(batch)).items()}
 
     def dataset(self, path: str, *, batch_size: int = 32, shuffle: bool = True, seed: int = 0, **columns):
-        """A labelled file as batches for `fit` and `evaluate`.
+        """Reads a labelled file as batches for `fit` and `evaluate`.
 
         Args:
-            path: `.csv`, `.tsv` or `.jsonl`; see `kerasbert.examples.readers.read_examples`.
-            shuffle: shuffles anew in each epoch, from `seed`; rows of like length share a batch.
-            columns: names in the file, such as `text_column`, `pair_column` and `label_column`.
+            path: a `.csv`, `.tsv` or `.jsonl` file; see `kerasbert.examples.readers.read_examples`.
+            batch_size: rows per batch.
+            shuffle: whether rows are shuffled anew in each epoch, from `seed`. Rows of similar length share a batch.
+            seed: seed for shuffling.
+            columns: names of columns in the file, such as `text_column`, `pair_column` and `label_column`.
 
         Returns:
             A tf.data.Dataset of (inputs, targets).
 
         Raises:
-            DataError: a row that cannot be used, named by line; a label that the model does not know.
+            DataError: a row cannot be used, or has a label that the model does not know; the message names the line.
         """
         named = {name.removesuffix("_column"): column for name, column in columns.items()}
         return self.dataset_of(
@@ -140,11 +153,11 @@ class TextModel(keras.Model):
         )
 
     def dataset_of(self, examples: Sequence[Example], *, batch_size: int = 32, seed: int | None = None):
-        """Examples as batches for `fit` and `evaluate`, shuffled anew in each epoch where there is a seed."""
+        """Makes batches of examples for `fit` and `evaluate`, shuffled anew in each epoch if there is a seed."""
         from kerasbert.tf.datasets import make_dataset
 
         if self.task.targets is None:
-            raise DataError(f"{self.task.name}: learns nothing from examples")
+            raise DataError(f"{self.task.name}: cannot be trained on examples")
         tokenizer, settings = self._asked(())[1], self.settings
         rows = [row for example in examples for row in self.task.rows(tokenizer, example, settings)]
         made = [self.task.targets(tokenizer, row, settings)[1] for row in rows]
@@ -160,19 +173,19 @@ class TextModel(keras.Model):
         )
 
     def save_pretrained(self, folder: str) -> None:
-        """Writes config.json, model.safetensors and the tokenizer's files; transformers opens the folder."""
+        """Writes config.json, model.safetensors and the tokenizer's files. transformers can open the folder."""
         known = self.transformers_settings()
         own = {name: v for name, v in dataclasses.asdict(self.settings).items() if name not in known["says"]}
         section = {"kerasbert": {"task": self.task.name, **own}}
         huggingface.save(self.saved_part(), folder, task=known["head"], settings={**known["keys"], **section})
 
     def transformers_settings(self) -> dict:
-        """How transformers writes this task: `head` (a key of `ARCHITECTURES`), `keys` of config.json, and which
-        settings they already say (`says`)."""
+        """How transformers stores this task: `head` (a key of `ARCHITECTURES`), `keys` of config.json, and `says`, the
+        settings that these keys already contain."""
         return {"head": "encoder", "keys": {}, "says": ()}
 
     def saved_part(self):
-        """The model whose weights are saved: the encoder, where the task adds none."""
+        """The model whose weights are saved: the encoder, if the task adds no weights."""
         return self.encoder
 
     def get_config(self):

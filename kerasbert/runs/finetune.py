@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import keras
@@ -70,7 +70,7 @@ def finetune(
     Args:
         task: one of `kerasbert.tasks.NAMES`.
         train: labelled file.
-        options, changes: a `FinetuneOptions`, or its fields.
+        options, changes: a `FinetuneOptions`, and fields of it that are other.
 
     Returns:
         The figures of the last epoch: `loss` and the metric, and both with `val_` in front where there is `dev`.
@@ -78,7 +78,7 @@ def finetune(
     Raises:
         KerasBertError: one of its kinds for whatever cannot be read, trained or written.
     """
-    options = FinetuneOptions(**changes) if options is None else options
+    options = replace(options or FinetuneOptions(), **changes)
     definition = task_named(task)
     if definition.targets is None:
         raise ConfigError(f"{task}: learns nothing from a labelled file")
@@ -86,8 +86,9 @@ def finetune(
     examples = read_examples(train, definition, columns=options.columns)
     held_out = [] if options.dev is None else read_examples(options.dev, definition, columns=options.columns)
     given = _settings(definition, examples, options)
+    settings = definition.Settings(**given)
     for example in (*examples, *held_out):
-        definition.truth(example, definition.Settings(**given))
+        definition.truth(example, settings)
     keras.utils.set_random_seed(options.seed)
     model = model_class(task).from_pretrained(options.checkpoint, **given)
     check_target(folder, megabytes=model.count_params() * 4e-6)
@@ -111,12 +112,17 @@ def finetune(
 
 
 def _settings(task, examples: Sequence, options: FinetuneOptions) -> dict:
-    """The settings that the options and the examples decide; the others come from the checkpoint."""
-    opened = huggingface.open_checkpoint(options.checkpoint)
+    """The settings by name: those of the options, then what the examples decide, then the checkpoint's."""
+    names = [each.name for each in fields(task.Settings)]
     given = {name: value for name, value in options.settings.items() if value is not None}
-    given |= task.observe(examples, {"labels": stored_task(opened).labels, **given})
-    longest = options.max_length or min(MAX_LENGTH, opened.config.max_length)
-    return {**given, "max_length": longest}
+    unknown = [name for name in given if name not in names]
+    if unknown:
+        raise ConfigError(f"{task.name} has no setting {unknown[0]!r}: use {', '.join(names)}")
+    opened = huggingface.open_checkpoint(options.checkpoint)
+    stored = asdict(stored_task(opened))
+    known = {name: stored[name] for name in names if stored.get(name) is not None} | given
+    longest = options.max_length or given.get("max_length") or min(MAX_LENGTH, opened.config.max_length)
+    return {**known, **task.observe(examples, known), **given, "max_length": longest}
 
 
 def _kind(examples: Sequence) -> str:

@@ -31,7 +31,8 @@ def open_run(path: Path, file: File, graph: Graph, *, threads: int | None = None
         raise BundleError(f"{path}: threads is {threads}: use 1 or more")
     open_engine = getattr(import_module(module), function)
     threads = threads or min(MOST_THREADS, os.cpu_count() or 1)
-    return open_engine(path, graph, threads=threads, integers=file.precision not in FLOATS)
+    # Engines open the file again when threads need it, perhaps in another working directory.
+    return open_engine(path.absolute(), graph, threads=threads, integers=file.precision not in FLOATS)
 
 
 FLOATS = ("float32", "float16")

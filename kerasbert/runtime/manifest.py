@@ -21,6 +21,8 @@ EDITED = "was edited; `kerasbert inspect --rehash` accepts a wanted edit"
 PRECISIONS = ("float32", "float16", "int8-mixed", "int8", "int4", "int16x8", "full-int8")
 AXES = ("row", "token", "text")
 BARS = ("choice", "choices", "number", "vector")
+OPTIONAL = ("token_type_ids",)
+"""Inputs of a task's graph that a model may lack."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +44,9 @@ class File:
     sha256: str
 
     def __post_init__(self):
-        path = PurePosixPath(self.path)
-        if path.is_absolute() or ".." in path.parts or "\\" in self.path or not path.parts:
-            raise ValueError(f"the path {self.path!r} leads out of the bundle")
-        _one_of("kind", self.kind, KINDS)
-        _one_of("precision", self.precision, PRECISIONS)
+        _check_path(self.path)
+        _one_of(f"the kind of {self.path}", self.kind, KINDS)
+        _one_of(f"the precision of {self.path}", self.precision, PRECISIONS)
         if self.bytes < 1:
             raise ValueError(f"{self.path}: {self.bytes} bytes is no size")
         _check_digest(self.path, self.sha256)
@@ -96,6 +96,7 @@ class Manifest:
         for name, file in self.files.items():
             _one_of(f"files.{name}.graph", file.graph, names)
         for name, digest in self.checksums.items():
+            _check_path(name)
             _check_digest(name, digest)
 
     @cached_property
@@ -139,7 +140,7 @@ class Manifest:
             digest = values.pop("sha256")
             if not edited and digest != _own_digest(values):
                 raise BundleError(f"{path}: {EDITED}")
-            return from_json(cls, values)
+            return from_json(cls, values, whole=True)
         except (FileNotFoundError, NotADirectoryError):
             raise BundleError(f"{folder}: no {NAME}, so no bundle; make one with `kerasbert export`") from None
         except KeyError as error:
@@ -220,6 +221,12 @@ def _one_of(what: str, value: str, known) -> None:
         raise ValueError(f"{what} is {value!r}: use one of {', '.join(known)}")
 
 
+def _check_path(name: str) -> None:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name or not path.parts:
+        raise ValueError(f"the path {name!r} leads out of the bundle")
+
+
 def _check_digest(what: str, digest: str) -> None:
     if len(digest) != 64 or set(digest) - set("0123456789abcdef"):
         raise ValueError(f"{what}: {digest!r:.70} is no SHA-256")
@@ -245,6 +252,9 @@ def _check_outputs(task: Task, settings, graphs: list[Graph]) -> None:
         _one_of("the graph", graph.name, known)
         outputs = {each.name: each for each in known[graph.name].outputs}
         inputs = {each.name: each for each in known[graph.name].inputs}
+        missing = [name for name in inputs if name not in OPTIONAL and name not in [each.name for each in graph.inputs]]
+        if missing:
+            raise ValueError(f"the graph {graph.name!r} has no input {missing[0]}")
         for each in graph.inputs:
             _one_of(f"an input of {graph.name}", each.name, inputs)
             if each.axis != inputs[each.name].axis:

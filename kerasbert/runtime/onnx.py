@@ -23,6 +23,9 @@ def onnx(path: Path, graph: Graph, *, threads: int, integers: bool) -> Run:
     A row alone gets a session with all threads. Many rows are cut into pieces of `TOKENS` tokens, and each thread runs
     pieces of its own: several threads inside a call cost 15% more CPU time than one.
 
+    A file of integers runs each row by itself: it scales the numbers of a whole call to 8 bits together, so that an
+    answer would depend on the other texts of the call (with all-MiniLM-L6-v2, a cosine of 0.99 between the two).
+
     Raises:
         BundleError: a broken file, or one that does not compute the graph.
         MissingDependency: ONNX Runtime is not installed.
@@ -40,7 +43,7 @@ def onnx(path: Path, graph: Graph, *, threads: int, integers: bool) -> Run:
 
     def run(batch: dict) -> dict:
         tokens = tokens_of(batch)
-        parts = pieces(tokens, TOKENS)
+        parts = pieces(tokens, 0 if integers else TOKENS)
         session = first if len(parts) == 1 else single()
 
         def of_piece(part: slice) -> list[np.ndarray]:

@@ -18,7 +18,7 @@ def pieces(tokens: Sequence[int], most: int) -> list[slice]:
 
     Args:
         tokens: number of each row's tokens.
-        most: most tokens in a piece, padding included; a longer row is a piece by itself.
+        most: most tokens in a piece, padding included; a longer row is a piece by itself, with 0 every row.
     """
     found, start, longest = [], 0, 0
     for i, count in enumerate(tokens):

@@ -1,4 +1,4 @@
-"""Rows as a tf.data pipeline: the same order for the same seed."""
+"""Makes a tf.data pipeline of rows. The same seed gives the same order."""
 
 from collections.abc import Iterator, Sequence
 from itertools import count
@@ -20,12 +20,19 @@ def make_dataset(
     round_to: int = 1,
     seed: int | None = None,
 ) -> tf.data.Dataset:
-    """Batches of the graph's inputs by name, int32 (batch, length), and targets.
+    """Makes a dataset of padded batches for training.
 
     Args:
-        rows: what the model sees. targets: (rows, ...).
-        max_length: no batch is padded beyond it. round_to: else its length becomes a multiple of this.
-        seed: shuffles anew in each epoch; None keeps the order.
+        rows: the tokenised rows.
+        targets: (rows, ...), the right answer for each row.
+        graph: names the inputs.
+        batch_size: rows per batch.
+        max_length: largest length of a batch, in tokens.
+        round_to: the length of a batch is rounded up to a multiple of this, but not beyond `max_length`.
+        seed: rows are shuffled anew in each epoch; None keeps their order.
+
+    Returns:
+        A dataset of (inputs, targets): int32 (batch, length) by input name, and (batch, ...).
     """
     lengths = np.array([len(row) for row in rows])
     epochs = count()

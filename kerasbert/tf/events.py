@@ -1,4 +1,4 @@
-"""TensorBoard's event files."""
+"""Writes TensorBoard's event files."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ from kerasbert.errors import KerasBertError
 
 
 class EventFile:
-    """One event file in a folder, made with the first figures.
+    """An event file for TensorBoard. It is created with the first figures.
 
     Args:
-        folder: for TensorBoard; made when it is needed.
+        folder: the folder of the file, created when it is needed.
     """
 
     def __init__(self, folder: Path):
@@ -32,6 +32,6 @@ class EventFile:
             with self.writer.as_default():
                 tf.summary.experimental.write_raw_pb(summary.SerializeToString(), step=step)
             self.writer.flush()
-        except tf.errors.OpError as error:  # a full disk is RESOURCE_EXHAUSTED, as memory is
+        except tf.errors.OpError as error:  # a full disk raises ResourceExhaustedError, as full memory does
             reason = error.message.splitlines()[0].rpartition("; ")[2]
             raise KerasBertError(f"{self.folder}: writing failed ({reason})") from None

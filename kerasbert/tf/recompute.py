@@ -1,4 +1,4 @@
-"""A function whose values are computed again in the backward pass, in graphs of TensorFlow."""
+"""Computes the values of a function again in the backward pass, in TensorFlow graphs."""
 
 from collections.abc import Callable
 
@@ -7,17 +7,17 @@ from tensorflow.compiler.tf2xla.python.xla import optimization_barrier
 
 
 def recomputed(call: Callable, *, xla: bool) -> Callable:
-    """`call`, of which only the arguments are kept for the backward pass.
+    """Returns a function like `call` that keeps only its arguments for the backward pass.
 
     Args:
-        call: tensors -> a sequence of tensors. Only the first result has a gradient.
+        call: takes tensors and returns a sequence of tensors. Only the first result has a gradient.
         xla: whether XLA will compile it.
     """
 
     @tf.custom_gradient
     def run(*arguments):
         def gradient(upstream, *_):
-            # Without a barrier, TensorFlow sees that both passes are the same computation and does it once.
+            # Without a barrier, TensorFlow merges the two equal computations into one.
             if xla:
                 *again, upstream = optimization_barrier(*arguments, upstream)
             else:

@@ -1,16 +1,17 @@
-"""Pre-training rows and their files: TFRecord shards of tf.train.Example, read and written as NumPy arrays.
+"""Reads and writes pre-training rows as NumPy arrays. Their files are TFRecord shards of tf.train.Example.
 
-A row holds one instance, or several packed ones. Its features, all lists of int64:
+A row holds one instance, or several packed ones. Its features are lists of int64:
 
 | feature | content |
 |---|---|
-| `input_ids` | the tokens, special ones included, unmasked and unpadded |
-| `lengths` | tokens of each instance in the row |
-| `first_lengths` | how many of these belong to the first segment: token type 0 |
-| `nsp_label` | for each instance of mode mlm-nsp or mlm-sop |
-| `word_starts` | 1 where a token begins a word, if a segmenter said so |
+| `input_ids` | the tokens, including special ones, neither masked nor padded |
+| `lengths` | number of tokens of each instance in the row |
+| `first_lengths` | number of these in the first segment (token type 0), for each instance |
+| `nsp_label` | label of each instance, in the modes mlm-nsp and mlm-sop |
+| `word_starts` | 1 where a token begins a word; present if a word segmenter was used |
 
-Examples are encoded here and not by protobuf, whose lists of integers would take longer than tokenising the text.
+Examples are encoded here and not by protobuf, because protobuf's lists of integers take longer to build than the text
+takes to tokenise.
 """
 
 import mmap
@@ -22,16 +23,19 @@ import numpy as np
 from kerasbert.errors import DataError
 
 Column = tuple[np.ndarray, np.ndarray]
-"""Values of all rows in one array, and where each row begins: (rows + 1,)."""
+"""The values of all rows in one array, and the index where each row begins, (rows + 1,)."""
 FRAME = 12
-"""Bytes before a record's content in a TFRecord file: its length and that length's checksum; 4 more come after."""
+"""Number of bytes before a record's content in a TFRecord file: its length and a checksum. 4 more bytes follow it."""
 
 
 def encode(columns: Mapping[str, Column]) -> list[bytes]:
-    """Each row's tf.train.Example. Values from 0 to 2^28 - 1.
+    """Serialises each row as a tf.train.Example.
 
     Args:
-        columns: feature -> its values; a row without any leaves the feature out.
+        columns: feature -> its values, from 0 to 2^28 - 1. A feature without values in a row is left out of that row.
+
+    Returns:
+        The bytes of one tf.train.Example per row.
     """
     parts = {name: _varints(*column) for name, column in columns.items()}
     rows = len(next(iter(columns.values()))[1]) - 1
@@ -52,7 +56,11 @@ def encode(columns: Mapping[str, Column]) -> list[bytes]:
 
 
 def decode(examples: Sequence[bytes]) -> dict[str, Column]:
-    """`encode` back: the int64 features of some rows. Features of other types are passed over."""
+    """Reads the int64 features of serialised rows, the inverse of `encode`. Features of other types are ignored.
+
+    Raises:
+        DataError: a row is not a complete tf.train.Example of packed integers.
+    """
     found: dict[str, list[tuple[int, bytes]]] = {}
     for row, example in enumerate(examples):
         for name, values in _features(example):
@@ -70,12 +78,15 @@ def decode(examples: Sequence[bytes]) -> dict[str, Column]:
 
 
 def write_records(path: Path, examples: Sequence[bytes]) -> np.ndarray:
-    """Writes a TFRecord file and returns where each record's content begins and ends: int64 (records, 2).
+    """Writes a TFRecord file.
+
+    Returns:
+        int64 (records, 2): the byte positions where each record's content begins and ends.
 
     Raises:
-        OSError: the disk is full, for one.
+        OSError: the file cannot be written, for example because the disk is full.
     """
-    import tensorflow as tf  # reading does without
+    import tensorflow as tf  # here, because reading does not need TensorFlow
 
     try:
         with tf.io.TFRecordWriter(str(path)) as writer:
@@ -89,7 +100,7 @@ def write_records(path: Path, examples: Sequence[bytes]) -> np.ndarray:
 
 
 def scan_records(path: Path) -> np.ndarray:
-    """The places of a TFRecord file's records, as `write_records` returns them.
+    """Finds the records of a TFRecord file. Returns the same array as `write_records`.
 
     Raises:
         DataError: the file ends within a record.
@@ -109,13 +120,13 @@ def scan_records(path: Path) -> np.ndarray:
 
 
 def open_content(path: Path) -> mmap.mmap:
-    """A file's bytes, read when they are asked for."""
+    """Maps a file into memory, read-only. Its bytes are read when they are accessed."""
     with open(path, "rb") as stream:
         return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def _varints(values: np.ndarray, splits: np.ndarray) -> tuple[bytes, list[int]]:
-    """Protobuf's variable-length integers, low seven bits first, and where each row's bytes begin."""
+    """Encodes protobuf's varints (low seven bits first), and returns also the byte positions where rows begin."""
     values = np.asarray(values, dtype=np.uint32)
     columns = np.empty((len(values), 4), dtype=np.uint8)
     rest = values
@@ -129,7 +140,7 @@ def _varints(values: np.ndarray, splits: np.ndarray) -> tuple[bytes, list[int]]:
 
 
 def _from_varints(content: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """The integers of varints; int64."""
+    """Decodes varints to int64; `last` marks the last byte of each."""
     if not len(content):
         return np.zeros(0, dtype=np.int64)
     begins = np.concatenate([[0], np.flatnonzero(last)[:-1] + 1])
@@ -139,7 +150,7 @@ def _from_varints(content: np.ndarray, last: np.ndarray) -> np.ndarray:
 
 
 def _size(number: int) -> bytes:
-    """One varint."""
+    """Encodes one number as a varint."""
     encoded = bytearray()
     while number >= 128:
         encoded.append(number & 127 | 128)
@@ -149,7 +160,7 @@ def _size(number: int) -> bytes:
 
 
 def _features(example: bytes) -> Iterator[tuple[str, bytes]]:
-    """(name, packed values) of the int64 features of a serialised tf.train.Example."""
+    """Yields (name, packed values) for the int64 features of a serialised tf.train.Example."""
     for _, features in _fields(example):
         for _, entry in _fields(features):
             parts = dict(_fields(entry))
@@ -159,7 +170,7 @@ def _features(example: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
-    """(number, content) of a message's length-delimited fields; an Example of packed integers has no others."""
+    """Yields (number, content) for a message's fields; in an Example of packed integers all are length-delimited."""
     place = 0
     while place < len(message):
         tag, place = message[place], place + 1
@@ -169,6 +180,6 @@ def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
             size |= (message[place] & 127) << shift
             more, place, shift = message[place] >= 128, place + 1, shift + 7
         if tag & 7 != 2 or more or place + size > len(message):
-            raise DataError("a record that is no whole tf.train.Example of packed integers; prepare the data again")
+            raise DataError("a record is not a complete tf.train.Example of packed integers; prepare the data again")
         yield tag >> 3, message[place : place + size]
         place += size

@@ -1,8 +1,8 @@
-"""BERT's WordPiece tokenizer as TensorFlow ops, with the ids of the host tokenizer.
+"""BERT's WordPiece tokenizer as TensorFlow ops. It returns the same ids as the host tokenizer.
 
-tensorflow-text has a normalizer and a pre-tokenizer of its own, but with another Unicode version, other white space and
-other rules for words that are too long. Here characters go through a table read off the `tokenizers` library, and only
-the last step, words to pieces, is tensorflow-text's.
+tensorflow-text has its own normalizer and pre-tokenizer, but they use another Unicode version, other white space and
+other rules for words that are too long. Here a table made with the `tokenizers` library does both steps, and
+tensorflow-text does only the last one, from words to pieces.
 """
 
 import tensorflow as tf
@@ -21,22 +21,22 @@ from kerasbert.tokenizers.character_table import (
 )
 from kerasbert.tokenizers.wordpiece import MAX_CHARACTERS_PER_WORD, WordPieceTokenizer
 
-_START = 1 << 22  # a flag of symbols: a word begins here
-_ADDED = 0xF0000  # private characters, which are dropped from every text, stand for the added tokens
-_ROW_END = "\0"  # dropped from every text, so that no token can reach across it
+_START = 1 << 22  # a flag of symbols: first character of a word
+_ADDED = 0xF0000  # private characters stand for the added tokens; they are dropped from every text
+_ROW_END = "\0"  # dropped from every text, so no added token matches across two texts
 
 
 class InGraphWordPiece(tf.Module):
-    """The ids of a `WordPieceTokenizer`, computed in the graph: in `tf.data`, in a tf.function, in a SavedModel.
+    """Computes the ids of a `WordPieceTokenizer` in a graph: in `tf.data`, a tf.function or a SavedModel.
 
-    The ids are those of the host tokenizer for every text; bytes that are not UTF-8 count as U+FFFD. Offsets are not
-    given: use the host tokenizer for them.
+    The ids equal those of the host tokenizer for every text. Bytes that are not UTF-8 are read as U+FFFD. Offsets are
+    available from the host tokenizer only.
 
     Args:
-        tokenizer: the host tokenizer; it is read here and not kept.
+        tokenizer: the host tokenizer. It is not kept.
 
     Raises:
-        TokenizerError: the tokenizer has added tokens, or a vocabulary, that the graph cannot follow.
+        TokenizerError: the graph cannot reproduce the tokenizer's added tokens or vocabulary.
     """
 
     def __init__(self, tokenizer: WordPieceTokenizer):
@@ -69,7 +69,7 @@ class InGraphWordPiece(tf.Module):
                 max_bytes_per_word=4 * MAX_CHARACTERS_PER_WORD,
                 token_out_type=tf.int32,
             )
-        except Exception as error:  # what the builder raises is not documented
+        except Exception as error:  # the exceptions of the builder are not documented
             raise TokenizerError(f"tensorflow-text cannot use this vocabulary in a graph: {error}") from error
         self._ids = tf.constant([*range(len(tokenizer.pieces)), *added], tf.int32)
         self._symbols = tf.constant(table.symbols)
@@ -81,8 +81,9 @@ class InGraphWordPiece(tf.Module):
 
         Args:
             texts: strings `(batch,)`.
-            pairs: the second text of each row, strings `(batch,)`, if there is one.
-            max_length: tokens a row may have, special ones included; the longer text of a pair is cut first.
+            pairs: the second text of each row, strings `(batch,)`; None if there are none.
+            max_length: largest number of tokens per row, including special ones. The longer text of a pair is cut
+                first. None: nothing is cut.
 
         Returns:
             `input_ids`, `token_type_ids`, `attention_mask`: int32 `(batch, longest row)`.
@@ -116,11 +117,11 @@ class InGraphWordPiece(tf.Module):
         }
 
     def pieces(self, texts) -> tf.RaggedTensor:
-        """The ids of each text, uncut and without special tokens around them: int32 `(batch, None)`.
+        """The ids of each text, not cut and without special tokens around them: int32 `(batch, None)`.
 
-        All texts are worked on as one row of characters, whose `ends` tell where each text stops.
+        All texts are processed as one row of characters; `ends` holds the position where each text ends.
         """
-        with tf.device("CPU:0"):  # where strings live; the integers between would only travel
+        with tf.device("CPU:0"):  # strings are on the CPU; moving the integers to a GPU and back costs time
             characters = tf.strings.unicode_decode(tf.strings.join([texts, _ROW_END]), "UTF-8")
             ends = characters.row_splits[1:] - 1
             characters = characters.flat_values
@@ -159,7 +160,7 @@ class InGraphWordPiece(tf.Module):
             )
 
     def _expand(self, symbols, ends):
-        """Gives every character as many places as the longest expansion, then fills those that have one."""
+        """Gives every character as many places as the longest expansion has, and writes the expansions into them."""
         several = symbols >= SEVERAL
         width = self._expansions.shape[1]
         expanded = tf.gather(self._expansions, tf.where(several, symbols - SEVERAL, 0))
@@ -168,9 +169,9 @@ class InGraphWordPiece(tf.Module):
 
 
 class _Finder(tf.Module):
-    """Finds added tokens in a row of characters and says what to write in their place.
+    """Finds added tokens in a row of characters and returns the symbols that replace them.
 
-    A token's first character becomes the token's own, a word alone, and the others are dropped.
+    The first character of a token is replaced by the token's own symbol, a word by itself. The others are dropped.
     """
 
     def __init__(self, tokens: list[tuple]):
@@ -187,7 +188,7 @@ class _Finder(tf.Module):
         return bool(self._tables)
 
     def __call__(self, characters) -> tuple[tf.Tensor, tf.Tensor]:
-        """Places in the row, int64, and the symbols that belong there."""
+        """Returns places in the row, int64, and the symbols to write there, int32."""
         begins = tf.zeros_like(characters, tf.bool)
         for first in self._firsts:
             begins |= characters == first
@@ -195,7 +196,7 @@ class _Finder(tf.Module):
         symbols, lengths = tf.zeros_like(places, tf.int32), tf.zeros_like(places)
         if self._tables:
             characters = tf.pad(characters, [[0, self._tables[-1][0]]])
-        for length, table in self._tables:  # the longest, which counts, comes last
+        for length, table in self._tables:  # from short to long, because the longest match counts
             window = tf.gather(characters, places[:, tf.newaxis] + tf.range(length, dtype=tf.int64))  # (places, length)
             found = table.lookup(tf.strings.unicode_encode(window, "UTF-8"))
             symbols = tf.where(found > 0, found, symbols)
@@ -210,7 +211,7 @@ class _Finder(tf.Module):
 
 
 def _keep(symbols, ends, mask):
-    """The symbols where the mask holds, and the ends of the rows among them."""
+    """Keeps the symbols where the mask is true, and returns the texts' new ends."""
 
     def some():
         places = tf.where(mask)[:, 0]
@@ -220,14 +221,14 @@ def _keep(symbols, ends, mask):
 
 
 def _can_overlap(contents: set[str]) -> bool:
-    """Whether two of the strings, or one and itself, can share characters of a text without beginning together."""
+    """Whether two strings, or two copies of one, can overlap in a text with different beginnings."""
     beginnings = {content[:end] for content in contents for end in range(1, len(content) + 1)}
     rests = {content[begin:] for content in contents for begin in range(1, len(content))}
     return any(rest[:end] in contents for rest in rests for end in range(1, len(rest))) or bool(rests & beginnings)
 
 
 def _first_come(begins, ends):
-    """Which of the matches, in order, remain when each that overlaps an earlier remaining one is left out."""
+    """Which matches remain if, from left to right, each that overlaps an earlier remaining one is left out."""
     none = tf.zeros([], tf.int64)
 
     def one_by_one():
@@ -238,8 +239,8 @@ def _first_come(begins, ends):
 
 
 def _longest_first(first: tf.RaggedTensor, second: tf.RaggedTensor | None, room: int):
-    """The `tokenizers` library's strategy of this name: the shorter text keeps at most half of the room, rounded down,
-    the longer one the rest; of two as long, the first counts as the shorter."""
+    """Cuts like the `tokenizers` library's strategy "longest_first". The shorter text keeps at most half of the room,
+    rounded down, and the longer one gets the rest. If both are of one length, the first counts as the shorter."""
 
     def cut(rows, keep):
         return tf.RaggedTensor.from_tensor(rows.to_tensor(shape=(None, room)), lengths=keep)
@@ -254,7 +255,7 @@ def _longest_first(first: tf.RaggedTensor, second: tf.RaggedTensor | None, room:
 
 
 def _check_added(as_written: list[tuple], normalized: list[tuple]) -> None:
-    """Refuses added tokens whose matching depends on more than their own characters."""
+    """Raises TokenizerError for added tokens whose matching depends on more than their own characters."""
     strips = any(token.lstrip or token.rstrip for _, _, token in as_written + normalized)
     for tokens, spaces_at_the_edge in ((as_written, not strips), (normalized, False)):
         for content, _, token in tokens:
@@ -272,9 +273,9 @@ def _check_added(as_written: list[tuple], normalized: list[tuple]) -> None:
 
 
 def _check_marks(pieces: list[str], normalized: list[tuple], table: CharacterTable) -> None:
-    """Refuses vocabularies for which the order of combining marks matters; the graph does not sort them.
+    """Raises TokenizerError if the order of combining marks matters to the vocabulary: the graph does not sort them.
 
-    A word with a character that no piece has is [UNK] in any order, hence only marks in pieces count.
+    Only marks in pieces count, because a word with a character that no piece has is [UNK] in any order.
     """
 
     def marks(texts):

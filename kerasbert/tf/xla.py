@@ -1,15 +1,15 @@
-"""Spellings that XLA compiles better on a CPU, where it does not find the fast way to a matrix product by itself."""
+"""Operations written so that XLA compiles them to fast code on a CPU."""
 
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.python.xla import optimization_barrier
 
 
 def linear(x, kernel):
-    """`x @ kernel`: (..., in) and (in, out) -> (..., out), with a faster gradient of the kernel.
+    """`x @ kernel` with a faster gradient of the kernel: (..., in) and (in, out) -> (..., out).
 
-    That is `x^T @ dy`, whose first factor is read down its columns. Where a width is a multiple of 1,024 floats these
-    all fall into one set of the cache, and the product runs at half speed (42 of 85 GFLOP/s on one core). So the
-    narrower factor is first laid out as the product reads it; the barrier keeps XLA from undoing that.
+    The gradient is `x^T @ dy`. Its first factor is read down its columns. If a width is a multiple of 1,024 floats, all
+    elements of a column fall into one set of the cache, and the product runs at half speed (42 of 85 GFLOP/s on one
+    core). The narrower factor is therefore transposed first. The barrier keeps XLA from undoing that.
     """
     wide, narrow = kernel.shape
 

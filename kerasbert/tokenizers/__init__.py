@@ -1,7 +1,7 @@
-"""Text to ids on the host: WordPiece for BERT and DistilBERT, byte-pair encoding for RoBERTa.
+"""Tokenizers that run on the host: WordPiece for BERT and DistilBERT, byte-pair encoding for RoBERTa.
 
-`load(folder)` reads the tokenizer of a checkpoint. The same WordPiece as operations of a TensorFlow graph is
-`kerasbert.tf.wordpiece`.
+`load(folder)` reads the tokenizer of a checkpoint. `kerasbert.tf.wordpiece` has the same WordPiece tokenizer as
+operations of a TensorFlow graph.
 """
 
 from pathlib import Path
@@ -21,7 +21,8 @@ def load(folder: str | Path) -> HostTokenizer:
     """Reads the tokenizer of a checkpoint folder: tokenizer.json, vocab.txt, or vocab.json with merges.txt.
 
     Raises:
-        TokenizerError: there is none, it cannot be read, its files contradict each other, or it is of another kind.
+        TokenizerError: the folder has no tokenizer, a file cannot be read, files contradict each other, or the
+            tokenizer is of another kind.
     """
     folder = Path(folder)
     if (folder / "tokenizer.json").exists():
@@ -43,7 +44,11 @@ def load(folder: str | Path) -> HostTokenizer:
 
 
 def from_options(options: dict, folder: str | Path) -> HostTokenizer:
-    """The tokenizer whose `options()` these are, with the vocabulary files of the folder."""
+    """Creates a tokenizer from the result of its `options()` and the vocabulary files in a folder.
+
+    Raises:
+        TokenizerError: the kind is unknown, or a file cannot be used.
+    """
     for cls in _CLASSES.values():
         if cls.kind == options.get("kind"):
             return cls.from_options(options, Path(folder))
@@ -53,15 +58,16 @@ def from_options(options: dict, folder: str | Path) -> HostTokenizer:
 
 
 def check_vocabulary(tokenizer: HostTokenizer, vocab_size: int, place: str) -> None:
-    """Checks a tokenizer against the rows of an embedding table.
+    """Checks that a tokenizer fits an embedding table.
 
-    There must be as many rows as tokens. A table padded for speed also fits: its rows are the tokens rounded up to a
-    multiple of 8, 16, 32, 64 or 128. Anything else means that the vocabulary belongs to another checkpoint.
+    The table must have one row per token. A table padded for speed also fits: its number of rows is the number of
+    tokens, rounded up to a multiple of 8, 16, 32, 64 or 128. Any other number means that the vocabulary belongs to
+    another checkpoint.
 
     Args:
         tokenizer: the tokenizer.
-        vocab_size: rows of the table.
-        place: where the table comes from, for the message.
+        vocab_size: number of rows of the table.
+        place: where the table comes from, for the error message.
 
     Raises:
         TokenizerError: the two do not fit.

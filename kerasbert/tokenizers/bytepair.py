@@ -1,4 +1,4 @@
-"""RoBERTa's byte-pair tokenizer, on the host only."""
+"""RoBERTa's byte-pair tokenizer, which runs on the host only."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,9 @@ REQUIRED = ("<s>", "</s>", "<pad>", "<unk>")
 
 
 class BytePairTokenizer(HostTokenizer):
-    """RoBERTa's byte-level BPE: `<s> text </s>`, or `<s> text </s></s> pair </s>`, with no token types.
+    """RoBERTa's byte-level BPE.
+
+    A row is `<s> text </s>`, or `<s> text </s></s> pair </s>`, and has no token types.
 
     Args:
         backend: a `tokenizers.Tokenizer` with a BPE model; its truncation, padding and post-processor are replaced.
@@ -41,7 +43,7 @@ class BytePairTokenizer(HostTokenizer):
         backend.no_padding()
         backend.post_processor = RobertaProcessing(
             ("</s>", backend.token_to_id("</s>")),
-            ("<s>", backend.token_to_id("<s>")),  # by position: the library renamed this one
+            ("<s>", backend.token_to_id("<s>")),  # positional, because the library renamed this parameter
             trim_offsets=True,
             add_prefix_space=getattr(backend.pre_tokenizer, "add_prefix_space", False),
         )
@@ -49,7 +51,11 @@ class BytePairTokenizer(HostTokenizer):
 
     @classmethod
     def read(cls, folder: Path) -> "BytePairTokenizer":
-        """Reads tokenizer.json or, without it, vocab.json and merges.txt."""
+        """Reads tokenizer.json or, if there is none, vocab.json and merges.txt.
+
+        Raises:
+            TokenizerError: a file cannot be used; the message names it.
+        """
         path = folder / "tokenizer.json"
         try:
             if path.exists():
@@ -58,23 +64,23 @@ class BytePairTokenizer(HostTokenizer):
             return cls(_from_vocab_and_merges(folder))
         except TokenizerError as error:
             raise TokenizerError(f"{path}: {error}") from error
-        except Exception as error:  # the library raises bare Exception for files that it cannot use
-            raise TokenizerError(f"{path}: not a byte-pair tokenizer that can be read: {error}") from error
+        except Exception as error:  # the library raises a bare Exception for files that it cannot use
+            raise TokenizerError(f"{path}: cannot be read as a byte-pair tokenizer: {error}") from error
 
     def continues_word(self, token: str) -> bool:
-        return not token.startswith("\u0120")  # what byte-level BPE writes for a space
+        return not token.startswith("\u0120")  # byte-level BPE writes a space as this character
 
     @classmethod
     def from_options(cls, options: dict, folder: Path) -> "BytePairTokenizer":
-        """The tokenizer that `options()` described; all of it stands in the folder's tokenizer.json."""
+        """Reads the tokenizer from a folder; its tokenizer.json holds all options."""
         return cls.read(folder)
 
     def options(self) -> dict:
-        """What a JSON file must say beside tokenizer.json."""
+        """The options that tokenizer.json does not hold, as plain values for a JSON file."""
         return {"kind": self.kind}
 
     def save(self, folder: str | Path) -> None:
-        """Writes tokenizer.json, tokenizer_config.json, vocab.json and merges.txt, which transformers opens."""
+        """Writes tokenizer.json, tokenizer_config.json, vocab.json and merges.txt, which transformers can open."""
         folder = Path(folder)
         state = json.loads(self._backend.to_str())
         model, pre_tokenizer = state["model"], state["pre_tokenizer"] or {}
@@ -101,6 +107,6 @@ def _from_vocab_and_merges(folder: Path) -> Tokenizer:
     backend.pre_tokenizer = ByteLevel(add_prefix_space=bool(config.get("add_prefix_space", False)))
     backend.decoder = ByteLevelDecoder()
     backend.add_special_tokens([token for token in REQUIRED if backend.token_to_id(token) is not None])
-    if backend.token_to_id("<mask>") is not None:  # takes the space before it, so that "a <mask>" has no piece for it
+    if backend.token_to_id("<mask>") is not None:  # with lstrip, "a <mask>" has no piece for the space
         backend.add_special_tokens([AddedToken("<mask>", lstrip=True)])
     return backend

@@ -1,9 +1,9 @@
-"""What BERT's normalizer and pre-tokenizer do to each character, as a table of numbers that a graph can hold.
+"""The effect of BERT's normalizer and pre-tokenizer on each character, as a table of numbers that a graph can hold.
 
-The table is read off the `tokenizers` library itself, a character at a time, so that the graph follows whatever Unicode
-version that library was built with. That works because each step (clean, space out Chinese, NFD, drop accents,
-lower-case, split) looks at one character at a time, with one exception: NFD sorts runs of combining marks. Most marks
-are dropped as accents right after that; `sorted_marks` tells which of the others are concerned.
+The table is made by applying the `tokenizers` library to every character, so the graph follows the Unicode version of
+that library. This works because each step (clean, space out Chinese, NFD, drop accents, lower-case, split) looks at one
+character at a time. The only exception is NFD, which sorts runs of combining marks. Most marks are accents and are
+dropped right after; `sorted_marks` finds the others.
 """
 
 import functools
@@ -13,25 +13,26 @@ from dataclasses import dataclass
 import numpy as np
 from tokenizers import normalizers, pre_tokenizers
 
-# A symbol is what a character turns into: a code point with flags above its 21 bits.
+# A symbol is the result for a character: a code point, with flags above its 21 bits.
 CODE_POINT = (1 << 21) - 1
-ALONE = 1 << 21  # punctuation or a Chinese character: a word of its own
-SEVERAL = 1 << 23  # not a code point but SEVERAL + a row of `expansions`
+ALONE = 1 << 21  # flag: punctuation or a Chinese character, which is a word by itself
+SEVERAL = 1 << 23  # a larger symbol is SEVERAL + the number of a row of `expansions`
 SPACE = 0x20
 DROPPED = -1
 
-# From here on: private and unassigned characters, tags and variation selectors, which are dropped or left as they are.
+# From here on there are private and unassigned characters, tags and variation selectors: dropped or unchanged.
 _PLAIN = 0x34000
-_HIGHEST_MARK = "\u0345"  # combining class 240, above all others: NFD moves every other mark before it
+_HIGHEST_MARK = "\u0345"  # combining class 240, the highest: NFD moves every other mark before it
 
 
 @dataclass(frozen=True)
 class CharacterTable:
-    """Symbols of all code points.
+    """The symbols of all code points.
 
     Args:
-        symbols: int32 `(1114112,)`, by code point.
-        expansions: int32 `(characters, 3)`: for each character that becomes several their symbols, then DROPPED.
+        symbols: int32 `(1114112,)`, indexed by code point.
+        expansions: int32 `(characters, width)`, one row per character that becomes several: their symbols, followed by
+            DROPPED. The width is that of the longest: 3 when accents are stripped.
     """
 
     symbols: np.ndarray
@@ -47,14 +48,14 @@ class CharacterTable:
 
 @functools.cache
 def read_characters(*, do_lower_case: bool, strip_accents: bool, tokenize_chinese_chars: bool) -> CharacterTable:
-    """Builds the table for one set of the tokenizer's options (a second; kept for the next call)."""
+    """Builds the table for one set of the tokenizer's options. It takes about a second, and the result is cached."""
     normalizer = normalizers.BertNormalizer(
         clean_text=True,
         handle_chinese_chars=tokenize_chinese_chars,
         strip_accents=strip_accents,
         lowercase=do_lower_case,
     )
-    # Digits stand between the characters and keep them apart, except around "0" itself, which is nothing but a digit.
+    # A "0" keeps neighbouring characters apart. The character "0" itself is left out here; it does not change.
     characters = [chr(i) for i in range(_PLAIN) if not 0xD800 <= i <= 0xDFFF and i != ord("0")]
     texts = normalizer.normalize_str("0" + "0".join(characters) + "0").split("0")[1:-1]
     kinds = _symbols_of(set("".join(texts)))
@@ -64,7 +65,7 @@ def read_characters(*, do_lower_case: bool, strip_accents: bool, tokenize_chines
     expansions = []
     for character, text in zip(characters, texts, strict=True):
         row = [kinds[each] for each in text]
-        if len(row) == 3 and row[::2] == [SPACE, SPACE]:  # Chinese: the spaces say the same as ALONE
+        if len(row) == 3 and row[::2] == [SPACE, SPACE]:  # a Chinese character: ALONE replaces the spaces around it
             row = [row[1] | ALONE]
         if len(row) > 1:
             symbols[ord(character)] = SEVERAL + len(expansions)
@@ -80,7 +81,7 @@ def read_characters(*, do_lower_case: bool, strip_accents: bool, tokenize_chines
 
 
 def sorted_marks(characters: Iterable[str]) -> list[list[str]]:
-    """The combining marks among the characters which NFD sorts, in groups that keep their order among themselves."""
+    """Finds the combining marks that NFD sorts. Marks of one group keep their order among themselves."""
     nfd = normalizers.NFD().normalize_str
     groups: list[list[str]] = []
     for mark in sorted(characters):
@@ -96,8 +97,8 @@ def sorted_marks(characters: Iterable[str]) -> list[list[str]]:
 
 
 def _symbols_of(characters: set[str]) -> dict[str, int]:
-    """The symbol of each character of already normalised text: an ordinary one, a space, or one alone."""
-    symbols = dict.fromkeys(characters, SPACE)  # what the pre-tokenizer leaves out is white space
+    """The symbol of each character of normalised text: its code point, SPACE, or its code point with ALONE."""
+    symbols = dict.fromkeys(characters, SPACE)  # white space, which the pre-tokenizer leaves out, keeps this
     for token, _ in pre_tokenizers.BertPreTokenizer().pre_tokenize_str("0" + "0".join(sorted(characters)) + "0"):
         if token in symbols:
             symbols[token] = ord(token) | ALONE

@@ -1,4 +1,4 @@
-"""What the host-side tokenizers share: checked text in, padded int32 arrays out."""
+"""The base class of the host-side tokenizers: it checks texts and returns padded int32 arrays."""
 
 import copy
 import json
@@ -16,19 +16,22 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class HostTokenizer:
-    """A tokenizer of the `tokenizers` library, with our rules for batches, padding and truncation.
+    """A tokenizer of the `tokenizers` library, with kerasbert's rules for batches, padding and truncation.
 
-    Calling it gives int32 arrays `(batch, sequence)`, padded on the right to the longest row. Threads may share one.
-    Lone surrogates, which no UTF-8 file can hold, count as U+FFFD.
+    Calling it returns int32 arrays `(batch, sequence)`, padded on the right to the longest row. Threads may share one
+    tokenizer. Lone surrogates, which UTF-8 cannot represent, are read as U+FFFD.
 
     Args:
-        backend: the `tokenizers.Tokenizer`, with normalizer, pre-tokenizer, model and post-processor in place.
+        backend: a `tokenizers.Tokenizer` with its normalizer, pre-tokenizer, model and post-processor.
+
+    Raises:
+        TokenizerError: the ids of the vocabulary do not run from 0 without a gap.
     """
 
     kind: str
     has_token_types: bool
     special: dict[str, str]
-    """Special tokens by what they are for: pad, unk, cls, sep, mask."""
+    """Special tokens by role: pad, unk, cls, sep, mask."""
 
     def __init__(self, backend: tokenizers.Tokenizer):
         self._backend = backend
@@ -43,39 +46,40 @@ class HostTokenizer:
         self.vocabulary = [by_id[index] for index in range(len(by_id))]
 
     def id_of(self, role: str) -> int | None:
-        """The id of a special token by what it is for, such as "mask"; None where the vocabulary does not have it."""
+        """The id of the special token with a role, such as "mask"; None if the vocabulary lacks it."""
         return self._backend.token_to_id(self.special[role])
 
     def with_token_types(self, wanted: bool) -> "HostTokenizer":
-        """This tokenizer, or a copy, whose batches have `token_type_ids` or not, as a model takes them."""
+        """Returns this tokenizer, or a copy of it, with `has_token_types` as a model needs it."""
         if self.has_token_types == wanted:
             return self
-        twin = copy.copy(self)  # others may share this one
+        twin = copy.copy(self)  # a copy, because others may use this tokenizer
         twin.has_token_types = wanted
         return twin
 
     def continues_word(self, token: str) -> bool:
-        """Whether a token of the vocabulary goes on with the word before it."""
+        """Whether a token of the vocabulary continues the word before it."""
         raise NotImplementedError
 
     @property
     def special_tokens(self) -> set[str]:
-        """The tokens that are no text: those of `special`, and added ones that are marked so."""
+        """The tokens that are not text: those of `special`, and added tokens marked as special."""
         added = self._backend.get_added_tokens_decoder().values()
         return {*self.special.values(), *(token.content for token in added if token.special)}
 
     @property
     def vocab_size(self) -> int:
-        """Tokens in the vocabulary, added ones included: the rows an embedding table needs."""
+        """Number of tokens, including added ones: the number of rows that an embedding table needs."""
         return len(self.vocabulary)
 
     def __call__(self, texts, pairs=None, *, max_length: int | None = None) -> dict[str, np.ndarray]:
         """Tokenises a batch.
 
         Args:
-            texts: strings, or tuples of two strings; one string is a batch of one.
-            pairs: the second text of each row, if there is one.
-            max_length: tokens a row may have, special ones included; the longer text of a pair is cut first.
+            texts: strings, or tuples of two strings; a single string is a batch of one.
+            pairs: the second text of each row; None if there are none.
+            max_length: largest number of tokens per row, including special ones. The longer text of a pair is cut
+                first. None: nothing is cut.
 
         Returns:
             `input_ids`, `attention_mask` and, with `has_token_types`, `token_type_ids`: int32, `(batch, longest row)`.
@@ -97,17 +101,20 @@ class HostTokenizer:
         return batch
 
     def piece_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """The ids of each text, uncut and without special tokens around them."""
+        """The token ids of each text, not cut and without special tokens around them."""
         rows, _ = _columns(texts, None)
         return [row.ids for row in self._backend.encode_batch_fast(rows, add_special_tokens=False)]
 
     def encode(self, texts, pairs=None, *, max_length: int | None = None) -> list[tokenizers.Encoding]:
-        """Tokenises a batch and keeps what the arrays do not: `ids`, `type_ids`, `tokens` and `offsets` (characters of
-        the text), one `tokenizers.Encoding` a row, unpadded. Arguments and errors are those of a call."""
+        """Tokenises a batch without padding. Arguments and errors are the same as for calling the tokenizer.
+
+        Returns:
+            One `tokenizers.Encoding` per row, with `ids`, `type_ids`, `tokens` and `offsets` (characters of the text).
+        """
         return self._encode(texts, pairs, max_length, tokenizers.Tokenizer.encode_batch)
 
     def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:
-        """The text of one row of ids, as far as they tell it."""
+        """The text of one row of ids, as far as it can be restored."""
         return self._backend.decode([int(i) for i in ids], skip_special_tokens=skip_special_tokens)
 
     def _encode(self, texts, pairs, max_length, encode_batch) -> list[tokenizers.Encoding]:
@@ -124,7 +131,7 @@ class HostTokenizer:
         return encode_batch(self._backend_that_cuts(max_length), rows)
 
     def _backend_that_cuts(self, max_length: int) -> tokenizers.Tokenizer:
-        """A copy with this length set: truncation is state of the library's tokenizer, and threads share ours."""
+        """A copy that cuts to this length: the library stores the length in the tokenizer, which threads share."""
         if max_length not in self._truncating:
             backend = tokenizers.Tokenizer.from_str(self._backend.to_str())
             backend.enable_truncation(max_length, strategy="longest_first")
@@ -138,7 +145,11 @@ class HostTokenizer:
 
 
 def read_json(path: Path) -> dict:
-    """A JSON file that must hold an object."""
+    """Reads a JSON file that must hold an object.
+
+    Raises:
+        TokenizerError: it cannot be read, or holds something else.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:

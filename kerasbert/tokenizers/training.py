@@ -1,4 +1,4 @@
-"""Vocabularies learned from text, by the trainers of the `tokenizers` library."""
+"""Trains vocabularies on texts, with the trainers of the `tokenizers` library."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -24,23 +24,23 @@ def train_wordpiece(
     min_frequency: int = 2,
     alphabet: int = 1000,
 ) -> WordPieceTokenizer:
-    """A WordPiece vocabulary for BERT.
+    """Trains a WordPiece vocabulary for BERT.
 
     Args:
-        texts: any number of them, read twice: a list, or whatever `iter` starts anew.
-        vocab_size: tokens, the five special ones included.
+        texts: any number of texts. They are read twice, so an iterator does not work; a list does.
+        vocab_size: number of tokens, including the five special ones.
         do_lower_case, strip_accents: as in `WordPieceTokenizer`.
-        min_frequency: how often a pair of pieces must occur to become one.
-        alphabet: the most different characters to keep; rarer ones are [UNK].
+        min_frequency: how often a pair of pieces must occur to be merged.
+        alphabet: largest number of different characters to keep. Rarer characters become [UNK].
 
     Raises:
-        TokenizerError: no text, or too small a size for its characters.
+        TokenizerError: there is no text, or `vocab_size` is too small for its characters.
     """
     backend = Tokenizer(WordPiece(unk_token="[UNK]", max_input_chars_per_word=MAX_CHARACTERS_PER_WORD))
     backend.normalizer = BertNormalizer(lowercase=do_lower_case, strip_accents=strip_accents)
     backend.pre_tokenizer = BertPreTokenizer()
     kept, rare = _characters(texts, backend.normalizer, alphabet)
-    # All characters are named beforehand: the trainer would take them in an order that differs from run to run.
+    # Characters are passed as special tokens, because the trainer's own order of them differs from run to run.
     first = [*SPECIAL, *kept, *(f"##{character}" for character in kept)]
     trainer = WordPieceTrainer(
         vocab_size=vocab_size, min_frequency=min_frequency, special_tokens=first, show_progress=False
@@ -52,10 +52,10 @@ def train_wordpiece(
 
 
 def train_bytepair(texts: Iterable[str], vocab_size: int, *, min_frequency: int = 2) -> BytePairTokenizer:
-    """A byte-level BPE vocabulary for RoBERTa; nothing is ever unknown to it. Arguments as in `train_wordpiece`.
+    """Trains a byte-level BPE vocabulary for RoBERTa. It can encode every text. Arguments as in `train_wordpiece`.
 
     Raises:
-        TokenizerError: no text, or a size that does not hold the 256 bytes.
+        TokenizerError: there is no text, or `vocab_size` is too small for the special tokens and the 256 bytes.
     """
     special = ["<s>", "<pad>", "</s>", "<unk>", AddedToken("<mask>", lstrip=True)]
     backend = Tokenizer(BPE(unk_token="<unk>"))
@@ -73,7 +73,7 @@ def train_bytepair(texts: Iterable[str], vocab_size: int, *, min_frequency: int 
 
 
 def _characters(texts: Iterable[str], normalizer: BertNormalizer, most: int) -> tuple[list[str], dict[int, str]]:
-    """The most frequent characters as the tokenizer sees them, sorted; and what blanks out the others in a text."""
+    """The `most` most frequent normalised characters, sorted; and a `str.translate` table that blanks the others."""
     written = Counter()
     for text in texts:
         written.update(text)
@@ -91,7 +91,7 @@ TRAINERS = {"wordpiece": train_wordpiece, "bpe": train_bytepair}
 
 
 def _train(backend: Tokenizer, trainer, texts: Iterable[str], vocab_size: int, least: int) -> list[str]:
-    """Trains, and returns the tokens by id."""
+    """Trains the backend and returns the tokens in the order of their ids."""
     if vocab_size <= least:
         raise TokenizerError(
             f"vocab_size is {vocab_size}: {least} are taken by special tokens and characters; use more"

@@ -1,4 +1,4 @@
-"""BERT's WordPiece tokenizer on the host."""
+"""BERT's WordPiece tokenizer, which runs on the host."""
 
 import itertools
 import re
@@ -26,18 +26,20 @@ _CASED_PIECE = re.compile(r"(##)?[A-Za-z]*[A-Z][A-Za-z]*")
 
 
 class WordPieceTokenizer(HostTokenizer):
-    """BERT's tokenizer: clean, split on spaces, punctuation and Chinese characters, then greedy longest match.
+    """BERT's tokenizer.
 
-    `[CLS] text [SEP]`, or `[CLS] text [SEP] pair [SEP]` with token type 1 from the second text on. The names of special
-    tokens in a text ("[MASK]") stand for the tokens, as in transformers. Ids are those of transformers' fast tokenizer.
+    It cleans a text, splits it at spaces, punctuation and Chinese characters, and splits each word into the longest
+    matching pieces from the left. A row is `[CLS] text [SEP]`, or `[CLS] text [SEP] pair [SEP]` with token type 1 from
+    the second text on. Names of special tokens in a text ("[MASK]") are read as these tokens, as in transformers. The
+    ids equal those of transformers' fast tokenizer.
 
     Args:
-        vocabulary: the pieces by id, `##` before those that continue a word.
+        vocabulary: the pieces in the order of their ids. `##` marks a piece that continues a word.
         do_lower_case: whether letters are lower-cased.
-        strip_accents: whether accents go; None means "as lower-casing does".
-        tokenize_chinese_chars: whether each Chinese character is a word.
-        added_tokens: tokens beyond the vocabulary or matched whole in the text, as tokenizer.json lists them (`content`
-            and any of `single_word`, `lstrip`, `rstrip`, `normalized`, `special`).
+        strip_accents: whether accents are removed; None means the same as `do_lower_case`.
+        tokenize_chinese_chars: whether each Chinese character is a word by itself.
+        added_tokens: tokens that are not in the vocabulary or are matched whole in the text. Each has the form that it
+            has in tokenizer.json: `content` and any of `single_word`, `lstrip`, `rstrip`, `normalized`, `special`.
 
     Raises:
         TokenizerError: the vocabulary is empty, repeats a token or lacks one of [PAD], [UNK], [CLS], [SEP].
@@ -89,17 +91,20 @@ class WordPieceTokenizer(HostTokenizer):
             AddedToken(token["content"], **{flag: token[flag] for flag in _FLAGS if flag in token})
             for token in self.added_tokens
         ]
-        # In runs, because ids go by the order and each call costs as much as all tokens so far.
+        # Ids follow the order of the calls. One call per run, because each call takes time for all tokens added so far.
         for special, run in itertools.groupby(added, key=lambda token: token.special):
             (backend.add_special_tokens if special else backend.add_tokens)(list(run))
         super().__init__(backend)
 
     @classmethod
     def read(cls, folder: Path) -> "WordPieceTokenizer":
-        """Reads a folder with vocab.txt, tokenizer.json or both; tokenizer_config.json has the last word on options.
+        """Reads a folder with vocab.txt, tokenizer.json or both. Options in tokenizer_config.json override the others.
 
-        A lone vocab.txt says nothing about case: it is taken for lower-case, as transformers does, unless it holds
-        pieces with the capitals A to Z, which a lower-casing tokenizer could never produce.
+        vocab.txt alone does not say whether letters are lower-cased. They are, as in transformers, unless a piece made
+        of the letters A to Z has a capital, which a lower-casing tokenizer could never produce.
+
+        Raises:
+            TokenizerError: a file cannot be used, or the two files disagree; the message names the file.
         """
         vocab_txt, tokenizer_json = folder / "vocab.txt", folder / "tokenizer.json"
         options = {}
@@ -124,11 +129,11 @@ class WordPieceTokenizer(HostTokenizer):
 
     @classmethod
     def from_options(cls, options: dict, folder: Path) -> "WordPieceTokenizer":
-        """The tokenizer that `options()` described, with the pieces of the folder's vocab.txt."""
+        """Creates the tokenizer from the result of `options()` and the pieces in the folder's vocab.txt."""
         return cls(read_vocab(folder / "vocab.txt"), **{k: v for k, v in options.items() if k != "kind"})
 
     def options(self) -> dict:
-        """All but the pieces, as plain values for a JSON file."""
+        """All arguments except the vocabulary, as plain values for a JSON file."""
         return {
             "kind": self.kind,
             "do_lower_case": self.do_lower_case,
@@ -138,7 +143,7 @@ class WordPieceTokenizer(HostTokenizer):
         }
 
     def save(self, folder: str | Path) -> None:
-        """Writes vocab.txt, tokenizer.json and tokenizer_config.json, which transformers' AutoTokenizer opens."""
+        """Writes vocab.txt, tokenizer.json and tokenizer_config.json, which transformers' AutoTokenizer can open."""
         folder = Path(folder)
         config = {
             "tokenizer_class": "BertTokenizer",
@@ -153,10 +158,13 @@ class WordPieceTokenizer(HostTokenizer):
 
 
 def read_vocab(path: Path) -> list[str]:
-    """The pieces of a vocab.txt, one a line; the line's number is the id.
+    """Reads the pieces of a vocab.txt: one piece per line. Its id is its line number, counted from 0.
 
-    Only a line feed (or CR LF) ends a line: vocabularies hold pieces such as U+2028 and U+0085. A byte-order mark and
-    empty lines at the end are passed over.
+    Only a line feed (or CR LF) ends a line, because vocabularies contain pieces such as U+2028 and U+0085. A byte-order
+    mark and empty lines at the end are ignored.
+
+    Raises:
+        TokenizerError: the file cannot be read, or does not hold a vocabulary.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -169,7 +177,7 @@ def read_vocab(path: Path) -> list[str]:
         raise TokenizerError(f"{path}, line {line}: not UTF-8; save the file as UTF-8") from error
     pieces = text.replace("\r\n", "\n").rstrip("\n").split("\n")
     if pieces == [""]:
-        raise TokenizerError(f"{path} is empty; it must hold one word piece a line")
+        raise TokenizerError(f"{path} is empty; it must hold one word piece per line")
     try:
         _ids(pieces)
     except TokenizerError as error:
@@ -181,7 +189,7 @@ def _ids(pieces: list[str]) -> dict[str, int]:
     ids = {}
     for index, piece in enumerate(pieces):
         if piece in ids:
-            raise TokenizerError(f"the piece {piece!r} stands twice, on lines {ids[piece] + 1} and {index + 1}")
+            raise TokenizerError(f"the piece {piece!r} appears twice, on lines {ids[piece] + 1} and {index + 1}")
         if not piece or "\n" in piece:
             raise TokenizerError(f"line {index + 1} is {'empty' if not piece else repr(piece)}, not a word piece")
         ids[piece] = index
@@ -192,7 +200,7 @@ def _ids(pieces: list[str]) -> dict[str, int]:
 
 
 def _read_tokenizer_json(path: Path) -> tuple[list[str], dict]:
-    """The pieces by id and the options. Truncation and padding stored in the file are dropped: ours are per call."""
+    """Reads the pieces, in the order of their ids, and the options. The file's truncation and padding are ignored."""
     content = read_json(path)
     model, normalizer = content["model"], content.get("normalizer") or {}
     settings = {
@@ -212,7 +220,7 @@ def _read_tokenizer_json(path: Path) -> tuple[list[str], dict]:
         by_id = {int(index): piece for piece, index in model["vocab"].items()}
         added = sorted(content.get("added_tokens") or [], key=lambda token: token["id"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise TokenizerError(f"{path}: no usable vocabulary in it ({error!r})") from error
+        raise TokenizerError(f"{path}: holds no usable vocabulary ({error!r})") from error
     for token in added:
         flags = [token.get(flag, False) for flag in _FLAGS]
         if not isinstance(token.get("content"), str) or not all(isinstance(flag, bool) for flag in flags):

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from kerasbert.export.report.page import NAME as REPORT
-from kerasbert.runtime.manifest import NAME
+from kerasbert.runtime.manifest import NAME, rehash
 
 ONCE = ("--threads", 1, "--length", 16, "--runs", 1)
 
@@ -18,6 +18,7 @@ def bundle(tiny_bundle, tmp_path):
     values = json.loads((copy / NAME).read_text(encoding="utf-8"))
     values["files"] = {name: values["files"][name] for name in ("tflite", "onnx", "tflite-int8")}
     (copy / NAME).write_text(json.dumps(values), encoding="utf-8")
+    rehash(copy)
     return copy
 
 

@@ -45,7 +45,7 @@ def test_finetune_writes_a_folder_and_says_what_it_reached(run, finetune, opinio
     assert re.fullmatch(rf"{tmp_path}/out: saved; {figures}\n", result.stdout)
     lines = result.stderr.splitlines()
     assert lines[0].endswith("bert: new, not from the checkpoint: classifier")
-    assert lines[1].endswith("train.csv: 200 texts, labels negative, positive; 20 steps, the first of them slow")
+    assert lines[1].endswith("train.csv: 200 examples, labels negative, positive; 20 steps, the first of them slow")
     assert list(dict.fromkeys(line.split("  ")[0] for line in lines[2:])) == ["epoch 1/2", "epoch 2/2"]
     assert {"config.json", "model.safetensors", "vocab.txt"} <= {path.name for path in (tmp_path / "out").iterdir()}
 
@@ -97,7 +97,7 @@ def test_predict_gives_pairs_back_with_their_answers(run, tiny_classifier, file)
     rows = answers(
         run("predict", tiny_classifier, "--input", pairs, "--text-column", "first", "--pair-column", "second")
     )
-    assert [(row["text"], row["pair"]) for row in rows] == [("the film", "was good"), ("the day", "was bad")]
+    assert [(row["text"], row["text_pair"]) for row in rows] == [("the film", "was good"), ("the day", "was bad")]
     (row,) = answers(run("predict", tiny_classifier, "the film", "--pair", "was good"))
     assert row == {**rows[0], "score": pytest.approx(rows[0]["score"])}
 
@@ -227,7 +227,7 @@ def test_finetune_refuses_more_tokens_than_positions(fails, finetune):
     ("option", "content", "message"),
     [
         ("train", "", "data.csv: holds no rows"),
-        ("train", "text,label\na,1\n", "data.csv: labels found: 1; 2 at least are needed to learn"),
+        ("train", "text,label\na,1\n", "data.csv: labels found: 1; at least 2 are needed to learn"),
         ("dev", "text,label\na,x\n", "data.csv, line 2: unknown label 'x'; the model knows negative, positive"),
     ],
 )

@@ -113,10 +113,11 @@ def broken(monkeypatch):
     """Makes `predict --input` meet an exception."""
 
     def break_with(error):
-        def read_texts(*args, **options):
+        def read_unlabelled(*args, **options):
             raise error
 
-        monkeypatch.setattr("kerasbert.examples.readers.read_texts", read_texts)
+        monkeypatch.setattr("kerasbert.cli.options.task_of", lambda path: "text-classification")
+        monkeypatch.setattr("kerasbert.examples.readers.read_unlabelled", read_unlabelled)
 
     return break_with
 

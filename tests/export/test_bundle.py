@@ -15,10 +15,12 @@ import pytest
 import kerasbert as kb
 from kerasbert import BertConfig, BertEncoder, TextClassifier
 from kerasbert.errors import ExportError, KerasBertError
+from kerasbert.export import bundle
 from kerasbert.export.bundle import export_bundle
-from kerasbert.export.gate import golden, parity
-from kerasbert.export.gate.parity import open_any
-from kerasbert.export.variants import USUAL, VARIANTS
+from kerasbert.export.gate import golden, verify
+from kerasbert.export.gate.opening import open_any
+from kerasbert.export.variants import USUAL, VARIANTS, WRITERS
+from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import NAME, Manifest, measure
 
 UNASKED = {name: v for name, v in VARIANTS.items() if v.kind in USUAL and v.quantize in ("none", "int8")}
@@ -48,34 +50,60 @@ def names(folder: Path) -> set[str]:
 
 
 def test_a_bundle_holds_what_it_says(exported):
-    model, bundle = exported("bert").model, exported("bert").bundle
-    assert names(bundle) == {variant.path for variant in UNASKED.values()} | TOKENIZER | REST
-    manifest = Manifest.read(bundle)
+    model, folder = exported("bert").model, exported("bert").bundle
+    assert names(folder) == {variant.path for variant in UNASKED.values()} | TOKENIZER | REST
+    manifest = Manifest.read(folder)
     assert list(manifest.files) == list(UNASKED)
     for name, file in manifest.files.items():
-        assert (file.bytes, file.sha256) == measure(bundle / file.path)
-        assert file.precision == ("float32" if VARIANTS[name].quantize == "none" else "int8")
+        assert (file.bytes, file.sha256) == measure(folder / file.path)
+        variant = VARIANTS[name]
+        assert (file.kind, file.path, file.graph) == (variant.kind, variant.path, "model")
+        assert file.precision == ("float32" if variant.quantize == "none" else "int8")
     assert set(manifest.checksums) == TOKENIZER | {"golden.json"}
-    assert (manifest.labels, manifest.problem_type) == (["negative", "positive"], "single_label_classification")
-    assert (manifest.max_length, manifest.pad_id, manifest.task) == (32, 0, "text_classifier")
-    assert manifest.inputs == ["input_ids", "attention_mask", "token_type_ids"]
+    assert (manifest.task, manifest.task_settings) == ("text-classification", model.settings)
+    assert manifest.settings["labels"] == ["negative", "positive"]
+    assert (manifest.lengths, manifest.graphs) == ([16, 32], list(model.graphs()))
+    (graph,) = manifest.graphs
+    assert [(each.name, each.axis, each.pad) for each in graph.inputs] == [
+        ("input_ids", "token", 0),
+        ("attention_mask", "token", 0),
+        ("token_type_ids", "token", 0),
+    ]
+    assert [(each.name, each.axis, each.bar, each.width) for each in graph.outputs] == [("logits", "row", "choice", 2)]
     assert manifest.tokenizer == model.tokenizer.options()
     assert manifest.versions["keras"] == keras.__version__
-    assert bundle.stat().st_mode & 0o777 == 0o755
+    assert folder.stat().st_mode & 0o777 == 0o755
 
 
-def test_the_golden_texts_cover_what_a_port_gets_wrong(exported):
-    """The empty text, scripts, pairs, and texts and pairs beyond the length; ids and logits are the model's."""
-    model = exported("bert").model
-    rows = golden.read(exported("bert").bundle, ["logits"])
-    assert [row["text"] for row in rows if row["pair"] is None] == golden.TEXTS
-    assert [(row["text"], row["pair"]) for row in rows if row["pair"] is not None] == golden.PAIRS
-    lengths = [len(row["input_ids"]) for row in rows]
+def test_the_golden_examples_cover_what_a_port_gets_wrong(exported):
+    """The empty text, scripts, pairs, and what is longer than the model; ids, logits and answers are the model's."""
+    model, folder = exported("bert").model, exported("bert").bundle
+    recorded = golden.read(folder, Manifest.read(folder).graphs)
+    assert [each.example for each in recorded] == [dict(each.fields) for each in model.task.golden]
+    assert any("text_pair" in each.example for each in recorded)
+    lengths = [len(row.input_ids) for each in recorded for row in each.rows]
+    assert len(lengths) == len(recorded)
     assert min(lengths) == 2
     assert lengths.count(model.max_length) >= 4
-    for row in rows:
-        pair = None if row["pair"] is None else [row["pair"]]
-        np.testing.assert_allclose(model.predict_logits([row["text"]], pair)[0], row["logits"], atol=1e-6)
+    for each in recorded:
+        (row,), columns = each.rows, [[text] for text in each.example.values()]
+        assert row.input_ids == model.tokenizer(*columns, max_length=model.max_length)["input_ids"][0].tolist()
+        np.testing.assert_allclose(model.predict_logits(*columns)[0], row.outputs["logits"], atol=1e-6)
+        (answer,) = model.predict_text(*columns)
+        assert each.answer == {"label": answer["label"], "score": pytest.approx(answer["score"], abs=1e-6)}
+
+
+def test_golden_json_has_the_form_that_ports_read(exported):
+    recorded = json.loads((exported("bert").bundle / "golden.json").read_text(encoding="utf-8"))
+    for each in recorded:
+        assert list(each) == ["example", "rows", "answer"]
+        assert [list(row) for row in each["rows"]] == [["input_ids", "outputs"]]  # no places: logits are by row
+
+
+def test_every_kind_has_a_writer_and_an_engine():
+    assert WRITERS.keys() == KINDS.keys() == {variant.kind for variant in VARIANTS.values()}
+    for kind in WRITERS:
+        assert callable(bundle.writer(kind))
 
 
 @pytest.mark.parametrize(
@@ -104,12 +132,12 @@ def test_public_functions_write_the_formats_of_their_name(exported, tmp_path, fu
     assert steps[0] == "recording the Keras model's answers"
     assert [step for step in steps if step.startswith("checking")] == [f"checking {row.format}" for row in rows]
     report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
-    assert report == parity.report(rows)
+    assert report == verify.report(rows)
     assert list(tmp_path.iterdir()) == [tmp_path / "out"]
 
 
 def test_public_names_are_there():
-    assert kb.export.verify is parity.verify
+    assert kb.export.verify is verify.verify
     assert kb.export.export_bundle is export_bundle
     assert set(dir(kb.export)) == {"ExportOptions", "export_bundle", "saved_model", "tflite", "onnx", "verify"}
     with pytest.raises(AttributeError, match=r"module 'kerasbert.export' has no attribute 'coreml'"):
@@ -136,13 +164,13 @@ def test_mixed_precision_is_exported_from_its_float32_variables(tiny_classifier,
         keras.config.set_dtype_policy("float32")
     assert model.encoder.blocks[0].compute_dtype == dtype.removeprefix("mixed_")
     assert all(row.max_difference < 1e-5 for row in rows)
-    found = open_any(tmp_path / "out", format)[0].predict_logits(TEXTS)
+    found = open_any(tmp_path / "out", format).pipeline.predict_logits(TEXTS)
     np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
 def test_labelled_data_is_measured_too(model, tmp_path, opinion_file):
     (row,) = export_bundle(model, tmp_path / "out", formats="tflite", quantize="int8", data=opinion_file)
-    assert (row.accuracy, row.agreement) == (1.0, 1.0)
+    assert (row.figure, row.agreement) == (1.0, 1.0)
 
 
 def test_wrong_data_is_named_before_anything_is_written(model, tmp_path):

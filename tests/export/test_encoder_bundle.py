@@ -1,19 +1,22 @@
-"""The plain encoder in every format: several outputs, one of them a vector a token, whose padding means nothing."""
+"""A feature extractor's bundle: two outputs, one of which has a vector per token, and padding that means nothing."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
+from edits import change_golden, rewrite
 
 from kerasbert import FeatureExtractor
-from kerasbert.errors import ExportError
+from kerasbert.errors import BundleError, ExportError
 from kerasbert.export import export_bundle, verify
 from kerasbert.export.gate import golden
-from kerasbert.export.gate.parity import NEVER, lined_up, open_any
+from kerasbert.export.gate.opening import open_any
 from kerasbert.export.report.page import page
 from kerasbert.export.report.snippets import snippets
 from kerasbert.runtime import load
 from kerasbert.runtime.manifest import NAME, Manifest, measure
+from kerasbert.tasks.ask import joined
 
 OUTPUTS = ["sequence_output", "pooled_output"]
 TEXTS = ["a film", "the hotel was dark and the staff rude. " * 3, "", "a b c d e f g h i j k l m n o p q r"]
@@ -42,7 +45,13 @@ def test_every_file_passes_the_gate(exported_encoder):
     folder, rows = exported_encoder
     assert {row.format: row.failed for row in rows} == {"tflite": None, "onnx": None}
     assert all(row.max_difference < 1e-5 for row in rows)
-    assert (Manifest.read(folder).task, Manifest.read(folder).outputs) == ("encoder", OUTPUTS)
+    manifest = Manifest.read(folder)
+    assert (manifest.task, manifest.settings) == ("feature-extraction", {"max_length": 64})
+    (graph,) = manifest.graphs
+    assert [(each.name, each.axis, each.bar) for each in graph.outputs] == [
+        ("sequence_output", "token", "vector"),
+        ("pooled_output", "row", "vector"),
+    ]
 
 
 @pytest.mark.parametrize("format", ["tflite", "onnx"])
@@ -50,7 +59,8 @@ def test_the_runtime_gives_the_vectors_of_real_tokens(exported_encoder, model, f
     """Texts that run in signatures of two lengths, in one call."""
     extract = load(exported_encoder[0], file=format)
     same(extract.predict_outputs(TEXTS), model.predict_outputs(TEXTS))
-    same(extract.predict_outputs(TEXTS, batch_size=2), model.predict_outputs(TEXTS))
+    by_two = extract.answered(extract.task.examples(TEXTS), batch_rows=2)
+    same(joined(extract.graphs(), by_two), model.predict_outputs(TEXTS))
     same(extract.predict_outputs(TEXTS[:2], TEXTS[2:]), model.predict_outputs(TEXTS[:2], TEXTS[2:]))
     same(extract("a film"), model.predict_text(["a film"])[0])
     assert extract([]) == []
@@ -59,7 +69,7 @@ def test_the_runtime_gives_the_vectors_of_real_tokens(exported_encoder, model, f
 @pytest.mark.parametrize("format", ["tflite", "onnx"])
 def test_ids_give_what_transformers_gave(exported_encoder, fixtures, format):
     """Short and longest, full and padded; recorded by tests/parity/record_transformers.py."""
-    run = open_any(exported_encoder[0], format)[0].run
+    run = open_any(exported_encoder[0], format).pipeline.runs["model"]
     with np.load(fixtures / "bert.npz") as recorded:
         for case in sorted({key.split(".")[0] for key in recorded}):
             inputs = {name: recorded[f"{case}.{name}"] for name in ("input_ids", "attention_mask", "token_type_ids")}
@@ -71,18 +81,22 @@ def test_ids_give_what_transformers_gave(exported_encoder, fixtures, format):
                 np.testing.assert_allclose(found[:count], wanted[:count], atol=2e-5)
 
 
-def test_golden_texts_record_few_tokens_and_no_padding(exported_encoder, model, monkeypatch, tmp_path):
-    for row in golden.read(exported_encoder[0], OUTPUTS, ["sequence_output"]):
-        assert row["places"] == list(range(len(row["input_ids"])))  # 64 tokens of 32 numbers are few
+def test_golden_examples_record_few_tokens_and_no_padding(exported_encoder, model, monkeypatch, tmp_path):
+    graphs = Manifest.read(exported_encoder[0]).graphs
+    for each in golden.read(exported_encoder[0], graphs):
+        (row,) = each.rows
+        assert row.places == list(range(len(row.input_ids)))  # 64 tokens of 32 numbers are few
     monkeypatch.setattr(golden, "MOST", 5 * 32)
     golden.write(model, tmp_path)
-    rows = golden.read(tmp_path, OUTPUTS, ["sequence_output"])
-    assert max(len(row["places"]) for row in rows) == 5
-    for row in rows:
-        assert (row["places"][0], row["places"][-1]) == (0, len(row["input_ids"]) - 1)
-        pair = None if row["pair"] is None else [row["pair"]]
-        whole = model.predict_outputs([row["text"]], pair)["sequence_output"][0]
-        np.testing.assert_allclose(row["sequence_output"], whole[row["places"]], atol=1e-6)
+    recorded = golden.read(tmp_path, graphs)
+    assert max(len(each.rows[0].places) for each in recorded) == 5
+    for each in recorded:
+        (row,) = each.rows
+        assert (row.places[0], row.places[-1]) == (0, len(row.input_ids) - 1)
+        whole = model.predict_outputs(*[[text] for text in each.example.values()])
+        vectors = whole["sequence_output"][0][row.places]
+        np.testing.assert_allclose(row.outputs["sequence_output"], vectors, atol=1e-6)
+        assert each.answer["sequence_output"] == row.outputs["sequence_output"]  # the answer has these tokens too
 
 
 @pytest.mark.parametrize("output", OUTPUTS)
@@ -92,7 +106,7 @@ def test_the_gate_sees_each_output(exported_encoder, output):
     manifest = Manifest.read(folder)
     before = {name: (folder / name).read_text(encoding="utf-8") for name in (golden.NAME, NAME)}
     rows = json.loads(before[golden.NAME])
-    vectors = rows[-1][output]
+    vectors = rows[-1]["rows"][0]["outputs"][output]
     (vectors[-1] if output == "sequence_output" else vectors)[-1] += 0.01
     try:
         (folder / golden.NAME).write_text(json.dumps(rows), encoding="utf-8")
@@ -106,14 +120,37 @@ def test_the_gate_sees_each_output(exported_encoder, output):
             (folder / name).write_text(text, encoding="utf-8")
 
 
-def test_outputs_of_any_rank_are_lined_up():
-    tags, starts = [np.ones((3, 2)), np.zeros((1, 2))], [np.ones(3), np.zeros(1)]
-    assert lined_up(tags).tolist() == [[1, 1], [1, 1], [1, 1], [0, 0]]  # a row a token
-    assert lined_up(starts).tolist() == [[1, 1, 1], [0, NEVER, NEVER]]  # a row a text
+def test_a_tokenizer_that_gives_other_tokens_is_found(exported_encoder, tmp_path):
+    """Another number of tokens than was recorded: no number is compared, and the ids are named."""
+    folder = shutil.copytree(exported_encoder[0], tmp_path / "copy")
+    rewrite(folder, lambda values: values["tokenizer"].update(do_lower_case=False))
+    for row in verify(folder):
+        first, *others = row.failed.split("; ")
+        assert first.startswith("ids of ")
+        assert all(each.startswith("ids of ") for each in others)
+
+
+@pytest.mark.parametrize("places", [[0, 99], [-1, 0], [0, 2.5], "all"])
+def test_places_that_are_no_tokens_are_named(exported_encoder, tmp_path, places):
+    folder = shutil.copytree(exported_encoder[0], tmp_path / "copy")
+    change_golden(folder, lambda recorded: recorded[1]["rows"][0].update(places=places))
+    rewrite(folder)
+    with pytest.raises(BundleError, match=r"golden.json: the recorded answers cannot be read \(.*places"):
+        verify(folder)
+
+
+def test_an_answer_of_another_form_is_another_answer(exported_encoder, tmp_path):
+    folder = shutil.copytree(exported_encoder[0], tmp_path / "copy")
+    for answer in ([], {}, "a text", None, {"sequence_output": "a text"}):
+        change_golden(folder, lambda recorded, answer=answer: recorded[1].update(answer=answer))
+        rewrite(folder)
+        (row,) = verify(folder, files=["onnx"])
+        assert row.failed == "95.24% of answers agree, 100% wanted"
 
 
 def test_labelled_data_is_refused(model, opinion_file, tmp_path):
-    with pytest.raises(ExportError, match="a model without labels has nothing to be measured on; leave the data out"):
+    said = r"train.csv: feature-extraction has no figures to be measured on labelled data; leave the data out$"
+    with pytest.raises(ExportError, match=said):
         export_bundle(model, tmp_path / "out", data=opinion_file)
 
 
@@ -141,7 +178,8 @@ def test_the_command_line_exports_a_bare_folder_as_what_it_is_told(run, fixtures
     options = ("--task", "feature-extraction", "--format", "onnx", "--quantize", "int8", "--max-length", 24)
     result = run("export", folder, *options, "--out", "out")
     assert result.exit_code == 0, result.output
-    assert Manifest.read("out").outputs == ["sequence_output"]
+    (graph,) = Manifest.read("out").graphs
+    assert [each.name for each in graph.outputs] == ["sequence_output"]
     answer = json.loads(run("predict", "out", "a dog").stdout)
     wanted = FeatureExtractor.from_pretrained(folder).predict_outputs(["a dog"])["sequence_output"][0]
     assert list(answer) == ["text", "sequence_output"]

@@ -74,7 +74,7 @@ def test_a_family_without_segments_and_with_another_pad_says_so():
 
 
 def test_it_learns_nothing_from_examples(model):
-    with pytest.raises(DataError, match=r"^feature-extraction: learns nothing from examples$"):
+    with pytest.raises(DataError, match=r"^feature-extraction: cannot be trained on examples$"):
         model.dataset_of(model.task.examples(TEXTS))
 
 

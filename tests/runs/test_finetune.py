@@ -7,7 +7,10 @@ import pytest
 
 from kerasbert import TextClassifier
 from kerasbert.errors import CheckpointError, ConfigError, DataError, KerasBertError
-from kerasbert.runs.finetune import finetune_classifier
+from kerasbert.runs.finetune import FinetuneOptions, finetune
+from kerasbert.tasks.text_classification import NUMBER, SEVERAL, Settings
+
+TASK = "text-classification"
 
 
 @pytest.fixture
@@ -24,8 +27,7 @@ def write(tmp_path):
 
 def test_it_learns_what_is_trivial_and_the_folder_answers(tiny_classifier):
     model = TextClassifier.from_pretrained(str(tiny_classifier))
-    assert model.labels == ["negative", "positive"]
-    assert model.max_length == 32
+    assert model.settings == Settings(labels=("negative", "positive"), max_length=32)
     answers = model.predict_text(["the story was lovely", "the story was rude", "my hotel is clean", "a broken door"])
     assert [answer["label"] for answer in answers] == ["positive", "negative", "positive", "negative"]
     assert min(answer["score"] for answer in answers) > 0.9
@@ -42,13 +44,13 @@ def test_training_goes_on_from_a_classifier_with_the_same_labels(tiny_classifier
     config["id2label"], config["label2id"] = {"0": "positive", "1": "negative"}, {"positive": 0, "negative": 1}
     (turned / "config.json").write_text(json.dumps(config))
     with caplog.at_level(logging.INFO, logger="kerasbert"):
-        figures = finetune_classifier(
-            str(turned), opinion_file, tmp_path / "out", epochs=1, learning_rate=1e-9, max_length=32, warmup=0.0
-        )
+        recipe = {"epochs": 1, "learning_rate": 1e-9, "max_length": 32, "warmup": 0.0}
+        options = FinetuneOptions(checkpoint=str(turned), **recipe)
+        figures = finetune(TASK, opinion_file, tmp_path / "out", options)
     assert figures["accuracy"] == 0.0  # it still answers as it did, and what it says now has the other name
-    assert "train.csv: 200 texts, labels positive, negative; 7 steps, the first of them slow" in caplog.text
+    assert "train.csv: 200 examples, labels positive, negative; 7 steps, the first of them slow" in caplog.text
     assert "new, not from the checkpoint" not in caplog.text
-    assert TextClassifier.from_pretrained(str(tmp_path / "out")).labels == ["positive", "negative"]
+    assert TextClassifier.from_pretrained(str(tmp_path / "out")).labels == ("positive", "negative")
 
 
 @pytest.mark.slow
@@ -56,14 +58,14 @@ def test_training_goes_on_from_a_classifier_with_the_same_labels(tiny_classifier
     ("problem_type", "label", "expected"),
     [
         (
-            "multi_label_classification",
+            SEVERAL,
             lambda good, long: [*(["good"] if good else []), *(["long"] if long else [])],
-            lambda answer, good, long: answer["labels"] == ["good"] * good + ["long"] * long,
+            lambda answer, good, long: [each["label"] for each in answer] == ["good"] * good + ["long"] * long,
         ),
         (
-            "regression",
+            NUMBER,
             lambda good, long: 2.0 * good - 0.5 * long,
-            lambda answer, good, long: abs(answer["value"] - (2.0 * good - 0.5 * long)) < 0.3,
+            lambda answer, good, long: abs(answer["score"] - (2.0 * good - 0.5 * long)) < 0.3,
         ),
     ],
 )
@@ -71,11 +73,10 @@ def test_it_learns_several_labels_and_numbers(tiny_bert, write, tmp_path, proble
     cases = [(good, long) for good in (False, True) for long in (False, True)] * 40
     texts = [f"the film was {'good' if g else 'bad'}{' and every hour of it too' if lo else ''}" for g, lo in cases]
     train = write("train.jsonl", [(text, label(*case)) for text, case in zip(texts, cases, strict=True)])
-    finetune_classifier(
-        str(tiny_bert), train, tmp_path / "out", epochs=15, learning_rate=5e-3, max_length=16, problem_type=problem_type
-    )
+    recipe = {"epochs": 15, "learning_rate": 5e-3, "max_length": 16, "settings": {"problem_type": problem_type}}
+    finetune(TASK, train, tmp_path / "out", FinetuneOptions(checkpoint=str(tiny_bert), **recipe))
     model = TextClassifier.from_pretrained(str(tmp_path / "out"))
-    assert model.problem_type == problem_type
+    assert model.settings.problem_type == problem_type
     for case, answer in zip(cases[:4], model.predict_text(texts[:4]), strict=True):
         assert expected(answer, *case), (case, answer)
 
@@ -83,9 +84,8 @@ def test_it_learns_several_labels_and_numbers(tiny_bert, write, tmp_path, proble
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights(tiny_bert, opinion_file, tmp_path):
     def weights(name):
-        finetune_classifier(
-            str(tiny_bert), opinion_file, tmp_path / name, epochs=1, learning_rate=1e-3, max_length=16, seed=1
-        )
+        recipe = {"epochs": 1, "learning_rate": 1e-3, "max_length": 16, "seed": 1}
+        finetune(TASK, opinion_file, tmp_path / name, FinetuneOptions(checkpoint=str(tiny_bert), **recipe))
         return (tmp_path / name / "model.safetensors").read_bytes()
 
     assert weights("a") == weights("b")
@@ -93,19 +93,19 @@ def test_the_same_seed_gives_the_same_weights(tiny_bert, opinion_file, tmp_path)
 
 @pytest.mark.slow
 def test_a_run_that_diverges_ends_with_an_error_and_saves_nothing(tiny_bert, opinion_file, tmp_path):
+    recipe = {"learning_rate": 1e38, "max_length": 16, "warmup": 0.0}
+    options = FinetuneOptions(checkpoint=str(tiny_bert), **recipe)
     with pytest.raises(
         KerasBertError, match=r"the loss became nan in step \d+, epoch 1; try a tenth of the learning rate"
     ):
-        finetune_classifier(
-            str(tiny_bert), opinion_file, tmp_path / "out", learning_rate=1e38, max_length=16, warmup=0.0
-        )
+        finetune(TASK, opinion_file, tmp_path / "out", options)
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
     ("case", "error", "message"),
     [
-        ({"train": [("a", "x")]}, DataError, r"train.jsonl: labels found: x; 2 at least are needed to learn"),
+        ({"train": [("a", "x")]}, DataError, r"train.jsonl: labels found: x; at least 2 are needed to learn"),
         ({"train": [("a", "x"), ("b", "")]}, DataError, r"train.jsonl, line 2: '' is no label"),
         (
             {"dev": [("a", "x"), ("a", "odd")]},
@@ -113,9 +113,22 @@ def test_a_run_that_diverges_ends_with_an_error_and_saves_nothing(tiny_bert, opi
             r"dev.jsonl, line 2: unknown label 'odd'; the model knows x, y",
         ),
         ({"dev": [(7, "x")]}, DataError, r"dev.jsonl, line 1: no text in 'text' \(found 7\)"),
-        ({"problem_type": "regression"}, DataError, r"train.jsonl, line 1: 'x' is not a finite number"),
+        ({"settings": {"problem_type": NUMBER}}, DataError, r"train.jsonl, line 1: 'x' is not a finite number"),
         ({"max_length": 65}, ConfigError, r"max_length is 65: use 3 to 64, the model's positions"),
-        ({"columns": {"text_column": "title"}}, DataError, r"train.jsonl: no column 'title'; it has text, label"),
+        ({"settings": {"problem_type": "ranking"}}, ConfigError, r"problem_type is 'ranking': use one of single_label"),
+        ({"settings": {"pooling": "max"}}, ConfigError, r"pooling is 'max': use one of cls, mean, additive"),
+        (
+            {"settings": {"labels": ["x", "z"]}},
+            DataError,
+            r"train.jsonl, line 2: unknown label 'y'; the model knows x, z",
+        ),
+        (
+            {"settings": {"colour": "red"}},
+            ConfigError,
+            r"^text-classification has no setting 'colour': use labels, prob",
+        ),
+        ({"columns": {"text": "title"}}, DataError, r"train.jsonl: no column 'title'; it has text, label"),
+        ({"columns": {"title": "text"}}, DataError, r"^text-classification has no column for 'title': name text, pair"),
         ({"checkpoint": "{tmp}/none/"}, CheckpointError, r"none/?: no such folder"),
     ],
 )
@@ -125,8 +138,9 @@ def test_what_is_wrong_is_said_before_the_first_step_and_nothing_is_written(
     train = write("train.jsonl", case.pop("train", [("a", "x"), ("b", "y")]))
     dev = write("dev.jsonl", case.pop("dev", [("a", "x")]))
     checkpoint = case.pop("checkpoint", str(tiny_bert)).format(tmp=tmp_path)
+    options = FinetuneOptions(checkpoint=checkpoint, dev=dev, **{"max_length": 16, **case})
     with pytest.raises(error, match=message):
-        finetune_classifier(checkpoint, train, tmp_path / "out", dev=dev, **{"max_length": 16, **case})
+        finetune(TASK, train, tmp_path / "out", options)
     assert "epoch" not in capsys.readouterr().err
     assert {path.name for path in tmp_path.iterdir()} == {"train.jsonl", "dev.jsonl"}
 
@@ -135,4 +149,35 @@ def test_a_folder_that_is_not_empty_is_refused_before_anything_is_read(tmp_path)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine").touch()
     with pytest.raises(KerasBertError, match="the output folder is not empty"):
-        finetune_classifier("no checkpoint", "no file", tmp_path / "out")
+        finetune(TASK, "no file", tmp_path / "out", checkpoint="no checkpoint")
+
+
+def test_a_task_that_learns_nothing_and_one_that_is_not_there_are_named(opinion_file, tmp_path):
+    for task in ("sentence-embedding", "feature-extraction"):
+        with pytest.raises(ConfigError, match=rf"^{task}: learns nothing from a labelled file$"):
+            finetune(task, opinion_file, tmp_path / "out")
+    with pytest.raises(ConfigError, match=r"^no task 'text_classifier': use one of text-classification, sentence-emb"):
+        finetune("text_classifier", opinion_file, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch_size"])
+@pytest.mark.parametrize("value", [0, -1])
+def test_options_that_no_run_can_have_are_refused(name, value):
+    with pytest.raises(ConfigError, match=rf"^{name} is {value}: use 1 or more$"):
+        FinetuneOptions(**{name: value})
+
+
+def test_changes_change_the_options_that_are_given(opinion_file, tmp_path):
+    with pytest.raises(ConfigError, match=r"^epochs is 0: use 1 or more$"):
+        finetune(TASK, opinion_file, tmp_path / "out", FinetuneOptions(batch_size=7), epochs=0)
+
+
+def test_training_goes_on_as_the_kind_of_classification_that_the_checkpoint_is(tiny_bert, write, tmp_path):
+    """As the options say: what they leave out is the checkpoint's."""
+    model = TextClassifier.from_pretrained(tiny_bert, labels=["b", "a"], problem_type=SEVERAL, max_length=16)
+    model.save_pretrained(tmp_path / "model")
+    train = write("train.jsonl", [("good", "a|b"), ("bad", ""), ("film", "b")])
+    finetune(TASK, train, tmp_path / "out", checkpoint=str(tmp_path / "model"), epochs=1, max_length=16)
+    settings = TextClassifier.from_pretrained(tmp_path / "out").settings
+    assert settings == Settings(labels=("b", "a"), problem_type=SEVERAL, max_length=16)

@@ -112,5 +112,5 @@ def test_what_is_no_example_is_refused():
     example = encode({"input_ids": column([[1, 2, 300, 4]])})[0]
     unpacked = b"\n\x0e\n\x0c\n\x03ids\x12\x05\x1a\x03\x08\x01\x08"
     for broken in (*(example[:size] for size in range(1, len(example))), b"text", unpacked):
-        with pytest.raises(DataError, match=r"no whole tf\.train\.Example"):
+        with pytest.raises(DataError, match=r"not a complete tf\.train\.Example"):
             decode([broken])

@@ -144,7 +144,7 @@ def test_files_that_contradict_each_other(saved):
         (b"", "vocab.txt is empty"),
         (b"\n\n", "vocab.txt is empty"),
         (b"[PAD]\n[UNK]\n\xff\n", "vocab.txt, line 3: not UTF-8"),
-        ("\n".join([*PIECES, "a"]).encode(), "the piece 'a' stands twice, on lines 6 and 13"),
+        ("\n".join([*PIECES, "a"]).encode(), "the piece 'a' appears twice, on lines 6 and 13"),
         ("\n".join([*PIECES, "", "c"]).encode(), "line 13 is empty"),
         ("\n".join(PIECES[2:]).encode(), "lacks [PAD], [UNK], which BERT needs"),
     ],
@@ -264,9 +264,9 @@ def test_bytepair_cutting_keeps_offsets(roberta):
 def test_bytepair_folders_that_cannot_be_used(roberta):
     vocabulary = json.loads((roberta / "vocab.json").read_text(encoding="utf-8"))
     for name, content, message in [
-        ("merges.txt", b"#version: 0.2\nzz qq\n", "vocab.json: not a byte-pair tokenizer that can be read"),
-        ("merges.txt", b"\xff\xfe", "not a byte-pair tokenizer that can be read"),
-        ("vocab.json", b"{", "not a byte-pair tokenizer that can be read"),
+        ("merges.txt", b"#version: 0.2\nzz qq\n", "vocab.json: cannot be read as a byte-pair tokenizer"),
+        ("merges.txt", b"\xff\xfe", "cannot be read as a byte-pair tokenizer"),
+        ("vocab.json", b"{", "cannot be read as a byte-pair tokenizer"),
         ("vocab.json", json.dumps(vocabulary | {"a": 5000}).encode(), "none with id"),
         ("vocab.json", json.dumps({k: v for k, v in vocabulary.items() if k != "<pad>"}).encode(), "lacks <pad>"),
     ]:

@@ -1,4 +1,4 @@
-"""A file for MediaPipe in MediaPipe itself, where its Python package is installed."""
+"""Runs a file for MediaPipe in MediaPipe itself, if its Python package is installed."""
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -9,15 +9,15 @@ import numpy as np
 from kerasbert.quiet import quiet
 
 TOLERANCE = 1e-3
-"""Largest difference of its scores, or of a value of its embeddings, from those of our runtime."""
+"""Largest difference between MediaPipe's scores or embedding values and those of our runtime."""
 
 
 def check_in_mediapipe(contract: str, path: Path, ours: Mapping[str, np.ndarray]) -> list[str]:
-    """What is wrong with MediaPipe's answers: nothing, or one line. Nothing either where it is not installed.
+    """One line if MediaPipe's answers are wrong; an empty list otherwise, and if MediaPipe is not installed.
 
     Args:
         contract: MediaPipe's task, a key of `READERS`. path: the file.
-        ours: text -> scores or vector from our runtime, for texts that MediaPipe reads alike.
+        ours: text -> scores or vector of our runtime, for texts that both tokenizers read alike.
     """
     if not ours:
         return []
@@ -34,7 +34,7 @@ def check_in_mediapipe(contract: str, path: Path, ours: Mapping[str, np.ndarray]
 
 
 def mediapipe_outputs(contract: str, path: Path, texts: Sequence[str], *, width: int) -> np.ndarray:
-    """What MediaPipe answers, float (texts, width); it tokenises the texts itself."""
+    """MediaPipe's answers, float (texts, width). It tokenises the texts itself."""
     package = import_module("mediapipe.tasks.python.text")
     base_options = import_module("mediapipe.tasks.python.core.base_options").BaseOptions
     options = getattr(package, f"{contract}Options")(base_options=base_options(model_asset_path=str(path)))
@@ -54,4 +54,4 @@ def _vector(task, text: str, count: int) -> np.ndarray:
 
 
 READERS = {"TextClassifier": _scores, "TextEmbedder": _vector}
-"""MediaPipe's task -> what it answers for a text."""
+"""MediaPipe's task -> the function that reads its answer for a text."""

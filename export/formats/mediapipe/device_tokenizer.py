@@ -1,7 +1,8 @@
-"""The tokenizer that MediaPipe and the Task Library run on the device, in Python: it is not BERT's.
+"""The tokenizer that MediaPipe and the Task Library run on the device, in Python. It is not BERT's.
 
-It lower-cases the letters A to Z only and strips no accents, so `Café` is [UNK] for a vocabulary that has `cafe`, and a
-cased vocabulary loses every word with a capital. Names of special tokens in a text are punctuation and letters to it.
+It lower-cases only the letters A to Z and strips no accents. So `Café` is [UNK] for a vocabulary that has `cafe`, and a
+cased vocabulary loses every word with a capital letter. It reads names of special tokens in a text as punctuation and
+letters.
 
 Source: MediaPipe, bert_preprocessor_calculator.cc and bert_tokenizer.h; tensorflow-text, wordpiece_tokenizer.cc.
 """
@@ -24,25 +25,25 @@ IDEOGRAPHS = (
     ("\U0002f800", "\U0002fa1f"),
 )
 LONGEST_WORD = 100
-"""Bytes of UTF-8; a longer word is [UNK]. BERT's own limit is 100 characters."""
+"""Most bytes of a word in UTF-8; a longer word is [UNK]. BERT's own limit is 100 characters."""
 
 
 def mediapipe_tokens(text: str, vocabulary: Container[str]) -> list[str]:
-    """The word pieces that MediaPipe makes of a text, without [CLS] and [SEP].
+    """MediaPipe's word pieces of a text, without [CLS] and [SEP].
 
     Args:
         text: as the user typed it.
         vocabulary: the pieces; a set or a dict, for speed.
     """
-    text = text.partition("\0")[0]  # it is handed over as a C string
+    text = text.partition("\0")[0]  # MediaPipe passes it on as a C string
     return [piece for word in _words(text.translate(LOWER)) for piece in _pieces(word, vocabulary)]
 
 
 def read_differently(tokenizer, texts: Iterable[str], *, max_length: int) -> list[str]:
-    """The texts whose ids are others on the device than those of a WordPiece tokenizer of ours.
+    """The texts whose ids on the device differ from those of a WordPiece tokenizer with the same vocabulary.
 
     Args:
-        tokenizer: its vocabulary is the device's too. max_length: of the file; what is cut off makes no difference.
+        max_length: number of tokens that the file takes; tokens that are cut off make no difference.
     """
     ids = {piece: number for number, piece in enumerate(tokenizer.vocabulary)}
 
@@ -54,7 +55,7 @@ def read_differently(tokenizer, texts: Iterable[str], *, max_length: int) -> lis
 
 
 def _words(text: str) -> Iterator[str]:
-    """What stands between whitespace, punctuation marks and ideographs, and each of the latter two."""
+    """The words between whitespace, punctuation marks and ideographs, and each of the latter two on its own."""
     start = 0
     for place, character in enumerate(text):
         alone = _is_alone(character)

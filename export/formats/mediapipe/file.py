@@ -1,4 +1,4 @@
-"""A `.tflite` file that MediaPipe's text tasks and the Task Library take as it is: scores out, everything inside."""
+"""A `.tflite` file for MediaPipe's text tasks and the Task Library, with vocabulary and labels inside; gives scores."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,8 +26,8 @@ def write_mediapipe(model, targets: Mapping[Path, str], settings: Settings) -> N
     """Writes a model for MediaPipe's TextClassifier or TextEmbedder, or the Task Library's BertNLClassifier.
 
     Inputs: `input_ids`, `token_type_ids`, `attention_mask`, int32 (1, length), also where the model has fewer. Output:
-    `probability`, float32 (1, labels), or `embedding`, float32 (1, hidden_size). One signature, one subgraph. A model
-    without segments still gets `token_type_ids`: the libraries insist on three inputs.
+    `probability`, float32 (1, labels), or `embedding`, float32 (1, hidden_size). The file has one signature and one
+    subgraph. A model without segments still gets `token_type_ids`, because the libraries demand three inputs.
 
     Args:
         model: a `TextClassifier` or a `SentenceEncoder` with float32 variables and a WordPiece tokenizer.
@@ -35,7 +35,7 @@ def write_mediapipe(model, targets: Mapping[Path, str], settings: Settings) -> N
         settings: the inputs have the longest length; MediaPipe pads texts to it and cuts longer ones.
 
     Raises:
-        ExportError: a task or a tokenizer that these libraries do not have, or the converter failed.
+        ExportError: these libraries do not have the task or the tokenizer, or the converter failed.
     """
     task, kind = model.task, model.tokenizer.kind
     if task.contract not in CONTRACTS:

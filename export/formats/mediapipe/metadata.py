@@ -1,4 +1,4 @@
-"""TFLite Metadata: what MediaPipe and the Task Library must know of a `.tflite` file, written into it and read back."""
+"""TFLite Metadata, which tells MediaPipe and the Task Library about a `.tflite` file: written into it and read back."""
 
 import io
 import struct
@@ -18,24 +18,24 @@ ENTRY = "TFLITE_METADATA"
 VOCABULARY_FILE, LABELS_FILE = "vocab.txt", "labels.txt"
 BROKEN = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError, struct.error)
 BROKEN += (zipfile.BadZipFile, EOFError)
-"""What the readers of flatbuffers and of ZIP archives raise, wherever it is that they stumble."""
-UNIX = 3  # as ZIP numbers systems
+"""Exceptions that the readers of flatbuffers and ZIP archives raise for broken files."""
+UNIX = 3  # ZIP's number for it
 
 INPUTS = {
     "input_ids": ("ids", "Numbers of the word pieces: [CLS], the text, [SEP]; 0 behind it."),
     "token_type_ids": ("segment_ids", "0 for the first text, 1 for the second."),
     "attention_mask": ("mask", "1 for a word piece, 0 for padding."),
 }
-"""Our name of an input -> the name that the device's libraries look for, and what it holds."""
+"""Our name of an input -> the name that the device's libraries look for, and a description."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contract:
-    """What the device's libraries demand of one task's files.
+    """What the device's libraries demand of the files of one task.
 
     Attributes:
-        outputs: name, in the signature as in the metadata -> what it holds.
-        labelled: the output whose values have labels. length: the one length that is taken; None: any.
+        outputs: name, in the signature and in the metadata -> description.
+        labelled: the output whose values have labels. length: the only length that is allowed; None: any length.
     """
 
     outputs: Mapping[str, str]
@@ -54,7 +54,7 @@ CONTRACTS = {
         length=384,
     ),
 }
-"""Task of the device's libraries (`kerasbert.tasks.task.Task.contract`) -> what it demands.
+"""Task of the device's libraries (`kerasbert.tasks.task.Task.contract`) -> its contract.
 
 MediaPipe has TextClassifier and TextEmbedder. The Task Library's BertNLClassifier takes the former's files and crashes
 on an output that is not called "probability"; its BertQuestionAnswerer writes 384 numbers into any shape."""
@@ -62,7 +62,7 @@ on an output that is not called "probability"; its BertQuestionAnswerer writes 3
 
 @dataclass(frozen=True, kw_only=True)
 class Metadata:
-    """What is written into a file.
+    """The facts that are written into a file.
 
     Attributes:
         contract: a key of `CONTRACTS`.
@@ -77,19 +77,19 @@ class Metadata:
     description: str = ""
 
     def files(self) -> dict[str, str]:
-        """The files that go along: name -> content."""
+        """The associated files: name -> content."""
         lists = {VOCABULARY_FILE: self.vocabulary, LABELS_FILE: self.labels}
         return {name: "".join(f"{line}\n" for line in lines) for name, lines in lists.items() if lines}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What `read_metadata` found.
+    """The metadata of a file, as `read_metadata` found them.
 
     Attributes:
         name, description, min_parser_version: as written.
         inputs, outputs: names in the metadata, in the order of the file's tensors.
-        files: name -> content of the files that go along.
+        files: the associated files, name -> content.
     """
 
     name: str
@@ -101,13 +101,13 @@ class Found:
 
 
 def with_metadata(model: bytes, metadata: Metadata) -> bytes:
-    """A `.tflite` file with metadata, vocabulary and labels in it. The same input gives the same bytes.
+    """Adds metadata, vocabulary and labels to a `.tflite` file. The same input gives the same bytes.
 
     Args:
         model: a file with one signature, whose inputs are those of `INPUTS` and whose outputs are its contract's.
 
     Raises:
-        ExportError: the file is not what the task's libraries can run.
+        ExportError: the task's libraries cannot run the file.
     """
     try:
         inputs, outputs = _check(open_model(model), metadata)
@@ -121,7 +121,7 @@ def read_metadata(model: bytes | str | Path) -> Found | None:
     """The metadata of a `.tflite` file; None if it has none.
 
     Raises:
-        BundleError: the file cannot be read, is no TFLite model, or is not whole.
+        BundleError: the file cannot be read, is not a TFLite model, or is not whole.
     """
     place = "the model" if isinstance(model, bytes) else str(model)
     try:
@@ -175,7 +175,7 @@ def _tensor(name: str, description: str, files: Sequence[dict] = ()) -> dict:
 
 
 def _check(model: schema.Model, metadata: Metadata) -> tuple[list[str], list[str]]:
-    """Our names of the graph's inputs and outputs, in the order of the graph, if they are what the contract says."""
+    """Our names of the graph's inputs and outputs, in the order of the graph, after checking them."""
     contract = CONTRACTS.get(metadata.contract)
     if contract is None:
         raise ExportError(
@@ -209,7 +209,7 @@ def _check(model: schema.Model, metadata: Metadata) -> tuple[list[str], list[str
 def _named(graph, indices, signature: list) -> dict[str, schema.Tensor]:
     """The graph's tensors by the names of the signature, in the order of the graph.
 
-    The order in the signature is another one, and the tensors' own names are the converter's.
+    The signature has another order, and the tensors' own names come from the converter.
     """
     names = {entry.TensorIndex(): entry.Name().decode() for entry in signature}
     return {names.get(index, f"tensor {index}"): graph.Tensors(index) for index in map(int, indices)}
@@ -230,11 +230,11 @@ def _check_labels(labels: Sequence[str], output) -> None:
         raise ExportError(f"{len(labels)} labels are given, but the model has {width} scores: give one a score")
     odd = [label for label in labels if not label or "\n" in label or "\r" in label]
     if odd:
-        raise ExportError(f"the label {odd[0]!r} cannot stand in a file with one label a line: rename it")
+        raise ExportError(f"the label {odd[0]!r} cannot stand in a file with one label per line: rename it")
 
 
 def _with_files(model: bytes, files: Mapping[str, str]) -> bytes:
-    """The model with a ZIP archive behind it, uncompressed, because the libraries read it where it lies."""
+    """The model followed by an uncompressed ZIP archive, which the libraries read in place."""
     stream = io.BytesIO()
     stream.write(model)
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:

@@ -1,7 +1,7 @@
-"""The tables of TFLite Metadata as data, and one writer and one reader that walk them.
+"""The tables of TFLite Metadata as data, with one writer and one reader for all of them.
 
 Source: metadata_schema.fbs of TensorFlow Lite Support and MediaPipe. No package with bindings for it installs beside
-TensorFlow 2.21; of its tables and fields these are the ones that text models use.
+TensorFlow 2.21. These are the tables and fields that text models use.
 """
 
 import flatbuffers
@@ -10,7 +10,7 @@ from flatbuffers.table import Table
 
 IDENTIFIER = b"M001"
 PARSER_VERSION = "1.1.0"
-"""The first one that knows all of `TABLES`."""
+"""The first parser that knows all of `TABLES`."""
 
 TABLES = {
     "AssociatedFile": {"name": (0, str), "description": (1, str), "type": (2, int)},
@@ -38,7 +38,7 @@ TABLES = {
     },
 }
 """Table -> field -> (slot, kind). A kind is `str`, `int` (one byte), a table, [table] for a vector of it, or
-{table: number} for a union of which other members are not read; its number stands in the slot before."""
+{table: number} for a union, whose other members are not read and whose number stands in the slot before."""
 
 TENSOR_AXIS_LABELS, VOCABULARY = 2, 5
 """Values of AssociatedFile.type."""
@@ -52,12 +52,12 @@ def write(metadata: dict) -> bytes:
 
 
 def read(data: bytes) -> dict:
-    """What `write` wrote. Fields that are not set are left out."""
+    """Reads what `write` wrote. Fields that are not set are left out."""
     return _read(data, 0, "ModelMetadata")
 
 
 def _write(builder: flatbuffers.Builder, kind, value) -> int:
-    """Writes what a field refers to, all inner things first as flatbuffers want it; returns its place."""
+    """Writes the value that a field refers to and returns its place. Flatbuffers want inner values first."""
     if kind is str:
         return builder.CreateString(value)
     if isinstance(kind, list):
@@ -89,7 +89,7 @@ def _vector(builder: flatbuffers.Builder, places: list[int]) -> int:
 
 
 def _read(data: bytes, at: int, kind):
-    """What a reference that stands at some byte leads to."""
+    """The value that the reference at a byte points to."""
     here = Table(data, at)
     if kind is str:
         return here.String(at).decode("utf-8")

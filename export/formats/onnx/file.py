@@ -1,4 +1,4 @@
-"""ONNX: the graph first, without a weight in it; the weights go straight from the model into the file."""
+"""ONNX: the graph is converted without weights; the weights go straight from the model into the file."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -20,22 +20,23 @@ from kerasbert.quiet import quiet
 
 OPSET = 17
 PASSES = ("fold_constants", "merge_duplication", "remove_identity", "remove_back_to_back")
-"""Of tf2onnx's optimisers. All of them, tried until nothing changes, each on a copy, took most of an export's time."""
+"""The optimisers of tf2onnx that are run, once each. By default it runs all of them on copies until nothing changes,
+which took most of the time of an export."""
 LARGEST = 2**31 - 1
-"""Bytes that a protobuf message may have."""
+"""Most bytes that a protobuf message may have."""
 
 
 def write_onnx(model, targets: Mapping[Path, str], settings: Settings | None = None) -> None:
     """Writes a model as `.onnx` files of opset 17 that differ in how they store the weights.
 
-    Inputs: the model's, int64 (batch, sequence), both free, as transformers' exports have them. Outputs: those of
-    `model.export_outputs`, float32 (batch, ...), whatever the precision. All operations are ONNX's own, in every
-    precision, so that any runtime of opset 17 runs the file. ONNX Runtime has others in its domain com.microsoft
-    (Attention, SkipLayerNormalization, BiasGelu) and joins ours to some of them when it opens the file; a graph that
-    was written with them beforehand was slower on a CPU (1.04 x in float32 and in int8, BERT-base, 128 tokens).
+    Inputs: the model's, int64 (batch, sequence), both axes free, as in transformers' exports. Outputs: those of
+    `model.export_outputs`, float32 (batch, ...) in every precision. All operations are ONNX's own, so any runtime with
+    opset 17 runs the file. ONNX Runtime fuses some of them into operations of its domain com.microsoft (Attention,
+    SkipLayerNormalization, BiasGelu) when it opens the file. A graph that was written with these was 1.04 times as slow
+    on a CPU, in float32 and in int8 (BERT-base, 128 tokens).
 
-    The weights are arguments of the traced function. So there is no constant of any size in the graph that TensorFlow,
-    tf2onnx and the checker see, and no copy of the model in memory: BERT-base takes 7 s and 0.2 GB instead of 147 s.
+    The weights are arguments of the traced function. So TensorFlow, tf2onnx and the checker see a graph without large
+    constants, and the model is not copied in memory: BERT-base takes 7 s and 0.2 GB instead of 147 s.
 
     Args:
         model: a Keras model with float32 variables.
@@ -72,9 +73,11 @@ def _convert(model, weights: Mapping[str, keras.Variable]) -> onnx.ModelProto:
     names = {f"{name}:0": name for name in model.encoder.input}
     names |= {f"weight_{i}:0": path for i, path in enumerate(weights)}
     names |= {tensor.name: name for name, tensor in function.structured_outputs.items()}
-    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # it logs what it cannot convert; the checker raises
+    logging.getLogger("tf2onnx").setLevel(
+        logging.CRITICAL
+    )  # it logs operations that it cannot convert; the checker raises for them
     with function.graph.as_default():
-        # Not tf2onnx.convert.from_function, which freezes, optimises and imports the graph anew, all for its weights.
+        # Not tf2onnx.convert.from_function: it freezes, optimises and imports the graph again because of its weights.
         graph = tfonnx.process_tf_graph(
             function.graph,
             continue_on_error=True,
@@ -88,15 +91,15 @@ def _convert(model, weights: Mapping[str, keras.Variable]) -> onnx.ModelProto:
         graph = known[name]().optimize(graph, 0) or graph
     proto = graph.make_model("kerasbert")
     del proto.opset_import[:]
-    proto.opset_import.append(helper.make_opsetid("", OPSET))  # tf2onnx names a domain more, which nothing is of
+    proto.opset_import.append(helper.make_opsetid("", OPSET))  # tf2onnx names a second domain, which no operation uses
     return proto
 
 
 def _check(proto: onnx.ModelProto, tensors: Sequence[Stored], inputs: Sequence[str], path: Path) -> None:
-    """Names the free axes and runs ONNX's checker, with types and shapes, on the graph whose weights are still inputs.
+    """Names the free axes and runs ONNX's checker, with types and shapes, while the weights are still inputs.
 
     Raises:
-        ExportError: it found something.
+        ExportError: the checker found an error.
     """
     graph = proto.graph
     kept = [tensor for tensor in graph.input if tensor.name in inputs]
@@ -117,13 +120,13 @@ def _check(proto: onnx.ModelProto, tensors: Sequence[Stored], inputs: Sequence[s
 
 
 def _save(proto: onnx.ModelProto, tensors: Sequence[Stored], path: Path) -> None:
-    """Writes the graph and then one weight after the other, which protobuf would first gather in memory, twice.
+    """Writes the graph, and then one weight after the other. Protobuf itself would hold all of them in memory twice.
 
-    In protobuf's encoding a message may follow in pieces: here the model's field 7, the graph, and in it its fields 5,
-    the initializers, whose last field, 9, are the bytes (onnx.proto).
+    Protobuf's encoding lets a message be written in pieces. Here these are the model's field 7 (the graph), its fields
+    5 (the initializers), and their last field, 9 (the bytes); see onnx.proto.
 
     Raises:
-        ExportError: more than 2 GB, which no reader of protobuf opens.
+        ExportError: the file would have more than 2 GB, which no reader of protobuf opens.
     """
     graph = proto.graph.SerializeToString()
     proto.ClearField("graph")

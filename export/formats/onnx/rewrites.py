@@ -1,6 +1,6 @@
-"""What tf2onnx writes, as ONNX would say it: sizes that are known are not computed, a norm is one operation.
+"""Rewrites tf2onnx's graphs into simpler ones: known sizes are not computed, and a norm is one operation.
 
-Each rewrite looks for one form and leaves alone what has another, so the graph means the same before and after it.
+Each rewrite looks for one form and leaves every other form alone, so the graph means the same before and after.
 """
 
 from collections import defaultdict
@@ -11,11 +11,11 @@ import onnx
 from onnx import NodeProto, helper, numpy_helper
 
 Size = int | tuple[str, int]
-"""A number, or an axis of a tensor, whose size is known at run time only."""
+"""A number, or an axis of a tensor (name, axis), whose size is known only at run time."""
 
 
 class Graph:
-    """A graph whose nodes are found by what they write and by what they read."""
+    """A graph whose nodes are found by the tensors that they write and read."""
 
     def __init__(self, proto: onnx.GraphProto):
         self.proto = proto
@@ -33,13 +33,13 @@ class Graph:
         return node if node is not None and node.op_type in kinds else None
 
     def connect(self, node: NodeProto, place: int, name: str) -> None:
-        """Lets a node read another tensor."""
+        """Makes a node read another tensor."""
         self.readers[node.input[place]].remove(node)
         node.input[place] = name
         self.readers[name].append(node)
 
     def constant(self, name: str, value: np.ndarray) -> str:
-        """The name of a new constant; one of this name is the same."""
+        """Adds a constant, unless there is one of that name, and returns the name."""
         if name not in self.constants:
             self.constants[name] = value
             self.proto.initializer.append(numpy_helper.from_array(value, name))
@@ -56,7 +56,7 @@ class Graph:
         return name, axis
 
     def sizes(self, name: str) -> list[Size] | None:
-        """What a tensor of sizes holds; None where that is not plain to see."""
+        """The content of a tensor of sizes; None if it cannot be told from the graph."""
         if name in self.constants:
             return [int(size) for size in self.constants[name].ravel()]
         node = self.made_by(name, "Cast", "Squeeze", "Unsqueeze", "Concat", "Gather", "Slice")
@@ -86,7 +86,7 @@ class Graph:
 
 
 def simplify(proto: onnx.ModelProto) -> None:
-    """All rewrites; what nobody reads any more is taken out."""
+    """Runs all rewrites, and removes nodes and constants that are no longer read."""
     graph = Graph(proto.graph)
     for rewrite, kind in ((_reshape, "Reshape"), (_linear, "MatMul")):
         for node in proto.graph.node:
@@ -103,7 +103,7 @@ def simplify(proto: onnx.ModelProto) -> None:
 
 
 def remove_unread(proto: onnx.GraphProto) -> None:
-    """Takes out the nodes and constants that no output depends on."""
+    """Removes the nodes and constants that no output depends on."""
     needed, kept = {tensor.name for tensor in proto.output}, []
     for node in reversed(proto.node):
         if needed.intersection(node.output):
@@ -116,7 +116,7 @@ def remove_unread(proto: onnx.GraphProto) -> None:
 
 
 def _reshape(graph: Graph, node: NodeProto) -> None:
-    """Joining the heads computes the shape of its result: a constant with 0 for the axes that stay says the same."""
+    """Replaces a computed shape, such as that of joined heads, by a constant with 0 for the axes that stay the same."""
     sizes = graph.sizes(node.input[1])
     if sizes is None or node.input[1] in graph.constants:
         return
@@ -127,7 +127,7 @@ def _reshape(graph: Graph, node: NodeProto) -> None:
 
 
 def _linear(graph: Graph, node: NodeProto) -> None:
-    """TensorFlow multiplies matrices, and makes (B * T, D) of (B, T, D) for it; ONNX multiplies what has three axes."""
+    """Removes the reshapes of (B, T, D) to (B * T, D) around a product, which only TensorFlow needs."""
     flat, results = graph.made_by(node.input[0], "Reshape"), list(graph.readers[node.output[0]])
     if flat is None or node.output[0] in graph.outputs:
         return
@@ -149,9 +149,9 @@ def _attribute(node: NodeProto, name: str):
 
 
 def _norm(graph: Graph, node: NodeProto, ranks: Mapping[str, int]) -> None:
-    """The steps of `kerasbert.layers.layer_norm` are one operation of opset 17.
+    """Replaces the steps of `kerasbert.layers.layer_norm` by one operation of opset 17.
 
-    ONNX Runtime would find them itself when it opens the file; other runtimes do not.
+    ONNX Runtime would do the same when it opens the file; other runtimes do not.
     """
     scaled = graph.made_by(node.input[0], "Mul")
     divided = scaled and graph.made_by(scaled.input[0], "Div")

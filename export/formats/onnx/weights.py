@@ -1,6 +1,7 @@
-"""How an `.onnx` file stores its weights: in 32 bits, in 16 or in 8.
+"""How an `.onnx` file stores its weights: in 32, 16 or 8 bits.
 
-Each function here takes a graph whose inputs are the weights, changes it where they are read, and says what to store.
+Each function takes a graph whose inputs are the weights, changes the nodes that read them, and returns the tensors to
+store.
 """
 
 import re
@@ -12,27 +13,29 @@ import numpy as np
 from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
 Weights = Mapping[str, keras.Variable]
-"""By path, which is also the name of the tensor."""
+"""Variables by path; the path is also the name of the tensor."""
 
 SMALL = 16
-"""A matrix with a side shorter than this stays in float32 in an int8 file: it weighs nothing, and the rounding of a
-head of few labels would go straight into the answer."""
+"""A matrix with a side shorter than this stays in float32 in an int8 file. It is small, and the rounding of a head with
+few labels would go straight into the answer."""
 STEPS = 63
-"""The int8 weights of a matrix go from -63 to 63, not to 127. Processors without VNNI add two products of 8 bits in 16,
-where more than 64 may not fit, and ONNX Runtime cuts off what does not, without a word; a browser's relaxed SIMD wants
-7 bits too. On AVX2, 127 steps put the logits of a random BERT-base off by 0.04, 63 by 0.007; the least cosine of an
-embedding by MiniLM is 0.979 with 127 there, 0.985 where nothing is cut off, and 0.983 with 63 everywhere."""
+"""The int8 weights of a matrix go from -63 to 63, not to 127.
+
+Processors without VNNI add two 8-bit products in 16 bits, which may overflow for weights above 64; ONNX Runtime
+silently cuts such sums off. A browser's relaxed SIMD wants 7 bits too. On AVX2, the logits of a random BERT-base were
+off by 0.04 with 127 steps and by 0.007 with 63. The least cosine of MiniLM's embeddings is 0.979 with 127 steps there,
+0.985 where nothing is cut off, and 0.983 with 63 everywhere."""
 ALL_STEPS = 127
-"""Of numbers that become float32 again."""
+"""The same for weights that become float32 again before they are multiplied."""
 SPARED = re.compile(r"attention/value/|/intermediate/|block_\d+/output/")
 """Paths of the matrices whose inputs `in_int8_mixed` does not round."""
 TINY = "tiny"
-"""Name of a constant: no token is divided by less, all zeros or not."""
+"""Name of a constant: the least number that a token is divided by, since it may be all zeros."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A tensor of the file. Its values are made when they are written, so no more than one is in memory."""
+    """A tensor of the file. Its values are computed when they are written, so only one is in memory at a time."""
 
     name: str
     dtype: str
@@ -49,15 +52,15 @@ class Stored:
 
 
 def in_float32(graph: GraphProto, weights: Weights) -> list[Stored]:
-    """As they are."""
+    """Weights as they are."""
     return [_stored(name, weights[name], "float32") for name in _readers(graph, weights)]
 
 
 def in_float16(graph: GraphProto, weights: Weights) -> list[Stored]:
-    """Half the size, and computed in float32: a runtime widens the weights once, when it opens the file.
+    """Half the size, computed in float32: a runtime widens the weights once, when it opens the file.
 
-    So it is as fast as float32 on a CPU (a graph of float16 was 1.00 to 1.08 x as slow, since CPUs only widen), no sum
-    overflows, and it runs where a GPU has no arithmetic of 16 bits.
+    So the file is as fast as float32 on a CPU (a float16 graph took 1.00 to 1.08 times as long, since CPUs only widen),
+    no sum overflows, and it also runs on a GPU without 16-bit arithmetic.
     """
     read = list(_readers(graph, weights))
     nodes, widened = [], {}
@@ -70,7 +73,7 @@ def in_float16(graph: GraphProto, weights: Weights) -> list[Stored]:
                     nodes.append(_to_float32(name, widened[name]))
                 node.input[place] = widened[name]
         nodes.append(node)
-        if picked:  # the rows of a table are widened behind the choice, or all of them would be
+        if picked:  # only the rows that were taken from the table are widened
             result = node.output[0]
             node.output[0] = f"{result}_float16"
             nodes.append(_to_float32(node.output[0], result))
@@ -79,11 +82,11 @@ def in_float16(graph: GraphProto, weights: Weights) -> list[Stored]:
 
 
 def in_int8(graph: GraphProto, weights: Weights, *, spared: Callable[[str], bool] = lambda name: False) -> list[Stored]:
-    """A quarter of the size: matrices and tables in 8 bits, each column with a scale of its own.
+    """A quarter of the size: matrices and tables in 8 bits, with one scale per column.
 
-    A matrix is multiplied in integers, with an input that is rounded to 8 bits as it comes; ONNX Runtime makes one
-    operation of it. One that is `spared` is as small, but becomes float32 when a runtime opens the file, so that its
-    input is not rounded. The rows that are taken from a table become float32 again.
+    A matrix is multiplied in integers, and its input is rounded to 8 bits at run time; ONNX Runtime fuses this into one
+    operation. A `spared` matrix has 8 bits in the file too, but becomes float32 when a runtime opens the file, and its
+    input is not rounded. Rows that are taken from a table become float32 again.
     """
     graph.initializer.append(numpy_helper.from_array(np.finfo(np.float32).tiny, TINY))
     readers = _readers(graph, weights)
@@ -96,8 +99,8 @@ def in_int8(graph: GraphProto, weights: Weights, *, spared: Callable[[str], bool
     scales |= {name: _scales(weights[name], ALL_STEPS) for name in tables | widened}
     nodes, rounded = [], {}
     for name in sorted(widened):
-        # No DequantizeLinear: ONNX Runtime does not compute that in advance, and its operation for it and the product
-        # (MatMulNBits) rounds the input after all, and takes longer than float32.
+        # No DequantizeLinear: ONNX Runtime does not compute it in advance, but fuses it with the product (MatMulNBits),
+        # which rounds the input after all and takes longer than float32.
         nodes.append(_to_float32(name, f"{name}_steps"))
         nodes.append(helper.make_node("Mul", [f"{name}_steps", f"{name}_scale"], [f"{name}_float32"]))
     for node in graph.node:
@@ -106,7 +109,7 @@ def in_int8(graph: GraphProto, weights: Weights, *, spared: Callable[[str], bool
             nodes.append(node)
         elif _multiplies(node) and node.input[1] in matrices:
             x = node.input[0]
-            if x not in rounded:  # query, key and value share theirs
+            if x not in rounded:  # query, key and value share one input
                 rounded[x] = [f"{x}_int8", f"{x}_scale", f"{x}_zero", f"{x}_largest"]
                 nodes += _round(x, *rounded[x])
             nodes += _multiply(node, *rounded[x])
@@ -130,26 +133,26 @@ def in_int8(graph: GraphProto, weights: Weights, *, spared: Callable[[str], bool
 
 
 def in_int8_mixed(graph: GraphProto, weights: Weights) -> list[Stored]:
-    """As small as `in_int8`, half of its error, a quarter more time: values and the feed-forward are spared.
+    """As small as `in_int8`, with half of its error and a quarter more time: values and the feed-forward are spared.
 
-    What is lost in 8 bits is lost in the inputs of these more than in the weights. Of MiniLM's embeddings of 17 texts,
-    1 - cosine with float32's (and the time for 128 tokens) where a group of matrices is spared: none 0.0063 (1), values
-    0.0041 (1.02), values and feed-forward 0.0010 (1.26), all matrices 0.0008 (1.35, as long as float32 takes).
+    In 8 bits, more is lost by rounding the inputs of these matrices than by rounding the weights. The embeddings of 17
+    texts by MiniLM differ from those in float32 by this 1 - cosine, and take this share of the time of int8 for 128
+    tokens: nothing spared 0.0063 (1), values 0.0041 (1.02), values and feed-forward 0.0010 (1.26), all matrices 0.0008
+    (1.35, as long as float32 takes).
     """
     return in_int8(graph, weights, spared=lambda name: SPARED.search(name) is not None)
 
 
 PRECISIONS = {"none": in_float32, "float16": in_float16, "int8-mixed": in_int8_mixed, "int8": in_int8}
-"""How a file stores its weights -> what makes it so."""
+"""How a file stores its weights -> the function for it."""
 
 
 def _round(x: str, rounded: str, scale: str, zero: str, largest: str) -> list[NodeProto]:
-    """Rounds an input to 8 bits, each token divided by its largest number first.
+    """Rounds an input to 8 bits, after dividing each token by its largest number.
 
-    ONNX has one scale for all tokens, and some tokens hold far larger numbers than others. The division costs 5 % of
-    the time of BERT-base and takes away almost half of the error: embeddings by MiniLM have a cosine of 0.993 with
-    Keras's, the least 0.983, and without it 0.987 and 0.970. It also keeps a text's answer from depending on the texts
-    that share its batch.
+    ONNX has one scale for all tokens, and some tokens hold far larger numbers than others. The division takes 5 % of
+    the time of BERT-base and removes almost half of the error: MiniLM's embeddings have a cosine of 0.993 with Keras's,
+    the least 0.983; without it 0.987 and 0.970. It also makes a text's answer independent of the texts in its batch.
     """
     return [
         helper.make_node("Abs", [x], [f"{x}_abs"]),
@@ -189,7 +192,7 @@ def _large(variable: keras.Variable) -> bool:
 
 
 def _readers(graph: GraphProto, weights: Weights) -> dict[str, list[NodeProto]]:
-    """Weights that are read at all -> the nodes that do, in the order of the weights."""
+    """Names of the weights that nodes read -> these nodes, in the order of the weights."""
     found = {name: [node for node in graph.node if name in node.input] for name in weights}
     return {name: nodes for name, nodes in found.items() if nodes}
 
@@ -199,7 +202,7 @@ def _array(variable: keras.Variable) -> np.ndarray:
 
 
 def _scales(variable: keras.Variable, steps: int) -> np.ndarray:
-    """What a step of each column is worth."""
+    """The size of a step, for each column."""
     return np.maximum(np.abs(_array(variable)).max(axis=0), np.finfo(np.float32).tiny) / np.float32(steps)
 
 
@@ -212,7 +215,7 @@ def _stored(name: str, variable: keras.Variable, dtype: str, scale: np.ndarray |
 
 
 def _set_nodes(graph: GraphProto, nodes: list[NodeProto]) -> None:
-    """Replaces the nodes; those of the graph itself vanish when it is emptied, so they are copied first."""
+    """Replaces the nodes of a graph. They are copied first, because emptying the graph destroys its own."""
     copies = GraphProto(node=nodes)
     graph.ClearField("node")
     graph.node.extend(copies.node)

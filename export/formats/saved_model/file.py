@@ -1,4 +1,4 @@
-"""SavedModel: ids in or raw text in, for TF Serving and plain TensorFlow."""
+"""SavedModel for TensorFlow Serving and plain TensorFlow: takes ids or the texts themselves."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -6,11 +6,13 @@ from pathlib import Path
 import tensorflow as tf
 import tensorflow_text  # noqa: F401 - registers the ops of the signatures for texts
 
+from kerasbert.errors import BundleError
 from kerasbert.export.formats.saved_model.module import save_module
 from kerasbert.export.formats.saved_model.serving_requests import BATCHES, write_requests
 from kerasbert.export.formats.scores import SCORES
 from kerasbert.export.formats.settings import Settings
 from kerasbert.quiet import quiet
+from kerasbert.runtime.matching import check_matches
 from kerasbert.tasks.task import Graph, Run
 
 
@@ -38,7 +40,7 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
         outputs = model.export_outputs(inputs)
         return outputs | {name.replace("logits", "scores"): scores(outputs[name]) for name, scores in scored.items()}
 
-    # Nothing below has a branch on tensors, and AutoGraph would rewrite every function called, for seconds.
+    # No function below branches on tensors, and AutoGraph would take seconds to rewrite every function that is called.
     module = tf.Module()
     module.weights = [variable.value for variable in model.variables]
     predict = tf.function(
@@ -69,7 +71,7 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
 
 
 def _requests(model, signatures: Mapping[str, Callable]) -> Iterator[tuple[str, dict]]:
-    """What each signature is asked to warm up: its name, and its inputs for each of `BATCHES`."""
+    """The requests that warm up each signature: its name, and its inputs for each of `BATCHES`."""
     for name, function in signatures.items():
         taken = [spec.name for spec in tf.nest.flatten(function.input_signature)]
         for texts in BATCHES:
@@ -82,10 +84,20 @@ def open_saved_model(path: Path, graph: Graph, *, verb: str) -> tuple[Run, dict[
 
     Args:
         verb: the task's, which names its signatures for texts.
+
+    Raises:
+        BundleError: a broken SavedModel, or one that does not compute the graph.
     """
-    with quiet():
-        loaded = tf.saved_model.load(str(path))
-    names = list(loaded.signatures["predict"].structured_input_signature[1])
+    try:
+        with quiet():
+            loaded = tf.saved_model.load(str(path))
+        function = loaded.signatures["predict"]
+    except Exception as error:  # what TensorFlow raises has no base class, and AttributeError is among it
+        reason = str(error).partition("\n")[0]
+        raise BundleError(f"{path}: not a whole SavedModel ({reason}); export again") from None
+    names = list(function.structured_input_signature[1])
+    outputs = {name: each.shape[-1] for name, each in function.structured_outputs.items()}
+    check_matches(path, graph, inputs=names, outputs=outputs)
     fields = {verb: ("text",), f"{verb}_pair": ("text", "text_pair")}
 
     def ask(signature: str, inputs: dict) -> dict:

@@ -1,4 +1,4 @@
-"""Writing a SavedModel, for a bundle or for TFLite's converter."""
+"""Writes a SavedModel, for a bundle or for TFLite's converter."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,10 +10,10 @@ from kerasbert.quiet import quiet
 
 
 def save_module(module: tf.Module, path: Path, signatures: Callable | Mapping[str, Callable]) -> None:
-    """`tf.saved_model.save` without what it prints.
+    """Calls `tf.saved_model.save` and keeps it from printing.
 
     Raises:
-        ExportError: the disk is full, or refuses. TensorFlow's own exceptions for that are no OSErrors.
+        ExportError: the disk is full or refuses to write. TensorFlow's own exceptions for that are not OSErrors.
     """
     try:
         with quiet():

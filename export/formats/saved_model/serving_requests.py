@@ -1,7 +1,7 @@
 """Requests that TensorFlow Serving answers when it loads a SavedModel, so that no client waits for the first answer.
 
-TensorFlow builds what a signature needs when it is asked for the first time, which takes far longer than an answer. The
-server asks the requests in `assets.extra/tf_serving_warmup_requests` before it takes others
+The first call of a signature takes far longer than later ones, because TensorFlow prepares it then. The server runs the
+requests in `assets.extra/tf_serving_warmup_requests` before it takes others
 (tensorflow.org/tfx/serving/saved_model_warmup).
 """
 
@@ -15,7 +15,7 @@ from kerasbert.export.formats.protobuf_field import field
 
 FILE = Path("assets.extra", "tf_serving_warmup_requests")
 BATCHES = (["a lovely film"], ["a lovely film " * 400], ["a lovely film"] * 8)
-"""The texts of a signature's requests: one, one of the model's length, several at once."""
+"""The texts of a signature's requests: one short text, one longer than the model takes, and eight at once."""
 
 
 def write_requests(saved_model: Path, requests: Iterable[tuple[str, Mapping[str, np.ndarray]]]) -> None:
@@ -32,8 +32,8 @@ def prediction_log(signature: str, inputs: Mapping[str, np.ndarray]) -> bytes:
 
     Field numbers are those of tensorflow_serving/apis: prediction_log.proto (`PredictionLog.predict_log` 6,
     `PredictLog.request` 1), predict.proto (`PredictRequest.model_spec` 1, `.inputs` 2), model.proto
-    (`ModelSpec.signature_name` 3). The model's name is left out: the server that reads the file knows which it loads.
-    An entry of a map is a message of a key, 1, and a value, 2.
+    (`ModelSpec.signature_name` 3). The model's name is left out, since the server knows which one it loads. An entry
+    of a map is a message with a key, 1, and a value, 2.
     """
     request = field(1, field(3, signature.encode()))
     for name, value in inputs.items():

@@ -1,4 +1,4 @@
-"""From traced functions to the bytes of a `.tflite` file: what the kinds of files that we write have in common."""
+"""From traced functions to the bytes of a `.tflite` file, for every kind of `.tflite` file."""
 
 import re
 import tempfile
@@ -21,8 +21,8 @@ INTEGERS = {
         tf.lite.OpsSet.TFLITE_BUILTINS,
     ],
 }
-"""Kinds of files that also compute in integers, with ranges from calibration texts, and the kernels they are made of:
-what has no integer kernel stays in float32. Weights have 8 bits, activations 8 or 16."""
+"""Settings that also compute in integers -> the kernels that the converter may use. An operation without an integer
+kernel stays in float32. Weights have 8 bits, activations 8 or 16; calibration texts give their ranges."""
 
 
 def converted(
@@ -34,21 +34,21 @@ def converted(
     legacy_runtime: bool = False,
     custom: bool = False,
 ) -> Iterator[tuple[Path, bytes]]:
-    """Each target and its content, which the caller writes.
+    """Each target with its content, which the caller writes.
 
-    The converter is fed a SavedModel: from a concrete function it drops the weights of a Keras model without a word.
+    The converter reads a SavedModel, because from a concrete function it silently drops the weights of a Keras model.
 
     Args:
         module: holds the variables. signatures: name -> `tf.function` with its input signature.
-        targets: file -> how it stores its weights, as `kerasbert.export.formats.tflite.file.write_tflite` has it.
-        samples: the representative dataset that `INTEGERS` need.
-        legacy_runtime: 8-bit matrices with one scale instead of one a column.
-        custom: whether operations of other libraries may be in it.
+        targets: file -> how it stores its weights; see `kerasbert.export.formats.tflite.file.write_tflite`.
+        samples: the representative dataset, which `INTEGERS` need.
+        legacy_runtime: writes 8-bit matrices with one scale instead of one per column.
+        custom: allows operations of other libraries.
 
     Raises:
-        ExportError: the converter gave up, or needed operations that are not built into LiteRT.
+        ExportError: the converter failed, or needed operations that are not built into LiteRT.
     """
-    for folder in {path.parent for path in targets}:  # the scratch lies on the target's disk, whose room was checked
+    for folder in {path.parent for path in targets}:  # scratch space on the target's disk, whose room was checked
         with tempfile.TemporaryDirectory(prefix=".saved_model.", dir=folder) as scratch:
             save_module(module, Path(scratch), signatures)
             for path, quantize in targets.items():
@@ -81,7 +81,7 @@ def _content(
             # While it calibrates, the converter runs TensorFlow's own interpreter, and warns of it.
             warnings.filterwarnings("ignore", r"\s*Warning: tf\.lite\.Interpreter is deprecated")
             content = converter.convert()
-    except Exception as error:  # the converter has its own class, not exported, and raises others too
+    except Exception as error:  # its own class is not exported, and it raises others too
         strange = sorted(set(re.findall(r"'(tf\.\w+)' op is neither", str(error))))
         reason = f"no {', '.join(strange)}" if strange else str(error).partition("\n")[0]
         raise ExportError(f"{path.name}: TFLite cannot express this model ({reason})") from error

@@ -1,6 +1,6 @@
-"""A `.tflite` file opened, changed and written again with its weights where the CPU kernels count on them.
+"""Opens a `.tflite` file, changes it, and writes it again with buffers aligned as the CPU kernels need them.
 
-The object API of flatbuffers alone would copy each weight several times, and forget how buffers are aligned.
+The object API of flatbuffers alone would copy each weight several times and lose the alignment.
 """
 
 import struct
@@ -11,12 +11,12 @@ from ai_edge_litert import schema_py_generated as schema
 
 IDENTIFIER = b"TFL3"
 ALIGNMENT = 16  # of buffers
-# Layouts (vtables) of the table Buffer: bytes of the layout, of the table, then where in the table `data` is.
+# Layouts (vtables) of the table Buffer: size of the layout, size of the table, offset of `data` in the table.
 EMPTY, FULL = struct.pack("<2H", 4, 4), struct.pack("<3H2x", 6, 8, 4)
 
 
 class Written:
-    """Stands for an object that is in the file already: the object API, asked to write it, gets its place."""
+    """Stands for an object that is in the file already: when the object API writes it, it gets that place."""
 
     def __init__(self, place: int):
         self.place = place
@@ -33,21 +33,21 @@ def open_model(model: bytes) -> schema.Model:
 
 
 def unpacked(model: bytes) -> schema.ModelT:
-    """The model as objects, to change and to give to `packed`; the weights are views of `model`."""
+    """The model as objects that can be changed and given to `packed`. The weights are views of `model`."""
     return schema.ModelT.InitFromObj(open_model(model))
 
 
 def packed(content: schema.ModelT, builder: flatbuffers.Builder | None = None) -> bytes:
-    """The objects as a file: all that is not a buffer, then the buffers, aligned.
+    """The objects as a file: everything else first, then the aligned buffers.
 
-    References in a flatbuffer lead to later bytes. The builder counts places back from its end, so what follows it has
-    places below 0.
+    References in a flatbuffer point forward. The builder counts places backwards from its end, so the buffers, which
+    follow it, have negative places.
 
     Args:
-        builder: has written what a `Written` in `content` stands for.
+        builder: the one that wrote the objects for which a `Written` in `content` stands. None: a new one.
     """
     builder = builder or flatbuffers.Builder(1 << 20)
-    builder.Prep(ALIGNMENT, 0)  # the file's head, and so the beginning of the buffers, is a multiple of it
+    builder.Prep(ALIGNMENT, 0)  # the buffers begin where the head ends, so the head is a multiple of it
     places, buffers = _buffers([buffer.data for buffer in content.buffers])
     content.buffers = [Written(-place) for place in places]
     builder.Finish(content.Pack(builder), file_identifier=IDENTIFIER)
@@ -55,12 +55,12 @@ def packed(content: schema.ModelT, builder: flatbuffers.Builder | None = None) -
 
 
 def _buffers(contents: Sequence) -> tuple[list[int], list[bytes]]:
-    """Where each table Buffer is from the beginning of the bytes that follow, and these, in pieces."""
+    """The place of each table Buffer in the bytes behind the head, and these bytes in pieces."""
     places, pieces, size = [], [EMPTY, FULL], len(EMPTY) + len(FULL)
     for data in contents:
         places.append(size)
         if data is None or not len(data):
-            table = [struct.pack("<i", size)]  # how far back its layout is
+            table = [struct.pack("<i", size)]  # distance back to its layout
         else:
             data = bytes(data)
             gap = bytes(-(size + 12) % ALIGNMENT)  # behind the table of 8 bytes and the length
@@ -72,7 +72,7 @@ def _buffers(contents: Sequence) -> tuple[list[int], list[bytes]]:
 
 
 def entry(model: schema.Model, name: str) -> bytes | None:
-    """The bytes under a name; None if there are none."""
+    """The bytes that a model carries under a name; None if there are none."""
     for index in range(model.MetadataLength()):
         if model.Metadata(index).Name() == name.encode():
             return model.Buffers(model.Metadata(index).Buffer()).DataAsNumpy().tobytes()
@@ -80,7 +80,7 @@ def entry(model: schema.Model, name: str) -> bytes | None:
 
 
 def with_entry(model: bytes, name: str, data: bytes) -> bytes:
-    """The model with one entry more: a byte string that it carries beside its graph."""
+    """The model with one more named byte string beside its graph."""
     content = unpacked(model)
     buffer, named = schema.BufferT(), schema.MetadataT()
     buffer.data, named.name, named.buffer = data, name, len(content.buffers)
@@ -90,9 +90,9 @@ def with_entry(model: bytes, name: str, data: bytes) -> bytes:
 
 
 def with_shared_scales(model: bytes) -> bytes:
-    """The model with the scales and zero points of a quantised weight once, not once a signature.
+    """The model with the scales and zero points of each quantised weight stored once, not once per signature.
 
-    An int8 weight has 12 bytes of them a channel: with four signatures, BERT-base is 3 MB smaller without the copies.
+    They take 12 bytes per channel of an int8 weight. BERT-base with four signatures is 3 MB smaller without the copies.
     """
     builder, content, written = flatbuffers.Builder(1 << 20), unpacked(model), {}
     for graph in content.subgraphs:

@@ -17,7 +17,7 @@ from kerasbert.layers.tracing import traced_with
 
 @dataclass(frozen=True, kw_only=True)
 class Ends:
-    """What stands before and behind the model in a file."""
+    """Everything in a file besides the model itself: other inputs, other outputs, or a tokenizer."""
 
     inputs: Sequence[str] | None = None
     """Names of the file's inputs, among them all of the model's. None: the model's own."""
@@ -45,7 +45,7 @@ def write_tflite(model, targets: Mapping[Path, str], settings: Settings, *, ends
             needs no calibration and keeps one partition), "int4" (the same with 4-bit matrices), "full-int8" or
             "int16x8" (see `INTEGERS`).
         settings: the lengths, the calibration examples, and whether old runtimes must read the files.
-        ends: what stands before and behind the model. None: nothing.
+        ends: other inputs and outputs than the model's, or a tokenizer. None: the model alone.
 
     Raises:
         ExportError: the converter failed, or needed operations that are not built into LiteRT.

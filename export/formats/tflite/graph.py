@@ -1,4 +1,4 @@
-"""What is inside a `.tflite` file: operations, and how many of them run outside the CPU delegate."""
+"""The operations inside a `.tflite` file, and how many of them run outside the CPU delegate."""
 
 from collections import Counter
 from pathlib import Path
@@ -18,14 +18,14 @@ def read_graph(path: str | Path) -> dict:
         delegate, and `nodes_outside` (operations that it does not take, name -> count).
 
     Raises:
-        BundleError: not a whole TFLite file, or one with Flex or custom operations, which a plain LiteRT cannot run;
-            those of tensorflow-text are shown.
-        MissingDependency: it has those, and tensorflow-text is not installed.
+        BundleError: not a whole TFLite file, or one with Flex or custom operations, which plain LiteRT cannot run. The
+            operations of tensorflow-text are allowed.
+        MissingDependency: the file has operations of tensorflow-text, which is not installed.
     """
     try:
         with quiet():
             interpreter = Interpreter(model_path=str(path), num_threads=1)
-            # LiteRT has no public list of operations; this one is what its own model analyser reads.
+            # LiteRT has no public list of operations; its own model analyser reads this one.
             foreign = {n["op_name"] for n in interpreter._get_ops_details() if not n["op_name"].isupper()}
             if foreign and foreign <= OPERATIONS:
                 interpreter = text_interpreter(Path(path), threads=1)
@@ -50,7 +50,7 @@ def read_graph(path: str | Path) -> dict:
 
 
 def _delegated(plain: list[dict], delegates: list[dict]) -> set[int]:
-    """The operations that the delegates replaced: all that lie between a delegate's inputs and its outputs."""
+    """Numbers of the operations that delegates replaced: all between a delegate's inputs and its outputs."""
     producer = {int(tensor): node for node in plain for tensor in node["outputs"]}
     inside = set()
     for delegate in delegates:

@@ -1,7 +1,7 @@
-"""A `.tflite` file that takes a text as it is: tensorflow-text's tokenizer is inside, as two custom operations.
+"""A `.tflite` file that takes a text itself, with tensorflow-text's tokenizer inside as two custom operations.
 
-It runs where these are linked in: on servers and desktops with the package tensorflow-text, and in apps that build
-LiteRT with it; there is no prebuilt package for phones.
+It runs where these operations are linked in: on servers and desktops with the package tensorflow-text, and in apps that
+build LiteRT with them. There is no prebuilt package for phones.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,18 +17,18 @@ from kerasbert.export.formats.tflite.file import Ends, write_tflite
 
 
 class TextReader(tf.Module):
-    """BERT's inputs from a text, of operations that TFLite has.
+    """Makes BERT's inputs from a text with operations that TFLite has.
 
-    `kerasbert.tf.wordpiece`, which reads every text as the host does, does not convert. This one differs where
-    tensorflow-text's normalizer does: it lower-cases by NFKC case folding, so that a full-width comma becomes `,` and
-    `ß` becomes `ss`; it takes `[MASK]` for three words, U+FFFD and NUL for characters; and words of more than 100
-    bytes are [UNK].
+    `kerasbert.tf.wordpiece` reads every text as the host does, but does not convert. This one differs where
+    tensorflow-text's normalizer does: it lower-cases by NFKC case folding, so a full-width comma becomes `,` and `ß`
+    becomes `ss`. It reads `[MASK]` as three words and U+FFFD and NUL as characters, and words of more than 100 bytes
+    are [UNK].
 
     Args:
-        tokenizer: a `WordPieceTokenizer` of ours. pad_id: fills `input_ids`.
+        tokenizer: a `WordPieceTokenizer`. pad_id: fills `input_ids`.
 
     Raises:
-        ExportError: another tokenizer, or options that tensorflow-text's does not have.
+        ExportError: another tokenizer, or options that tensorflow-text does not have.
     """
 
     def __init__(self, tokenizer, *, pad_id: int = 0):
@@ -53,14 +53,14 @@ class TextReader(tf.Module):
             self._wordpiece = tf_text.FastWordpieceTokenizer(
                 tokenizer.pieces, token_out_type=tf.int32, support_detokenization=False
             )
-        except Exception as error:  # what the builder raises is not documented
+        except Exception as error:  # its exceptions are not documented
             raise ExportError(f"tensorflow-text cannot use this vocabulary: {error}") from error
         self._cls, self._sep = (tokenizer.pieces.index(piece) for piece in ("[CLS]", "[SEP]"))
         self._pad_id = pad_id
 
     def ids(self, text: tf.Tensor, length: int) -> tf.Tensor:
         """`[CLS] text [SEP]`, cut to a length: int32 (tokens,), from strings (1,)."""
-        # Of the ragged tensor only the values: with one text, its row splits say nothing, and they would not convert.
+        # Only the values of the ragged tensor: its row splits would not convert, and say nothing about a single text.
         pieces = self._wordpiece.tokenize(self._normalizer.normalize(text)).flat_values[: length - 2]
         return tf.concat([[self._cls], pieces, [self._sep]], 0)
 
@@ -104,7 +104,7 @@ def write_text_tflite(model, targets: Mapping[Path, str], settings: Settings) ->
 
 
 def read_differently(tokenizer, texts: Iterable[str], *, max_length: int) -> list[str]:
-    """The texts whose ids are others in such a file than a tokenizer of ours gives; what is cut off does not count."""
+    """The texts whose ids in such a file differ from the tokenizer's. Tokens that are cut off do not count."""
     reader = TextReader(tokenizer)
 
     def differs(text: str) -> bool:

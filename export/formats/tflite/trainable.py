@@ -1,4 +1,4 @@
-"""A `.tflite` file whose head learns on the device, from a few texts of its user; the encoder stays as it is."""
+"""A `.tflite` file whose head learns on the device from a few texts of its user; the encoder does not change."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,7 +22,7 @@ def _one_label(logits, label) -> tuple:
 
 
 def _several_labels(logits, label) -> tuple:
-    # log(1 + exp(x)) - x * label, written so that it overflows nowhere
+    # log(1 + exp(x)) - x * label, written so that it never overflows
     losses = tf.nn.relu(logits) - logits * label + tf.math.log(1.0 + tf.exp(-tf.abs(logits)))
     return tf.reduce_mean(losses), (tf.nn.sigmoid(logits) - label) / logits.shape[-1]
 
@@ -40,18 +40,18 @@ LOSSES: dict[str, tuple[tf.DType, Callable]] = {
 
 
 def write_trainable(model, targets: Mapping[Path, str], settings: Settings) -> None:
-    """Writes a text classifier as `.tflite` files with four signatures, of operations that are built into LiteRT.
+    """Writes a text classifier as `.tflite` files with four signatures. All operations are built into LiteRT.
 
     - `infer`: the model's inputs, int32 (1, length) -> `logits` and `scores`, float32 (1, labels);
-    - `train`: the same and `label` (int32 (1,), the number of a label; float32 (1, labels), 0 or 1 each; or float32
-      (1, 1), a value) and `learning_rate` (float32, a number) -> `loss`, float32 (1,), from before the step;
+    - `train`: the same, `label` and `learning_rate` (float32, a scalar) -> `loss`, float32 (1,), from before the step.
+      A label is its number, int32 (1,); 0 or 1 for each label, float32 (1, labels); or a value, float32 (1, 1);
     - `save`: `nothing`, int32 (1,), because Android's interpreter refuses a call without inputs -> `kernel`, float32
-      (width, labels), and `bias`, (labels,): what was learned, for a file of the app's own;
-    - `load`: `kernel` and `bias` -> `bias`. The momentum begins anew.
+      (width, labels), and `bias`, (labels,), which the app keeps in a file of its own;
+    - `load`: `kernel` and `bias` -> `bias`. The momentum starts again at 0.
 
-    A step is one of Keras's SGD with momentum on the head's last linear layer, its gradient written out: TensorFlow's
-    guide to training on a device has checkpoints for `save` and `load`, which need Flex, an add-on of the size of a
-    small model. A text costs one run of the encoder, whose dropout is off. What is learned lives in the interpreter.
+    A step is a step of Keras's SGD with momentum on the head's last linear layer, with its gradient written out. The
+    encoder runs once per text, without dropout. The learned weights live in the interpreter. TensorFlow's own guide to
+    training on a device uses checkpoints for `save` and `load`; these need Flex, an add-on as large as a small model.
 
     Args:
         model: a `TextClassifier` with float32 variables.
@@ -73,7 +73,7 @@ def write_trainable(model, targets: Mapping[Path, str], settings: Settings) -> N
 
 
 def _signatures(model, module: tf.Module, length: int) -> dict[str, Callable]:
-    """The four functions, on variables of `module`."""
+    """The four functions by name. Their variables belong to `module`."""
     head = model.get_layer("classifier")
     encoder = keras.Model(model.input, head.input)
     (output,) = model.graphs()[0].outputs

@@ -1,4 +1,4 @@
-// What the tasks compute with.
+// Mathematics that several tasks use.
 
 export const softmax = (logits) => {
   const highest = Math.max(...logits);

@@ -1,4 +1,4 @@
-// What the page does: text in, answer and milliseconds out.
+// The page: a text goes in, an answer and milliseconds come out.
 
 import { openBundle } from "./bundle.js";
 

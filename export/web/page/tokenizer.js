@@ -1,4 +1,4 @@
-// What the tokenizers share: tokens that stand as such in a text, special tokens around, truncation.
+// The parts that the tokenizers share: tokens that are matched whole in a text, special tokens, truncation.
 
 export class Tokenizer {
   // ids: a Map from token to id. whole: tokens matched whole in a text, as tokenizer.json lists them.
@@ -27,7 +27,7 @@ export class Tokenizer {
     return { input_ids, token_type_ids: types, attention_mask: input_ids.map(() => 1) };
   }
 
-  // The ids of a text, uncut.
+  // All ids of a text.
   pieces(text) {
     const parts = text.toWellFormed().split(this.splitter); // text, token, text, ..., text
     return parts.flatMap((part, place) => {

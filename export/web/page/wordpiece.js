@@ -8,7 +8,7 @@ const LONGEST_WORD = 100; // a longer one is [UNK], as in the paper's code
 
 export class WordPiece extends Tokenizer {
   // vocabulary: the text of vocab.txt. characters: the content of characters.json, what each character turns into.
-  // addedTokens: of kerasbert.json.
+  // addedTokens: the added tokens of kerasbert.json.
   constructor(vocabulary, characters, addedTokens) {
     const pieces = vocabulary.replace(/^\uFEFF/, "").replaceAll("\r\n", "\n").replace(/\n+$/, "").split("\n");
     const ids = new Map(pieces.map((piece, id) => [piece, id]));

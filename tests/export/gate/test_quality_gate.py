@@ -1,6 +1,7 @@
 """`max_drop`: a quantised file that loses too much accuracy on the user's data is replaced by a gentler one."""
 
 import json
+from contextlib import contextmanager
 
 import pytest
 
@@ -18,21 +19,30 @@ def model(tiny_classifier):
 @pytest.fixture
 def spoil(monkeypatch):
     """`spoil("tflite", "int8")`: such files are those of a model that answers the other way round."""
+    right = bundle.writer
 
-    def spoil(format: str, *kinds: str) -> None:
-        write = bundle.WRITERS[format]
+    def spoil(spoiled: str, *quantize: str) -> None:
+        def writer(kind):
+            def write(model, targets, settings):
+                right(kind)(model, {path: q for path, q in targets.items() if q not in quantize}, settings)
+                with turned_round(model):
+                    right(kind)(model, {path: q for path, q in targets.items() if q in quantize}, settings)
 
-        def writer(model, folder, variants, settings):
-            write(model, folder, [v for v in variants if v.quantize not in kinds], settings)
-            for variable in (weights := model.get_layer("classifier").dense.weights):
-                variable.assign(-1 * variable)
-            write(model, folder, [v for v in variants if v.quantize in kinds], settings)
-            for variable in weights:
-                variable.assign(-1 * variable)
+            return write if kind == spoiled else right(kind)
 
-        monkeypatch.setitem(bundle.WRITERS, format, writer)
+        monkeypatch.setattr(bundle, "writer", writer)
 
     return spoil
+
+
+@contextmanager
+def turned_round(model):
+    weights = model.get_layer("classifier").dense.weights
+    for variable in weights:
+        variable.assign(-1 * variable)
+    yield
+    for variable in weights:
+        variable.assign(-1 * variable)
 
 
 def export(model, folder, data, **options):
@@ -54,7 +64,7 @@ def test_float16_comes_in_the_place_of_an_int8_that_loses_too_much(model, spoil,
     (line,) = said
     assert line.startswith("tflite-int8: ")
     assert line.endswith("tflite-float16 instead")
-    assert rows["tflite-float16"].accuracy == 1.0
+    assert rows["tflite-float16"].figure == 1.0
     assert list(Manifest.read(tmp_path / "out").files) == ["tflite", "tflite-float16"]
     assert not (tmp_path / "out" / "model_int8.tflite").exists()
     assert {row["format"] for row in json.loads((tmp_path / "out" / "report.json").read_text())} == set(rows)
@@ -85,7 +95,7 @@ def test_when_nothing_helps_nothing_is_left(model, spoil, opinion_file, tmp_path
 
 @pytest.mark.parametrize("options", [{"max_drop": 0.5, "data": None}, {"max_drop": -1.0}, {"max_drop": 101.0}])
 def test_a_drop_that_means_nothing_is_refused(model, opinion_file, tmp_path, options):
-    with pytest.raises(ExportError, match=r"max_drop is .*points of accuracy, 0 to 100, on labelled data"):
+    with pytest.raises(ExportError, match=r"max_drop is .*: use 0 to 100 points of accuracy, and give labelled data"):
         export_bundle(model, tmp_path / "out", **{"data": opinion_file, **options})
     assert list(tmp_path.iterdir()) == []
 
@@ -93,4 +103,5 @@ def test_a_drop_that_means_nothing_is_refused(model, opinion_file, tmp_path, opt
 def test_on_the_command_line_it_needs_data(run, tiny_classifier, tmp_path):
     result = run("export", tiny_classifier, "--max-drop", 1, "--out", tmp_path / "out")
     assert result.exit_code == 2
-    assert "--max-drop is of accuracy on labelled data: give --data as well" in result.stderr
+    said = "max_drop is 1.0: use 0 to 100 points of accuracy, and give labelled data to measure on"
+    assert said in result.stderr

@@ -227,7 +227,7 @@ def test_outputs_that_are_no_floats_are_refused():
     [
         ("TextClassifier", ["one"], "1 labels are given, but the model has 2 scores"),
         ("TextClassifier", [], "0 labels are given, but the model has 2 scores"),
-        ("TextClassifier", ["a", "b\nc"], r"the label 'b\nc' cannot stand in a file with one label a line"),
+        ("TextClassifier", ["a", "b\nc"], r"the label 'b\nc' cannot stand in a file with one label per line"),
         ("TextClassifier", ["a", ""], "the label '' cannot stand"),
         ("Summarizer", [], "no metadata is known for the contract 'Summarizer': use one of TextClassifier,"),
     ],

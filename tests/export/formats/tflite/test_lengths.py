@@ -69,7 +69,7 @@ def test_the_shortest_that_holds_the_text_runs(model, several, opened, words, wa
         runner = get(self, name)
 
         class Watched:
-            get_input_details = runner.get_input_details
+            get_input_details, get_output_details = runner.get_input_details, runner.get_output_details
 
             def __call__(self, **inputs):
                 asked.append(name)

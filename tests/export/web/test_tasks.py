@@ -1,0 +1,113 @@
+"""What the page makes of outputs, in Node.js: the library's answers, for every task."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kerasbert.export.web import __file__ as web
+from kerasbert.tasks import NAMES, task_named
+from kerasbert.tasks.task import Example
+from kerasbert.tasks.text_classification import PROBLEM_TYPES, SEVERAL, SINGLE, Settings, decode
+
+
+def test_every_task_has_its_file():
+    found = {path.stem for path in (Path(web).parent / "page" / "tasks").glob("*.js")}
+    assert found == set(NAMES)
+
+
+CLASSIFY = """
+    import * as task from "./tasks/text-classification.js";
+    const { settings, logits, answers } = asked;
+"""
+
+
+@pytest.fixture(params=PROBLEM_TYPES)
+def classified(request):
+    """A problem type with outputs and the library's answers."""
+    labels = ["one", "two", "three"] if request.param in (SINGLE, SEVERAL) else ["one"]
+    settings = Settings(labels=labels, problem_type=request.param, max_length=8)
+    logits = np.random.default_rng(3).normal(0, 4, (20, len(labels))).astype("float32")
+    answers = [decode(Example({"text": ""}), [], {"logits": [row]}, settings) for row in logits]
+    plain = {"labels": labels, "problem_type": request.param}
+    return {"settings": plain, "logits": logits.tolist(), "answers": answers}
+
+
+def test_the_page_decodes_as_the_library(classified, in_node):
+    found = in_node(
+        CLASSIFY + "const found = logits.map((row) => task.decode([{ logits: row }], settings));", classified
+    )
+    for row, answer in zip(found, classified["answers"], strict=True):
+        scores = {name: value for name, value, _, _ in row["scores"]}
+        if isinstance(answer, list):
+            assert row["label"] == ", ".join(each["label"] for each in answer)
+            assert {label for label, score in scores.items() if score > 0.5} == {each["label"] for each in answer}
+        else:
+            assert row["label"] == answer["label"] or float(row["label"]) == pytest.approx(answer["score"], rel=1e-3)
+            answer = [answer]
+        for each in answer:
+            assert scores[each["label"]] == pytest.approx(each["score"])
+
+
+def test_an_answer_is_compared_with_the_recorded_one(classified, in_node):
+    script = (
+        CLASSIFY
+        + """
+        const compare = (row, other) => task.compare(
+          { logits: Float32Array.from(row) },
+          { rows: [{ outputs: { logits: logits[other] } }], answer: answers[other] },
+          settings,
+        );
+        const found = logits.map((row, place) => [compare(row, place), compare(row, (place + 7) % logits.length)]);
+    """
+    )
+    found = in_node(script, classified)
+    answers = classified["answers"]
+    for place, (alone, crossed) in enumerate(found):
+        assert (alone["same"], alone["difference"] < 1e-6) == (True, True)
+        other = answers[(place + 7) % len(answers)]
+        assert crossed["same"] == task_named("text-classification").same(
+            answers[place], other, Settings(**classified["settings"], max_length=8)
+        )
+        assert crossed["difference"] > 1e-6
+
+
+def test_two_texts_have_the_cosine_of_their_embeddings(in_node):
+    script = """
+        import * as task from "./tasks/sentence-embedding.js";
+        const found = task.decode(asked.map((embedding) => ({ embedding })), {}).scores;
+    """
+    assert in_node(script, [[0.6, 0.8], [1, 0]]) == [["likeness", 0.6, 0, 1]]
+
+
+def test_a_vector_of_another_direction_is_another_answer(in_node):
+    script = """
+        import * as task from "./tasks/sentence-embedding.js";
+        const [here, there] = asked;
+        const golden = { rows: [{ outputs: { embedding: there } }], answer: { embedding: there } };
+        const found = task.compare({ embedding: Float32Array.from(here) }, golden);
+    """
+    assert in_node(script, [[0.6, 0.8], [0.6, 0.8]])["same"]
+    found = in_node(script, [[0.6, 0.8], [1, 0]])
+    assert (found["same"], round(found["difference"], 6)) == (False, 0.8)
+
+
+@pytest.mark.parametrize("changed", [None, "sequence_output", "pooled_output"])
+def test_vectors_are_compared_at_the_recorded_places(in_node, changed):
+    """Of four tokens and the text; what stands at the others makes no difference."""
+    random = np.random.default_rng(5)
+    outputs = {"sequence_output": random.normal(size=(4, 3)), "pooled_output": random.normal(size=3)}
+    places = [0, 2]
+    kept = {**outputs, "sequence_output": outputs["sequence_output"][places]}
+    recorded = {"places": places, "outputs": {name: values.tolist() for name, values in kept.items()}}
+    if changed:
+        outputs[changed][2] *= -1
+    outputs["sequence_output"][3] = 1e6
+    script = """
+        import * as task from "./tasks/feature-extraction.js";
+        const outputs = Object.fromEntries(Object.entries(asked.outputs).map(([k, v]) => [k, Float32Array.from(v)]));
+        const found = task.compare(outputs, { rows: [asked.recorded] });
+    """
+    found = in_node(script, {"outputs": {k: v.ravel().tolist() for k, v in outputs.items()}, "recorded": recorded})
+    assert found["same"] == (changed is None)
+    assert (found["difference"] < 1e-6) == (changed is None)
