@@ -1,6 +1,7 @@
 """Makes padded batches of rows, and determines the order of rows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -44,6 +45,46 @@ def _filled(values: list, lengths: dict, each) -> np.ndarray:
     for target, ids in zip(padded, values, strict=True):
         target[: len(ids)] = ids
     return padded
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A row with what a model should compute for it.
+
+    Attributes:
+        row: what the model sees.
+        targets: output name -> the right answer: a number or an array for the row, or one per token.
+        weights: output name -> the weight of each answer in the loss, in the same form; outputs without weights are
+            missing.
+    """
+
+    row: Row
+    targets: Mapping[str, np.ndarray]
+    weights: Mapping[str, np.ndarray]
+
+
+def pad_lessons(lessons: Sequence[Lesson], graph: Graph, **padding) -> tuple[dict, dict, dict]:
+    """Makes one training batch: inputs as `pad_rows` makes them, targets and weights by output name.
+
+    Answers per token are padded with 0 to the length of the batch, as their weights are.
+
+    Args:
+        padding: `round_to` and `longest`, as `pad_rows` has them.
+    """
+    inputs = pad_rows([lesson.row for lesson in lessons], graph, **padding)
+    length = inputs["input_ids"].shape[1]
+
+    def together(answers: list[Mapping]) -> dict:
+        found = {}
+        for each in (each for each in graph.outputs if each.name in answers[0]):
+            values = [np.asarray(answer[each.name]) for answer in answers]
+            if each.axis == "token":
+                rest = [(0, 0)] * (values[0].ndim - 1)
+                values = [np.pad(value, [(0, length - len(value)), *rest]) for value in values]
+            found[each.name] = np.stack(values)
+        return found
+
+    return inputs, together([x.targets for x in lessons]), together([x.weights for x in lessons])
 
 
 def by_length(lengths: Iterable[int], *, batch_tokens: int, batch_rows: int | None = None) -> list[np.ndarray]:

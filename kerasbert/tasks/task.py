@@ -174,11 +174,6 @@ def run_model(runs: Mapping[str, Run], batch: dict, settings) -> Mapping[str, Se
     return runs["model"](batch)
 
 
-def as_given(examples, rows, outputs, settings):
-    """Returns the settings unchanged, for tasks that tune nothing on held-out examples."""
-    return settings
-
-
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """A task. `settings` below is always an instance of `Settings`.
@@ -195,6 +190,8 @@ class Task:
         contract: MediaPipe's task for such files; "" if there is none.
         graphs: settings -> the graphs, with every input and output that a model of the task may have.
         rows: tokenizer, example, settings -> the example's rows.
+        stored: content of config.json, layer name -> number of its outputs in the checkpoint -> the settings that
+            transformers' own keys tell. Raises ConfigError.
         truth: example, settings -> its right answer, in the form that `targets` and `figures` take. Raises DataError.
         observe: training examples, the settings given so far -> settings that follow from the examples, such as labels.
         targets: tokenizer, row, settings -> inputs, targets and weights of the row; None if the task cannot be trained.
@@ -202,7 +199,8 @@ class Task:
         infer: runs by graph name, batch, settings -> outputs of the batch.
         decode: example, its rows, their outputs, settings -> answer.
         same: two answers, settings -> whether they count as equal.
-        tune: examples, rows, outputs, settings -> settings that answer held-out examples best.
+        tune: held-out examples with their rows and outputs (`kerasbert.tasks.ask.Answered`), settings -> settings that
+            answer them best; None for a task that tunes nothing.
         figures: answers, examples, settings -> figures by name; None if the task has no figures.
     """
 
@@ -217,6 +215,7 @@ class Task:
     contract: str = ""
     graphs: Callable[[object], tuple[Graph, ...]]
     rows: Callable[[object, Example, object], list[Row]]
+    stored: Callable[[Mapping, Callable[[str], int]], Mapping] = lambda config, outputs: {}
     truth: Callable[[Example, object], object] = lambda example, settings: example.truth
     observe: Callable[[Sequence[Example], Mapping], Mapping] = lambda examples, known: {}
     targets: Callable[[object, Row, object], tuple] | None = None
@@ -224,7 +223,7 @@ class Task:
     infer: Callable[[Mapping[str, Run], dict, object], Mapping] = run_model
     decode: Callable[[Example, Sequence[Row], Outputs, object], object]
     same: Callable[[object, object, object], bool]
-    tune: Callable = as_given
+    tune: Callable[[Sequence, object], object] | None = None
     figures: Callable[[Sequence, Sequence[Example], object], dict[str, float]] | None = None
 
     def examples(self, *columns, **named) -> list[Example]:

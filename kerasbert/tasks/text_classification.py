@@ -1,7 +1,7 @@
 """Text classification: one label, several labels or a number, for a text or a pair of texts."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from kerasbert.errors import ConfigError, DataError
 from kerasbert.tasks.encoding import TEXT_FIELDS, check_length, text_rows
 from kerasbert.tasks.figures import classification as figures
 from kerasbert.tasks.golden import CALIBRATION, EXAMPLES
+from kerasbert.tasks.labels import stored_labels
 from kerasbert.tasks.task import MODEL_INPUTS, Example, Graph, Output, Row, Task, Words, option
 
 SINGLE, SEVERAL, NUMBER = PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
@@ -128,6 +129,19 @@ def truth(example: Example, settings: Settings):
     return frozenset(names) if settings.problem_type == SEVERAL else names[0]
 
 
+def stored(config: Mapping, outputs: Callable[[str], int]) -> Mapping:
+    """Labels and problem type as transformers writes them; one output is a number, unless config.json says otherwise.
+
+    Raises:
+        ConfigError: labels that do not number the classifier's outputs, or an unknown problem type.
+    """
+    labels = stored_labels(config, outputs("classifier/dense"))
+    problem_type = config.get("problem_type") or (NUMBER if len(labels) == 1 else SINGLE)
+    if problem_type not in PROBLEM_TYPES:
+        raise ConfigError(f"problem_type is {problem_type!r}: use one of {', '.join(PROBLEM_TYPES)}")
+    return {"labels": labels, "problem_type": problem_type}
+
+
 def observe(examples: Sequence[Example], known: Mapping) -> Mapping:
     """The labels of training examples, as a setting; see `labels_of`.
 
@@ -232,6 +246,7 @@ TASK = Task(
     contract="TextClassifier",
     graphs=graphs,
     rows=text_rows,
+    stored=stored,
     truth=truth,
     observe=observe,
     targets=targets,
