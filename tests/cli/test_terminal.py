@@ -8,7 +8,6 @@ import sys
 import pytest
 from edits import rewrite
 
-
 TEXT = "the film was lovely"
 
 
