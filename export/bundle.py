@@ -1,4 +1,4 @@
-"""A bundle: the model's files, its vocabulary, a description, and recorded answers that any port is checked against."""
+"""Writes bundles: model files, vocabulary, a description, and recorded answers to check the files against."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +33,7 @@ def export_bundle(
     progress: Callable[[str], None] = lambda step: None,
     **changes,
 ) -> list[Row]:
-    """Writes a bundle, checks every file of it against the Keras model, and leaves nothing behind if a file fails.
+    """Writes a bundle and checks every file of it against the Keras model. If a file fails, nothing is written.
 
     ```python
     export_bundle(model, "bundle/")                                    # TFLite, ONNX and SavedModel
@@ -43,23 +43,23 @@ def export_bundle(
     Args:
         model: a `TextClassifier`, `SentenceEncoder` or `FeatureExtractor` with a tokenizer. A mixed-precision model is
             exported from its float32 variables.
-        folder: where to write; absent or empty.
-        options: what to write; see `kerasbert.export.options.ExportOptions`.
-        progress: called with each step before it starts.
-        changes: single options by name, in place of `options` or over them.
+        folder: the folder to write, absent or empty.
+        options: see `kerasbert.export.options.ExportOptions`; None means the defaults.
+        progress: called before each step, with a line that describes it.
+        changes: single options by name, which override those of `options`.
 
     Returns:
         One row per file, as in report.json.
 
     Raises:
         ExportError: a file could not be made, or did not pass the checks.
-        DataError: a row of `data` that cannot be used.
+        DataError: a row of `data` cannot be used.
     """
     options = ExportOptions(**changes) if options is None else replace(options, **changes)
     chosen = options.variants()
     check_model(model, options)
     lengths = signature_lengths(options.sequence_lengths, model.max_length)
-    if options.web:  # before any long work: the first time, it needs a network
+    if options.web:  # before long work, because the first time needs a network
         for package in runtimes(variant.kind for variant in chosen.values()):
             fetch(package)
     check_target(folder, megabytes=model.count_params() * 4e-6 * (len(chosen) + 1))
@@ -79,7 +79,7 @@ def export_bundle(
 
 
 def _begin(model, folder: Path, lengths: list[int], progress: Callable[[str], None]) -> Manifest:
-    """Writes what stands beside the model's files, and describes the bundle as it is without any."""
+    """Writes the tokenizer's files and golden.json, and returns a manifest without model files."""
     model.tokenizer.save(folder)
     progress("recording the Keras model's answers")
     golden.write(model, folder)
@@ -106,7 +106,7 @@ def _write_and_check(
     max_drop: float | None,
     progress: Callable[[str], None],
 ) -> list[Row]:
-    """Writes the files and checks them; with `max_drop`, writes gentler ones in place of those that lose too much."""
+    """Writes and checks the files. With `max_drop`, files that fail are replaced by less quantised ones."""
     gate = {"data": data, "reference": Reference.of(model, data) if data else None, "max_drop": max_drop}
     rows = []
     while variants:
@@ -132,11 +132,14 @@ def write_files(
     *,
     progress: Callable[[str], None] = lambda step: None,
 ) -> None:
-    """Writes a model's files into a folder, kind by kind.
+    """Writes a model's files into a folder, one kind after the other.
 
     Args:
-        variants: rows of `kerasbert.export.variants.VARIANTS`.
-        progress: called with each step before it starts.
+        model: the Keras model, in float32.
+        folder: an existing folder.
+        variants: items of `kerasbert.export.variants.VARIANTS`.
+        settings: settings that all writers share.
+        progress: called before each step, with a line that describes it.
     """
     for kind in dict.fromkeys(variant.kind for variant in variants.values()):
         targets = {folder / variant.path: variant.quantize for variant in variants.values() if variant.kind == kind}
@@ -147,13 +150,13 @@ def write_files(
 
 
 def writer(kind: str) -> Callable:
-    """The function that writes a kind of file; it is imported when it is first needed."""
+    """Returns the function that writes a kind of file. Its module is imported when it is needed."""
     module, _, name = WRITERS[kind].partition(":")
     return getattr(import_module(module), name)
 
 
 def _gentler(folder: Path, manifest: Manifest, rows: list[Row], progress: Callable[[str], None]) -> dict[str, Variant]:
-    """Takes quantised files that failed out of a bundle, and names the variants to write in their place."""
+    """Removes quantised files that failed from a bundle, and returns the variants to write in their place."""
     wanted = {}
     for row in [row for row in rows if row.failed and VARIANTS[row.format].quantize != "none"]:
         name = in_place_of(row.format)

@@ -26,7 +26,7 @@ class ExportError(KerasBertError):
 
 
 class BundleError(KerasBertError):
-    """A bundle that is incomplete, was changed, or cannot do what is asked."""
+    """A bundle that is incomplete, was changed, or cannot be used as requested."""
 
 
 class MissingDependency(KerasBertError, ImportError):

@@ -71,3 +71,16 @@ def _inside(place: str, name) -> str:
 
 def _wrong(place: str, value, wanted: str) -> ValueError:
     return ValueError(f"{place or 'the value'} is {value!r:.60}, not {wanted}")
+
+
+def part_from_json(kind, values: Mapping, place: str = "") -> dict:
+    """Checks some fields of a dataclass, by name; fields may be missing.
+
+    Raises:
+        ValueError: an unknown key, or a value of another type; the message names the key.
+    """
+    hints = typing.get_type_hints(kind)
+    unknown = [name for name in values if name not in hints]
+    if unknown:
+        raise ValueError(f"unknown key {_inside(place, unknown[0])!r}; expected {', '.join(hints)}")
+    return {name: from_json(hints[name], value, _inside(place, name)) for name, value in values.items()}

@@ -1,1 +1,1 @@
-"""The parity gate: every file of a bundle is compared with Keras."""
+"""The parity gate: it compares every file of a bundle with the Keras model."""

@@ -1,4 +1,4 @@
-"""What the parity gate demands of an exported file: numbers within a tolerance, answers equal."""
+"""The limits of the parity gate: how far the numbers and answers of an exported file may differ from Keras's."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -7,32 +7,35 @@ import numpy as np
 from kerasbert.decoding.labels import SCORES, sigmoid, softmax
 
 TOLERANCE = 1e-4
-"""Largest difference of a float32 file's numbers from Keras's."""
+"""Largest absolute difference between the numbers of a float32 file and Keras's."""
 AGREEMENT = 0.99
-"""Least share of answers that a quantised file has in common with Keras."""
+"""Smallest share of a quantised file's answers that must equal Keras's."""
 ROUGH = {"int4": 0.93, "full-int8": 0.85}
-"""The same for precisions that cannot reach it. Weights of 4 bits kept 97 % of a fine-tuned encoder's answers. With
-activations of 8 bits, outliers in BERT's residual sums leave few bits to the rest (arXiv 2109.12948): a fine-tuned
-MiniLM kept 89 % of its answers, an encoder of two blocks 92 %; with 16 bits, 100 % and 99 %."""
+"""The same for precisions that cannot reach `AGREEMENT`. Weights of 4 bits kept 97 % of a fine-tuned encoder's answers.
+With activations of 8 bits, outliers in BERT's residual sums leave few bits for other values (arXiv 2109.12948). A
+fine-tuned MiniLM kept 89 % of its answers, and an encoder with two blocks 92 %; with 16 bits, 100 % and 99 %."""
 HESITATES = 0.1
-"""A quantised file may answer a golden text otherwise where Keras hesitates: its two best probabilities are closer than
-this. On labelled data every text counts."""
+"""On golden texts, a quantised file's answer may differ from Keras's if Keras's two best probabilities differ by less
+than this. On labelled data there is no such exception."""
 SURE = 0.5
-"""There the quantised file has to hesitate as well: its two best probabilities are closer than this."""
+"""The exception of `HESITATES` holds only if the file's two best probabilities differ by less than this."""
 DROP = 0.005
-"""Largest loss of the headline figure of a quantised file on labelled data: 0.5 points."""
+"""Largest drop of a quantised file's headline figure on labelled data: 0.5 points."""
 ROUGH_DROP = {"int4": 0.02, "full-int8": 0.05}
 """The same for the precisions of `ROUGH`."""
 
 
 def judge_numbers(actual: np.ndarray, expected: np.ndarray, bar: str, precision: str, *, scores: bool = False) -> list:
-    """What is wrong with an output's numbers: nothing, or one line.
+    """Checks an output's numbers.
 
     Args:
-        actual, expected: float, of the file and of Keras, of one shape.
+        actual, expected: the numbers of the file and of Keras, float arrays that should have the same shape.
         bar: the kind of numbers (`kerasbert.tasks.task.Output.bar`).
-        precision: of the file, as in kerasbert.json; a quantised file's numbers only have to be finite.
-        scores: the file ends in scores, so that the tolerance is one for scores.
+        precision: the file's precision, as in kerasbert.json. A quantised file's numbers only have to be finite.
+        scores: whether to compare scores instead of logits, for files that return scores.
+
+    Returns:
+        A list of one line that describes the failure, or an empty list.
     """
     if actual.shape != expected.shape or not actual.size:
         return [f"its outputs are of shape {actual.shape}, Keras's of {expected.shape}"]
@@ -47,11 +50,15 @@ def judge_numbers(actual: np.ndarray, expected: np.ndarray, bar: str, precision:
 
 
 def judge_answers(alike: Sequence[bool], precision: str, *, where: str = "") -> list[str]:
-    """What is wrong with a file's answers: nothing, or one line.
+    """Checks the share of a file's answers that equal Keras's.
 
     Args:
-        alike: whether each answer equals Keras's, or may differ from it (`hesitates`).
-        where: completes "of answers agree", such as " on the data".
+        alike: for each answer, whether it equals Keras's or may differ from it (`hesitates`).
+        precision: the file's precision, as in kerasbert.json.
+        where: words for the message, such as " on the data".
+
+    Returns:
+        A list of one line that describes the failure, or an empty list.
     """
     share = float(np.mean(alike))
     wanted = 1.0 if precision == "float32" else ROUGH.get(precision, AGREEMENT)
@@ -59,11 +66,16 @@ def judge_answers(alike: Sequence[bool], precision: str, *, where: str = "") -> 
 
 
 def judge_figure(before: float | None, after: float | None, precision: str, drop: float | None, name: str) -> list[str]:
-    """What is wrong with a quantised file's headline figure on labelled data: nothing, or one line.
+    """Checks a quantised file's headline figure on labelled data.
 
     Args:
-        before, after: of Keras and of the file, from 0 to 1; None where the task has no such figure.
-        drop: what it may lose, from 0 to 1; None: `DROP`, or what `precision` has in its place.
+        before, after: the figure of Keras and of the file, from 0 to 1; None if the task has no headline figure.
+        precision: the file's precision, as in kerasbert.json.
+        drop: the largest drop that is allowed, from 0 to 1; None: that of `ROUGH_DROP` for the precision, or `DROP`.
+        name: name of the figure, for the message.
+
+    Returns:
+        A list of one line that describes the failure, or an empty list.
     """
     if before is None or after is None:
         return []
@@ -74,20 +86,21 @@ def judge_figure(before: float | None, after: float | None, precision: str, drop
 
 
 def largest_difference(actual: np.ndarray, expected: np.ndarray, bar: str, *, scores: bool = False) -> float:
-    """Between the numbers, or between their scores."""
+    """The largest absolute difference between two arrays of numbers, or between their scores."""
     if scores and bar in SCORES:
         actual, expected = (SCORES[bar](output) for output in (actual, expected))
     return float(np.abs(actual - expected).max())
 
 
 def hesitates(outputs: Iterable[tuple[np.ndarray, np.ndarray, str]]) -> bool:
-    """Whether a quantised file may answer an example otherwise than Keras, since neither is decided.
+    """Whether a quantised file's answer to an example may differ from Keras's, because neither has a clear answer.
 
-    The two must choose otherwise somewhere, and wherever they do, neither may be decided. Where they choose alike,
-    another answer comes from something else, such as labels that were exchanged.
+    The two must choose different labels at least once, and wherever they do, neither may be clear. If they choose the
+    same labels everywhere, the difference of the answers has another cause, such as labels that were exchanged.
 
     Args:
-        outputs: for each row and output the numbers of the file, those of Keras, and the kind of numbers.
+        outputs: for each row and output the numbers of the file, those of Keras, and the kind of numbers. Only labels
+            ("choice" and "choices") can be unclear.
     """
     differ = False
     for actual, expected, bar in outputs:
@@ -108,7 +121,7 @@ def _two_best(logits: np.ndarray) -> np.ndarray:
 
 
 _MARGINS: Mapping[str, Callable] = {"choice": _two_best, "choices": lambda logits: np.abs(2 * sigmoid(logits) - 1)}
-"""How decided a row's labels are, from 0 to 1."""
+"""Kind of numbers -> the margin of a row's labels, from 0 (unclear) to 1 (clear)."""
 _CHANGED: Mapping[str, Callable] = {
     "choice": lambda a, b: a.argmax(-1) != b.argmax(-1),
     "choices": lambda a, b: (a > 0) != (b > 0),

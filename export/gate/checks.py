@@ -1,4 +1,4 @@
-"""The checks that a file of a bundle goes through, one after the other: a tuple of functions."""
+"""The checks of the parity gate, a tuple of functions (`CHECKS`). Every file of a bundle goes through all of them."""
 
 import logging
 import time
@@ -22,9 +22,9 @@ from kerasbert.tasks.task import Example
 
 log = logging.getLogger("kerasbert")
 ONE_BATCH = 2**31
-"""More tokens than all golden examples have together."""
+"""A limit of tokens that no golden examples reach, so that all of them share one batch."""
 Check = Callable[["Subject", object], list[str]]
-"""The subject and its row of the report, which a check may fill in -> one line for each thing that is wrong."""
+"""Takes the subject and its row of the report, which it may fill in. Returns one line per failure."""
 
 
 @dataclass(kw_only=True)
@@ -32,11 +32,12 @@ class Subject:
     """One file on its way through the checks.
 
     Attributes:
-        opened: the file. recorded: the golden examples that its kind can be asked.
+        opened: the file.
+        recorded: the golden examples that this kind of file can answer.
         data, reference, max_drop: see `kerasbert.export.gate.verify.verify`.
-        alone: what it computed for the recorded examples, each asked alone.
-        comparable: whether its numbers belong to the recorded ones; not where the ids differ.
-        answers_on_data, found_on_data: what it answered and computed for `data`, where it could be asked.
+        alone: the file's outputs for the recorded examples, each in a batch of its own.
+        comparable: whether its numbers can be compared with the recorded ones. They cannot if ids differ.
+        answers_on_data, found_on_data: the file's answers and outputs for `data`; empty if it cannot answer them.
     """
 
     opened: Opened
@@ -51,7 +52,7 @@ class Subject:
 
     @classmethod
     def of(cls, opened: Opened, **options) -> "Subject":
-        """A file with what is recorded for it."""
+        """Creates the subject of a file, with the recorded examples of its bundle."""
         recorded = golden.read(opened.folder, opened.pipeline.manifest.graphs)
         golden.check_fields(recorded, opened.pipeline.task, opened.folder)
         return cls(opened=opened, recorded=recorded, **options)
@@ -70,16 +71,16 @@ class Subject:
 
     @property
     def in_scores(self) -> bool:
-        """Whether the file ends in scores, as MediaPipe wants them."""
+        """Whether the file returns scores instead of logits, as MediaPipe needs them."""
         return self.file.kind == "mediapipe"
 
     @cached_property
     def graph_outputs(self) -> dict:
-        """The outputs by name."""
+        """The outputs of the file's graphs, by name."""
         return {each.name: each for graph in self.pipeline.graphs() for each in graph.outputs}
 
     def answer(self, found: Answered):
-        """The answer that the numbers make."""
+        """The answer that follows from the outputs."""
         return self.pipeline.task.decode(found.example, found.rows, found.outputs, self.pipeline.settings)
 
     def alike(self, ours, theirs) -> bool:
@@ -87,7 +88,7 @@ class Subject:
         return golden.alike(ours, theirs, self.pipeline.task, self.pipeline.settings)
 
     def hesitates(self, ours: Mapping, theirs: Mapping) -> bool:
-        """Whether a quantised file may answer otherwise, since neither it nor Keras is decided."""
+        """Whether a quantised file's answer may differ, because neither it nor Keras has a clear answer."""
         return self.file.precision != "float32" and hesitates(
             (a, b, output.bar)
             for name, output in self.graph_outputs.items()
@@ -96,7 +97,7 @@ class Subject:
 
 
 def leaves_out_what_it_reads_differently(subject: Subject, row) -> list[str]:
-    """A file with a tokenizer of its own takes no pairs, and no answer is known for what it reads otherwise."""
+    """Leaves out examples for a file with its own tokenizer: pairs, and texts that its tokenizer splits differently."""
     if not subject.pipeline.fields:
         return []
     from kerasbert.export.formats.tflite import text
@@ -112,7 +113,7 @@ def leaves_out_what_it_reads_differently(subject: Subject, row) -> list[str]:
 
 
 def asks_each_alone(subject: Subject, row) -> list[str]:
-    """Asks each example alone, as a phone would: the same ids, the same numbers."""
+    """Runs each example alone, as a phone does. Ids and numbers must be those recorded."""
     failures, seconds = [], []
     for each in subject.recorded:
         start = time.perf_counter()
@@ -140,7 +141,7 @@ def asks_each_alone(subject: Subject, row) -> list[str]:
 
 
 def answers_equally(subject: Subject, row) -> list[str]:
-    """The answers are Keras's, as recorded."""
+    """Compares the answers with those recorded of Keras."""
     alike = []
     for each, found in zip(subject.recorded, subject.alone, strict=True):
         at_places = _at_places(subject, found, each)
@@ -155,14 +156,14 @@ def answers_equally(subject: Subject, row) -> list[str]:
 
 
 def asks_all_at_once(subject: Subject, row) -> list[str]:
-    """The numbers stay the same in a padded batch; a `.tflite` file has none."""
+    """Runs all examples in one padded batch. The numbers must stay the same. `.tflite` files take one row only."""
     if not KINDS[subject.file.kind].batches:
         return []
     return _together(subject, subject.pipeline, subject.recorded, "in a batch: ")
 
 
 def asks_signatures_for_texts(subject: Subject, row) -> list[str]:
-    """A SavedModel's signatures for texts give the same numbers as the one for ids."""
+    """Runs a SavedModel's signatures for texts, which must return the same numbers as the one for ids."""
     failures = []
     for fields, pipeline in subject.opened.from_text.items():
         chosen = [each for each in subject.recorded if set(each.example) == set(fields)]
@@ -171,7 +172,7 @@ def asks_signatures_for_texts(subject: Subject, row) -> list[str]:
 
 
 def asks_mediapipe(subject: Subject, row) -> list[str]:
-    """MediaPipe itself gives the same, where it is installed, for the texts that it reads as BERT does."""
+    """Runs the file in MediaPipe, if it is installed. Texts that MediaPipe splits differently are left out."""
     if not subject.in_scores:
         return []
     pipeline = subject.pipeline
@@ -192,7 +193,11 @@ def asks_mediapipe(subject: Subject, row) -> list[str]:
 
 
 def asks_the_data(subject: Subject, row) -> list[str]:
-    """Labelled data: a float32 file gives Keras's numbers, a quantised one nearly all of its answers and its figure."""
+    """Runs the labelled data.
+
+    A float32 file must return Keras's numbers. A quantised file must keep the headline figure and, unless `max_drop` is
+    given, most of Keras's answers.
+    """
     task, settings, precision = subject.pipeline.task, subject.pipeline.settings, subject.file.precision
     reads = subject.pipeline.fields
     if not subject.data or (reads and any(set(each.fields) != reads for each in subject.data)):
@@ -233,7 +238,12 @@ CHECKS: tuple[Check, ...] = (
 def _warn(path: str, reader: str, texts: Sequence[str], count: int) -> None:
     shown = ", ".join(repr(text[:24]) for text in texts)
     log.warning(
-        "%s: %s reads %d of %d golden texts otherwise than BERT's tokenizer: %s", path, reader, len(texts), count, shown
+        "%s: %s reads %d of %d golden texts differently than BERT's tokenizer: %s",
+        path,
+        reader,
+        len(texts),
+        count,
+        shown,
     )
 
 
@@ -251,7 +261,7 @@ def _at_places(subject: Subject, found: Answered, each: golden.Golden) -> Mappin
 
 
 def _numbers(subject: Subject, found: Sequence[Answered], recorded: Sequence[golden.Golden]) -> Iterator[tuple]:
-    """For each output the file's numbers and Keras's, all rows (or tokens) of all examples below each other."""
+    """Yields (file's numbers, Keras's numbers, output) per output, with all examples' rows (or tokens) on axis 0."""
     for name, output in subject.graph_outputs.items():
         ours = [
             rows for each, mine in zip(recorded, found, strict=True) for rows in _at_places(subject, mine, each)[name]
@@ -274,13 +284,13 @@ def _judged(subject: Subject, found: Sequence[Answered], recorded: Sequence[gold
 
 
 def _together(subject: Subject, pipeline: Pipeline, recorded: Sequence[golden.Golden], which: str) -> list[str]:
-    """Examples asked together, so that short ones are padded to the longest."""
+    """Checks examples in one batch, so that short ones are padded to the longest."""
     found = pipeline.answered([golden.example_of(each) for each in recorded], batch_tokens=ONE_BATCH)
     return [which + wrong for wrong in _judged(subject, list(found), recorded)]
 
 
 def _judged_on_data(subject: Subject, found: Sequence[Answered]) -> list[str]:
-    """A float32 file on the data; texts that it reads otherwise are left out."""
+    """Checks a float32 file's numbers on the data. Texts that its own tokenizer splits differently are left out."""
     strange = frozenset()
     if subject.pipeline.fields:
         from kerasbert.export.formats.tflite import text

@@ -1,4 +1,4 @@
-"""golden.json: the examples that every export is checked on, with Keras's numbers and answers."""
+"""Reads and writes golden.json: the examples to check every export on, with Keras's numbers and answers."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,17 +14,17 @@ from kerasbert.tasks.task import Example, Graph, Outputs, Task
 
 NAME = "golden.json"
 MOST = 4096
-"""Most numbers that are recorded of an output with one vector per token: a long text would be megabytes."""
+"""Largest number of values to record for an output with one vector per token: a long text has megabytes of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recorded:
-    """What Keras computed for one row.
+    """Keras's outputs for one row.
 
     Attributes:
-        input_ids: its tokens.
-        outputs: the numbers by output name.
-        places: the tokens whose vectors `outputs` has, the first and the last among them; None: all tokens.
+        input_ids: the row's token ids.
+        outputs: output name -> its numbers.
+        places: the positions of the tokens whose vectors are in `outputs`, including the first and the last; None: all.
     """
 
     input_ids: list[int]
@@ -34,7 +34,7 @@ class Recorded:
 
 @dataclass(frozen=True, kw_only=True)
 class Golden:
-    """An example with what Keras answered; the answer is made of the recorded numbers."""
+    """An example with Keras's outputs and answer. The answer is decoded from the recorded numbers only."""
 
     example: dict[str, str]
     rows: list[Recorded]
@@ -42,10 +42,10 @@ class Golden:
 
 
 def write(model, folder: Path) -> None:
-    """Records the task's golden examples with the Keras model's numbers and answers as golden.json.
+    """Writes golden.json: the task's golden examples with the Keras model's numbers and answers.
 
-    Keras answers each example alone, so hardly padded; `.tflite` files answer it padded to their length, and the others
-    once alone and once beside longer ones.
+    Keras runs each example alone, with hardly any padding. The files are later checked with more padding: `.tflite`
+    files pad each example to their own length, and the others also run all examples in one batch.
     """
     graphs, recorded = model.graphs(), []
     for example in model.task.golden:
@@ -63,7 +63,7 @@ def write(model, folder: Path) -> None:
 
 
 def places_of(graphs: Sequence[Graph], found: Answered, row: int) -> list[int] | None:
-    """The tokens of a row that are recorded; None for all of them."""
+    """The positions of a row's tokens that are recorded; None for all tokens."""
     sizes = [found.outputs[name][row].size for name in _long(graphs) if name in found.outputs]
     if not sizes:
         return None
@@ -74,7 +74,7 @@ def places_of(graphs: Sequence[Graph], found: Answered, row: int) -> list[int] |
 
 
 def at_places(graphs: Sequence[Graph], outputs: Outputs, places: Sequence[list[int] | None]) -> Mapping:
-    """Outputs with the recorded tokens only, where an output has one vector per token."""
+    """Reduces outputs with one vector per token to the recorded tokens."""
     long = _long(graphs)
     return {
         name: [value[where] if name in long else value for value, where in zip(values, places, strict=True)]
@@ -87,10 +87,10 @@ def _long(graphs: Sequence[Graph]) -> set[str]:
 
 
 def read(folder: Path, graphs: Sequence[Graph]) -> list[Golden]:
-    """The content of golden.json.
+    """Reads golden.json.
 
     Raises:
-        BundleError: it is missing, not whole, or lacks numbers of the graphs' outputs.
+        BundleError: the file is missing or damaged, or lacks numbers of the graphs' outputs.
     """
     path = folder / NAME
     try:
@@ -117,7 +117,7 @@ def _check_shape(row: Recorded, output) -> None:
 
 
 def check_fields(recorded: Sequence[Golden], task: Task, folder: Path) -> None:
-    """Raises BundleError: an example lacks a field of the task, or has one that the task does not know."""
+    """Raises BundleError if an example lacks a required field of the task, or has a field that the task lacks."""
     known = [each.name for each in task.fields]
     required = {each.name for each in task.fields if each.required}
     for given in (set(each.example) for each in recorded):
@@ -127,12 +127,12 @@ def check_fields(recorded: Sequence[Golden], task: Task, folder: Path) -> None:
 
 
 def example_of(golden: Golden) -> Example:
-    """The example itself, to be asked again."""
+    """The example itself, without Keras's answer."""
     return Example(golden.example)
 
 
 def alike(a: object, b: object, task: Task, settings) -> bool:
-    """Whether two answers count as equal; an answer of another form does not."""
+    """Whether two answers count as equal. Answers of different forms do not."""
     try:
         return task.same(a, b, settings)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError):

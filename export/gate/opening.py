@@ -1,4 +1,4 @@
-"""Any file of a bundle as a pipeline, a SavedModel included."""
+"""Opens any file of a bundle as a pipeline, including a SavedModel."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +13,10 @@ class Opened:
     """A file of a bundle, ready to answer.
 
     Attributes:
-        folder, name: the bundle, and the file's name in it.
-        pipeline: ids go into the file, unless it is of a kind that takes texts.
-        from_text: fields that a signature for texts takes -> the pipeline of that signature; empty for most kinds.
+        folder: the bundle.
+        name: the file's name in kerasbert.json.
+        pipeline: the pipeline that passes ids to the file, or texts if the file takes texts only.
+        from_text: fields of a signature for texts -> the pipeline of that signature. Only SavedModels have these.
     """
 
     folder: Path
@@ -28,7 +29,7 @@ def open_any(folder: str | Path, name: str) -> Opened:
     """Opens one file of a bundle.
 
     Raises:
-        BundleError: a file is missing or was changed; its every byte is compared.
+        BundleError: a file is missing or was changed. All bytes are compared, by checksum.
     """
     folder = Path(folder)
     manifest = Manifest.read(folder)

@@ -1,4 +1,4 @@
-"""The parity gate: every file of a bundle against the numbers and answers that Keras gave."""
+"""The parity gate: it compares every file of a bundle with the numbers and answers of Keras."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,10 +17,11 @@ log = logging.getLogger("kerasbert")
 
 @dataclass(frozen=True)
 class Reference:
-    """What the files of a bundle are compared with on labelled examples.
+    """The answers and numbers that the files of a bundle are compared with on labelled examples.
 
     Attributes:
-        answers: the right model's answers, in the order of the examples. outputs: its numbers by row and output name.
+        answers: one answer per example, in their order.
+        outputs: for each example, output name -> one array per row.
     """
 
     answers: Sequence
@@ -28,7 +29,7 @@ class Reference:
 
     @classmethod
     def of(cls, model, examples: Sequence[Example]) -> "Reference":
-        """The answers of a Keras model."""
+        """Computes the answers and numbers of a Keras model."""
         found = list(model.answered(examples))
         answers = [model.task.decode(each.example, each.rows, each.outputs, model.settings) for each in found]
         return cls(answers, [each.outputs for each in found])
@@ -36,17 +37,20 @@ class Reference:
 
 @dataclass(kw_only=True)
 class Row:
-    """What was measured of one file.
+    """The measurements of one file, a row of report.json.
 
     Attributes:
-        format, path: its name in the bundle and its file.
-        megabytes: its size.
-        max_difference: of its outputs (of its scores, if it ends in scores) from Keras's on the golden examples, of any
-            length, padded to the file's length.
-        agreement: share of answers equal to Keras's, on the labelled data if there is any, else on the golden examples.
-        milliseconds: the median for one example from text to answer.
-        figure: the task's headline figure on the labelled data. failed: which bar it missed.
-        read_differently: the golden texts that the tokenizer inside the file reads otherwise than ours.
+        format: its name in kerasbert.json.
+        path: its path in the bundle.
+        megabytes: its size, in units of 10^6 bytes.
+        max_difference: largest absolute difference of its outputs from Keras's on the golden examples. Scores are
+            compared if the file returns scores.
+        agreement: share of its answers that equal Keras's, from 0 to 1: on the labelled data, or on the golden examples
+            if there is none.
+        milliseconds: median time for one example, from text to answer.
+        figure: the task's headline figure on the labelled data, from 0 to 1; None without data.
+        failed: the limits that it exceeded, at most three; None if it passed.
+        read_differently: golden texts that the tokenizer inside the file splits differently from kerasbert's.
     """
 
     format: str
@@ -61,13 +65,14 @@ class Row:
 
 
 def read_data(path: str | Path, task: Task, settings, columns: Mapping[str, str | None] | None = None) -> list[Example]:
-    """Labelled examples to measure a bundle's files on, each with a truth that the settings know.
+    """Reads labelled examples for measuring a bundle's files.
 
     Raises:
-        ExportError: the task has no figures. DataError: a row that cannot be used, named by line.
+        ExportError: the task has no figures.
+        DataError: a row cannot be used, or has a label that the settings do not know; the message names the line.
     """
     if task.figures is None:
-        raise ExportError(f"{path}: {task.name} has no figures to be measured on labelled data; leave the data out")
+        raise ExportError(f"{path}: {task.name} has no figures to measure on labelled data; leave the data out")
     examples = read_examples(path, task, columns=columns)
     for example in examples:
         task.truth(example, settings)
@@ -83,18 +88,22 @@ def verify(
     files: Iterable[str] | None = None,
     progress: Callable[[str], None] = lambda step: None,
 ) -> list[Row]:
-    """Checks every file of a bundle: its bytes, its numbers and answers on the golden examples and on labelled data.
+    """Checks every file of a bundle: its bytes, and its numbers and answers on golden examples and labelled data.
 
-    Golden examples are asked alone, and a second time in one padded batch of a file whose batch is free.
+    Golden examples run alone. If the file takes several rows per call, they also run in one padded batch.
 
     Args:
         bundle: a folder that `export_bundle` made.
-        data: labelled examples (`read_data`), on which a quantised file is compared with `reference`: Keras's answers.
-            Without a reference it is compared with a float32 file, which the golden examples have vouched for.
-        max_drop: points of the headline figure that a quantised file may lose on the data; None: 0.5, and 99 % of its
-            answers must be the same.
-        files: names of the formats to check; None: all.
-        progress: called with the name of each step before it starts.
+        data: labelled examples (`read_data`).
+        reference: Keras's answers and numbers for `data`. Without it, the first float32 file that passes serves as the
+            reference for the files after it.
+        max_drop: points of the headline figure that a quantised file may lose on the data. With it, the share of equal
+            answers on the data is not checked. None: the limits of `kerasbert.export.gate.bars` for its precision.
+        files: names of the files to check, as in kerasbert.json; None: all.
+        progress: called before each step, with a line that describes it.
+
+    Returns:
+        One row per file, float32 files first.
 
     Raises:
         BundleError: the bundle has no model files, or a file is missing, was changed or cannot be opened.
@@ -104,7 +113,7 @@ def verify(
     if not manifest.files:
         raise BundleError(f"{bundle}: holds no model files, so there is nothing to verify; export again")
     rows = []
-    # float32 files first: they may have to serve as the reference.
+    # float32 files first, because one of them may serve as the reference.
     names = sorted(manifest.files if files is None else files, key=lambda n: manifest.files[n].precision != "float32")
     for name in names:
         progress(f"checking {name}")
@@ -116,7 +125,7 @@ def verify(
 
 
 def _row(subject: Subject) -> Row:
-    """One file through all checks."""
+    """Runs the checks on one file, as long as its numbers can be compared."""
     file = subject.file
     row = Row(format=subject.name, path=file.path, megabytes=file.bytes / 1e6)
     failures = []
@@ -128,7 +137,7 @@ def _row(subject: Subject) -> Row:
 
 
 def check(rows: Sequence[Row]) -> None:
-    """Raises ExportError: a file failed; each is named with the bar that it missed."""
+    """Raises ExportError if a file failed. The message names each such file and its failures."""
     failed = [f"{row.format}: {row.failed}" for row in rows if row.failed]
     if failed:
         raise ExportError("the parity gate failed: " + " | ".join(failed))

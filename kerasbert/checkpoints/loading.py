@@ -11,6 +11,7 @@ import numpy as np
 from kerasbert import tokenizers
 from kerasbert.config import BertConfig
 from kerasbert.errors import CheckpointError, ConfigError
+from kerasbert.tasks import NAMES
 
 log = logging.getLogger("kerasbert")
 
@@ -81,9 +82,16 @@ class Checkpoint:
     def own(self) -> dict:
         """What kerasbert wrote into config.json, beside the keys that transformers reads: task, pooling, max_length."""
         own = self.settings.get("kerasbert") or {}
-        if not isinstance(own, dict):
+        if not isinstance(own, dict) or not isinstance(own.get("task", ""), str):
             raise ConfigError(f'{self.folder / "config.json"}: kerasbert is {own!r:.200}: use {{"task": "..."}}')
-        return own
+        return {} if self._is_stale(own.get("task")) else own
+
+    def _is_stale(self, task: str | None) -> bool:
+        """Whether another tool trained the folder for another task after kerasbert saved it, and kept our section."""
+        classes = self.names.architectures
+        if task is None or self.architecture not in classes.values() or task not in (*NAMES, *classes):
+            return False
+        return self.architecture != classes.get(task, classes[ENCODER])
 
     @property
     def architecture(self) -> str | None:
@@ -98,7 +106,7 @@ class Checkpoint:
         """What the folder was saved as: by our section of config.json, else by `architectures`, else by its tensors."""
         own = self.own.get("task")
         if own is not None:
-            return str(own)
+            return own
         if self.architecture is not None:
             known = {name: task for task, name in self.names.architectures.items()}
             return known.get(self.architecture, UNKNOWN)

@@ -1,45 +1,31 @@
 """What a checkpoint's config.json says of the task it was trained for."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from kerasbert.checkpoints.loading import ENCODER, Checkpoint
 from kerasbert.errors import CheckpointError, ConfigError
+from kerasbert.schema import part_from_json
+from kerasbert.tasks.task import Task
 
 
-@dataclass(frozen=True)
-class StoredTask:
-    """The task of a checkpoint and its settings.
+def stored_settings(checkpoint: Checkpoint, task: Task) -> dict:
+    """The settings of a task that a checkpoint was saved with, by name; those that nothing tells are missing.
 
-    Attributes:
-        name: `Checkpoint.task`.
-        labels: in the order of the logits; None where the checkpoint is no text classifier, whatever head it has.
-        problem_type: kind of text classification.
-        pooling: how a text's vector is made from those of its tokens.
-        max_length: tokens a text is cut to; None where config.json does not say.
-    """
-
-    name: str
-    labels: list[str] | None
-    problem_type: str
-    pooling: str
-    max_length: int | None
-
-
-def stored_task(checkpoint: Checkpoint) -> StoredTask:
-    """Reads the task and its settings.
+    A checkpoint of another task still tells the number of tokens that texts are cut to.
 
     Raises:
-        ConfigError: labels that do not number the classifier's outputs, or a section that is no JSON object.
+        ConfigError: a setting of another type, an unknown one, or labels that do not number the head's outputs.
     """
-    labels = _stored_labels(checkpoint) if checkpoint.task == "text-classification" else None
-    return StoredTask(
-        name=checkpoint.task,
-        labels=labels,
-        problem_type=checkpoint.settings.get("problem_type") or _problem_type(labels),
-        pooling=checkpoint.own.get("pooling", "cls"),
-        max_length=checkpoint.own.get("max_length"),
-    )
+    own = {name: value for name, value in checkpoint.own.items() if name != "task" and value is not None}
+    if checkpoint.task != task.name:
+        own = {name: value for name, value in own.items() if name == "max_length"}
+    try:
+        stored = part_from_json(task.Settings, own, "kerasbert")
+        if checkpoint.task == task.name:
+            stored |= task.stored(checkpoint.settings, checkpoint.outputs)
+    except (ValueError, ConfigError) as error:
+        raise ConfigError(f"{checkpoint.folder / 'config.json'}: {error}") from None
+    return stored
 
 
 def answerable_task(checkpoint: Checkpoint, tasks: Collection[str]) -> str:
@@ -63,22 +49,3 @@ def no_classifier(checkpoint: Checkpoint) -> CheckpointError:
     return CheckpointError(
         f'{checkpoint.folder}: {held}has no classifier; fine-tune it first, or give labels=["negative", "positive"]'
     )
-
-
-def _stored_labels(checkpoint: Checkpoint) -> list[str] | None:
-    """id2label in the order of the classifier's outputs; numbered where config.json has none, as in transformers."""
-    rows = checkpoint.outputs("classifier/dense")
-    if not rows:
-        return None
-    named = checkpoint.settings.get("id2label") or {str(row): f"LABEL_{row}" for row in range(rows)}
-    if not isinstance(named, dict) or set(named) != {str(row) for row in range(rows)}:
-        raise ConfigError(
-            f"{checkpoint.folder}: id2label in config.json is {named!r:.200}, but the classifier has {rows} outputs: "
-            f"name each from 0 to {rows - 1}"
-        )
-    return [str(named[str(row)]) for row in range(rows)]
-
-
-def _problem_type(labels: list[str] | None) -> str:
-    """As transformers guesses it: one output is a number."""
-    return "regression" if labels is not None and len(labels) == 1 else "single_label_classification"

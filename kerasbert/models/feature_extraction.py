@@ -2,8 +2,6 @@
 
 import keras
 
-from kerasbert.checkpoints import huggingface
-from kerasbert.checkpoints.tasks import stored_task
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.text_model import TextModel
 from kerasbert.tasks.feature_extraction import TASK, Settings
@@ -39,28 +37,8 @@ class FeatureExtractor(TextModel):
         super().__init__(encoder=encoder, settings=Settings(max_length=max_length), outputs=encoder.output, **kwargs)
 
     @classmethod
-    def from_pretrained(
-        cls, path: str | None = None, *, max_length: int | None = None, dtype=None
-    ) -> "FeatureExtractor":
-        """Reads a Hugging Face folder or hub id.
-
-        Args:
-            path: the folder or hub id; None reads the encoder that comes with the package (`kerasbert/presets`).
-            max_length: number of tokens that a text is cut to; None: the saved length, or else the encoder's limit.
-            dtype: Keras's dtype or dtype policy.
-
-        Raises:
-            CheckpointError: the weights do not fit.
-            ConfigError: `max_length` is below 3 or above the encoder's limit.
-        """
-        checkpoint = huggingface.open_checkpoint(path)
-        encoder = BertEncoder(
-            checkpoint.config, tokenizer=checkpoint.tokenizer(), pooler=checkpoint.has("pooler"), dtype=dtype
-        )
-        max_length = stored_task(checkpoint).max_length if max_length is None else max_length
-        model = cls(encoder, max_length=max_length, dtype=dtype)
-        checkpoint.load_into(encoder)
-        return model
+    def reads_pooler(cls, checkpoint, settings) -> bool:
+        return checkpoint.has("pooler")
 
 
 MODEL = FeatureExtractor

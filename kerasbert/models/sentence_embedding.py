@@ -3,8 +3,6 @@
 import keras
 import numpy as np
 
-from kerasbert.checkpoints import huggingface
-from kerasbert.checkpoints.tasks import stored_task
 from kerasbert.layers.heads import POOLINGS, UnitLength
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.text_model import TextModel
@@ -44,34 +42,6 @@ class SentenceEncoder(TextModel):
         pooled = POOLINGS[pooling](name="pooling", dtype=dtype)(x, encoder.input["attention_mask"])
         outputs = UnitLength(name="unit_length", dtype="float32")(pooled)
         super().__init__(encoder=encoder, settings=settings, outputs=outputs, **kwargs)
-
-    @classmethod
-    def from_pretrained(
-        cls, path: str | None = None, *, pooling: str | None = None, max_length: int | None = None, dtype=None
-    ) -> "SentenceEncoder":
-        """Reads a Hugging Face folder or hub id.
-
-        Args:
-            path: the folder or hub id; None reads the encoder that comes with the package (`kerasbert/presets`).
-            pooling: "mean" or "cls"; None: the pooling that it was saved with, or else "mean".
-            max_length: number of tokens that a text is cut to; None: the saved length, or else the encoder's limit.
-            dtype: Keras's dtype or dtype policy.
-
-        Raises:
-            CheckpointError: the weights do not fit.
-            ConfigError: arguments that the class refuses.
-        """
-        checkpoint = huggingface.open_checkpoint(path)
-        stored = stored_task(checkpoint)
-        encoder = BertEncoder(checkpoint.config, tokenizer=checkpoint.tokenizer(), pooler=False, dtype=dtype)
-        model = cls(
-            encoder,
-            pooling=pooling or (stored.pooling if stored.name == TASK.name else "mean"),
-            max_length=stored.max_length if max_length is None else max_length,
-            dtype=dtype,
-        )
-        checkpoint.load_into(encoder)
-        return model
 
     def encode(self, *columns, batch_size: int = 32, **named) -> np.ndarray:
         """Returns vectors of length 1, float32 (texts, hidden_size), in the order of the texts."""

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from kerasbert.checkpoints import huggingface
-from kerasbert.checkpoints.tasks import no_classifier, stored_task
 from kerasbert.config import BertConfig
 from kerasbert.errors import ConfigError
 from kerasbert.layers.heads import POOLINGS, ClassificationHead
@@ -54,6 +52,8 @@ class TextClassifier(TextModel):
     """
 
     task = TASK
+    heads = ("classifier", "pooling")
+    shape_settings = ("labels", "pooling")
 
     def __init__(
         self,
@@ -95,54 +95,8 @@ class TextClassifier(TextModel):
         return self.settings.labels
 
     @classmethod
-    def from_pretrained(
-        cls,
-        path: str | None = None,
-        *,
-        labels: Sequence[str] | None = None,
-        problem_type: str | None = None,
-        pooling: str | None = None,
-        max_length: int | None = None,
-        dtype=None,
-    ) -> "TextClassifier":
-        """Reads a Hugging Face folder or hub id.
-
-        If the checkpoint has no classifier, or one for other labels or another pooling, the head is new, and a warning
-        says so.
-
-        Args:
-            path: the folder or hub id; None reads the encoder that comes with the package (`kerasbert/presets`).
-            labels, problem_type, pooling, max_length: see the class; None: as in the checkpoint's config.json.
-            dtype: Keras's dtype or dtype policy.
-
-        Raises:
-            CheckpointError: the weights do not fit, or neither the caller nor the checkpoint has labels.
-            ConfigError: an argument is not allowed, or two arguments do not fit together.
-        """
-        checkpoint = huggingface.open_checkpoint(path)
-        stored = stored_task(checkpoint)
-        labels = stored.labels if labels is None else labels
-        if labels is None:
-            raise no_classifier(checkpoint)
-        labels = labels if isinstance(labels, str) else list(labels)  # a string is refused below, not taken apart
-        pooling = pooling or stored.pooling
-        encoder = BertEncoder(
-            checkpoint.config,
-            tokenizer=checkpoint.tokenizer(),
-            pooler=needs_pooler(checkpoint.config, pooling),
-            dtype=dtype,
-        )
-        model = cls(
-            encoder,
-            labels=labels,
-            problem_type=problem_type or stored.problem_type,
-            pooling=pooling,
-            max_length=stored.max_length if max_length is None else max_length,
-            dtype=dtype,
-        )
-        same_head = labels == stored.labels and pooling == stored.pooling
-        checkpoint.load_into(model, new=() if same_head else ("classifier", "pooling"))
-        return model
+    def reads_pooler(cls, checkpoint, settings) -> bool:
+        return needs_pooler(checkpoint.config, settings.get("pooling", "cls"))
 
     def compile(self, optimizer=None, loss=None, metrics=None, **kwargs):
         """`keras.Model.compile` with defaults: AdamW at `finetuning_rate`, the problem type's loss, and one metric."""

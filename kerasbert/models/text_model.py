@@ -1,17 +1,19 @@
 """The base class of the tasks' Keras models: it takes texts, and returns outputs by name or answers."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import keras
 import numpy as np
 
 from kerasbert.checkpoints import huggingface
+from kerasbert.checkpoints.tasks import no_classifier, stored_settings
 from kerasbert.errors import ConfigError, DataError
 from kerasbert.examples.readers import read_examples
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.tasks.ask import Answered, ask, joined, outputs_of
-from kerasbert.tasks.task import Example, Graph, Task
+from kerasbert.tasks.batches import Lesson
+from kerasbert.tasks.task import Example, Graph, Row, Task
 
 ROUND_TO = 8
 """Lengths of batches are multiples of this, so that a compiler has to handle only a few shapes."""
@@ -32,6 +34,10 @@ class TextModel(keras.Model):
     """
 
     task: Task
+    heads: tuple[str, ...] = ()
+    """The parts that the task adds to the encoder, by their layers' names; a checkpoint may lack them."""
+    shape_settings: tuple[str, ...] = ()
+    """The settings that decide the shape of `heads`: a checkpoint with other ones gets new heads."""
 
     def __init__(self, *, encoder: BertEncoder, settings, outputs, **kwargs):
         if settings.max_length > encoder.config.max_length:
@@ -160,17 +166,51 @@ class TextModel(keras.Model):
             raise DataError(f"{self.task.name}: cannot be trained on examples")
         tokenizer, settings = self._asked(())[1], self.settings
         rows = [row for example in examples for row in self.task.rows(tokenizer, example, settings)]
-        made = [self.task.targets(tokenizer, row, settings)[1] for row in rows]
-        (output,) = self.graphs()[0].outputs
+        lessons = [
+            [_lesson(row, *self.task.targets(tokenizer, row, settings)) for row in group]
+            for group in self.task.group(rows)
+        ]
         return make_dataset(
-            rows,
-            np.stack([each[output.name] for each in made]),
+            lessons,
             graph=self.graphs()[0],
             batch_size=batch_size,
             max_length=self.max_length,
             round_to=ROUND_TO,
             seed=seed,
         )
+
+    @classmethod
+    def from_pretrained(cls, path: str | None = None, *, dtype=None, **settings) -> "TextModel":
+        """Loads a Hugging Face folder or hub id.
+
+        A checkpoint without the task's head, or with one for other labels, gets a new head, and one line says so.
+
+        Args:
+            path: a folder or a hub id; None loads the encoder that comes with the package (`kerasbert/presets`).
+            dtype: dtype policy of the layers.
+            settings: settings of the task by name. Those that are None or missing come from config.json.
+
+        Raises:
+            CheckpointError: weights do not fit, or the checkpoint lacks a head and no labels are given for a new one.
+            ConfigError: settings do not go together.
+        """
+        checkpoint = huggingface.open_checkpoint(path)
+        stored = stored_settings(checkpoint, cls.task)
+        given = {name: value for name, value in settings.items() if value is not None}
+        chosen = stored | given
+        if "labels" in (each.name for each in dataclasses.fields(cls.task.Settings)) and "labels" not in chosen:
+            raise no_classifier(checkpoint)
+        pooler = cls.reads_pooler(checkpoint, chosen)
+        encoder = BertEncoder(checkpoint.config, tokenizer=checkpoint.tokenizer(), pooler=pooler, dtype=dtype)
+        model = cls(encoder, **chosen, dtype=dtype)
+        same = all(getattr(model.settings, name) == stored.get(name) for name in cls.shape_settings if name in given)
+        checkpoint.load_into(model.saved_part(), new=() if same else cls.heads)
+        return model
+
+    @classmethod
+    def reads_pooler(cls, checkpoint, settings: Mapping) -> bool:
+        """Whether the model's encoder has a pooler."""
+        return False
 
     def save_pretrained(self, folder: str) -> None:
         """Writes config.json, model.safetensors and the tokenizer's files. transformers can open the folder."""
@@ -199,3 +239,8 @@ class TextModel(keras.Model):
     @classmethod
     def from_config(cls, config):
         return cls(**{**config, "encoder": BertEncoder.from_config(config["encoder"])})
+
+
+def _lesson(row: Row, inputs: Mapping, targets: Mapping, weights: Mapping) -> Lesson:
+    """The row with the inputs that its task gives it for training."""
+    return Lesson(dataclasses.replace(row, inputs=inputs), targets, weights)

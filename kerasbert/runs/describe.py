@@ -53,23 +53,21 @@ def _in_words(file: File) -> str:
 
 def _model(path: Path) -> dict:
     from kerasbert.checkpoints import huggingface
-    from kerasbert.checkpoints.tasks import stored_task
+    from kerasbert.checkpoints.tasks import stored_settings
+    from kerasbert.tasks import NAMES, task_named
 
     checkpoint = huggingface.open_checkpoint(path)
-    task = stored_task(checkpoint)
+    task = checkpoint.task
     return {
         "kind": "model",
         "family": checkpoint.settings["model_type"],
         "architecture": checkpoint.architecture,
-        "task": task.name,
+        "task": task,
         "heads of tasks": checkpoint.heads,
-        **({key: getattr(task, key) for key in CLASSIFIER} if task.labels else {}),
+        **(stored_settings(checkpoint, task_named(task)) if task in NAMES else {}),
         **_encoder(checkpoint),
         **_weights(checkpoint.shapes),
     }
-
-
-CLASSIFIER = ("labels", "problem_type", "pooling", "max_length")
 
 
 def _encoder(checkpoint) -> dict:

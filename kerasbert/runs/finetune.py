@@ -2,13 +2,13 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import keras
 
 from kerasbert.checkpoints import huggingface
-from kerasbert.checkpoints.tasks import stored_task
+from kerasbert.checkpoints.tasks import stored_settings
 from kerasbert.errors import ConfigError
 from kerasbert.examples.readers import read_examples
 from kerasbert.files import check_target
@@ -107,6 +107,8 @@ def finetune(
         verbose=0,
         callbacks=[FiniteLoss(), Progress(len(examples))],
     )
+    if held_out and definition.tune is not None:
+        model.settings = definition.tune(list(model.answered(held_out)), model.settings)
     model.save_pretrained(folder)
     return {name: float(values[-1]) for name, values in history.history.items()}
 
@@ -119,8 +121,7 @@ def _settings(task, examples: Sequence, options: FinetuneOptions) -> dict:
     if unknown:
         raise ConfigError(f"{task.name} has no setting {unknown[0]!r}: use {', '.join(names)}")
     opened = huggingface.open_checkpoint(options.checkpoint)
-    stored = asdict(stored_task(opened))
-    known = {name: stored[name] for name in names if stored.get(name) is not None} | given
+    known = stored_settings(opened, task) | given
     longest = options.max_length or given.get("max_length") or min(MAX_LENGTH, opened.config.max_length)
     return {**known, **task.observe(examples, known), **given, "max_length": longest}
 

@@ -1,1 +1,1 @@
-"""A small set of labelled sentences, for first tries. README.md in this folder describes it."""
+"""A small set of labelled sentences for trying kerasbert. README.md in this folder describes it."""

@@ -1,4 +1,4 @@
-"""What a task is: examples become rows, rows become outputs, outputs become answers.
+"""Tasks: an example becomes rows, rows become outputs, and outputs become an answer.
 
 A task is one file here, in NumPy, and one file of the same name in `kerasbert.models`, in Keras. `NAMES` lists all
 tasks. README.md in this folder says how to add one.
@@ -9,14 +9,14 @@ from importlib import import_module
 from kerasbert.errors import ConfigError
 
 NAMES = ("text-classification", "sentence-embedding", "feature-extraction")
-"""Every task, as config.json, kerasbert.json and the command line call it: by Hugging Face's name where it has one."""
+"""Every task, by its name in config.json, kerasbert.json and on the command line: Hugging Face's, if there is one."""
 
 
 def module_of(name: str) -> str:
     """The name of a task's files: `text_classification` for "text-classification".
 
     Raises:
-        ConfigError: no such task.
+        ConfigError: there is no such task.
     """
     if name not in NAMES:
         raise ConfigError(f"no task {name!r}: use one of {', '.join(NAMES)}")
@@ -24,9 +24,9 @@ def module_of(name: str) -> str:
 
 
 def task_named(name: str):
-    """The `kerasbert.tasks.task.Task` of a name.
+    """Returns the task (`kerasbert.tasks.task.Task`) with this name.
 
     Raises:
-        ConfigError: no such task.
+        ConfigError: there is no such task.
     """
     return import_module(f"kerasbert.tasks.{module_of(name)}").TASK

@@ -1,4 +1,4 @@
-"""From examples to answers, for every task and every engine alike."""
+"""Answers examples, for every task and every engine."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,17 +10,18 @@ from kerasbert.tasks.batches import by_length, pad_rows
 from kerasbert.tasks.task import Example, Graph, Outputs, Row, Run, Task
 
 BATCH_TOKENS = 4096
-"""Most tokens in a batch, padding included."""
+"""Largest number of tokens in a batch, including padding."""
 WINDOW = 8
 """Number of batches whose rows are sorted by length together."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answered:
-    """An example with what a model computed for it.
+    """An example with a model's outputs for it.
 
     Attributes:
-        rows: the example's rows. outputs: output name -> one float32 array per row.
+        rows: the example's rows.
+        outputs: output name -> one float32 array per row.
     """
 
     example: Example
@@ -41,18 +42,24 @@ def ask(
 ) -> Iterator:
     """Answers examples in their order.
 
-    Examples are read as answers are taken. A window of `WINDOW` batches is sorted by length, so that rows of like
-    length share a batch and little is padded. Threads may call this at once if `runs` allow it.
+    Examples are read as answers are taken. A window of `WINDOW` batches is sorted by length, so that rows of similar
+    length share a batch and there is little padding. Threads may call this at the same time if `runs` allow it.
 
     Args:
-        task, settings: what is asked. tokenizer: the model's.
-        runs: graph name -> the function that computes it.
-        graphs: the model's own, with the inputs and outputs that it has.
-        batch_tokens: most tokens in a batch, padding included.
+        task, settings: the task and its settings.
+        tokenizer: the model's tokenizer.
+        runs: graph name -> the function that computes the graph.
+        examples: the examples, read lazily.
+        graphs: the model's graphs, with the inputs and outputs that the model has.
+        batch_tokens: largest number of tokens in a batch, including padding.
         batching: see `outputs_of`.
 
+    Yields:
+        One answer per example, as returned by the task's `decode`.
+
     Raises:
-        TokenizerError: a text is not a string. BundleError: an engine refused a batch.
+        TokenizerError: a text is not a string.
+        BundleError: the examples lack an input of the model, or an engine refused a batch.
     """
     found = outputs_of(task, tokenizer, runs, examples, settings, graphs=graphs, batch_tokens=batch_tokens, **batching)
     for each in found:
@@ -71,11 +78,14 @@ def outputs_of(
     batch_rows: int | None = None,
     round_to: int = 1,
 ) -> Iterator[Answered]:
-    """What `ask` decodes: every example with its rows and their outputs, in order.
+    """Computes the outputs that `ask` decodes. Arguments and errors as in `ask`, and two more.
 
     Args:
-        batch_rows: most rows in a batch; None for no such limit.
-        round_to: the length of a batch becomes a multiple of this.
+        batch_rows: largest number of rows in a batch; None for no such limit.
+        round_to: the length of a batch is rounded up to a multiple of this, but not beyond `settings.max_length`.
+
+    Yields:
+        Every example with its rows and their outputs, in order.
     """
     graph = graphs[0]
     by_token = {name for each in graphs for name in each.by_token}
@@ -84,7 +94,7 @@ def outputs_of(
         batch = pad_rows(rows, graph, round_to=round_to, longest=settings.max_length)
         missing = [each.name for each in graph.inputs if each.name not in batch]
         if missing:
-            raise BundleError(f"the model takes {missing[0]}, which these examples do not give")
+            raise BundleError(f"the model has an input {missing[0]}, which these examples lack")
         return task.infer(runs, batch, settings)
 
     for window in _windows(task, tokenizer, examples, settings, WINDOW * batch_tokens):
@@ -94,7 +104,7 @@ def outputs_of(
 def _windows(
     task: Task, tokenizer, examples: Iterable[Example], settings, tokens: int
 ) -> Iterator[list[tuple[Example, list[Row]]]]:
-    """Examples with their rows, in lists of about so many tokens."""
+    """Yields lists of examples with their rows. A list ends with the example that brings it to `tokens` tokens."""
     window, size = [], 0
     for example in examples:
         rows = task.rows(tokenizer, example, settings)
@@ -128,7 +138,7 @@ def _answered(
 
 
 def joined(graphs: Sequence[Graph], answered: Iterable[Answered]) -> dict[str, np.ndarray | list[np.ndarray]]:
-    """The outputs of all rows by name: an array, also of no rows, or a list for those with one vector per token."""
+    """Joins the outputs of all rows by name: to one array, even if there are no rows, or to a list if by token."""
     outputs = {each.name: each for graph in graphs for each in graph.outputs}
     rows: dict[str, list] = {name: [] for name in outputs}
     for each in answered:

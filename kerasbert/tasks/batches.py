@@ -1,6 +1,7 @@
-"""Rows -> padded batches, and the order in which rows are taken."""
+"""Makes padded batches of rows, and determines the order of rows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,16 +12,16 @@ WINDOW = 50
 
 
 def pad_rows(rows: Sequence[Row], graph: Graph, *, round_to: int = 1, longest: int | None = None) -> dict:
-    """One batch of a graph's inputs, filled on the right.
+    """Makes one batch of a graph's inputs, padded on the right.
 
     Args:
-        rows: at least one.
-        round_to: the length becomes a multiple of this, so that a compiler meets few shapes.
-        longest: the length never exceeds this, even where rounding asks for it.
+        rows: at least one row.
+        round_to: the length is rounded up to a multiple of this, so that a compiler has to handle few shapes.
+        longest: rounding does not go beyond this length.
 
     Returns:
-        int32 (rows, length) by input name; (rows,) for an input with one number per row; an object array of texts for
-        an input that takes texts. Inputs that no row has are left out.
+        int32 (rows, length) by input name; int32 (rows,) for an input with one number per row; an object array of
+        texts, (rows,), for an input that takes texts. Inputs that the rows lack are left out.
     """
     lengths = {}
     for each in graph.inputs:
@@ -46,12 +47,53 @@ def _filled(values: list, lengths: dict, each) -> np.ndarray:
     return padded
 
 
-def by_length(lengths: Iterable[int], *, batch_tokens: int, batch_rows: int | None = None) -> list[np.ndarray]:
-    """Row numbers in batches: shortest first, so that a batch holds rows of like length.
+@dataclass(frozen=True)
+class Lesson:
+    """A row with what a model should compute for it.
+
+    Attributes:
+        row: what the model sees.
+        targets: output name -> the right answer: a number or an array for the row, or one per token.
+        weights: output name -> the weight of each answer in the loss, in the same form; outputs without weights are
+            missing.
+    """
+
+    row: Row
+    targets: Mapping[str, np.ndarray]
+    weights: Mapping[str, np.ndarray]
+
+
+def pad_lessons(lessons: Sequence[Lesson], graph: Graph, **padding) -> tuple[dict, dict, dict]:
+    """Makes one training batch: inputs as `pad_rows` makes them, targets and weights by output name.
+
+    Answers per token are padded with 0 to the length of the batch, as their weights are.
 
     Args:
-        batch_tokens: most tokens in a batch, padding included; a longer row is a batch by itself.
-        batch_rows: most rows in a batch; None for no such limit.
+        padding: `round_to` and `longest`, as `pad_rows` has them.
+    """
+    inputs = pad_rows([lesson.row for lesson in lessons], graph, **padding)
+    length = inputs["input_ids"].shape[1]
+
+    def together(answers: list[Mapping]) -> dict:
+        found = {}
+        for each in (each for each in graph.outputs if each.name in answers[0]):
+            values = [np.asarray(answer[each.name]) for answer in answers]
+            if each.axis == "token":
+                rest = [(0, 0)] * (values[0].ndim - 1)
+                values = [np.pad(value, [(0, length - len(value)), *rest]) for value in values]
+            found[each.name] = np.stack(values)
+        return found
+
+    return inputs, together([x.targets for x in lessons]), together([x.weights for x in lessons])
+
+
+def by_length(lengths: Iterable[int], *, batch_tokens: int, batch_rows: int | None = None) -> list[np.ndarray]:
+    """Groups row numbers into batches, shortest rows first, so that a batch holds rows of similar length.
+
+    Args:
+        lengths: number of tokens of each row.
+        batch_tokens: largest number of tokens in a batch, including padding. A longer row is a batch by itself.
+        batch_rows: largest number of rows in a batch; None for no such limit.
     """
     lengths = np.asarray(list(lengths))
     batches, batch = [], []
@@ -64,10 +106,11 @@ def by_length(lengths: Iterable[int], *, batch_tokens: int, batch_rows: int | No
 
 
 def training_order(lengths: np.ndarray, batch_size: int, *, seed: int | None, epoch: int = 0) -> list[np.ndarray]:
-    """The row numbers of each batch of an epoch, a pure function of the arguments.
+    """The row numbers of each batch of an epoch. They depend on nothing but the arguments.
 
-    With a seed: shuffled, sorted by length within windows of `WINDOW` batches, cut, and the batches shuffled. Rows of
-    one length share a batch, which halves the padding on ordinary sentences. Without a seed: as they stand.
+    With a seed, rows are shuffled, sorted by length within windows of `WINDOW` batches and cut into batches, which are
+    shuffled again. Rows of similar length then share a batch, which halves the padding of ordinary sentences. Without
+    a seed, rows keep their order.
     """
     order = np.arange(len(lengths))
     if seed is None:

@@ -1,4 +1,4 @@
-"""One row per example: its text, or its pair of texts, cut to the model's length."""
+"""Makes one row per example: its text or its pair of texts, cut to the model's length."""
 
 from kerasbert.errors import ConfigError
 from kerasbert.tasks.task import Example, Field, Row
@@ -19,23 +19,23 @@ TEXT_FIELDS = (
 
 
 SHORTEST = 3
-"""Fewest tokens that a text can be cut to: one between [CLS] and [SEP]."""
+"""Smallest number of tokens that a text can be cut to: [CLS], one token and [SEP]."""
 
 
 def check_length(max_length: int) -> None:
-    """Raises ConfigError: a text cannot be cut to that number of tokens."""
+    """Raises ConfigError if a text cannot be cut to that number of tokens."""
     if max_length < SHORTEST:
         raise ConfigError(f"max_length is {max_length}: use {SHORTEST} or more")
 
 
 def text_rows(tokenizer, example: Example, settings) -> list[Row]:
-    """The only row of a text or a pair; the longer text of a pair is cut first."""
+    """Makes the single row of a text or a pair. The longer text of a pair is cut first."""
     text, pair = example.fields["text"], example.fields.get("text_pair")
     (encoding,) = tokenizer.encode([text], None if pair is None else [pair], max_length=settings.max_length)
     return [Row(example, inputs_of(encoding, tokenizer.has_token_types), encoding)]
 
 
 def inputs_of(encoding, token_types: bool) -> dict[str, list[int]]:
-    """An encoding as the inputs of an encoder."""
+    """Converts an encoding to the inputs of an encoder, not padded."""
     inputs = {"input_ids": encoding.ids, "attention_mask": [1] * len(encoding.ids)}
     return {**inputs, "token_type_ids": encoding.type_ids} if token_types else inputs

@@ -1,4 +1,4 @@
-"""Feature extraction: the encoder's own vectors, one per token, and one per text where the model has a pooler."""
+"""Feature extraction: the encoder's own vectors, one per token, and one per text if the model has a pooler."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,11 @@ COSINE, SHARE = 0.98, 0.9
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a feature extractor is."""
+    """The settings of a feature extractor.
+
+    Raises:
+        ConfigError: `max_length` is below 3.
+    """
 
     max_length: int
     """Number of tokens that a text is cut to."""
@@ -30,12 +34,12 @@ def graphs(settings: Settings) -> tuple[Graph, ...]:
 
 
 def decode(example: Example, rows: Sequence[Row], outputs, settings: Settings) -> dict:
-    """`{"sequence_output"}`, one vector per token, [CLS] and [SEP] among them; and `"pooled_output"` with a pooler."""
+    """`{"sequence_output"}`, one vector per token, including [CLS] and [SEP]; and `"pooled_output"` with a pooler."""
     return {name: np.asarray(values[0]).tolist() for name, values in outputs.items()}
 
 
 def same(a: dict, b: dict, settings: Settings) -> bool:
-    """As many vectors, nearly all of which point the same way."""
+    """Whether both answers have the same number of vectors and nearly all pairs have a cosine of `COSINE` or more."""
     ours, theirs = (np.vstack([np.atleast_2d(values) for values in answer.values()]) for answer in (a, b))
     if ours.shape != theirs.shape:
         return False

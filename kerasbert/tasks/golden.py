@@ -1,4 +1,4 @@
-"""Texts that are hard to read alike everywhere; every export of a task for texts is checked on them."""
+"""Texts that tokenizers and engines easily treat differently. Every export of a task on texts is checked on them."""
 
 from kerasbert.tasks.task import Example
 
@@ -30,7 +30,7 @@ PAIRS = (
     (TEXTS[-2], "A short second text."),
 )
 CALIBRATION = tuple(Example({"text": text}) for text in (*TEXTS, *(text for pair in PAIRS for text in pair)))
-"""Every text on its own, those of the pairs too."""
+"""Every text on its own, including both texts of each pair."""
 EXAMPLES = (
     *(Example({"text": text}) for text in TEXTS),
     *(Example({"text": text, "text_pair": pair}) for text, pair in PAIRS),

@@ -1,4 +1,4 @@
-"""Sentence embeddings: texts become unit vectors, whose dot product says how alike they are."""
+"""Sentence embeddings: texts become vectors of length 1, whose dot product is their similarity."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from kerasbert.tasks.task import MODEL_INPUTS, Example, Graph, Output, Row, Task
 
 POOLINGS = ("mean", "cls")
 COSINE = 0.98
-"""Least cosine of two vectors that count as the same answer."""
+"""Smallest cosine of two vectors that count as the same answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a sentence encoder is.
+    """The settings of a sentence encoder.
 
     Raises:
-        ConfigError: a pooling that is not one of `POOLINGS`.
+        ConfigError: `pooling` is not one of `POOLINGS`, or `max_length` is below 3.
     """
 
     pooling: str = "mean"
@@ -44,12 +44,12 @@ def decode(example: Example, rows: Sequence[Row], outputs, settings: Settings) -
 
 
 def same(a: dict, b: dict, settings: Settings) -> bool:
-    """The vectors point the same way."""
+    """Whether two vectors have a cosine of `COSINE` or more."""
     return cosine(a["embedding"], b["embedding"]) >= COSINE
 
 
 def cosine(a, b) -> float:
-    """The cosine of two vectors; 0 where one of them is 0."""
+    """The cosine of two vectors; 0 if one of them is 0."""
     a, b = np.asarray(a, "float64"), np.asarray(b, "float64")
     lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
     return float(a @ b) / lengths if lengths else 0.0

@@ -1,4 +1,4 @@
-"""The parts of a task: examples become rows, rows become outputs, outputs become answers."""
+"""The parts of a task: an example becomes rows, rows become outputs, and outputs become an answer."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field
@@ -8,19 +8,20 @@ import numpy as np
 from kerasbert.errors import TokenizerError
 
 Outputs = Mapping[str, Sequence[np.ndarray]]
-"""Output name -> one array per row; an output with a vector per token is cut to the row's own tokens."""
+"""Output name -> one array per row. An output with one vector per token has the row's own tokens only, no padding."""
 Run = Callable[[dict], Mapping[str, Sequence[np.ndarray]]]
-"""A batch by input name -> outputs by name, the batch on axis 0."""
+"""A batch by input name -> outputs by name, with the rows on axis 0."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """One thing to answer, or to learn from.
+    """One example to answer, or to learn from.
 
     Attributes:
         fields: field name -> text, such as `{"text": ...}` or `{"text": ..., "text_pair": ...}`.
-        truth: the right answer as its file states it; None where nothing is known.
-        line: where it stands in `path`, counted from 1; 0 where it comes from no file.
+        truth: the right answer as in the file; None if it is unknown.
+        line: its line in `path`, counted from 1; 0 if it does not come from a file.
+        path: its file; empty if it does not come from a file.
     """
 
     fields: Mapping[str, object]
@@ -30,16 +31,16 @@ class Example:
 
     @property
     def place(self) -> str:
-        """The beginning of an error about this example."""
+        """File and line, the beginning of an error message about this example."""
         return f"{self.path}, line {self.line}" if self.line else self.path or "an example"
 
 
 @dataclass(frozen=True)
 class Row:
-    """What a model sees at once. Several rows may belong to one example, such as the windows of a long text.
+    """One row of a model's batch. Several rows may belong to one example, such as the windows of a long text.
 
     Attributes:
-        example: the example that it is a part of.
+        example: the example that the row belongs to.
         inputs: input name -> ids, unpadded.
         encoding: the tokens with their offsets in the text, in code points (`tokenizers.Encoding`).
     """
@@ -58,9 +59,9 @@ class Input:
     """An input of a graph.
 
     Attributes:
-        axis: what its second axis counts: "token", the name of another input, "row" for one number per row, or "text"
-            for a file that takes the texts themselves.
-        pad: fills the places behind a row's own.
+        axis: what its second axis counts: "token", or the name of another input. "row" means one number per row, and
+            "text" means a file that takes the texts themselves; these have no second axis.
+        pad: fills the places after the row's own values.
     """
 
     name: str
@@ -88,7 +89,11 @@ class Output:
 
 @dataclass(frozen=True)
 class Graph:
-    """A function that a model file computes; a task whose answers take several calls has several graphs."""
+    """A function that a model file computes. A task that needs several functions for an answer has several graphs.
+
+    Raises:
+        ValueError: it has no inputs or no outputs, or two of them have the same name.
+    """
 
     name: str
     inputs: tuple[Input, ...]
@@ -107,15 +112,15 @@ class Graph:
 
 
 MODEL_INPUTS = (Input("input_ids"), Input("attention_mask"), Input("token_type_ids"))
-"""The inputs of an encoder; a model without segments lacks the last."""
+"""The inputs of an encoder. A model without segments lacks the last one."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """A part of an example, as files and the command line call it.
+    """A part of an example, with its names in files and on the command line.
 
     Attributes:
-        columns: the usual names of its column; the first one that a file has is taken.
+        columns: usual names of its column; the first one that a file has is used.
         option: the word in `--WORD-column`.
         required: whether every example has it.
     """
@@ -130,18 +135,22 @@ def option(default=MISSING, *, help: str, choices: Sequence[str] = ()):
     """A field of a task's settings that is also an option of `kerasbert finetune`.
 
     Args:
-        help: what the option says. choices: its values; empty for any text.
+        default: the default value; without one, the setting is required.
+        help: the help text of the option.
+        choices: the values that are allowed; empty for any text.
     """
     return field(default=default, metadata={"help": help, "choices": tuple(choices)})
 
 
 @dataclass(frozen=True)
 class Words:
-    """What people read about a task.
+    """The words that describe a task to users.
 
     Attributes:
-        title: heads the report. verb: names the SavedModel's signature for texts. gives: completes "it gives ...".
-        teaches: the first line of `kerasbert finetune TASK --help`; empty where there is nothing to learn.
+        title: title of the report.
+        verb: name of the SavedModel's signature for texts.
+        gives: completes the sentence "it gives ...".
+        teaches: first line of `kerasbert finetune TASK --help`; empty if the task cannot be fine-tuned.
     """
 
     title: str
@@ -151,23 +160,18 @@ class Words:
 
 
 def labels_of(settings) -> tuple[str, ...]:
-    """The names of labels in settings that have some."""
+    """The names of the labels in a task's settings; empty if the task has no labels."""
     return tuple(getattr(settings, "labels", ()))
 
 
 def alone(rows: Sequence[Row]) -> list[list[Row]]:
-    """Every row is a group by itself: its loss needs no other row."""
+    """Puts every row into a group by itself, for a loss that needs no other row."""
     return [[row] for row in rows]
 
 
 def run_model(runs: Mapping[str, Run], batch: dict, settings) -> Mapping[str, Sequence[np.ndarray]]:
-    """One call of the only graph."""
+    """Runs the graph "model", for tasks with one graph."""
     return runs["model"](batch)
-
-
-def as_given(examples, rows, outputs, settings):
-    """Nothing is tuned on held-out examples."""
-    return settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,27 +179,29 @@ class Task:
     """A task. `settings` below is always an instance of `Settings`.
 
     Attributes:
-        name: in config.json, kerasbert.json and on the command line.
-        Settings: a frozen dataclass with `max_length` among its fields; it is written whole into kerasbert.json.
+        name: its name in config.json, in kerasbert.json and on the command line.
+        Settings: a frozen dataclass that has a field `max_length`. All its fields are written into kerasbert.json.
         fields: the parts of an example.
-        truths: the usual names of the column with the right answers; empty for a task that learns nothing from files.
-        golden: examples that every export is checked on.
-        calibration: examples that integer activations are measured on where the user gives none.
-        words: what people read about it.
-        headline: the figure that a quantised file may lose points of; "" for none.
-        contract: MediaPipe's task for such files; "" where it has none.
+        truths: usual names of the column with the right answers; empty for a task that cannot learn from files.
+        golden: examples on which every export is checked.
+        calibration: examples for measuring integer activations, used if the user gives none.
+        words: the words that describe the task to users.
+        headline: the figure whose loss by a quantised file is limited; "" for none.
+        contract: MediaPipe's task for such files; "" if there is none.
         graphs: settings -> the graphs, with every input and output that a model of the task may have.
         rows: tokenizer, example, settings -> the example's rows.
-        truth: example, settings -> its right answer in the form that `targets` and `figures` take. Raises DataError.
-        observe: training examples, values of settings that are known -> those that the examples decide, such as the
-            labels.
-        targets: tokenizer, row, settings -> inputs, targets and weights, aligned with the row.
+        stored: content of config.json, layer name -> number of its outputs in the checkpoint -> the settings that
+            transformers' own keys tell. Raises ConfigError.
+        truth: example, settings -> its right answer, in the form that `targets` and `figures` take. Raises DataError.
+        observe: training examples, the settings given so far -> settings that follow from the examples, such as labels.
+        targets: tokenizer, row, settings -> inputs, targets and weights of the row; None if the task cannot be trained.
         group: rows -> groups of rows that share a batch and a loss.
         infer: runs by graph name, batch, settings -> outputs of the batch.
         decode: example, its rows, their outputs, settings -> answer.
         same: two answers, settings -> whether they count as equal.
-        tune: examples, rows, outputs, settings -> settings that answer held-out examples best.
-        figures: answers, examples, settings -> figures by name.
+        tune: held-out examples with their rows and outputs (`kerasbert.tasks.ask.Answered`), settings -> settings that
+            answer them best; None for a task that tunes nothing.
+        figures: answers, examples, settings -> figures by name; None if the task has no figures.
     """
 
     name: str
@@ -209,6 +215,7 @@ class Task:
     contract: str = ""
     graphs: Callable[[object], tuple[Graph, ...]]
     rows: Callable[[object, Example, object], list[Row]]
+    stored: Callable[[Mapping, Callable[[str], int]], Mapping] = lambda config, outputs: {}
     truth: Callable[[Example, object], object] = lambda example, settings: example.truth
     observe: Callable[[Sequence[Example], Mapping], Mapping] = lambda examples, known: {}
     targets: Callable[[object, Row, object], tuple] | None = None
@@ -216,19 +223,20 @@ class Task:
     infer: Callable[[Mapping[str, Run], dict, object], Mapping] = run_model
     decode: Callable[[Example, Sequence[Row], Outputs, object], object]
     same: Callable[[object, object, object], bool]
-    tune: Callable = as_given
+    tune: Callable[[Sequence, object], object] | None = None
     figures: Callable[[Sequence, Sequence[Example], object], dict[str, float]] | None = None
 
     def examples(self, *columns, **named) -> list[Example]:
-        """Examples from values as a program has them.
+        """Makes examples from texts.
 
         Args:
             columns: one sequence of texts (or one text) per field, in the order of `fields`; None for a field that
-                the examples lack. A list of tuples holds all fields of an example in each tuple.
+                the examples lack. In a single list of tuples, each tuple holds all fields of one example.
             named: the same by field name.
 
         Raises:
-            TokenizerError: columns of different lengths, too many columns, or a field that is unknown or given twice.
+            TokenizerError: columns have different lengths, there are too many, or a field is missing, unknown or given
+                twice.
         """
         names = [each.name for each in self.fields]
         if len(columns) == 1 and isinstance(columns[0], list) and all(isinstance(x, tuple) for x in columns[0]):
@@ -256,7 +264,7 @@ class Task:
 
 
 def _column(name: str, values) -> list:
-    """One string is a column of one; every value is a string."""
+    """Converts a column to a list; a single string is a column of one."""
     if isinstance(values, str):
         return [values]
     if not isinstance(values, Iterable):

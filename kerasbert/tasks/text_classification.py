@@ -1,7 +1,7 @@
 """Text classification: one label, several labels or a number, for a text or a pair of texts."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,28 +11,29 @@ from kerasbert.errors import ConfigError, DataError
 from kerasbert.tasks.encoding import TEXT_FIELDS, check_length, text_rows
 from kerasbert.tasks.figures import classification as figures
 from kerasbert.tasks.golden import CALIBRATION, EXAMPLES
+from kerasbert.tasks.labels import stored_labels
 from kerasbert.tasks.task import MODEL_INPUTS, Example, Graph, Output, Row, Task, Words, option
 
 SINGLE, SEVERAL, NUMBER = PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
-"""Kinds of text classification, as transformers calls them."""
+"""The kinds of text classification, by transformers' names."""
 POOLINGS = ("cls", "mean", "additive")
 SEPARATOR = "|"
-"""Between the labels of a text in a file."""
+"""Separates the labels of a text in a file."""
 BARS = {SINGLE: "choice", SEVERAL: "choices", NUMBER: "number"}
 NEAR = 0.05
-"""Two numbers count as the same answer within this share of the larger one, or of 1."""
+"""Two numbers count as the same answer if they differ by at most this share of the largest of |a|, |b| and 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a text classifier is.
+    """The settings of a text classifier.
 
     Raises:
-        ConfigError: values that do not go together.
+        ConfigError: a value is not allowed, or two values do not fit together.
     """
 
     labels: tuple[str, ...]
-    """Names, in the order of the logits."""
+    """The names of the labels, in the order of the logits."""
     problem_type: str = option(
         SINGLE,
         choices=PROBLEM_TYPES,
@@ -42,9 +43,9 @@ class Settings:
     pooling: str = option(
         "cls",
         choices=POOLINGS,
-        help="What the classifier reads: the first token (cls), the mean of all tokens, or a learned mean (additive).",
+        help="Input of the classifier: the first token (cls), the mean of all tokens, or a learned mean (additive).",
     )
-    """What the classifier reads: the first token ("cls", as in the paper), or the "mean" or an "additive" mean."""
+    """Input of the classifier: the first token ("cls", as in the paper), the "mean", or a learned mean ("additive")."""
     max_length: int
     """Number of tokens that a text is cut to."""
 
@@ -76,7 +77,12 @@ def graphs(settings: Settings) -> tuple[Graph, ...]:
 
 
 def decode(example: Example, rows: Sequence[Row], outputs, settings: Settings):
-    """`{"label", "score"}`; for several labels a list of such, those above 0.5; for a number `{"label", "score"}`."""
+    """Converts logits to an answer.
+
+    Returns:
+        `{"label", "score"}`, with the probability as score. For several labels a list of these, for the labels whose
+        probability is above 0.5. For regression the number is the score.
+    """
     return _DECODERS[settings.problem_type](np.asarray(outputs["logits"][0]), settings.labels)
 
 
@@ -86,7 +92,7 @@ def _single(logits: np.ndarray, labels: Sequence[str]) -> dict:
 
 
 def _several(logits: np.ndarray, labels: Sequence[str]) -> list[dict]:
-    # The logit decides: a score that rounds to 0.5 may have a logit above 0.
+    # Tests the logit, because a score that rounds to 0.5 may have a logit above 0.
     scores = zip(labels, map(float, sigmoid(logits)), logits, strict=True)
     return [{"label": label, "score": score} for label, score, logit in scores if logit > 0]
 
@@ -99,7 +105,7 @@ _DECODERS = {SINGLE: _single, SEVERAL: _several, NUMBER: _number}
 
 
 def same(a, b, settings: Settings) -> bool:
-    """Equal labels, or numbers within `NEAR`."""
+    """Whether two answers have the same labels, or numbers that differ by no more than `NEAR` allows."""
     if settings.problem_type == NUMBER:
         return abs(a["score"] - b["score"]) <= NEAR * max(1.0, abs(a["score"]), abs(b["score"]))
     if settings.problem_type == SEVERAL:
@@ -107,14 +113,11 @@ def same(a, b, settings: Settings) -> bool:
     return a["label"] == b["label"]
 
 
-# What a file says of an example.
-
-
 def truth(example: Example, settings: Settings):
-    """A known label, a set of known labels, or a finite number.
+    """The right answer of an example: a known label, a set of known labels, or a finite number.
 
     Raises:
-        DataError: none of these; the file and the line are named.
+        DataError: it is none of these; the message names file and line.
     """
     if settings.problem_type == NUMBER:
         return _finite(example)
@@ -126,20 +129,38 @@ def truth(example: Example, settings: Settings):
     return frozenset(names) if settings.problem_type == SEVERAL else names[0]
 
 
-def observe(examples: Sequence[Example], known: Mapping) -> Mapping:
-    """The labels of training examples: those that are known if they are the same, else sorted by name.
+def stored(config: Mapping, outputs: Callable[[str], int]) -> Mapping:
+    """Labels and problem type as transformers writes them; one output is a number, unless config.json says otherwise.
 
     Raises:
-        DataError: too few labels to learn anything; the file is named.
+        ConfigError: labels that do not number the classifier's outputs, or an unknown problem type.
+    """
+    labels = stored_labels(config, outputs("classifier/dense"))
+    problem_type = config.get("problem_type") or (NUMBER if len(labels) == 1 else SINGLE)
+    if problem_type not in PROBLEM_TYPES:
+        raise ConfigError(f"problem_type is {problem_type!r}: use one of {', '.join(PROBLEM_TYPES)}")
+    return {"labels": labels, "problem_type": problem_type}
+
+
+def observe(examples: Sequence[Example], known: Mapping) -> Mapping:
+    """The labels of training examples, as a setting; see `labels_of`.
+
+    Raises:
+        DataError: a label is missing, or there are too few labels to learn from.
     """
     return {"labels": labels_of(examples, known.get("problem_type") or SINGLE, known.get("labels") or ())}
 
 
 def labels_of(examples: Sequence[Example], problem_type: str, known: Sequence[str] = ()) -> tuple[str, ...]:
-    """The labels of training examples, in the order of `known` if those are the same; a number has the label "value".
+    """Collects the labels of training examples.
+
+    Returns:
+        The labels: in the order of `known` if these are the same, else sorted, by number if all are whole numbers. For
+        regression a single label: the known one, or "value".
 
     Raises:
-        DataError: no label where there must be one, or too few to learn anything; the file and the line are named.
+        DataError: an example has no label, or there are too few labels to learn from. The message names the file, and
+            for an example also the line.
     """
     if problem_type == NUMBER:
         return tuple(known) if len(known) == 1 else ("value",)
@@ -154,7 +175,6 @@ def labels_of(examples: Sequence[Example], problem_type: str, known: Sequence[st
         )
     if set(known) == found:
         return tuple(known)
-    # By number where all labels are whole numbers, else by letters.
     numbers = all(name.isdecimal() for name in found)
     return tuple(sorted(found, key=lambda name: (int(name), name)) if numbers else sorted(found))
 
@@ -168,17 +188,17 @@ def _name(example: Example) -> str:
 
 
 def _names(example: Example) -> list[str]:
-    """The labels of an example, perhaps none: a JSON list, or text such as "urgent|billing"."""
+    """The labels of an example, from a JSON list or from text such as "urgent|billing". There may be none."""
     if isinstance(example.truth, list):
         return [_text(example, label) for label in example.truth]
     return [name.strip() for name in str(example.truth).split(SEPARATOR) if name.strip()]
 
 
 def _text(example: Example, label) -> str:
-    """A label as text; JSON may also have whole numbers and true or false."""
+    """A label as text. In JSON it may also be a whole number, true or false."""
     name = str(label).strip() if isinstance(label, str | int) else ""
     if not name:
-        raise DataError(f"{example.place}: {label!r} is no label")
+        raise DataError(f"{example.place}: {label!r} is not a label")
     return name
 
 
@@ -193,7 +213,12 @@ def _finite(example: Example) -> float:
 
 
 def targets(tokenizer, row: Row, settings: Settings) -> tuple[dict, dict, dict]:
-    """The row's inputs; its label's number (int32), 0 or 1 per label, or its value (float32); and no weights."""
+    """Makes the inputs and the target of a row, for training.
+
+    Returns:
+        The row's inputs. The target by output name: the index of its label, int32; 0 or 1 per label, float32 (labels,);
+        or its number, float32 (1,). No weights.
+    """
     right = truth(row.example, settings)
     if settings.problem_type == SINGLE:
         wanted = np.int32(settings.labels.index(right))
@@ -221,6 +246,7 @@ TASK = Task(
     contract="TextClassifier",
     graphs=graphs,
     rows=text_rows,
+    stored=stored,
     truth=truth,
     observe=observe,
     targets=targets,

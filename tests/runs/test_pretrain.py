@@ -114,11 +114,11 @@ KINDS = {
     "cosine": ({}, {"schedule": "cosine"}),
     "more positions": ({}, {"positions": 100}),
     "mini": ({}, {"size": "mini", "learning_rate": 1e-3}),
-    **{name: ({"mode": RECIPES[name].mode}, {"recipe": name, "learning_rate": 1e-2}) for name in RECIPES},
+    **{f"recipe {name}": ({"mode": RECIPES[name].mode}, {"recipe": name, "learning_rate": 1e-2}) for name in RECIPES},
 }
 
 
-LEARNING = ("packed pairs", "buckets", "roberta", "fp16", "accumulated", "lamb")
+LEARNING = ("packed pairs", "buckets", "roberta", "fp16", "accumulated", "recipe lamb")
 """Kinds that train until they have learnt something. They differ in the batches' shape, the model's family, the loss
 scale, the micro-batches and the optimizer. The others make one step: it shows that their options fit together, and what
 a step computes has tests of its own."""

@@ -171,7 +171,7 @@ def test_what_was_answered_before_an_error_was_answered():
 
 def test_an_input_that_the_examples_do_not_give_is_named():
     graphs = (Graph("model", (*MODEL_INPUTS, *(dataclasses.replace(MODEL_INPUTS[0], name="odd"),)), GRAPHS[0].outputs),)
-    with pytest.raises(BundleError, match=r"^the model takes odd, which these examples do not give$"):
+    with pytest.raises(BundleError, match=r"^the model has an input odd, which these examples lack$"):
         list(ask(FEATURES, TOKENIZER, {"model": vectors}, FEATURES.examples("a"), SETTINGS, graphs=graphs))
 
 

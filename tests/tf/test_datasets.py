@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerasbert.tasks.batches import pad_rows, training_order
+from kerasbert.tasks.batches import Lesson, pad_rows, training_order
 from kerasbert.tasks.task import Example, Graph, Input, Output, Row
 from kerasbert.tf.datasets import make_dataset
 
@@ -19,9 +19,10 @@ ROWS = [
 TARGETS = np.arange(COUNT, dtype="int32")
 
 
-def dataset(targets=TARGETS, **options):
+def dataset(targets=TARGETS, graph=GRAPH, **options):
     options = {"round_to": 8, **options}
-    return make_dataset(ROWS, targets, graph=GRAPH, batch_size=SIZE, max_length=LONGEST, **options)
+    lessons = [[Lesson(row, {"logits": target}, {})] for row, target in zip(ROWS, targets, strict=True)]
+    return make_dataset(lessons, graph=graph, batch_size=SIZE, max_length=LONGEST, **options)
 
 
 def order(dataset) -> list:
@@ -70,3 +71,39 @@ def test_targets_keep_their_shape_and_type(shape, dtype):
     _, given = next(iter(dataset(targets)))
     assert (given.dtype, given.shape) == (dtype, (SIZE, *shape))
     assert dataset(targets).element_spec[1].shape.as_list() == [None, *shape]
+
+
+def test_answers_per_token_are_padded_and_weighted():
+    graph = Graph("model", GRAPH.inputs, (Output("logits", "token", "choice", 5),))
+    rows = ROWS[:3]
+    lessons = [
+        [Lesson(row, {"logits": np.arange(len(row), dtype="int32")}, {"logits": np.ones(len(row), "float32")})]
+        for row in rows
+    ]
+    data = make_dataset(lessons, graph=graph, batch_size=2, max_length=LONGEST)
+    assert [spec.shape.as_list() for spec in data.element_spec[1:]] == [[None, None], [None, None]]
+    inputs, targets, weights = next(iter(data))
+    for row, ids, answers, counts in zip(rows, inputs["input_ids"], targets, weights, strict=False):
+        assert answers.shape == ids.shape
+        np.testing.assert_array_equal(answers[: len(row)], np.arange(len(row)))
+        np.testing.assert_array_equal(counts, [1.0] * len(row) + [0.0] * (len(ids) - len(row)))
+
+
+def test_several_outputs_have_targets_by_name():
+    outputs = (Output("start_logits", "row", "choice", 3), Output("end_logits", "row", "choice", 3))
+    graph = Graph("model", GRAPH.inputs, outputs)
+    lessons = [
+        [Lesson(row, {"start_logits": np.int32(i), "end_logits": np.int32(i + 1)}, {})] for i, row in enumerate(ROWS)
+    ]
+    _, targets = next(iter(make_dataset(lessons, graph=graph, batch_size=4, max_length=LONGEST)))
+    assert {name: values.numpy().tolist() for name, values in targets.items()} == {
+        "start_logits": [0, 1, 2, 3],
+        "end_logits": [1, 2, 3, 4],
+    }
+
+
+def test_the_rows_of_a_group_share_a_batch():
+    lessons = [[Lesson(row, {"logits": np.int32(i)}, {}) for row in ROWS[2 * i : 2 * i + 2]] for i in range(10)]
+    for _, targets in make_dataset(lessons, graph=GRAPH, batch_size=3, max_length=LONGEST, seed=1):
+        pairs = targets.numpy().reshape(-1, 2)
+        np.testing.assert_array_equal(pairs[:, 0], pairs[:, 1])

@@ -1,4 +1,4 @@
-"""Accuracy, F1 and errors of text classification."""
+"""Figures of text classification: accuracy, F1 and errors."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ def _several(answers: Sequence[list], truths: Sequence[frozenset], labels: Seque
 
 
 def _regression(answers: Sequence[dict], truths: Sequence[float], labels: Sequence[str]) -> dict:
-    # Truths as float32, as a model learns them: an error of 1e-8 is none.
+    # Truths are rounded to float32, as in training, so that rounding does not count as an error.
     values, true = np.array([answer["score"] for answer in answers]), np.array(truths, "float32").astype("float64")
     figures = {"mse": float(np.mean((values - true) ** 2)), "mae": float(np.mean(np.abs(values - true)))}
     if np.ptp(values) and np.ptp(true):  # a correlation with a constant is undefined
@@ -42,16 +42,17 @@ _FIGURES = {
 
 
 def evaluate(answers: Sequence, truths: Sequence, problem_type: str, labels: Sequence[str]) -> dict[str, float]:
-    """Accuracy and F1 for labels, errors for numbers.
+    """Computes accuracy and F1 for labels, or errors for numbers.
 
     Args:
-        answers: of `kerasbert.tasks.text_classification.decode`, at least one.
-        truths: label names, sets of label names, or numbers.
-        problem_type: the kind of classification. labels: all label names.
+        answers: at least one answer of `kerasbert.tasks.text_classification.decode`.
+        truths: label names, sets of label names, or numbers, in the same order.
+        problem_type: the kind of classification.
+        labels: all label names.
 
     Returns:
-        `accuracy` and `macro_f1` (the mean over the labels that are true or predicted of at least one text);
-        `accuracy` (every label of a text must be right) and `micro_f1`; or `mse`, `mae` and, where both vary,
-        `pearson`.
+        Figures by name. Single label: `accuracy` and `macro_f1`, the mean over labels that are true or predicted for at
+        least one text. Several labels: `accuracy`, for which every label of a text must be right, and `micro_f1`.
+        Regression: `mse`, `mae` and, unless the answers or the truths are constant, `pearson`.
     """
     return _FIGURES[problem_type](answers, truths, labels)

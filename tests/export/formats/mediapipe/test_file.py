@@ -190,7 +190,7 @@ def test_verify_names_the_texts_that_the_device_reads_differently(bundle, caplog
     _, folder, _ = bundle
     verify(folder)
     assert "mediapipe_int8.tflite: MediaPipe reads" in caplog.text
-    assert "golden texts otherwise than BERT's tokenizer: " in caplog.text
+    assert "golden texts differently than BERT's tokenizer: " in caplog.text
     assert "'Café Müller, naïve façad'" in caplog.text
 
 
