@@ -72,7 +72,8 @@ def test_no_other_model_file_is_needed(copy, change, tmp_path):
         shutil.copy(copy / name, device)
     assert load(device)("Good Film É") == wanted
     tokenizer = json.loads((device / NAME).read_text(encoding="utf-8"))["tokenizer"]
-    change(device, tokenizer={**tokenizer, "do_lower_case": False})
+    change(copy, tokenizer={**tokenizer, "do_lower_case": False})
+    shutil.copy(copy / NAME, device)
     assert load(device).tokenizer(["Good"])["input_ids"][0].tolist() == [2, 1, 3]  # [CLS] [UNK] [SEP]
 
 

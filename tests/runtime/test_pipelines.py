@@ -95,7 +95,7 @@ def test_as_many_second_texts_as_texts_are_wanted(classify, pairs):
 
 @pytest.mark.parametrize("wrong", [[None], [3], ["good", b"good"], [["good", "bad"]]])
 def test_what_is_no_text_is_named(classify, wrong):
-    with pytest.raises(TokenizerError, match=r"texts\[\d\] is .*, not a string"):
+    with pytest.raises(TokenizerError, match=r"^text\[\d\] is .*, not a string$"):
         classify(wrong)
 
 
