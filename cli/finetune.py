@@ -84,10 +84,10 @@ def _with_columns(task) -> str:
     """An example that names the columns of a file, for a task whose examples have several fields; else empty."""
     if len(task.fields) < 2:
         return ""
-    (first, second), truth = task.fields[:2], task.truths[-1]
+    first, second = (f'--{each.option}-column "{each.columns[-1]}"' for each in task.fields[:2])
     return f"""\
-      kerasbert finetune {task.name} --checkpoint minilm/ --train train.tsv --{first.option}-column "{first.columns[-1]}" \\
-          --{second.option}-column "{second.columns[-1]}" --label-column {truth} --out model/
+      kerasbert finetune {task.name} --checkpoint minilm/ --train train.tsv {first} \\
+          {second} --label-column {task.truths[-1]} --out model/
 """
 
 
