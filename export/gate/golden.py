@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from kerasbert.errors import BundleError
+from kerasbert.runtime.manifest import GOLDEN as NAME
 from kerasbert.schema import from_json
 from kerasbert.tasks.ask import Answered
 from kerasbert.tasks.task import Example, Graph, Outputs, Task
 
-NAME = "golden.json"
 MOST = 4096
 """Largest number of values to record for an output with one vector per token: a long text has megabytes of them."""
 

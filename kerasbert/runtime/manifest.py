@@ -12,8 +12,10 @@ from kerasbert.runtime.kinds import KINDS
 from kerasbert.schema import from_json
 from kerasbert.tasks import task_named
 from kerasbert.tasks.task import Graph, Task
+from kerasbert.tokenizers.options import check_options
 
 NAME = "kerasbert.json"
+GOLDEN = "golden.json"
 VERSION = 3
 AGAIN = "export or copy it again"
 CHANGED = f"its bytes are not the ones that were written; {AGAIN}"
@@ -95,6 +97,9 @@ class Manifest:
             raise ValueError(f"lengths end with {self.lengths[-1]}, but max_length is {settings.max_length}")
         for name, file in self.files.items():
             _one_of(f"files.{name}.graph", file.graph, names)
+        for name in (check_options(self.tokenizer), GOLDEN):
+            if name not in self.checksums:
+                raise ValueError(f"checksums have no {name}")
         for name, digest in self.checksums.items():
             _check_path(name)
             _check_digest(name, digest)
@@ -107,7 +112,7 @@ class Manifest:
     @cached_property
     def task_settings(self):
         """The settings as the task's own dataclass."""
-        return from_json(self.definition.Settings, self.settings, "settings")
+        return from_json(self.definition.Settings, self.settings, "settings", whole=True)
 
     def graph(self, name: str) -> Graph:
         """The graph of that name."""
@@ -183,12 +188,16 @@ class Manifest:
 
 
 def rehash(folder: str | Path) -> None:
-    """Accepts an edit of kerasbert.json: checks the content and writes it with its new hash.
+    """Accepts an edit of kerasbert.json: checks the content and the files, and writes it with its new hash.
 
     Raises:
-        BundleError: the edited content is not a bundle's description.
+        BundleError: the edited content is not a bundle's description, or a file that it lists was changed.
     """
-    Manifest.read(folder, edited=True).write(Path(folder))
+    folder, manifest = Path(folder), Manifest.read(folder, edited=True)
+    manifest.check_others(folder)
+    for name in manifest.files:
+        manifest.check_file(folder, name)
+    manifest.write(folder)
 
 
 def measure(path: Path) -> tuple[int, str]:
@@ -239,7 +248,7 @@ def _check_graph(graph: Graph, names: list[str]) -> None:
         if each.pad < 0:
             raise ValueError(f"{graph.name}.{each.name} is padded with {each.pad}: use an id, 0 or more")
     for each in graph.outputs:
-        _one_of(f"the axis of {graph.name}.{each.name}", each.axis, (*AXES[:2], *inputs))
+        _one_of(f"the axis of {graph.name}.{each.name}", each.axis, AXES[:2])
         _one_of(f"the bar of {graph.name}.{each.name}", each.bar, BARS)
         if each.width < 1:
             raise ValueError(f"{graph.name}.{each.name} has the width {each.width}: use 1 or more")
@@ -259,6 +268,8 @@ def _check_outputs(task: Task, settings, graphs: list[Graph]) -> None:
             _one_of(f"an input of {graph.name}", each.name, inputs)
             if each.axis != inputs[each.name].axis:
                 raise ValueError(f"{each.name} has the axis {each.axis!r}, not {inputs[each.name].axis!r}")
+            if each.name != "input_ids" and each.pad != inputs[each.name].pad:
+                raise ValueError(f"{each.name} is padded with {each.pad}, not {inputs[each.name].pad}")
         for each in graph.outputs:
             _one_of(f"an output of {graph.name}", each.name, outputs)
             wanted = outputs[each.name]

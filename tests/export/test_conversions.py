@@ -18,7 +18,7 @@ def convert(smallest_encoder, tmp_path, converted_anew):
 
     def write(quantize: str, **options) -> tuple[bytes, bool]:
         model, path = SentenceEncoder(smallest_encoder), tmp_path / "model.tflite"
-        settings = Settings(**{"lengths": [8, 16], **options})
+        settings = Settings(**{"lengths": [8], **options})
         with (
             conversions.remembered(tmp_path / "known"),
             mock.patch.object(conversions, "converted", wraps=conversions.converted) as converted,

@@ -149,7 +149,7 @@ def test_an_answer_of_another_form_is_another_answer(exported_encoder, tmp_path)
 
 
 def test_labelled_data_is_refused(model, opinion_file, tmp_path):
-    said = r"train.csv: feature-extraction has no figures to be measured on labelled data; leave the data out$"
+    said = r"train.csv: feature-extraction has no figures to measure on labelled data; leave the data out$"
     with pytest.raises(ExportError, match=said):
         export_bundle(model, tmp_path / "out", data=opinion_file)
 

@@ -12,6 +12,13 @@ from kerasbert.tasks import task_named
 from kerasbert.tasks.task import Graph, Input, Output
 
 LABELS = ["négatif", "positif"]
+TOKENIZER = {
+    "kind": "wordpiece",
+    "do_lower_case": True,
+    "strip_accents": None,
+    "tokenize_chinese_chars": True,
+    "added_tokens": [],
+}
 GRAPH = Graph(
     "model", (Input("input_ids", pad=1), Input("attention_mask")), (Output("logits", "row", "choice", len(LABELS)),)
 )
@@ -28,9 +35,12 @@ MANIFEST = Manifest(
     settings={"labels": LABELS, "problem_type": "single_label_classification", "pooling": "cls", "max_length": 64},
     graphs=[GRAPH],
     lengths=[16, 32, 64],
-    tokenizer={"kind": "wordpiece", "do_lower_case": True},
+    tokenizer=TOKENIZER,
     files={"tflite": file("tflite", "model.tflite", MODEL), "onnx": file("onnx", "models/model.onnx", OTHER)},
-    checksums={"vocab.txt": hashlib.sha256(VOCABULARY).hexdigest()},
+    checksums={
+        "vocab.txt": hashlib.sha256(VOCABULARY).hexdigest(),
+        "golden.json": hashlib.sha256(b"[]").hexdigest(),
+    },
     versions={"kerasbert": "0.1.0"},
 )
 
@@ -41,6 +51,7 @@ def bundle(tmp_path):
     (tmp_path / "models").mkdir()
     (tmp_path / "model.tflite").write_bytes(MODEL)
     (tmp_path / "models" / "model.onnx").write_bytes(OTHER)
+    (tmp_path / "golden.json").write_bytes(b"[]")
     (tmp_path / "vocab.txt").write_bytes(VOCABULARY)
     MANIFEST.write(tmp_path)
     return tmp_path
@@ -249,7 +260,6 @@ EDITS = {
     "bytes in a string": (put("files/onnx/bytes", "13"), "files.onnx.bytes is '13', not a whole number"),
     "a short digest": (put("files/onnx/sha256", "ab"), "models/model.onnx: 'ab' is no SHA-256"),
     "a digest in capitals": (put("files/onnx/sha256", "A" * 64), f"models/model.onnx: '{'A' * 64}' is no SHA-256"),
-    "another digest": (put("files/onnx/sha256", "a" * 64), None),
     "a file left out": (drop("files/onnx"), None),
     "files in another order": (turned, None),
     # The others.
@@ -261,6 +271,23 @@ EDITS = {
     "a version that is a number": (put("versions/keras", 3), "versions.keras is 3, not text"),
     "a tokenizer in a string": (put("tokenizer", "wordpiece"), "tokenizer is 'wordpiece', not an object"),
     "another tokenizer": (put("tokenizer/do_lower_case", False), None),
+    "an unknown tokenizer": (
+        put("tokenizer/kind", "unigram"),
+        "tokenizer.kind is 'unigram': use one of wordpiece, bytepair",
+    ),
+    "a tokenizer without casing": (drop("tokenizer/do_lower_case"), "no key 'tokenizer.do_lower_case'"),
+    "an added token that is a number": (
+        put("tokenizer/added_tokens", [1]),
+        "tokenizer.added_tokens[0] is 1, not an object",
+    ),
+    "an added token without content": (
+        put("tokenizer/added_tokens", [{}]),
+        "no key 'tokenizer.added_tokens[0].content'",
+    ),
+    "a mask that is padded with 1": (put("graphs/0/inputs/1/pad", 1), "attention_mask is padded with 1, not 0"),
+    "no checksum of the vocabulary": (drop("checksums/vocab.txt"), "checksums have no vocab.txt"),
+    "no checksum of the answers": (drop("checksums/golden.json"), "checksums have no golden.json"),
+    "a setting left out": (drop("settings/problem_type"), "no key 'settings.problem_type'"),
 }
 
 

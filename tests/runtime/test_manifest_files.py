@@ -6,7 +6,7 @@ import hashlib
 import pytest
 
 from kerasbert.errors import BundleError
-from kerasbert.runtime.manifest import File, Manifest, measure
+from kerasbert.runtime.manifest import File, Manifest, measure, rehash
 from kerasbert.tasks.task import Graph, Input, Output
 
 INPUTS = (Input("input_ids"), Input("attention_mask"))
@@ -32,7 +32,13 @@ def manifest(bundle):
         settings={"pooling": "mean", "max_length": 16},
         graphs=[Graph("model", INPUTS, (Output("embedding", "row", "vector", 8),))],
         lengths=[16],
-        tokenizer={"kind": "wordpiece"},
+        tokenizer={
+            "kind": "wordpiece",
+            "do_lower_case": True,
+            "strip_accents": None,
+            "tokenize_chinese_chars": True,
+            "added_tokens": [],
+        },
         files={
             "onnx": File.describe(bundle, "model.onnx", kind="onnx", **facts),
             "saved_model": File.describe(bundle, "saved", kind="savedmodel", **facts),
@@ -136,3 +142,11 @@ def test_a_folder_is_measured_with_the_names_of_its_files(tmp_path):
     assert first[0] == 6
     others = [[("a", "one"), ("sub/b", "twO")], [("a", "one"), ("sub/c", "two")], [("a", "two"), ("sub/b", "one")]]
     assert len({first, *(made(f"other{index}", other) for index, other in enumerate(others))}) == 4
+
+
+def test_an_edit_is_not_accepted_while_a_file_is_another_one(manifest, bundle):
+    manifest.write(bundle)
+    rehash(bundle)
+    (bundle / "model.onnx").write_text("b model")
+    with pytest.raises(BundleError, match=r"model.onnx: its bytes are not the ones that were written"):
+        rehash(bundle)

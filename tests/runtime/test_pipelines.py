@@ -117,16 +117,23 @@ def test_a_pipeline_of_functions_says_that_it_cannot_be_pickled(classify):
 def test_a_model_with_segments_gets_them_from_a_tokenizer_that_has_none():
     """As a RoBERTa with two segments does: its tokenizer counts everything to the first."""
     graph = Graph(
-        "model", (Input("input_ids", pad=1), Input("token_type_ids")), (Output("logits", "row", "choice", 2),)
+        "model",
+        (Input("input_ids", pad=1), Input("attention_mask"), Input("token_type_ids")),
+        (Output("logits", "row", "choice", 2),),
     )
     manifest = Manifest(
         task="text-classification",
-        settings={"labels": ["a", "b"], "max_length": 9},
+        settings={
+            "labels": ["a", "b"],
+            "problem_type": "single_label_classification",
+            "pooling": "cls",
+            "max_length": 9,
+        },
         graphs=[graph],
         lengths=[9],
-        tokenizer={},
+        tokenizer={"kind": "bytepair"},
         files={},
-        checksums={},
+        checksums={"tokenizer.json": "a" * 64, "golden.json": "b" * 64},
         versions={},
     )
     asked = []
@@ -136,7 +143,7 @@ def test_a_model_with_segments_gets_them_from_a_tokenizer_that_has_none():
         return {"logits": np.zeros((len(batch["input_ids"]), 2), "float32")}
 
     Pipeline(manifest, tokenizers.load(ROBERTA), {"model": run}).predict_logits(["a dog"], ["a cat"])
-    assert list(asked[0]) == ["input_ids", "token_type_ids"]
+    assert list(asked[0]) == ["input_ids", "attention_mask", "token_type_ids"]
     assert asked[0]["token_type_ids"].tolist() == [[0] * 9]
 
 

@@ -8,6 +8,7 @@ import pytest
 from kerasbert.export.gate.opening import open_any
 from kerasbert.runtime import load
 from kerasbert.tasks.ask import joined
+from kerasbert.tasks.golden import EXAMPLES
 
 FORMATS = ("tflite", "onnx", "saved_model")
 LIGHT = ("tflite", "onnx", "tflite-int8", "onnx-int8")
@@ -98,14 +99,22 @@ def test_ids_give_the_logits_that_transformers_gave(exported, fixtures, name, fo
 
 
 @pytest.mark.parametrize("name", [BERT, "several labels", NUMBER])
-def test_the_gate_measured_every_file(exported, name):
-    rows = {row["format"]: row for row in json.loads((exported(name).bundle / "report.json").read_text())}
+def test_the_gate_measured_what_each_file_gives(exported, name):
+    """The report's differences and shares, computed anew from the files' logits and answers."""
+    model, bundle = exported(name).model, exported(name).bundle
+    rows = {row["format"]: row for row in json.loads((bundle / "report.json").read_text())}
     assert list(rows) == ["tflite", "onnx", "saved_model", "tflite-int8", "onnx-int8"]
+    columns = [[[text] for text in example.fields.values()] for example in EXAMPLES]
+    wanted = [model.predict_logits(*given) for given in columns]
     for format, row in rows.items():
-        assert row["failed"] is None
-        assert row["max_difference"] < (0.2 if format.endswith("int8") else 1e-4)
-        assert row["milliseconds"] > 0
-        assert row["agreement"] == 1.0 or format.endswith("int8")
+        file = open_any(bundle, format).pipeline
+        found = [file.predict_logits(*given) for given in columns]
+        difference = max(np.abs(a - b).max() for a, b in zip(found, wanted, strict=True))
+        assert row["max_difference"] == pytest.approx(difference, rel=0.01, abs=1e-6)
+        assert (row["max_difference"] > 1e-4) == format.endswith("int8")
+        answers = [(file.predict_text(*given)[0], model.predict_text(*given)[0]) for given in columns]
+        same = [model.task.same(ours, theirs, model.settings) for ours, theirs in answers]
+        assert row["agreement"] == pytest.approx(np.mean(same))
 
 
 @pytest.mark.parametrize("paired", [False, True], ids=["texts", "pairs"])

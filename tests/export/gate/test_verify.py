@@ -145,7 +145,8 @@ def test_a_file_cut_short_is_found(light, file):
 
 
 @pytest.mark.parametrize("file", [*FILES.values(), "saved_model"])
-def test_a_missing_file_is_named(copy, file):
+def test_a_missing_file_is_named(request, file):
+    copy = request.getfixturevalue("copy" if file == "saved_model" else "light")
     shutil.rmtree(copy / file) if (copy / file).is_dir() else (copy / file).unlink()
     with pytest.raises(BundleError, match=rf"copy/{file}: missing, though kerasbert.json lists it; export or copy it"):
         verify(copy)

@@ -51,7 +51,7 @@ WORDPIECE = {"kind": "wordpiece", "do_lower_case": True, "strip_accents": None, 
     ("kind", "tokenizer", "said"),
     [
         ("savedmodel", WORDPIECE, "no browser runs savedmodel files: export onnx, tflite, mediapipe"),
-        ("onnx", {"kind": "bytepair"}, "RoBERTa's own normalizer and words only"),
+        ("onnx", {"kind": "bytepair"}, "only RoBERTa's own normalizer and words"),
         ("onnx", {**WORDPIECE, "added_tokens": [{"content": "<e1>"}]}, "the added token '<e1>'"),
     ],
 )
