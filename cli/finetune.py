@@ -48,7 +48,8 @@ RECIPE = (
     click.option(
         "--max-length",
         type=click.IntRange(min=3),
-        help="Number of tokens that a text is cut to.  [default: 128, or the model's limit if that is less]",
+        help="Number of tokens that a text is cut to.  [default: the checkpoint's, else 128, or the model's "
+        "limit if that is less]",
     ),
 )
 

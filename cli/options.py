@@ -9,6 +9,7 @@ from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import NAME as MANIFEST
 from kerasbert.runtime.manifest import Manifest
 from kerasbert.tasks import NAMES, task_named
+from kerasbert.tasks.task import Example
 
 COLUMN = "_column"
 """The end of the names of columns among a command's parameters."""
@@ -107,6 +108,14 @@ def load_tensorflow() -> None:
         import kerasbert.tf.kernels  # noqa: F401 - imports TensorFlow
 
 
+def _warm(pipeline):
+    """Answers an empty text, so that a line that LiteRT prints in each process goes nowhere."""
+    required = {each.name: "" for each in pipeline.task.fields if each.required}
+    with quiet():
+        list(pipeline.answers([Example(required)]))
+    return pipeline
+
+
 def open_model(path: str):
     """A saved model (through Keras) or a bundle (through the runtime): both have `settings` and `answers`."""
     folder = Path(path)
@@ -119,7 +128,7 @@ def open_model(path: str):
             from kerasbert.export.gate.opening import open_any
 
             return open_any(folder, next(iter(files))).pipeline
-        return load(path)
+        return _warm(load(path))
     load_tensorflow()
     from kerasbert.models.opening import open_model as open_folder
 

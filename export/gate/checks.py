@@ -14,6 +14,7 @@ from kerasbert.export.formats.mediapipe.device_tokenizer import read_differently
 from kerasbert.export.gate import golden
 from kerasbert.export.gate.bars import hesitates, judge_answers, judge_figure, judge_numbers, largest_difference
 from kerasbert.export.gate.opening import Opened
+from kerasbert.quiet import quiet
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import File
 from kerasbert.runtime.pipelines import Pipeline
@@ -116,9 +117,10 @@ def asks_each_alone(subject: Subject, row) -> list[str]:
     """Runs each example alone, as a phone does. Ids and numbers must be those recorded."""
     failures, seconds = [], []
     for each in subject.recorded:
-        start = time.perf_counter()
-        (found,) = subject.pipeline.answered([golden.example_of(each)])
-        seconds.append(time.perf_counter() - start)
+        with quiet():  # LiteRT prints a line at the first answer of a process
+            start = time.perf_counter()
+            (found,) = subject.pipeline.answered([golden.example_of(each)])
+            seconds.append(time.perf_counter() - start)
         subject.alone.append(found)
         ids = [list(made.inputs["input_ids"]) for made in found.rows]
         if ids != [recorded.input_ids for recorded in each.rows]:

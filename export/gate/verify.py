@@ -9,6 +9,7 @@ from kerasbert.errors import BundleError, ExportError
 from kerasbert.examples.readers import read_examples
 from kerasbert.export.gate.checks import CHECKS, Subject
 from kerasbert.export.gate.opening import open_any
+from kerasbert.quiet import quiet
 from kerasbert.runtime.manifest import Manifest
 from kerasbert.tasks.task import Example, Task
 
@@ -119,7 +120,9 @@ def verify(
     names = sorted(manifest.files if files is None else files, key=lambda n: manifest.files[n].precision != "float32")
     for name in names:
         progress(f"checking {name}")
-        subject = Subject.of(open_any(bundle, name), data=data, reference=reference, max_drop=max_drop)
+        with quiet():  # a file that takes texts makes LiteRT print a line where it is opened
+            opened = open_any(bundle, name)
+        subject = Subject.of(opened, data=data, reference=reference, max_drop=max_drop)
         rows.append(_row(subject))
         if reference is None and subject.found_on_data and subject.file.precision == "float32" and not rows[-1].failed:
             reference = Reference(subject.answers_on_data, subject.found_on_data)

@@ -1,6 +1,7 @@
 """Fine-tuning of any task, from file to folder, as the command line does it."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from kerasbert.training.optimizers import adamw, finetuning_rate
 log = logging.getLogger("kerasbert")
 
 MAX_LENGTH = 128
-"""Number of tokens that a text is cut to unless told otherwise; the time of a step grows with it."""
+"""Number of tokens that a text is cut to if neither the options nor the checkpoint say. Longer texts take more time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,8 @@ class FinetuneOptions:
     layer_decay: float | None = None
     """Factor between the learning rates of a block and of the block above it; None: one rate for all."""
     max_length: int | None = None
-    """Number of tokens that a text is cut to; None: `MAX_LENGTH`, or what the model can take if that is less."""
+    """Number of tokens that a text is cut to. None: the number that kerasbert saved with the checkpoint. A checkpoint
+    without one gets `MAX_LENGTH`, or what the model can take if that is less."""
     seed: int = 0
     """Seed for every random draw."""
     columns: Mapping[str, str | None] = field(default_factory=dict)
@@ -55,9 +57,18 @@ class FinetuneOptions:
     """Settings of the task, such as `problem_type` and `pooling`; those left out or None are the checkpoint's."""
 
     def __post_init__(self):
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}: use 1 or more")
+        for names, fits, mend in (
+            ("epochs batch_size", lambda x: x >= 1, "1 or more"),
+            ("learning_rate", lambda x: x is None or 0 < x < math.inf, "a number above 0, or None for the usual one"),
+            ("warmup", lambda x: 0 <= x <= 1, "a share from 0 to 1"),
+            ("layer_decay", lambda x: x is None or 0 < x <= 1, "a number above 0, up to 1, or None for one rate"),
+        ):
+            for name in names.split():
+                if not fits(getattr(self, name)):
+                    raise ConfigError(f"{name} is {getattr(self, name)}: use {mend}")
+        twice = self.settings.get("max_length")
+        if self.max_length is not None and twice is not None:
+            raise ConfigError(f"max_length is {self.max_length}, and {twice} in settings: give it once")
 
 
 def finetune(
@@ -97,7 +108,7 @@ def finetune(
     log.info(
         "%s: %d %s%s; %d steps, the first of them slow", train, len(examples), _kind(examples), _said(given), steps
     )
-    rate = options.learning_rate or finetuning_rate(model.config)
+    rate = finetuning_rate(model.config) if options.learning_rate is None else options.learning_rate
     model.compile(adamw(learning_rate=rate, steps=steps, warmup=options.warmup, layer_decay=options.layer_decay))
     history = model.fit(
         data,
@@ -114,16 +125,19 @@ def finetune(
 
 
 def _settings(task, examples: Sequence, options: FinetuneOptions) -> dict:
-    """The settings by name: those of the options, then what the examples decide, then the checkpoint's."""
+    """The settings by name: those of the options, else what the examples decide, else the checkpoint's."""
     names = [each.name for each in fields(task.Settings)]
-    given = {name: value for name, value in options.settings.items() if value is not None}
+    wanted = {**options.settings}
+    if options.max_length is not None:
+        wanted["max_length"] = options.max_length
+    given = {name: value for name, value in wanted.items() if value is not None}
     unknown = [name for name in given if name not in names]
     if unknown:
         raise ConfigError(f"{task.name} has no setting {unknown[0]!r}: use {', '.join(names)}")
     opened = huggingface.open_checkpoint(options.checkpoint)
-    known = stored_settings(opened, task) | given
-    longest = options.max_length or given.get("max_length") or min(MAX_LENGTH, opened.config.max_length)
-    return {**known, **task.observe(examples, known), **given, "max_length": longest}
+    usual = {"max_length": min(MAX_LENGTH, opened.config.max_length)}
+    known = usual | stored_settings(opened, task) | given
+    return {**known, **task.observe(examples, known), **given}
 
 
 def _kind(examples: Sequence) -> str:

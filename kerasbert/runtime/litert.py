@@ -14,6 +14,7 @@ import numpy as np
 from kerasbert.decoding.labels import logits_of
 from kerasbert.errors import BundleError, MissingDependency
 from kerasbert.runtime.parallel import Pool, in_threads
+from kerasbert.runtime.reopening import reopening
 from kerasbert.runtime.rows import tokens_of
 from kerasbert.tasks.batches import together
 from kerasbert.tasks.matching import check_matches
@@ -99,7 +100,8 @@ def tflite(path: Path, graph: Graph, *, threads: int, integers: bool) -> Run:
     they answer twice as many texts per second.
 
     Raises:
-        BundleError: a broken file, or one that does not compute the graph.
+        BundleError: a broken file, or one that does not compute the graph; from the returned function, a file that was
+            replaced before a further interpreter opened it.
         MissingDependency: LiteRT is not installed.
     """
     try:
@@ -109,8 +111,8 @@ def tflite(path: Path, graph: Graph, *, threads: int, integers: bool) -> Run:
             f"{path}: needs the package ai-edge-litert ({error}); pip install ai-edge-litert"
         ) from None
     beside = threads if integers and threads > 1 else 0
-    first = _Interpreter(path, graph, threads=threads)
-    pool = Pool(first, lambda: _Interpreter(path, graph, threads=1), beside=beside)
+    again = reopening(path, lambda: _Interpreter(path, graph, threads=1))
+    pool = Pool(_Interpreter(path, graph, threads=threads), again, beside=beside)
 
     def run(batch: dict) -> dict:
         rows = len(batch["input_ids"])

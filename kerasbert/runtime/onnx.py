@@ -8,6 +8,7 @@ import numpy as np
 
 from kerasbert.errors import BundleError, MissingDependency
 from kerasbert.runtime.parallel import in_threads
+from kerasbert.runtime.reopening import reopening
 from kerasbert.runtime.rows import pieces, tokens_of
 from kerasbert.tasks.batches import together
 from kerasbert.tasks.matching import check_matches
@@ -28,9 +29,11 @@ def onnx(path: Path, graph: Graph, *, threads: int, integers: bool) -> Run:
     answer would depend on the other texts of the call (with all-MiniLM-L6-v2, a cosine of 0.99 between the two).
 
     Raises:
-        BundleError: a broken file, or one that does not compute the graph.
+        BundleError: a broken file, or one that does not compute the graph; from the returned function, a file that was
+            replaced before a further session opened it.
         MissingDependency: ONNX Runtime is not installed.
     """
+    again = reopening(path, lambda: _session(path, 1))
     first = _session(path, threads)
     check_matches(
         path,
@@ -38,7 +41,7 @@ def onnx(path: Path, graph: Graph, *, threads: int, integers: bool) -> Run:
         inputs=[each.name for each in first.get_inputs()],
         outputs={each.name: _size(each.shape[-1]) for each in first.get_outputs()},
     )
-    single = (lambda: first) if threads == 1 else _made_once(lambda: _session(path, 1))
+    single = (lambda: first) if threads == 1 else _made_once(again)
     token_inputs = {each.name for each in graph.inputs if each.axis == "token"}
     names = [each.name for each in graph.outputs]
 

@@ -21,7 +21,7 @@ class Answered:
 
     Attributes:
         rows: the example's rows.
-        outputs: output name -> one float32 array per row.
+        outputs: output name -> one float32 array per row; empty lists if the task makes no rows of the example.
     """
 
     example: Example
@@ -88,7 +88,6 @@ def outputs_of(
         Every example with its rows and their outputs, in order.
     """
     graph = graphs[0]
-    by_token = {name for each in graphs for name in each.by_token}
 
     def run(rows: Sequence[Row]) -> Mapping[str, Sequence[np.ndarray]]:
         batch = pad_rows(rows, graph, round_to=round_to, longest=settings.max_length)
@@ -98,7 +97,7 @@ def outputs_of(
         return task.infer(runs, batch, settings)
 
     for window in _windows(task, tokenizer, examples, settings, WINDOW * batch_tokens):
-        yield from _answered(window, run, by_token, batch_tokens, batch_rows)
+        yield from _answered(window, run, graphs, batch_tokens, batch_rows)
 
 
 def _windows(
@@ -120,11 +119,12 @@ def _windows(
 def _answered(
     window: list[tuple[Example, list[Row]]],
     run: Callable[[Sequence[Row]], Mapping],
-    by_token: set[str],
+    graphs: Sequence[Graph],
     batch_tokens: int,
     batch_rows: int | None,
 ) -> Iterator[Answered]:
     rows = [row for _, made in window for row in made]
+    by_token = {name for each in graphs for name in each.by_token}
     found: list[dict] = [{} for _ in rows]
     for chosen in by_length(map(len, rows), batch_tokens=batch_tokens, batch_rows=batch_rows):
         for name, values in run([rows[i] for i in chosen]).items():
@@ -134,7 +134,8 @@ def _answered(
     for example, made in window:
         mine = found[done : done + len(made)]
         done += len(made)
-        yield Answered(example=example, rows=made, outputs={name: [each[name] for each in mine] for name in mine[0]})
+        names = mine[0] if mine else (each.name for graph in graphs for each in graph.outputs)
+        yield Answered(example=example, rows=made, outputs={name: [each[name] for each in mine] for name in names})
 
 
 def joined(graphs: Sequence[Graph], answered: Iterable[Answered]) -> dict[str, np.ndarray | list[np.ndarray]]:

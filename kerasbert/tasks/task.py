@@ -260,8 +260,8 @@ class Task:
             named: the same by field name.
 
         Raises:
-            TokenizerError: columns have different lengths, there are too many, or a field is missing, unknown or given
-                twice.
+            TokenizerError: columns have different lengths, there are too many, a value is not a string, or a field is
+                missing, unknown or given twice.
         """
         names = [each.name for each in self.fields]
         if len(columns) == 1 and isinstance(columns[0], list) and all(isinstance(x, tuple) for x in columns[0]):
@@ -289,9 +289,13 @@ class Task:
 
 
 def _column(name: str, values) -> list:
-    """Converts a column to a list; a single string is a column of one."""
+    """Converts a column to a list of strings; a single string is a column of one."""
     if isinstance(values, str):
         return [values]
     if not isinstance(values, Iterable):
         raise TokenizerError(f"{name} is {values!r:.60} ({type(values).__name__}), not a string or a list of strings")
-    return list(values)
+    values = list(values)
+    for index, value in enumerate(values):
+        if not isinstance(value, str):
+            raise TokenizerError(f"{name}[{index}] is {value!r:.60} ({type(value).__name__}), not a string")
+    return values

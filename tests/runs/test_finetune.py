@@ -7,10 +7,13 @@ import pytest
 
 from kerasbert import TextClassifier
 from kerasbert.errors import CheckpointError, ConfigError, DataError, KerasBertError
-from kerasbert.runs.finetune import FinetuneOptions, finetune
+from kerasbert.examples.readers import read_examples
+from kerasbert.runs.finetune import FinetuneOptions, _settings, finetune
+from kerasbert.tasks import task_named
 from kerasbert.tasks.text_classification import NUMBER, SEVERAL, Settings
 
 TASK = "text-classification"
+DEFINITION = task_named(TASK)
 
 
 @pytest.fixture
@@ -166,6 +169,50 @@ def test_a_task_that_learns_nothing_and_one_that_is_not_there_are_named(opinion_
 def test_options_that_no_run_can_have_are_refused(name, value):
     with pytest.raises(ConfigError, match=rf"^{name} is {value}: use 1 or more$"):
         FinetuneOptions(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"learning_rate": 0}, r"^learning_rate is 0: use a number above 0, or None for the usual one$"),
+        ({"learning_rate": -1e-4}, r"^learning_rate is -0.0001: use a number above 0"),
+        ({"learning_rate": float("nan")}, r"^learning_rate is nan: use a number above 0"),
+        ({"learning_rate": float("inf")}, r"^learning_rate is inf: use a number above 0"),
+        ({"warmup": 1.5}, r"^warmup is 1.5: use a share from 0 to 1$"),
+        ({"layer_decay": 0.0}, r"^layer_decay is 0.0: use a number above 0, up to 1, or None for one rate$"),
+        ({"max_length": 16, "settings": {"max_length": 32}}, r"^max_length is 16, and 32 in settings: give it once$"),
+    ],
+)
+def test_rates_and_lengths_that_no_run_can_have_are_refused(options, message):
+    with pytest.raises(ConfigError, match=message):
+        FinetuneOptions(**options)
+
+
+@pytest.fixture(scope="module")
+def saved_with_24(tiny_bert, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved") / "model"
+    TextClassifier.from_pretrained(tiny_bert, labels=["negative", "positive"], max_length=24).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("options", "length"),
+    [
+        ({}, 24),
+        ({"max_length": 16}, 16),
+        ({"settings": {"max_length": 16}}, 16),
+        ({"max_length": 16, "settings": {"max_length": None}}, 16),
+    ],
+)
+def test_a_checkpoint_keeps_the_length_it_was_saved_with(saved_with_24, opinion_file, options, length):
+    examples = read_examples(opinion_file, DEFINITION)
+    chosen = _settings(DEFINITION, examples, FinetuneOptions(checkpoint=str(saved_with_24), **options))
+    assert chosen["max_length"] == length
+
+
+def test_a_length_of_0_is_refused(saved_with_24, opinion_file, tmp_path):
+    with pytest.raises(ConfigError, match=r"^max_length is 0"):
+        finetune(TASK, opinion_file, tmp_path / "out", checkpoint=str(saved_with_24), max_length=0)
 
 
 def test_changes_change_the_options_that_are_given(opinion_file, tmp_path):

@@ -184,6 +184,23 @@ def test_threads_that_ask_at_once_get_the_answers_of_one():
         assert all(pool.map(one, range(32)))
 
 
+@pytest.mark.parametrize("texts", [["a", "drop", "b c"], ["drop", "drop"], ["drop"]])
+def test_an_example_without_rows_has_an_empty_list_for_each_output(texts):
+    """It need not be the last or the first of its window, nor have a neighbour with rows."""
+
+    def rows(tokenizer, example, settings):
+        return [] if example.fields["text"] == "drop" else FEATURES.rows(tokenizer, example, settings)
+
+    task = dataclasses.replace(FEATURES, rows=rows)
+    found = list(outputs_of(task, TOKENIZER, {"model": vectors}, task.examples(texts), SETTINGS, graphs=GRAPHS))
+    for text, each in zip(texts, found, strict=True):
+        assert list(each.outputs) == ["sequence_output", "pooled_output"]
+        if text == "drop":
+            assert each.outputs == {"sequence_output": [], "pooled_output": []}
+        else:
+            assert [x.tolist() for x in each.outputs["pooled_output"]] == [by_hand(text)["pooled_output"]]
+
+
 # Outputs of all rows together.
 
 

@@ -192,6 +192,9 @@ def test_columns_become_examples(columns, named, fields):
         ((3,), {}, r"^text is 3 \(int\), not a string or a list of strings$"),
         (([("a", "b"), ("c",)],), {}, r"^text-classification: tuples of 1 and of 2 values; each example needs"),
         (([(), ()],), {}, r"^text-classification: tuples of 0 values; each example needs one value of each$"),
+        ((["a", 3],), {}, r"^text\[1\] is 3 \(int\), not a string$"),
+        (("a",), {"text_pair": [None]}, r"^text_pair\[0\] is None \(NoneType\), not a string$"),
+        (([("a", "b"), ("c", 1.5)],), {}, r"^text_pair\[1\] is 1.5 \(float\), not a string$"),
         ((["a"],), {"text": ["b"]}, r"^text-classification: text is given twice$"),
     ],
 )
