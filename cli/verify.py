@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from kerasbert.cli import options
+from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import Manifest
 
 
@@ -23,7 +24,7 @@ def verify(bundle, data, as_json, **given):
       kerasbert verify bundle/ --data test.csv
     """
     manifest = Manifest.read(bundle)
-    if any(file.kind == "savedmodel" for file in manifest.files.values()):
+    if any(KINDS[file.kind].needs_tensorflow for file in manifest.files.values()):
         options.load_tensorflow()
     from kerasbert.cli.table import print_rows
     from kerasbert.export.gate.verify import check, read_data, report

@@ -44,9 +44,6 @@ ARROWS = {
 TENSORFLOW = {"tensorflow", "tensorflow_text", "keras_nlp", "keras_hub"}
 WITH_TENSORFLOW = {"tf", "training", "corpus", "export"}
 """The others reach TensorFlow through functions of these."""
-TEXT_OPERATIONS = "kerasbert.runtime.text_file"
-"""LiteRT's operations for texts are a library of tensorflow-text, which needs TensorFlow's own; only a file that takes
-texts loads it."""
 WITH_KERAS = {"layers", "models", "training", "runs", "export"}
 
 
@@ -112,7 +109,7 @@ def test_tensorflow_and_keras_stay_in_their_rooms():
     wrong = []
     for module in modules():
         packages = {name.split(".")[0] for name in imports(module)}
-        if packages & TENSORFLOW and unit(module) not in WITH_TENSORFLOW and module != TEXT_OPERATIONS:
+        if packages & TENSORFLOW and unit(module) not in WITH_TENSORFLOW:
             wrong.append(module)
         if "keras" in packages and unit(module) not in WITH_KERAS:
             wrong.append(module)

@@ -8,7 +8,7 @@ class Kind:
     """A kind of file.
 
     Attributes:
-        engine: the module and function that open it, "" where only TensorFlow does.
+        engine: the module and function that open it, imported when such a file is opened; "" if the runtime opens none.
         reads: "ids" or "text", what goes in.
         chosen: whether the runtime takes such a file when no file is named.
         batches: whether one call takes several rows.
@@ -19,6 +19,11 @@ class Kind:
     chosen: bool = True
     batches: bool = False
 
+    @property
+    def needs_tensorflow(self) -> bool:
+        """Whether opening such a file loads TensorFlow."""
+        return not self.engine or self.reads == "text"
+
 
 KINDS = {
     "tflite": Kind(engine="kerasbert.runtime.litert:tflite"),
@@ -28,5 +33,5 @@ KINDS = {
     # For apps to teach.
     "trainable": Kind(engine="kerasbert.runtime.litert:tflite", chosen=False),
     # It needs tensorflow-text and reads some texts otherwise than BERT's tokenizer.
-    "tflite-text": Kind(engine="kerasbert.runtime.text_file:text_tflite", reads="text", chosen=False),
+    "tflite-text": Kind(engine="kerasbert.tf.text_file:text_tflite", reads="text", chosen=False),
 }

@@ -13,9 +13,10 @@ import numpy as np
 
 from kerasbert.decoding.labels import logits_of
 from kerasbert.errors import BundleError, MissingDependency
-from kerasbert.runtime.matching import check_matches
 from kerasbert.runtime.parallel import Pool, in_threads
-from kerasbert.runtime.rows import together, tokens_of
+from kerasbert.runtime.rows import tokens_of
+from kerasbert.tasks.batches import together
+from kerasbert.tasks.matching import check_matches
 from kerasbert.tasks.task import MODEL_INPUTS, Graph, Run
 
 LEARNING = ("train", "save", "load")

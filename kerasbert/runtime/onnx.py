@@ -7,9 +7,10 @@ from threading import Lock
 import numpy as np
 
 from kerasbert.errors import BundleError, MissingDependency
-from kerasbert.runtime.matching import check_matches
 from kerasbert.runtime.parallel import in_threads
-from kerasbert.runtime.rows import pieces, together, tokens_of
+from kerasbert.runtime.rows import pieces, tokens_of
+from kerasbert.tasks.batches import together
+from kerasbert.tasks.matching import check_matches
 from kerasbert.tasks.task import Graph, Run
 
 TOKENS = 512

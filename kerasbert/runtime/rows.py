@@ -1,4 +1,4 @@
-"""Batches as rows: how long each row is, rows that share a call, and outputs put together again."""
+"""Batches as rows: how long each row is, and which rows share a call."""
 
 from collections.abc import Mapping, Sequence
 
@@ -27,10 +27,3 @@ def pieces(tokens: Sequence[int], most: int) -> list[slice]:
             found.append(slice(start, i))
             start, longest = i, count
     return [*found, slice(start, len(tokens))]
-
-
-def together(parts: Sequence[np.ndarray]) -> np.ndarray | list[np.ndarray]:
-    """The rows of all parts: one array, or a list where parts with one vector per token differ in length."""
-    if len({part.shape[1:] for part in parts}) == 1:
-        return np.concatenate(parts)
-    return [row for part in parts for row in part]

@@ -1,4 +1,4 @@
-"""Makes padded batches of rows, and determines the order of rows."""
+"""Makes padded batches of rows, determines the order of rows, and puts outputs together again."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -123,3 +123,10 @@ def training_order(lengths: np.ndarray, batch_size: int, *, seed: int | None, ep
         window = window[np.argsort(lengths[window], kind="stable")]
         batches += [window[i : i + batch_size] for i in range(0, len(window), batch_size)]
     return [batches[i] for i in random.permutation(len(batches))]
+
+
+def together(parts: Sequence[np.ndarray]) -> np.ndarray | list[np.ndarray]:
+    """The rows of all parts: one array, or a list where parts with one vector per token differ in length."""
+    if len({part.shape[1:] for part in parts}) == 1:
+        return np.concatenate(parts)
+    return [row for part in parts for row in part]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerasbert.runtime.rows import pieces, together, tokens_of
+from kerasbert.runtime.rows import pieces, tokens_of
 
 
 @pytest.mark.parametrize(
@@ -23,13 +23,6 @@ def test_own_tokens_are_those_of_the_mask():
     ids = np.ones((2, 4), np.int32)
     assert tokens_of({"input_ids": ids, "attention_mask": np.array([[1, 1, 0, 0], [1, 1, 1, 0]])}) == [2, 3]
     assert tokens_of({"input_ids": ids}) == [4, 4]
-
-
-def test_parts_of_one_length_are_an_array_and_others_a_list():
-    one, other = np.zeros((2, 3, 5)), np.ones((1, 4, 5))
-    assert together([one, one]).shape == (4, 3, 5)
-    rows = together([one, other])
-    assert [row.shape for row in rows] == [(3, 5), (3, 5), (4, 5)]
 
 
 def test_every_row_can_be_a_piece_by_itself():

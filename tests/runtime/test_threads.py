@@ -1,5 +1,6 @@
 """Many threads and one pipeline."""
 
+import itertools
 import os
 import threading
 import time
@@ -61,8 +62,8 @@ def test_first_calls_at_the_same_time_leave_stderr_alone(tiny_bundle, file, capf
 
 
 def test_a_pool_lends_each_interpreter_to_one_caller_and_makes_few():
-    made, busy = [], set()
-    pool = Pool("first", lambda: made.append(None) or f"further {len(made)}", beside=3)
+    made, busy = itertools.count(), set()
+    pool = Pool("first", lambda: f"further {next(made)}", beside=3)
 
     def use(number):
         for turn in range(20):
@@ -73,7 +74,7 @@ def test_a_pool_lends_each_interpreter_to_one_caller_and_makes_few():
                 busy.remove(lent)
 
     together(use)
-    assert len(made) == 3
+    assert next(made) == 3
     with pool.lent(alone=True) as lent:
         assert lent == "first"
         with pool.lent(alone=True) as second, pool.lent(alone=False) as third:

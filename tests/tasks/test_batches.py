@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from kerasbert.tasks.batches import WINDOW, by_length, pad_rows, training_order
+from kerasbert.tasks.batches import WINDOW, by_length, pad_rows, together, training_order
 from kerasbert.tasks.task import Example, Graph, Input, Output, Row
 
 LENGTHS = np.random.default_rng(0).integers(3, 120, size=1000)
@@ -147,3 +147,10 @@ def test_sorting_by_length_halves_the_padding():
         return sum(LENGTHS[batch].max() * len(batch) - LENGTHS[batch].sum() for batch in batches)
 
     assert padding(training_order(LENGTHS, 16, seed=0)) < 0.5 * padding(training_order(LENGTHS, 16, seed=None))
+
+
+def test_parts_of_one_length_are_an_array_and_others_a_list():
+    one, other = np.zeros((2, 3, 5)), np.ones((1, 4, 5))
+    assert together([one, one]).shape == (4, 3, 5)
+    rows = together([one, other])
+    assert [row.shape for row in rows] == [(3, 5), (3, 5), (4, 5)]

@@ -12,7 +12,7 @@ from kerasbert.export.formats.saved_model.serving_requests import BATCHES, write
 from kerasbert.export.formats.scores import SCORES, scores_names
 from kerasbert.export.formats.settings import Settings
 from kerasbert.quiet import quiet
-from kerasbert.runtime.matching import check_matches
+from kerasbert.tasks.matching import check_matches
 from kerasbert.tasks.task import Graph, Run, Task
 
 

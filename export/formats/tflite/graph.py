@@ -7,7 +7,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from kerasbert.errors import BundleError
 from kerasbert.quiet import quiet
-from kerasbert.runtime.text_file import OPERATIONS, text_interpreter
+from kerasbert.tf.text_file import OPERATIONS, text_interpreter
 
 
 def read_graph(path: str | Path) -> dict:

@@ -16,8 +16,8 @@ from kerasbert.export.web import runtimes
 from kerasbert.runs.describe import describe
 from kerasbert.runtime import load
 from kerasbert.runtime.manifest import Manifest, measure
-from kerasbert.runtime.text_file import OPERATIONS
 from kerasbert.tasks.golden import TEXTS
+from kerasbert.tf.text_file import OPERATIONS
 from kerasbert.tokenizers.wordpiece import WordPieceTokenizer
 
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "##a", "good", "film", "cafe", ",", "家", "s", "##s"]

@@ -6,8 +6,8 @@ from threading import Lock
 import numpy as np
 
 from kerasbert.errors import BundleError, MissingDependency
-from kerasbert.runtime.matching import check_matches
-from kerasbert.runtime.rows import together
+from kerasbert.tasks.batches import together
+from kerasbert.tasks.matching import check_matches
 from kerasbert.tasks.task import Graph, Input, Run
 
 OPERATIONS = {"FastBertNormalize", "FastWordpieceTokenizeWithOffsets"}
