@@ -67,9 +67,7 @@ def _command(name: str) -> click.Command:
     \b
     Example:
       kerasbert finetune {name} --train train.csv --dev dev.csv --out model/
-      kerasbert finetune {name} --checkpoint minilm/ --train mrpc.tsv --text-column "#1 String" \\
-          --pair-column "#2 String" --label-column Quality --out model/
-    """
+{_with_columns(task)}    """
     made = [
         click.option(
             f"--{each.name.replace('_', '-')}",
@@ -81,6 +79,17 @@ def _command(name: str) -> click.Command:
     for decorate in reversed((options.checkpoint, *RECIPE, *made, options.columns, options.seed)):
         run = decorate(run)
     return click.command(name)(run)
+
+
+def _with_columns(task) -> str:
+    """An example that names the columns of a file, for a task whose examples have several fields; else empty."""
+    if len(task.fields) < 2:
+        return ""
+    first, second = (f'--{each.option}-column "{each.columns[-1]}"' for each in task.fields[:2])
+    return f"""\
+      kerasbert finetune {task.name} --checkpoint minilm/ --train train.tsv {first} \\
+          {second} --label-column {task.truths[-1]} --out model/
+"""
 
 
 def _finetune(name: str, train: Path, folder: Path, given: dict, settings: list[str]) -> None:

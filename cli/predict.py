@@ -53,7 +53,6 @@ def predict(model, texts, source, **given):
     """
     from kerasbert.cli.progress import bar
     from kerasbert.examples.readers import read_unlabelled
-    from kerasbert.tasks.task import Example
 
     columns = options.taken_columns(given)
     others = {name: value for name, value in given.items() if value is not None}
@@ -66,10 +65,7 @@ def predict(model, texts, source, **given):
     if not source and any(columns.values()):
         raise click.UsageError("options that name columns go with --input")
     task = task_named(options.task_of(model))
-    if source:
-        examples = read_unlabelled(source, task, columns=columns)
-    else:
-        examples = [Example({task.fields[0].name: text, **others}) for text in texts]
+    examples = read_unlabelled(source, task, columns=columns) if source else _examples(task, texts, others)
     opened = options.open_model(model)
     # On a terminal the answers themselves are the progress.
     with nullcontext() if sys.stdout.isatty() else bar(len(examples)) as progress:
@@ -78,6 +74,25 @@ def predict(model, texts, source, **given):
             click.echo(json.dumps({**example.fields, **shown}, ensure_ascii=False))
             if progress:
                 progress.update(1)
+
+
+def _examples(task, texts: tuple[str, ...], others: dict[str, str]) -> list:
+    """One example per text, each with the same further fields.
+
+    Raises:
+        click.UsageError: a field that the task needs is missing, or a field is given that it does not take.
+    """
+    known = {each.name: each for each in task.fields}
+    strange = [name for name in others if name not in known]
+    if strange:
+        raise click.UsageError(f"{task.name} takes no --{_word(strange[0])}")
+    lists = [each.name for each in task.fields if each.kind != "text" and (each.required or each.name in others)]
+    if lists:
+        raise click.UsageError(f"{task.name} takes a list for {lists[0]}: give --input FILE, a .jsonl file")
+    missing = [each.option for each in task.fields[1:] if each.required and each.name not in others]
+    if missing:
+        raise click.UsageError(f"{task.name} needs --{missing[0]}, the {missing[0]} that goes with each of TEXTS")
+    return task.examples(list(texts), **{name: [value] * len(texts) for name, value in others.items()})
 
 
 def _word(name: str) -> str:

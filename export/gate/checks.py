@@ -202,7 +202,11 @@ def asks_the_data(subject: Subject, row) -> list[str]:
     """
     task, settings, precision = subject.pipeline.task, subject.pipeline.settings, subject.file.precision
     reads = subject.pipeline.fields
-    if not subject.data or (reads and any(set(each.fields) != reads for each in subject.data)):
+    if not subject.data:
+        return []
+    if reads and any(set(each.fields) != reads for each in subject.data):
+        fields = " and ".join(sorted(reads))
+        log.warning("%s: not measured on the data: it takes %s alone", subject.file.path, fields)
         return []
     found, seconds = [], []
     for example in subject.data:
@@ -214,6 +218,9 @@ def asks_the_data(subject: Subject, row) -> list[str]:
     subject.found_on_data = [each.outputs for each in found]
     row.figure = task.figures(subject.answers_on_data, subject.data, settings).get(task.headline)
     if subject.reference is None:
+        if precision != "float32":  # a float32 file becomes the reference itself
+            said = "%s: nothing to compare its answers on the data with: no float32 file passed before it"
+            log.warning(said, subject.file.path)
         return []
     expected = subject.reference.answers
     alike = [subject.alike(a, b) for a, b in zip(subject.answers_on_data, expected, strict=True)]
@@ -302,6 +309,8 @@ def _judged_on_data(subject: Subject, found: Sequence[Answered]) -> list[str]:
         strange = frozenset(text.read_differently(pipeline.tokenizer, texts, max_length=pipeline.settings.max_length))
     kept = [example.fields.get("text") not in strange for example in subject.data]
     if not any(kept):
+        said = "%s: no numbers were compared on the data: its tokenizer reads every text differently"
+        log.warning(said, subject.file.path)
         return []
     failures = []
     for name, output in subject.graph_outputs.items():

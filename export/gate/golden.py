@@ -36,7 +36,7 @@ class Recorded:
 class Golden:
     """An example with Keras's outputs and answer. The answer is decoded from the recorded numbers only."""
 
-    example: dict[str, str]
+    example: dict[str, object]
     rows: list[Recorded]
     answer: object
 
@@ -117,12 +117,18 @@ def _check_shape(row: Recorded, output) -> None:
 
 
 def check_fields(recorded: Sequence[Golden], task: Task, folder: Path) -> None:
-    """Raises BundleError if an example lacks a required field of the task, or has a field that the task lacks."""
-    known = [each.name for each in task.fields]
+    """Raises BundleError if an example lacks a required field of the task, has a field that the task lacks, or a value
+    of another kind.
+    """
+    known = {each.name: each for each in task.fields}
     required = {each.name for each in task.fields if each.required}
-    for given in (set(each.example) for each in recorded):
+    for example in (each.example for each in recorded):
+        given, said = set(example), ""
         if not required <= given <= set(known):
             said = f"an example has {', '.join(sorted(given)) or 'no fields'}, but {task.name} takes {', '.join(known)}"
+        elif wrong := [name for name, value in example.items() if not known[name].holds(value)]:
+            said = f"an example has {example[wrong[0]]!r:.60} for {wrong[0]}, which takes {known[wrong[0]].kind}"
+        if said:
             raise BundleError(f"{folder / NAME}: the recorded answers cannot be read ({said}); export again")
 
 

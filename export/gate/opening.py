@@ -40,7 +40,7 @@ def open_any(folder: str | Path, name: str) -> Opened:
     from kerasbert.export.formats.saved_model.file import open_saved_model
 
     graph = manifest.graph(manifest.files[name].graph)
-    ids, texts = open_saved_model(path, graph, verb=manifest.definition.words.verb)
+    ids, texts = open_saved_model(path, graph, task=manifest.definition)
     tokenizer = tokenizers.from_options(manifest.tokenizer, folder)
     return Opened(
         folder=folder,

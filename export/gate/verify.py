@@ -14,6 +14,8 @@ from kerasbert.runtime.manifest import Manifest
 from kerasbert.tasks.task import Example, Task
 
 log = logging.getLogger("kerasbert")
+SHOWN = 3
+"""Number of a file's failures that its row names."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Row:
             if there is none.
         milliseconds: median time for one example, from text to answer.
         figure: the task's headline figure on the labelled data, from 0 to 1; None without data.
-        failed: the limits that it exceeded, at most three; None if it passed.
+        failed: the limits that it exceeded: the first `SHOWN`, and how many more; None if it passed.
         read_differently: golden texts that the tokenizer inside the file splits differently from kerasbert's.
     """
 
@@ -135,8 +137,13 @@ def _row(subject: Subject) -> Row:
     for check in CHECKS:
         if subject.comparable:
             failures += check(subject, row)
-    row.failed = "; ".join(failures[:3]) or None
+    row.failed = _listed(failures) or None
     return row
+
+
+def _listed(failures: Sequence[str]) -> str:
+    more = [f"and {len(failures) - SHOWN} more"] if len(failures) > SHOWN else []
+    return "; ".join([*failures[:SHOWN], *more])
 
 
 def check(rows: Sequence[Row]) -> None:

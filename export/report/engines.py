@@ -1,8 +1,8 @@
 """How an app runs each kind of file: one row per engine and language, and a source file for each.
 
 The sources stand in `programs/LANGUAGE/`. A program is NAME_TASK.EXTENSION for one task, or NAME.EXTENSION for all.
-The code that reads its output stands in `ends/TASK`, and a label to learn in `labels/TASK`; both are folders with one
-file per `problem_type` where the task has such a setting. So a new task adds files and edits none.
+The code that reads its output stands in `ends/TASK/BAR.EXTENSION`, and a label to learn in `labels/TASK/BAR.EXTENSION`.
+BAR is the kind of numbers of the output (`kerasbert.tasks.task.Output.bar`). So a new task adds files and edits none.
 
 Words such as `__TEXT__` are filled in by `kerasbert.export.report.snippets`. Functions are named as in LiteRT 2
 (Kotlin's CompiledModel), TensorFlowLiteSwift 2.17 (SignatureRunner), MediaPipe's Tasks, onnxruntime-web and
@@ -84,10 +84,9 @@ def program(engine: Engine, task: str) -> str | None:
     return source(engine.language, f"{engine.name}_{module_of(task)}") or source(engine.language, engine.name)
 
 
-def part(language: str, which: str, task: str, settings: dict) -> str | None:
-    """The source of a part of a program, "ends" or "labels", for a task with these settings; None without one."""
-    kind = (settings["problem_type"],) if "problem_type" in settings else ()
-    return source(language, which, module_of(task), *kind)
+def part(language: str, which: str, task: str, bar: str) -> str | None:
+    """The source of a part of a program, "ends" or "labels", for a task and its kind of numbers; None without one."""
+    return source(language, which, module_of(task), bar)
 
 
 def source(language: str, *names: str) -> str | None:

@@ -46,7 +46,7 @@ def snippets(folder: Path, manifest: Manifest) -> list[Snippet]:
         code = program(engine, manifest.task)
         if engine.kind not in files or code is None:
             continue
-        values = dict(_values(engine.language, manifest, shown))
+        values, bar = dict(_values(engine.language, manifest, shown)), manifest.graphs[0].outputs[0].bar
         path = files[engine.kind]
         values |= {
             "FILE": path,
@@ -54,7 +54,7 @@ def snippets(folder: Path, manifest: Manifest) -> list[Snippet]:
             "INPUTS": _inputs(engine.name, engine.language, manifest, values),
         }
         for mark, which in (("END", "ends"), ("LABEL", "labels")):
-            values[mark] = fill(part(engine.language, which, manifest.task, manifest.settings), values)
+            values[mark] = fill(part(engine.language, which, manifest.task, bar), values)
         code = fill(code, values)
         if code is not None:
             made.append(Snippet(language=engine.language, title=engine.title, install=engine.install, code=code))

@@ -1,4 +1,4 @@
-"""Raw text -> documents: plain files, one file a document, or JSON lines; compressed or not; a stream, never all of it.
+"""Raw text -> a stream of documents: from plain files, one document per file or JSON lines, compressed or not.
 
 A corpus is cut into spans of bytes that end at the end of a document. The cut depends on the files and on nothing else,
 so every worker reads the same documents from a span, in any order.

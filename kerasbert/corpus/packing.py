@@ -19,7 +19,7 @@ def pack(lengths: np.ndarray, capacity: int) -> tuple[np.ndarray, np.ndarray]:
     """
     lengths = np.asarray(lengths).astype(np.int16 if capacity < 2**15 else np.int32)  # 16 bits sort ten times faster
     counts = np.bincount(lengths, minlength=capacity + 1)
-    # open_rows[free] is a list of groups (rows, contents): so many rows that hold these lengths; at first, empty ones.
+    # open_rows[free] is a list of groups (number of rows, the lengths in each of them); at first, all rows are empty.
     open_rows: list[list] = [[] for _ in range(capacity)] + [[(len(lengths), ())]]
     for length in range(capacity, 0, -1):
         left, free = int(counts[length]), length

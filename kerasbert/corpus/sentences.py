@@ -38,7 +38,7 @@ def split_by_icu(texts: Sequence[str], *, wrapped: bool) -> list[list[str]]:
 
 
 def split_by_lines(texts: Sequence[str], *, wrapped: bool) -> list[list[str]]:
-    """The lines of each text, for text whose sentences stand one a line."""
+    """The lines of each text, for text with one sentence per line."""
     return [[sentence for line in text.split("\n") if (sentence := line.strip())] for text in texts]
 
 

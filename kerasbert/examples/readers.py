@@ -7,7 +7,7 @@ from pathlib import Path
 from kerasbert.errors import DataError
 from kerasbert.examples.csv import csv_rows, tsv_rows
 from kerasbert.examples.jsonl import jsonl_rows
-from kerasbert.tasks.task import Example, Task
+from kerasbert.tasks.task import Example, Field, Task
 
 READERS: dict[str, Callable[[Path, str], Iterator[tuple[int, dict]]]] = {
     ".csv": csv_rows,
@@ -47,7 +47,11 @@ def read_examples(
     truth = _column(path, names, chosen.get(TRUTH), task.truths, TRUTH, required=labelled)
     examples = []
     for line, row in rows:
-        fields = {name: _field(path, line, row, column) for name, column in places.items() if column is not None}
+        fields = {
+            each.name: _field(path, line, row, places[each.name], each)
+            for each in task.fields
+            if places[each.name] is not None
+        }
         if labelled and row.get(truth) is None:
             raise DataError(f"{path}, line {line}: no value in {truth!r}")
         examples.append(Example(fields, row.get(truth), line, str(path)))
@@ -67,12 +71,13 @@ def read_unlabelled(path: str | Path, task: Task, *, columns: Mapping[str, str |
     named = next((name for name in _named(task, columns).values() if name), None)
     if named:
         raise DataError(f"{path}: plain text has no column {named!r}; it has one text per line")
-    required = [each.name for each in task.fields if each.required]
-    if len(required) > 1:
-        raise DataError(f"{path}: plain text has no place for {' and '.join(required)}; use .csv, .tsv or .jsonl")
+    required = [each for each in task.fields if each.required]
+    if len(required) > 1 or required[0].kind != "text":
+        listed = " and ".join(each.name for each in required)
+        raise DataError(f"{path}: plain text has no place for {listed}; use .csv, .tsv or .jsonl")
     # Only a line feed ends a line: a text may hold U+2028 and other breaks that splitlines() knows.
     lines = enumerate(_decode(path).replace("\r\n", "\n").split("\n"), 1)
-    examples = [Example({required[0]: text}, None, line, str(path)) for line, text in lines if text.strip()]
+    examples = [Example({required[0].name: text}, None, line, str(path)) for line, text in lines if text.strip()]
     if not examples:
         raise DataError(f"{'standard input' if path == Path('-') else path}: holds no text")
     return examples
@@ -119,8 +124,9 @@ def _column(path, columns, wanted, usual, role, *, required) -> str | None:
     return found
 
 
-def _field(path, line, row, column) -> str:
+def _field(path, line, row, column, field: Field) -> str | list[str]:
     value = row.get(column)
-    if not isinstance(value, str):
-        raise DataError(f"{path}, line {line}: no text in {column!r} (found {value!r})")
+    if not field.holds(value):
+        wanted = "list of words" if field.kind == "words" else field.kind
+        raise DataError(f"{path}, line {line}: no {wanted} in {column!r} (found {value!r})")
     return value

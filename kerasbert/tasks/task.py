@@ -18,7 +18,8 @@ class Example:
     """One example to answer, or to learn from.
 
     Attributes:
-        fields: field name -> text, such as `{"text": ...}` or `{"text": ..., "text_pair": ...}`.
+        fields: field name -> text, such as `{"text": ...}` or `{"text": ..., "text_pair": ...}`, or a list of words
+            where the task's `Field` says so.
         truth: the right answer as in the file; None if it is unknown.
         line: its line in `path`, counted from 1; 0 if it does not come from a file.
         path: its file; empty if it does not come from a file.
@@ -115,6 +116,17 @@ MODEL_INPUTS = (Input("input_ids"), Input("attention_mask"), Input("token_type_i
 """The inputs of an encoder. A model without segments lacks the last one."""
 
 
+def _is_words(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
+
+
+KINDS_OF_FIELDS: dict[str, Callable[[object], bool]] = {
+    "text": lambda value: isinstance(value, str),
+    "words": _is_words,
+}
+"""What a field can hold -> whether a value is that."""
+
+
 @dataclass(frozen=True)
 class Field:
     """A part of an example, with its names in files and on the command line.
@@ -123,12 +135,25 @@ class Field:
         columns: usual names of its column; the first one that a file has is used.
         option: the word in `--WORD-column`.
         required: whether every example has it.
+        kind: what it holds, a key of `KINDS_OF_FIELDS`: "text", or "words" for a list of words.
+
+    Raises:
+        ValueError: an unknown kind.
     """
 
     name: str
     columns: tuple[str, ...]
     option: str
     required: bool = True
+    kind: str = "text"
+
+    def __post_init__(self):
+        if self.kind not in KINDS_OF_FIELDS:
+            raise ValueError(f"field {self.name!r} is of the kind {self.kind!r}: use {', '.join(KINDS_OF_FIELDS)}")
+
+    def holds(self, value: object) -> bool:
+        """Whether a value is of the field's kind."""
+        return KINDS_OF_FIELDS[self.kind](value)
 
 
 def option(default=MISSING, *, help: str, choices: Sequence[str] = ()):

@@ -1,5 +1,6 @@
 """kerasbert pretrain: what a call leaves and says, and calls that cannot be."""
 
+import dataclasses
 import json
 import os
 import re
@@ -12,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from kerasbert.cli import pretrain as command
-from kerasbert.runs.pretrain_options import PRECISIONS
+from kerasbert.runs.pretrain_options import PRECISIONS, PretrainOptions
 from kerasbert.training.distribution import STRATEGIES
 from kerasbert.training.optimizers import OPTIMIZERS
-from kerasbert.training.recipes import RECIPES
+from kerasbert.training.recipes import RECIPES, Recipe
 from kerasbert.training.schedules import SCHEDULES
 
 SMALL = ("--batch-size", 16, "--steps", 6, "--learning-rate", 3e-3, "--log-every", 2, "--save-every", 3)
@@ -33,6 +34,18 @@ def test_the_choices_are_the_tables():
     assert choices("schedule") == list(SCHEDULES)
     assert choices("optimizer") == list(OPTIMIZERS)
     assert choices("precision") == list(PRECISIONS)
+
+
+def test_the_defaults_are_those_of_the_library():
+    """What a recipe sets has no default on the command line."""
+    given = command.pretrain.make_context("pretrain", ["data", "--out", "model"]).params
+    assert given.pop("jit_compile") is None  # stands for "auto"
+    library = {field.name: field.default for field in dataclasses.fields(PretrainOptions)}
+    both = given.keys() & library.keys()
+    assert {name: given[name] for name in both} == {name: library[name] for name in both}
+    assert library.keys() - both == {"masking", "jit_compile"}
+    set_by_recipes = given.keys() & {field.name for field in dataclasses.fields(Recipe)}
+    assert [given[name] for name in set_by_recipes] == [None] * len(set_by_recipes)
 
 
 def test_a_run_leaves_a_model_and_says_where_and_how_good(run, prepared, tmp_path):

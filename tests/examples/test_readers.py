@@ -191,6 +191,20 @@ def test_plain_text_has_no_place_for_a_task_of_two_fields(file):
     assert read_unlabelled(path, task) == [Example({"question": "b", "context": "a"}, None, 2, str(path))]
 
 
+@pytest.mark.parametrize(
+    ("given", "said"), [('"a b"', "'a b'"), ("[1]", r"\[1\]"), ("null", "None"), ('["a", null]', r"\['a', None\]")]
+)
+def test_a_field_of_words_holds_a_list_of_strings(file, given, said):
+    fields = (Field("words", ("words", "tokens"), option="words", kind="words"),)
+    task = dataclasses.replace(TASK, fields=fields)
+    path = file("a.jsonl", '{"tokens": ["New", "York"], "label": ["B", "I"]}\n')
+    assert read_examples(path, task) == [Example({"words": ["New", "York"]}, ["B", "I"], 1, str(path))]
+    with pytest.raises(DataError, match=rf"b.jsonl, line 1: no list of words in 'tokens' \(found {said}\)$"):
+        read_examples(file("b.jsonl", f'{{"tokens": {given}, "label": []}}\n'), task)
+    with pytest.raises(DataError, match=r"a.txt: plain text has no place for words; use .csv, .tsv or .jsonl$"):
+        read_unlabelled(file("a.txt", "one\n"), task)
+
+
 @pytest.mark.parametrize("name", ["sentence-embedding", "feature-extraction"])
 def test_a_task_that_learns_nothing_reads_texts_and_passes_labels_by(file, name):
     assert short(read_unlabelled(file("a.csv", "text,label\na,1\n"), task_named(name))) == [("a", None, 2)]

@@ -12,7 +12,7 @@ from kerasbert.errors import ConfigError, TokenizerError
 from kerasbert.models.opening import model_class
 from kerasbert.schema import from_json
 from kerasbert.tasks import NAMES, module_of, task_named
-from kerasbert.tasks.task import Example, Graph, Input, Output
+from kerasbert.tasks.task import Example, Field, Graph, Input, Output
 
 HERE = Path(kerasbert.__file__).parent
 REQUIRED = {"text-classification": {"labels": ("b", "a")}}
@@ -40,6 +40,8 @@ def test_a_task_is_one_file_and_one_model_file_of_the_same_name(task):
     model = model_class(task.name)
     assert model.task is task
     assert model.__module__ == f"kerasbert.models.{module_of(task.name)}"
+    assert model.__name__ in kerasbert.__all__
+    assert getattr(kerasbert, model.__name__) is model
 
 
 def test_a_task_says_what_people_read(task):
@@ -57,8 +59,23 @@ def test_golden_examples_have_the_fields_of_the_task(task):
     assert len(task.golden) >= 10
     for example in task.golden:
         assert required <= example.fields.keys() <= known
-        assert all(isinstance(text, str) for text in example.fields.values())
+        assert all(each.holds(example.fields[each.name]) for each in task.fields if each.name in example.fields)
     assert {name for example in task.golden for name in example.fields} == known
+
+
+def test_a_field_holds_a_text_or_a_list_of_words():
+    assert Field("text", (), option="text").holds("a b")
+    assert not Field("text", (), option="text").holds(["a", "b"])
+    words = Field("words", (), option="words", kind="words")
+    assert [words.holds(value) for value in (["a", "b"], [], "a b", ["a", 1], None)] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+    with pytest.raises(ValueError, match=r"^field 'words' is of the kind 'word': use text, words$"):
+        Field("words", (), option="words", kind="word")
 
 
 def test_options_of_fields_differ_and_so_do_columns(task):

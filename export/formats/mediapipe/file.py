@@ -1,25 +1,15 @@
 """A `.tflite` file for MediaPipe's text tasks and the Task Library, with vocabulary and labels inside; gives scores."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import tensorflow as tf
-
 from kerasbert.errors import ExportError
 from kerasbert.export.formats.mediapipe.metadata import CONTRACTS, INPUTS, Metadata, with_metadata
+from kerasbert.export.formats.scores import SCORES
 from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.file import Ends, write_tflite
-from kerasbert.tasks.task import labels_of
-
-OUTPUTS = {
-    "choice": lambda logits: {"probability": tf.nn.softmax(logits)},
-    "choices": lambda logits: {"probability": tf.nn.sigmoid(logits)},
-    "number": lambda value: {"probability": value},
-    "vector": lambda embedding: {"embedding": embedding},
-}
-"""Kind of the output's numbers -> the outputs of the file. The device's libraries show these as they are; they compute
-no softmax."""
+from kerasbert.tasks.task import Output, labels_of
 
 
 def write_mediapipe(model, targets: Mapping[Path, str], settings: Settings) -> None:
@@ -42,9 +32,7 @@ def write_mediapipe(model, targets: Mapping[Path, str], settings: Settings) -> N
         raise ExportError(f"MediaPipe has no task for the outputs of {task.name}: export this model without mediapipe")
     if kind != "wordpiece":
         raise ExportError(f"MediaPipe has no {kind} tokenizer, only BERT's: export this model without mediapipe")
-    (output,) = model.graphs()[0].outputs
-    scores = OUTPUTS[output.bar]
-    ends = Ends(inputs=INPUTS, outputs=lambda outputs: scores(*outputs.values()))
+    ends = Ends(inputs=INPUTS, outputs=_outputs(task.contract, model.graphs()[0].outputs))
     write_tflite(model, targets, replace(settings, lengths=[settings.longest]), ends=ends)
     metadata = Metadata(
         contract=task.contract,
@@ -54,3 +42,17 @@ def write_mediapipe(model, targets: Mapping[Path, str], settings: Settings) -> N
     )
     for path in targets:
         path.write_bytes(with_metadata(path.read_bytes(), metadata))
+
+
+def _outputs(contract: str, outputs: Sequence[Output]) -> Callable[[dict], dict]:
+    """The function from a model's outputs to those of the contract.
+
+    An output that the contract has under the same name stays as it is. A contract with another name wants scores, which
+    the device's libraries show as they are.
+    """
+    wanted = CONTRACTS[contract].outputs
+    if wanted.keys() == {each.name for each in outputs}:
+        return lambda found: {each.name: found[each.name] for each in outputs}
+    ((name,), (output,)) = wanted, outputs
+    scores = SCORES.get(output.bar, lambda numbers: numbers)
+    return lambda found: {name: scores(found[output.name])}

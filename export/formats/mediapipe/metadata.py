@@ -227,7 +227,7 @@ def _check_tensor(name: str, tensor, kind: int, shape: list[int] | None) -> None
 def _check_labels(labels: Sequence[str], output) -> None:
     width = 0 if output is None else int(output.ShapeAsNumpy()[-1])
     if len(labels) != width:
-        raise ExportError(f"{len(labels)} labels are given, but the model has {width} scores: give one a score")
+        raise ExportError(f"{len(labels)} labels are given, but the model has {width} scores: give one label per score")
     odd = [label for label in labels if not label or "\n" in label or "\r" in label]
     if odd:
         raise ExportError(f"the label {odd[0]!r} cannot stand in a file with one label per line: rename it")

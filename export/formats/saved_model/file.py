@@ -9,11 +9,11 @@ import tensorflow_text  # noqa: F401 - registers the ops of the signatures for t
 from kerasbert.errors import BundleError
 from kerasbert.export.formats.saved_model.module import save_module
 from kerasbert.export.formats.saved_model.serving_requests import BATCHES, write_requests
-from kerasbert.export.formats.scores import SCORES
+from kerasbert.export.formats.scores import SCORES, scores_names
 from kerasbert.export.formats.settings import Settings
 from kerasbert.quiet import quiet
 from kerasbert.tasks.matching import check_matches
-from kerasbert.tasks.task import Graph, Run
+from kerasbert.tasks.task import Graph, Run, Task
 
 
 def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | None = None) -> None:
@@ -22,23 +22,28 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
     Signatures:
 
     - `predict` takes the model's inputs, int32 (batch, length);
-    - a verb of the task, such as `classify`, `embed` or `encode`, takes `text`, strings (batch,);
-    - the same with `_pair` takes `text` and `text_pair`.
+    - a verb of the task, such as `classify`, `embed` or `encode`, takes the fields that every example has, such as
+      `text`, strings (batch,);
+    - the same with `_pair` takes all fields, such as `text` and `text_pair`, if the task has fields that are optional.
 
     All give the task's outputs, and for every output of logits also the scores, such as `scores` for `logits`. The
-    signatures for texts exist for WordPiece vocabularies; the first of them is then the default, `serving_default`.
-    Without them, `predict` is.
+    signatures for texts exist for WordPiece vocabularies and for examples of one or two texts. The first of them is
+    then the default, `serving_default`. Without them, `predict` is.
 
     Args:
         model: a `TextModel` with float32 variables and a tokenizer.
         targets: folder -> "none": a SavedModel has float32 weights.
         settings: not read; batch and length are free.
+
+    Raises:
+        ExportError: the scores of an output have no name, or the disk refuses to write.
     """
-    scored = {each.name: SCORES[each.bar] for each in model.graphs()[0].outputs if each.bar in SCORES}
+    graph = model.graphs()[0]
+    bars, named = {each.name: each.bar for each in graph.outputs}, scores_names(graph.outputs)
 
     def answer(inputs: dict) -> dict:
         outputs = model.export_outputs(inputs)
-        return outputs | {name.replace("logits", "scores"): scores(outputs[name]) for name, scores in scored.items()}
+        return outputs | {scores: SCORES[bars[name]](outputs[name]) for name, scores in named.items()}
 
     # No function below branches on tensors, and AutoGraph would take seconds to rewrite every function that is called.
     module = tf.Module()
@@ -49,25 +54,37 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
         input_signature=[{name: tf.TensorSpec((None, None), tf.int32, name=name) for name in model.encoder.input}],
     )
     signatures = {"predict": predict, "serving_default": predict}
-    if model.tokenizer.kind == "wordpiece":
+    fields = text_signatures(model.task)
+    if model.tokenizer.kind == "wordpiece" and fields:
         from kerasbert.tf.wordpiece import InGraphWordPiece
 
         module.tokenizer = InGraphWordPiece(model.tokenizer)
 
-        def answer_text(text, text_pair=None) -> dict:
-            encoded = module.tokenizer(text, text_pair, max_length=model.max_length)
-            return answer({name: encoded[name] for name in model.encoder.input})
+        def from_texts(names: tuple[str, ...]) -> Callable:
+            def answer_texts(texts: dict) -> dict:
+                encoded = module.tokenizer(*(texts[name] for name in names), max_length=model.max_length)
+                return answer({name: encoded[name] for name in model.encoder.input})
 
-        def strings(name):
-            return tf.TensorSpec((None,), tf.string, name=name)
+            taken = {name: tf.TensorSpec((None,), tf.string, name=name) for name in names}
+            return tf.function(answer_texts, autograph=False, input_signature=[taken])
 
-        text = tf.function(answer_text, autograph=False, input_signature=[strings("text")])
-        text_pair = tf.function(answer_text, autograph=False, input_signature=[strings("text"), strings("text_pair")])
-        verb = model.task.words.verb
-        signatures |= {verb: text, f"{verb}_pair": text_pair, "serving_default": text}
+        signatures |= {name: from_texts(names) for name, names in fields.items()}
+        signatures["serving_default"] = signatures[next(iter(fields))]
     for path in targets:
         save_module(module, path, signatures)
         write_requests(path, _requests(model, signatures))
+
+
+def text_signatures(task: Task) -> dict[str, tuple[str, ...]]:
+    """The signatures for texts that a task's SavedModel has: name -> the fields that it takes.
+
+    Empty if the task's examples are not one or two texts: no row can be made of them in the graph.
+    """
+    verb, required = task.words.verb, tuple(each.name for each in task.fields if each.required)
+    every = tuple(each.name for each in task.fields)
+    if not 1 <= len(required) <= len(every) <= 2 or any(each.kind != "text" for each in task.fields):
+        return {}
+    return {verb: required} if required == every else {verb: required, f"{verb}_pair": every}
 
 
 def _requests(model, signatures: Mapping[str, Callable]) -> Iterator[tuple[str, dict]]:
@@ -75,15 +92,16 @@ def _requests(model, signatures: Mapping[str, Callable]) -> Iterator[tuple[str, 
     for name, function in signatures.items():
         taken = [spec.name for spec in tf.nest.flatten(function.input_signature)]
         for texts in BATCHES:
-            known = {"text": texts, "text_pair": texts, **model.tokenizer(texts, max_length=model.max_length)}
+            fields = {each.name: texts for each in model.task.fields}
+            known = {**fields, **model.tokenizer(texts, max_length=model.max_length)}
             yield name, {each: known[each] for each in taken}
 
 
-def open_saved_model(path: Path, graph: Graph, *, verb: str) -> tuple[Run, dict[tuple[str, ...], Run]]:
+def open_saved_model(path: Path, graph: Graph, *, task: Task) -> tuple[Run, dict[tuple[str, ...], Run]]:
     """`predict`, and by the fields that they take the signatures for texts, as functions to the graph's outputs.
 
     Args:
-        verb: the task's, which names its signatures for texts.
+        task: says which signatures for texts there may be, and which fields they take.
 
     Raises:
         BundleError: a broken SavedModel, or one that does not compute the graph.
@@ -98,7 +116,7 @@ def open_saved_model(path: Path, graph: Graph, *, verb: str) -> tuple[Run, dict[
     names = list(function.structured_input_signature[1])
     outputs = {name: each.shape[-1] for name, each in function.structured_outputs.items()}
     check_matches(path, graph, inputs=names, outputs=outputs)
-    fields = {verb: ("text",), f"{verb}_pair": ("text", "text_pair")}
+    fields = text_signatures(task)
 
     def ask(signature: str, inputs: dict) -> dict:
         found = loaded.signatures[signature](**inputs)

@@ -4,8 +4,11 @@ import { BytePair } from "./bytepair.js";
 import { openModel, runnable } from "./engines.js";
 import { WordPiece } from "./wordpiece.js";
 
+const VERSION = 3; // of kerasbert.json, as in kerasbert/runtime/manifest.py
+
 export async function openBundle(home = new URL("../", import.meta.url)) {
   const manifest = await (await get(new URL("kerasbert.json", home))).json();
+  checkVersion(manifest);
   const golden = await (await get(new URL("golden.json", home))).json();
   const task = await import(`./tasks/${manifest.task}.js`);
   return new Bundle(home, manifest, task, await TOKENIZERS[manifest.tokenizer.kind](home, manifest.tokenizer), golden);
@@ -20,10 +23,11 @@ const TOKENIZERS = {
 };
 
 // task: a module of tasks/, which is named as the task is in kerasbert.json, and exports
-//   asks(text, pair): what the model is asked, one [text, pair] per run
+//   fields: the parts of an example, {name, title, note, optional}: its name in golden.json, the title and a note of its
+//     box on the page, and whether an example may lack it
+//   asks(texts of an example, in the order of fields): the texts of each run, one list per run
 //   decode(outputs of each run, settings) -> {label: the answer, scores: [[name, value, from, to], ...]}
 //   compare(outputs, an example of golden.json, settings) -> {same: whether the answer is, difference: the largest one}
-//   pairUse (where it is not for models of pairs): what a second text is for
 class Bundle {
   constructor(home, manifest, task, tokenizer, golden) {
     Object.assign(this, { home, manifest, task, tokenizer, golden });
@@ -40,26 +44,32 @@ class Bundle {
     const { path, bytes: written } = file;
     const bytes = new Uint8Array(await (await get(new URL(path, this.home))).arrayBuffer());
     if (bytes.length !== written) throw new Error(`${path}: ${bytes.length} bytes, but ${written} were written`);
+    await checkDigest(path, bytes, file.sha256);
     const model = await openModel(file, bytes, this.manifest);
-    await this.run(model, "", null); // the first run takes longer: the runtimes prepare their kernels then
+    await this.run(model, this.task.fields.filter(({ optional }) => !optional).map(() => "")); // the first run takes longer: the runtimes prepare their kernels then
     return model;
   }
 
+  // The texts of an example, such as {text, text_pair}, in the order of the task's fields.
+  texts(example) {
+    return this.task.fields.filter(({ name }) => name in example).map(({ name }) => example[name]);
+  }
+
   // One run of a model -> its outputs, the ids it was given (null if it reads the text itself), and how long both took.
-  async run(model, text, pair) {
-    if (model.readsText && pair !== null) throw new Error("MediaPipe takes one text, no pair");
+  async run(model, texts) {
+    if (model.readsText && texts.length > 1) throw new Error("MediaPipe takes one text, no pair");
     const start = performance.now();
-    const inputs = model.readsText ? null : this.tokenizer.encode(text, pair, this.manifest.settings.max_length);
+    const inputs = model.readsText ? null : this.tokenizer.encode(texts[0], texts[1] ?? null, this.manifest.settings.max_length);
     const between = performance.now();
-    const outputs = await model(inputs, text);
+    const outputs = await model(inputs, texts[0]);
     return { ids: inputs?.input_ids, outputs, tokenizing: between - start, running: performance.now() - between };
   }
 
-  // text, pair (or null) -> {label, scores, tokens, tokenizing, running}: the last two in milliseconds.
-  async ask(name, text, pair) {
+  // An example -> {label, scores, tokens, tokenizing, running}: the last two in milliseconds.
+  async ask(name, example) {
     const model = await this.open(name);
     const runs = [];
-    for (const [first, second] of this.task.asks(text, pair)) runs.push(await this.run(model, first, second));
+    for (const texts of this.task.asks(this.texts(example))) runs.push(await this.run(model, texts));
     const sum = (read) => runs.reduce((total, run) => total + read(run), 0);
     return {
       ...this.task.decode(runs.map((run) => run.outputs), this.manifest.settings),
@@ -74,11 +84,11 @@ class Bundle {
     const model = await this.open(name);
     const rows = [];
     for (const recorded of this.golden) {
-      const { text, text_pair: pair = null } = recorded.example;
-      if (model.readsText && pair !== null) continue;
-      const { ids, outputs, running } = await this.run(model, text, pair);
+      const texts = this.texts(recorded.example);
+      if (model.readsText && texts.length > 1) continue;
+      const { ids, outputs, running } = await this.run(model, texts);
       const compared = this.task.compare(outputs, recorded, this.manifest.settings);
-      rows.push({ ...compared, text, sameIds: String(ids) === String(recorded.rows[0].input_ids), running });
+      rows.push({ ...compared, text: texts[0], sameIds: String(ids) === String(recorded.rows[0].input_ids), running });
     }
     const times = rows.map((row) => row.running).sort((a, b) => a - b);
     return {
@@ -91,6 +101,20 @@ class Bundle {
       milliseconds: times[times.length >> 1],
     };
   }
+}
+
+export function checkVersion({ version }) {
+  if (version === VERSION) return;
+  const mend = version > VERSION ? "add the page again with a newer kerasbert" : "export the bundle again";
+  throw new Error(`kerasbert.json is of version ${version}, but this page reads ${VERSION}: ${mend}`);
+}
+
+// Browsers have crypto.subtle on https and on localhost only; on other pages the length must do.
+export async function checkDigest(path, bytes, wanted) {
+  if (!globalThis.crypto?.subtle) return;
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  const found = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  if (found !== wanted) throw new Error(`${path}: its bytes are not the ones that were written; export or copy it again`);
 }
 
 async function get(url) {

@@ -22,12 +22,20 @@ async function ask() {
     const name = at("file").value;
     await bundle.open(name);
     at("status").textContent = "";
-    show(await bundle.ask(name, at("text").value, at("pair").value || null), bundle.manifest.files[name]);
+    show(await bundle.ask(name, typed()), bundle.manifest.files[name]);
   } catch (error) {
     at("status").textContent = `No answer: ${error.message ?? error}`;
   } finally {
     at("ask").disabled = false;
   }
+}
+
+const box = ({ name }) => at(`field-${name}`);
+
+// The example that the boxes hold. An empty box of a field that an example may lack counts as absent.
+function typed() {
+  const given = bundle.task.fields.filter((field) => box(field).value || !field.optional);
+  return Object.fromEntries(given.map((field) => [field.name, box(field).value]));
 }
 
 function show({ label, scores, tokens, tokenizing, running }, file) {
@@ -68,18 +76,21 @@ async function check() {
 
 function fill() {
   const { manifest, task, golden, files } = bundle;
-  if (task.pairUse) at("pair-use").textContent = task.pairUse;
+  for (const { name, title, note = "", optional = false } of task.fields) {
+    const label = element("label", `${title} `, { htmlFor: `field-${name}` });
+    label.append(element("small", note));
+    at("fields").append(label, element("textarea", "", { id: `field-${name}`, rows: optional ? 2 : 3 }));
+  }
   at("title").textContent = [manifest.task.replaceAll("-", " "), ...(manifest.settings.labels ?? []).slice(0, 5)].join(" · ");
   at("file").append(...files.map(([name, file]) =>
     element("option", `${name} (${file.precision}, ${megabytes(file.bytes)})`, { value: name })));
-  const examples = golden.map(({ example: { text, text_pair: pair = null } }) => ({ text, pair }));
-  const short = examples.filter(({ text, pair }) => text && (text + pair).length < 90).slice(0, 6);
-  at("examples").append(...short.map(({ text, pair }) =>
-    element("button", pair ? `${text} / ${pair}` : text, {
+  const examples = golden.map(({ example }) => ({ example, texts: bundle.texts(example) }));
+  const short = examples.filter(({ texts }) => texts[0] && texts.join("").length < 90).slice(0, 6);
+  at("examples").append(...short.map(({ example, texts }) =>
+    element("button", texts.filter(Boolean).join(" / "), {
       type: "button",
       onclick: () => {
-        at("text").value = text;
-        at("pair").value = pair ?? "";
+        for (const field of task.fields) box(field).value = example[field.name] ?? "";
         ask();
       },
     })));
@@ -87,8 +98,8 @@ function fill() {
     event.preventDefault();
     ask();
   };
-  for (const box of [at("text"), at("pair")])
-    box.onkeydown = (event) => {
+  for (const field of task.fields)
+    box(field).onkeydown = (event) => {
       if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
         event.preventDefault();
         ask();
@@ -97,7 +108,7 @@ function fill() {
   at("check").onclick = check;
   at("form").hidden = at("checks").hidden = false;
   at("status").textContent = "";
-  at("text").focus();
+  box(task.fields[0]).focus();
 }
 
 fill();

@@ -5,7 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from kerasbert.decoding.labels import _LOGITS, SCORES
+from kerasbert.export.formats import scores as exported
 from kerasbert.export.gate.bars import (
+    _CHANGED,
+    _MARGINS,
     AGREEMENT,
     DROP,
     HESITATES,
@@ -21,10 +25,10 @@ from kerasbert.export.gate.bars import (
 )
 from kerasbert.export.gate.checks import Subject
 from kerasbert.export.variants import VARIANTS
+from kerasbert.runtime.manifest import BARS
 from kerasbert.tasks import task_named
 from kerasbert.tasks.task import MODEL_INPUTS, Graph, Output
 
-BARS = ("choice", "choices", "number", "vector")
 PRECISIONS = sorted({variant.precision for variant in VARIANTS.values()})
 
 
@@ -81,6 +85,16 @@ def test_the_scores_of_a_file_that_ends_in_scores_are_compared():
     assert largest_difference(normal + 5, normal, "choice") == pytest.approx(5)
     assert largest_difference(normal + 5, normal, "choice", scores=True) < 1e-9
     assert largest_difference(normal + 5, normal, "vector", scores=True) == pytest.approx(5)  # vectors have no scores
+
+
+def test_every_table_of_kinds_of_numbers_has_the_manifests_kinds():
+    """Vectors have no scores, and only labels can be unclear."""
+    scored = tuple(bar for bar in BARS if bar != "vector")
+    assert (*SCORES,) == (*exported.SCORES,) == (*_LOGITS,) == scored
+    assert _MARGINS.keys() == _CHANGED.keys() == {"choice", "choices"} < set(BARS)
+    numbers = np.array([[-2.0, 0.5, 3.0]], "float32")
+    for bar in scored:
+        np.testing.assert_allclose(exported.SCORES[bar](numbers), SCORES[bar](numbers), atol=1e-6)
 
 
 # Answers.

@@ -90,19 +90,35 @@ def texts_alone(monkeypatch):
     return taking
 
 
-def test_a_file_that_cannot_be_asked_the_data_is_no_reference(light, texts_alone, file):
+def test_a_file_that_cannot_be_asked_the_data_is_no_reference(light, texts_alone, file, caplog):
     texts_alone("tflite")
     pairs = file("pairs.csv", "text,text_pair,label\na good film,so it is,positive\na bad film,it is,negative\n")
     rows = {row.format: row for row in verify(light, data=read(light, pairs))}
     assert {name: row.figure is None for name, row in rows.items()} == {name: name == "tflite" for name in FILES}
     assert [row.failed for row in rows.values()] == [None] * 4
+    assert "model.tflite: not measured on the data: it takes text alone" in caplog.messages
 
 
-def test_data_that_a_file_reads_otherwise_throughout_judges_no_number(light, texts_alone, file):
+def test_data_without_a_float32_file_compare_nothing_and_that_is_said(light, opinion_file, caplog):
+    (row,) = verify(light, data=read(light, opinion_file), files=["tflite-int8"])
+    assert (row.figure, row.failed) == (1.0, None)
+    said = "model_int8.tflite: nothing to compare its answers on the data with: no float32 file passed before it"
+    assert caplog.messages == [said]
+
+
+def test_a_row_names_three_failures_and_counts_the_others(light, monkeypatch):
+    for count, said in ((1, "0"), (3, "0; 1; 2"), (4, "0; 1; 2; and 1 more"), (9, "0; 1; 2; and 6 more")):
+        monkeypatch.setattr(gate, "CHECKS", [lambda subject, row, count=count: list(map(str, range(count)))])
+        assert [row.failed for row in verify(light, files=["onnx"])] == [said]
+
+
+def test_data_that_a_file_reads_otherwise_throughout_judges_no_number(light, texts_alone, file, caplog):
     texts_alone("onnx")
     strange = file("strange.csv", "text,label\n[MASK] good,positive\n")
     (row,) = (row for row in verify(light, data=read(light, strange), files=["tflite", "onnx"]) if row.format == "onnx")
     assert row.failed is None
+    said = "model.onnx: no numbers were compared on the data: its tokenizer reads every text differently"
+    assert said in caplog.messages
 
 
 @pytest.mark.parametrize(

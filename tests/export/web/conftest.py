@@ -104,7 +104,7 @@ def asked():
         page.evaluate(
             "document.getElementById('timing').textContent = document.getElementById('bars').textContent = ''"
         )
-        for box, typed in (("pair", pair), ("text", text)):
+        for box, typed in (("field-text_pair", pair), ("field-text", text)):
             page.evaluate(f"document.getElementById('{box}').select()")
             page.call("Input.insertText", text=typed)
         page.press_enter()

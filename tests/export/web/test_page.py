@@ -118,7 +118,7 @@ def test_an_example_is_asked_with_a_click(page):
     page.evaluate("document.getElementById('timing').textContent = ''")
     page.evaluate("[...document.querySelectorAll('#examples button')].find((b) => b.textContent == 'Good.').click()")
     page.wait_for("document.getElementById('timing').textContent")
-    assert page.evaluate("document.getElementById('text').value") == "Good."
+    assert page.evaluate("document.getElementById('field-text').value") == "Good."
 
 
 @pytest.mark.slow

@@ -1,11 +1,13 @@
 """What the page makes of outputs, in Node.js: the library's answers, for every task."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kerasbert.export.web import __file__ as web
+from kerasbert.runtime.manifest import VERSION
 from kerasbert.tasks import NAMES, task_named
 from kerasbert.tasks.task import Example
 from kerasbert.tasks.text_classification import PROBLEM_TYPES, SEVERAL, SINGLE, Settings, decode
@@ -14,6 +16,42 @@ from kerasbert.tasks.text_classification import PROBLEM_TYPES, SEVERAL, SINGLE, 
 def test_every_task_has_its_file():
     found = {path.stem for path in (Path(web).parent / "page" / "tasks").glob("*.js")}
     assert found == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page_has_a_box_for_every_field_of_a_task(name, in_node):
+    found = in_node(f'import {{ fields }} from "./tasks/{name}.js"; const found = fields;', None)
+    wanted = [(each.name, not each.required) for each in task_named(name).fields]
+    assert [(each["name"], each.get("optional", False)) for each in found] == wanted
+    assert all(each["title"] for each in found)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_texts_are_asked_together_unless_each_is_a_run(name, in_node):
+    asked = in_node(f'import {{ asks }} from "./tasks/{name}.js"; const found = [asks(["a"]), asks(["a", "b"])];', None)
+    assert asked == [[["a"]], [["a"], ["b"]] if name == "sentence-embedding" else [["a", "b"]]]
+
+
+REFUSED = """
+    import { checkDigest, checkVersion } from "./bundle.js";
+    const refusal = (wanted) => wanted.then(() => "", (error) => error.message);
+    const version = (version) => refusal(Promise.resolve({ version }).then(checkVersion));
+    const digest = (wanted) => refusal(checkDigest("model.onnx", new TextEncoder().encode(asked.content), wanted));
+    const found = await Promise.all([...asked.versions.map(version), ...asked.digests.map(digest)]);
+"""
+
+
+def test_the_page_refuses_other_versions_and_other_bytes(in_node):
+    right = hashlib.sha256(b"a model").hexdigest()
+    asked = {"versions": [VERSION, 2, 4], "content": "a model", "digests": [right, 64 * "0"]}
+    said = "kerasbert.json is of version {}, but this page reads 3: {}"
+    assert in_node(REFUSED, asked) == [
+        "",
+        said.format(2, "export the bundle again"),
+        said.format(4, "add the page again with a newer kerasbert"),
+        "",
+        "model.onnx: its bytes are not the ones that were written; export or copy it again",
+    ]
 
 
 CLASSIFY = """

@@ -2,7 +2,12 @@
 
 import { cosine, largest } from "../numbers.js";
 
-export const asks = (text, pair) => [[text, pair]];
+export const fields = [
+  { name: "text", title: "Text" },
+  { name: "text_pair", title: "Second text", note: "(for models of pairs)", optional: true },
+];
+
+export const asks = (texts) => [texts];
 
 export const decode = ([{ sequence_output }]) => ({
   label: `${sequence_output.length} numbers, one vector per token`,

@@ -2,9 +2,13 @@
 
 import { cosine, dot, largest } from "../numbers.js";
 
+export const fields = [
+  { name: "text", title: "Text" },
+  { name: "text_pair", title: "Second text", note: "(to see how alike both are)", optional: true },
+];
+
 // Each text is a run of its own.
-export const asks = (text, pair) => [text, ...(pair === null ? [] : [pair])].map((each) => [each, null]);
-export const pairUse = "(to see how alike both are)";
+export const asks = (texts) => texts.map((text) => [text]);
 
 export function decode([first, second]) {
   if (!second) return { label: `${first.embedding.length} numbers; a second text gives a likeness`, scores: [] };

@@ -2,7 +2,12 @@
 
 import { largest, sigmoid, softmax } from "../numbers.js";
 
-export const asks = (text, pair) => [[text, pair]];
+export const fields = [
+  { name: "text", title: "Text" },
+  { name: "text_pair", title: "Second text", note: "(for models of pairs)", optional: true },
+];
+
+export const asks = (texts) => [texts];
 
 export const decode = ([{ logits }], settings) => DECODERS[settings.problem_type](Array.from(logits), settings.labels);
 

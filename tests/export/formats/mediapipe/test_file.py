@@ -9,15 +9,17 @@ from kerasbert import SentenceEncoder, TextClassifier
 from kerasbert.decoding.labels import softmax
 from kerasbert.errors import ExportError
 from kerasbert.export import export_bundle, verify
-from kerasbert.export.formats.mediapipe.check import check_in_mediapipe
+from kerasbert.export.formats.mediapipe.check import READERS, check_in_mediapipe
 from kerasbert.export.formats.mediapipe.device_tokenizer import read_differently
-from kerasbert.export.formats.mediapipe.file import write_mediapipe
-from kerasbert.export.formats.mediapipe.metadata import INPUTS, read_metadata
+from kerasbert.export.formats.mediapipe.file import _outputs, write_mediapipe
+from kerasbert.export.formats.mediapipe.metadata import CONTRACTS, INPUTS, read_metadata
 from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.graph import read_graph
 from kerasbert.runs.describe import describe
 from kerasbert.runtime import load
+from kerasbert.tasks import NAMES, task_named
 from kerasbert.tasks.golden import TEXTS
+from kerasbert.tasks.task import Output
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,26 @@ def write(model, folder, *, quantize: str = "none"):
     path = folder / "mediapipe.tflite"
     write_mediapipe(model, {path: quantize}, Settings(lengths=[model.max_length]))
     return path
+
+
+def test_every_contract_of_a_task_is_known_and_mediapipes_own_can_be_run():
+    named = {task_named(name).contract for name in NAMES} - {""}
+    assert named <= CONTRACTS.keys()
+    # MediaPipe has no question answerer; the Task Library has one.
+    assert CONTRACTS.keys() - READERS.keys() == {"BertQuestionAnswerer"}
+    assert READERS.keys() <= CONTRACTS.keys()
+
+
+def test_outputs_that_a_contract_has_by_name_stay_as_they_are():
+    names = ("start_logits", "end_logits")
+    found = {name: np.array([[1.0, 3.0]]) for name in names}
+    asked = _outputs("BertQuestionAnswerer", [Output(name, "row", "choice", 2) for name in names])
+    assert asked(found) == found
+    (score,) = _outputs("TextClassifier", [Output("logits", "row", "choice", 2)])(
+        {"logits": found["end_logits"]}
+    ).items()
+    assert score[0] == "probability"
+    np.testing.assert_allclose(score[1], softmax(found["end_logits"]))
 
 
 def alike(model) -> list[str]:

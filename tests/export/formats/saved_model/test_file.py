@@ -1,5 +1,6 @@
 """The SavedModel, as somebody uses it who has TensorFlow and not kerasbert."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -9,7 +10,13 @@ import pytest
 import tensorflow as tf
 import tensorflow_text  # noqa: F401 - registers the ops of the text signatures
 
+from kerasbert import TextClassifier
+from kerasbert.errors import ExportError
+from kerasbert.export.formats.saved_model.file import open_saved_model, text_signatures, write_saved_model
+from kerasbert.export.formats.scores import scores_names
+from kerasbert.tasks import NAMES, task_named
 from kerasbert.tasks.golden import TEXTS
+from kerasbert.tasks.task import Field, Output
 
 ALONE = """
 import json, sys
@@ -53,6 +60,48 @@ def test_signatures_take_and_give_what_they_should(loaded):
         given = signature.structured_outputs
         assert set(given) == {"logits", "scores"}
         assert all((tuple(spec.shape), spec.dtype) == ((None, 2), tf.float32) for spec in given.values())
+
+
+def with_fields(task, *fields):
+    return dataclasses.replace(task, fields=tuple(Field(name, (name,), name, **options) for name, options in fields))
+
+
+def test_signatures_for_texts_follow_the_fields_of_the_task():
+    task = task_named("text-classification")
+    for name in NAMES:
+        each = task_named(name)
+        verb = each.words.verb
+        assert text_signatures(each) == {verb: ("text",), f"{verb}_pair": ("text", "text_pair")}
+    assert text_signatures(with_fields(task, ("text", {}))) == {"classify": ("text",)}
+    assert text_signatures(with_fields(task, ("b", {}), ("a", {}))) == {"classify": ("b", "a")}
+    assert text_signatures(with_fields(task, ("words", {"kind": "words"}))) == {}
+    assert text_signatures(with_fields(task, ("a", {}), ("b", {}), ("c", {}))) == {}
+
+
+def test_a_task_of_a_question_and_a_context_has_one_signature_for_both(smallest_encoder, tmp_path):
+    class Asker(TextClassifier):
+        task = with_fields(TextClassifier.task, ("question", {}), ("context", {}))
+
+    model = Asker(smallest_encoder, labels=["a", "b"], max_length=16)
+    path = tmp_path / "saved_model"
+    write_saved_model(model, {path: "none"})
+    assert set(tf.saved_model.load(str(path)).signatures) == {"predict", "classify", "serving_default"}
+    ids, texts = open_saved_model(path, model.graphs()[0], task=model.task)
+    assert list(texts) == [("question", "context")]
+    given = {"question": np.array(["good", "a film"], object), "context": np.array(["a room", "b"], object)}
+    wanted = ids(model.tokenizer(*given.values(), max_length=16))["logits"]
+    np.testing.assert_allclose(texts["question", "context"](given)["logits"], wanted, atol=1e-5)
+
+
+def test_scores_have_names_of_their_own():
+    outputs = [Output(name, "row", bar, 2) for name, bar in (("start_logits", "choice"), ("embedding", "vector"))]
+    assert scores_names(outputs) == {"start_logits": "start_scores"}
+    with pytest.raises(
+        ExportError, match=r"^the output 'tags' has scores \(choice\), so its name must end in 'logits'$"
+    ):
+        scores_names([Output("tags", "token", "choice", 3)])
+    with pytest.raises(ExportError, match=r"^'scores' is an output, and the scores of 'logits' need that name$"):
+        scores_names([Output("logits", "row", "choice", 2), Output("scores", "row", "vector", 2)])
 
 
 def test_byte_pairs_have_only_ids(exported):

@@ -1,3 +1,0 @@
-const width = output.length / ids.length;
-const vectors = ids.map((_, at) => output.slice(at * width, (at + 1) * width)); // one a token
-console.log(vectors[0]);

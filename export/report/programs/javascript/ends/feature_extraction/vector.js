@@ -1,0 +1,3 @@
+const width = output.length / ids.length;
+const vectors = ids.map((_, at) => output.slice(at * width, (at + 1) * width)); // one per token
+console.log(vectors[0]);

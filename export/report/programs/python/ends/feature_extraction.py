@@ -1,2 +1,0 @@
-vectors = output[: sum(encoding.attention_mask)]  # one a token
-print(vectors)

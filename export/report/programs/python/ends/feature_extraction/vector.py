@@ -1,0 +1,2 @@
+vectors = output[: sum(encoding.attention_mask)]  # one per token
+print(vectors)

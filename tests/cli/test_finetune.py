@@ -1,0 +1,30 @@
+"""kerasbert finetune: its options against the library's, and its help pages."""
+
+import dataclasses
+
+from kerasbert.cli.finetune import _with_columns, finetune
+from kerasbert.runs.finetune import MAX_LENGTH, FinetuneOptions
+from kerasbert.tasks import task_named
+
+TASK = task_named("text-classification")
+
+
+def test_the_defaults_are_those_of_the_library():
+    command = finetune.commands[TASK.name]
+    given = command.make_context(TASK.name, ["--train", "train.csv", "--out", "model"]).params
+    library = {each.name: each.default for each in dataclasses.fields(FinetuneOptions)}
+    both = given.keys() & library.keys()
+    assert {name: given[name] for name in both} == {name: library[name] for name in both}
+    assert library.keys() - both == {"columns", "settings"}
+    (length,) = (each for each in command.params if each.name == "max_length")
+    assert f"[default: {MAX_LENGTH}, " in length.help
+
+
+def test_the_second_example_names_the_tasks_own_columns():
+    text, pair = TASK.fields
+    shown = _with_columns(TASK)
+    assert '--text-column "#1 String"' in shown
+    assert '--pair-column "#2 String" --label-column Quality' in shown
+    other = dataclasses.replace(TASK, fields=(dataclasses.replace(text, option="question", columns=("asked",)), pair))
+    assert '--question-column "asked"' in _with_columns(other)
+    assert _with_columns(dataclasses.replace(TASK, fields=(text,))) == ""
