@@ -64,10 +64,15 @@ def _model(path: Path) -> dict:
         "architecture": checkpoint.architecture,
         "task": task,
         "heads of tasks": checkpoint.heads,
-        **(stored_settings(checkpoint, task_named(task)) if task in NAMES else {}),
+        **(_plain(stored_settings(checkpoint, task_named(task))) if task in NAMES else {}),
         **_encoder(checkpoint),
         **_weights(checkpoint.shapes),
     }
+
+
+def _plain(settings: dict) -> dict:
+    """Settings as JSON has them."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()}
 
 
 def _encoder(checkpoint) -> dict:

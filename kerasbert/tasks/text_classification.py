@@ -135,7 +135,10 @@ def stored(config: Mapping, outputs: Callable[[str], int]) -> Mapping:
     Raises:
         ConfigError: labels that do not number the classifier's outputs, or an unknown problem type.
     """
-    labels = stored_labels(config, outputs("classifier/dense"))
+    count = outputs("classifier/dense")
+    if not count:
+        return {}
+    labels = stored_labels(config, count)
     problem_type = config.get("problem_type") or (NUMBER if len(labels) == 1 else SINGLE)
     if problem_type not in PROBLEM_TYPES:
         raise ConfigError(f"problem_type is {problem_type!r}: use one of {', '.join(PROBLEM_TYPES)}")

@@ -57,11 +57,43 @@ def test_without_architectures_the_tensors_tell(name, tmp_path):
     assert open_checkpoint(folder).task == task
 
 
-def test_our_own_section_comes_before_architectures(tmp_path):
+def test_our_own_section_tells_what_the_encoders_class_leaves_open(tmp_path):
     config = {"kerasbert": {"task": "sentence-embedding"}}
-    folder = make_folder(tmp_path / "model", "BertForTokenClassification", config=config)
+    folder = make_folder(tmp_path / "model", "BertModel", config=config)
     assert describe(folder)["task"] == "sentence-embedding"
     assert type(open_model(folder)) is SentenceEncoder
+
+
+@pytest.mark.parametrize("task", ["sentence-embedding", "text-classification", "feature-extraction"])
+def test_our_section_does_not_count_where_another_tool_trained_another_head(task, tmp_path):
+    config = {"kerasbert": {"task": task, "pooling": "mean"}}
+    folder = make_folder(tmp_path / "model", "BertForTokenClassification", config=config)
+    assert describe(folder)["task"] == "token-classification"
+    with pytest.raises(CheckpointError, match="holds token-classification"):
+        open_model(folder)
+
+
+def test_a_section_of_an_unknown_task_is_an_error_that_names_it(tmp_path):
+    folder = make_folder(
+        tmp_path / "model", "BertForSequenceClassification", config={"kerasbert": {"task": "text_classifier"}}
+    )
+    with pytest.raises(CheckpointError, match="holds text_classifier"):
+        open_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ({"max_length": "128"}, r"kerasbert.max_length is '128', not a whole number"),
+        ({"max_length": 12.5}, r"kerasbert.max_length is 12.5, not a whole number"),
+        ({"poling": "mean"}, r"unknown key 'kerasbert.poling'"),
+    ],
+)
+def test_a_section_is_checked(section, said, tmp_path):
+    config = {"kerasbert": {"task": "text-classification", **section}}
+    folder = make_folder(tmp_path / "model", "BertForSequenceClassification", config=config)
+    with pytest.raises(ConfigError, match=said):
+        open_model(folder)
 
 
 def test_inspect_describes_a_decoder_that_cannot_be_built(tmp_path):

@@ -114,7 +114,7 @@ def test_a_file_that_is_not_whole_is_named(paths, kind, content, tmp_path):
 def test_a_bundle_that_is_not_whole_is_named(tiny_bundle, tmp_path):
     bundle = shutil.copytree(tiny_bundle, tmp_path / "copy")
     (bundle / "kerasbert.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(BundleError, match=r"kerasbert.json: not readable as a bundle's description"):
+    with pytest.raises(BundleError, match=r"kerasbert.json: no key 'version'; export again"):
         describe(bundle)
 
 
