@@ -28,7 +28,7 @@ def evaluate(model, data, as_json, **given):
 
     task = task_named(options.task_of(model))
     if task.figures is None:
-        raise DataError(f"{model}: {task.name} has no figures to be measured on labelled data")
+        raise DataError(f"{model}: {task.name} has no figures to measure on labelled data")
     examples = read_examples(data, task, columns=options.taken_columns(given))
     opened = options.open_model(model)
     for example in examples:

@@ -1,6 +1,7 @@
 """What a checkpoint's config.json says of the task it was trained for."""
 
 from collections.abc import Collection
+from dataclasses import fields
 
 from kerasbert.checkpoints.loading import ENCODER, Checkpoint
 from kerasbert.errors import CheckpointError, ConfigError
@@ -11,14 +12,16 @@ from kerasbert.tasks.task import Task
 def stored_settings(checkpoint: Checkpoint, task: Task) -> dict:
     """The settings of a task that a checkpoint was saved with, by name; those that nothing tells are missing.
 
-    A checkpoint of another task still tells the number of tokens that texts are cut to.
+    A section of config.json without a task tells what any task may begin with, such as the pooling. A checkpoint of
+    another task still tells the number of tokens that texts are cut to.
 
     Raises:
         ConfigError: a setting of another type, an unknown one, or labels that do not number the head's outputs.
     """
     own = {name: value for name, value in checkpoint.own.items() if name != "task" and value is not None}
     if checkpoint.task != task.name:
-        own = {name: value for name, value in own.items() if name == "max_length"}
+        names = {"max_length"} if "task" in checkpoint.own else {each.name for each in fields(task.Settings)}
+        own = {name: value for name, value in own.items() if name in names}
     try:
         stored = part_from_json(task.Settings, own, "kerasbert")
         if checkpoint.task == task.name:

@@ -17,7 +17,7 @@ def test_the_defaults_are_those_of_the_library():
     assert {name: given[name] for name in both} == {name: library[name] for name in both}
     assert library.keys() - both == {"columns", "settings"}
     (length,) = (each for each in command.params if each.name == "max_length")
-    assert f"[default: {MAX_LENGTH}, " in length.help
+    assert f"else {MAX_LENGTH}, " in length.help
 
 
 def test_the_second_example_names_the_tasks_own_columns():

@@ -97,7 +97,7 @@ def test_every_file_gives_its_vectors(tiny_bert, opinion_file, tmp_path):
     assert np.sum(int8 * model.encode(TEXTS), axis=-1).min() > 0.98
     answer = load(tmp_path / "bundle")("bad")
     assert answer["embedding"] == pytest.approx(model.encode(["bad"])[0].tolist(), abs=1e-4)
-    with pytest.raises(ExportError, match="sentence-embedding has no figures to be measured on"):
+    with pytest.raises(ExportError, match="sentence-embedding has no figures to measure on"):
         export_bundle(model, tmp_path / "other", data=opinion_file)
 
 

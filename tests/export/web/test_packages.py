@@ -38,13 +38,19 @@ def bundle_of(folder: Path, kind: str, tokenizer: dict) -> Path:
         lengths=[16],
         tokenizer=tokenizer,
         files={"model": file},
-        checksums={},
+        checksums=dict.fromkeys(("vocab.txt", "tokenizer.json", "golden.json"), "0" * 64),
         versions={},
     ).write(folder)
     return folder
 
 
-WORDPIECE = {"kind": "wordpiece", "do_lower_case": True, "strip_accents": None, "added_tokens": []}
+WORDPIECE = {
+    "kind": "wordpiece",
+    "do_lower_case": True,
+    "strip_accents": None,
+    "tokenize_chinese_chars": True,
+    "added_tokens": [],
+}
 
 
 @pytest.mark.parametrize(
