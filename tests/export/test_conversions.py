@@ -35,6 +35,7 @@ def test_the_same_model_is_converted_once(convert):
     assert convert("none") == (first, False)
 
 
+@pytest.mark.slow
 def test_another_weight_graph_or_setting_is_converted_anew(convert, smallest_encoder, monkeypatch):
     convert("none")
     assert convert("int8")[1]

@@ -80,6 +80,7 @@ def tokenizer(request):
     return WordPieceTokenizer(pieces, added_tokens=[TOKEN], **CASES[request.param])
 
 
+@pytest.mark.slow
 def test_the_pages_tokenizer_gives_the_librarys_ids(tokenizer, ids_of, strange_texts):
     texts = [*strange_texts, *TEXTS, "a <e1>[MASK]b<e1", "an <mask> <mask>too", "lone \ud800 surrogate"]
     rows = [[text, None, 512] for text in texts]

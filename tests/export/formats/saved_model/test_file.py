@@ -104,6 +104,7 @@ def test_scores_have_names_of_their_own():
         scores_names([Output("logits", "row", "choice", 2), Output("scores", "row", "vector", 2)])
 
 
+@pytest.mark.slow
 def test_byte_pairs_have_only_ids(exported):
     loaded = tf.saved_model.load(str(exported("roberta").bundle / "saved_model"))
     assert set(loaded.signatures) == {"predict", "serving_default"}
