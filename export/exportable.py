@@ -1,4 +1,4 @@
-"""What a model needs before it can be exported."""
+"""Checks that a model can be exported, and converts it to float32."""
 
 import keras
 

@@ -1,4 +1,4 @@
-"""What `kerasbert benchmark` measured, as a picture."""
+"""Draws the results of `kerasbert benchmark`."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What every writer of model files is told beside the model and the files to write."""
+"""Settings that every writer of model files receives."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

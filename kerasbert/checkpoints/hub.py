@@ -1,4 +1,4 @@
-"""Where the folder of a model is."""
+"""Finds the folder of a model: a local path, a download from the hub, or the encoder in the package."""
 
 from pathlib import Path
 

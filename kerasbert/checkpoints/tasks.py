@@ -1,4 +1,4 @@
-"""What a checkpoint's config.json says of the task it was trained for."""
+"""Reads the task of a checkpoint and its settings from config.json."""
 
 from collections.abc import Collection
 from dataclasses import fields

@@ -1,6 +1,6 @@
-"""Prepared data -> batches to train on. Batch k is a function of (data, seed, k) and of nothing else.
+"""Reads prepared data as batches. Batch k depends only on (data, seed, k).
 
-So a run that was stopped goes on at the exact batch, on any number of workers, on any backend: the batches are NumPy
+So a stopped run continues at the exact batch, on any number of workers, on any backend: the batches are NumPy
 arrays of few, fixed shapes.
 """
 

@@ -1,4 +1,4 @@
-"""TFRecord files of Google's and NVIDIA's BERT, with their masks drawn once and for all, as our batches.
+"""Reads TFRecord files of Google's and NVIDIA's BERT, whose masks were drawn in advance, as batches.
 
 Their names: google-research/bert, create_pretraining_data.py; NVIDIA DeepLearningExamples and TensorFlow's Model Garden
 write the same (NVIDIA's HDF5 files are another format and not read).

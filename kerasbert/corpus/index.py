@@ -1,4 +1,4 @@
-"""What prepared data holds: facts of its shards, summed in index.json, which is written when all of them are there."""
+"""Facts of prepared data. index.json sums the facts of all shards; it is written when the last one is finished."""
 
 import json
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""Several instances in a row: histogram packing, longest first, best fit (Krell et al. 2021, arXiv 2107.02027, 3.1)."""
+"""Packs several instances into one row: histogram packing, longest first, best fit.
+
+Source: Krell et al. 2021, arXiv 2107.02027, section 3.1.
+"""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""A look into prepared data: instances with their masks visible, and how long the rows are."""
+"""Shows some rows of prepared data with their masks, and draws the row lengths."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What sources of batches share: batch k as a function of k, one after the other as NumPy or as a tf.data.Dataset."""
+"""The base class of sources of batches: batch k, all batches as NumPy arrays, or a tf.data.Dataset."""
 
 from collections.abc import Iterator
 

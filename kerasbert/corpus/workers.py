@@ -1,4 +1,4 @@
-"""How a local worker begins. It stands alone, so that a worker reads this before it imports TensorFlow."""
+"""Sets up a local worker process. The module imports little, because it runs before TensorFlow is imported."""
 
 import multiprocessing
 import os

@@ -1,1 +1,1 @@
-"""Files of labelled text, read as the examples of a task: one reader per file format."""
+"""Reads CSV, TSV and JSON lines, with or without labels, and plain text without labels, as the examples of a task."""

@@ -1,4 +1,4 @@
-"""A file -> examples of a task, each with its line, so that an error can name it."""
+"""Reads a file as examples of a task; each keeps its line for error messages."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping

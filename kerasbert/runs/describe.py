@@ -1,4 +1,4 @@
-"""What a path holds, as plain facts: one function per kind of file or folder."""
+"""Describes a path as plain values: one function per kind of file or folder."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What ends a pre-training run early: a loss that explodes, a signal."""
+"""Stops `fit` when the loss explodes, so that the run goes back to a checkpoint, or when a signal ends the run."""
 
 import math
 import signal

@@ -1,4 +1,4 @@
-"""Pictures of a run."""
+"""Draws the training curves."""
 
 from pathlib import Path
 

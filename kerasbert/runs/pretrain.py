@@ -1,4 +1,4 @@
-"""Pre-training from prepared data to a model folder, as the command line does it: it can be stopped and goes on."""
+"""Pre-trains from prepared data to a model folder, as the command line does it. A stopped run can be resumed."""
 
 import dataclasses
 import logging

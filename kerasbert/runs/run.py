@@ -1,4 +1,4 @@
-"""A pre-training run between two steps: where it is, when it is saved and measured, how it goes back, how it ends."""
+"""A pre-training run between two steps: its position, checkpoints, evaluation, rollback and end."""
 
 import dataclasses
 import logging

@@ -1,4 +1,4 @@
-"""Model files -> functions from arrays to outputs; each engine has a file of its own (`kerasbert.runtime.kinds`)."""
+"""Opens a model file as a function from arrays to outputs; each engine has its own file (`kerasbert.runtime.kinds`)."""
 
 import os
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Text in, answer out."""
+"""`load` opens a bundle as a `Pipeline`, which turns texts into answers."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Batches as rows: how long each row is, and which rows share a call."""
+"""Splits batches into calls: the length of each row, and the rows that share a call."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Is a model file what kerasbert.json says it is?"""
+"""Checks that a model file has the inputs and outputs that kerasbert.json lists."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a person sees while a model trains, and what ends a run that has gone wrong."""
+"""Callbacks: a progress line, and a stop when the loss is not a number."""
 
 import math
 import shutil

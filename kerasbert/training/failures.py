@@ -1,4 +1,4 @@
-"""TensorFlow's failures in the midst of training, said in a line."""
+"""Turns TensorFlow's errors during training into one-line errors of ours."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

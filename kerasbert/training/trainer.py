@@ -1,4 +1,6 @@
-"""The train step that is right under every strategy: Keras's `fit` around it, TensorFlow's or JAX's trainer below.
+"""A train step with correct losses and gradients under every strategy.
+
+Keras's `fit` stands around it, TensorFlow's or JAX's trainer below.
 
 A model with this trainer gives its losses as sums and weights. A loss is `sum / weight` over the whole batch, wherever
 its rows are computed. On TensorFlow the step is ours. What Keras 3.15 does instead, and why it does not serve:

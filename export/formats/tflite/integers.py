@@ -1,4 +1,4 @@
-"""Integer arithmetic: what layers are traced with, and the texts that its ranges are measured on."""
+"""Integer arithmetic: tracing options, and the examples that calibrate its ranges."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
