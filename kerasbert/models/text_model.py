@@ -62,7 +62,7 @@ class TextModel(keras.Model):
         """The task's graph with the inputs and outputs that this model has."""
         (graph,) = self.task.graphs(self.settings)
         inputs = tuple(
-            dataclasses.replace(each, pad=self.config.pad_token_id if each.name == "input_ids" else 0)
+            dataclasses.replace(each, pad=self.config.pad_token_id if each.name == "input_ids" else each.pad)
             for each in graph.inputs
             if each.name in self.encoder.input
         )
@@ -198,12 +198,13 @@ class TextModel(keras.Model):
         stored = stored_settings(checkpoint, cls.task)
         given = {name: value for name, value in settings.items() if value is not None}
         chosen = stored | given
-        if "labels" in (each.name for each in dataclasses.fields(cls.task.Settings)) and "labels" not in chosen:
+        defaults = {each.name: each.default for each in dataclasses.fields(cls.task.Settings)}
+        if "labels" in defaults and "labels" not in chosen:
             raise no_classifier(checkpoint)
         pooler = cls.reads_pooler(checkpoint, chosen)
         encoder = BertEncoder(checkpoint.config, tokenizer=checkpoint.tokenizer(), pooler=pooler, dtype=dtype)
         model = cls(encoder, **chosen, dtype=dtype)
-        same = all(getattr(model.settings, name) == stored.get(name) for name in cls.shape_settings if name in given)
+        same = all(getattr(model.settings, name) == stored.get(name, defaults[name]) for name in cls.shape_settings)
         checkpoint.load_into(model.saved_part(), new=() if same else cls.heads)
         return model
 

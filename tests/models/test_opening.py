@@ -1,5 +1,6 @@
 """A trained head never stands on a part that is drawn at random; a part that is new stands under a new head."""
 
+import numpy as np
 import pytest
 from checkpoints.head_classes import make_folder
 
@@ -39,6 +40,14 @@ def test_a_folder_named_a_classifier_without_one_is_refused(tmp_path):
     folder = make_folder(tmp_path / "model", "BertForMaskedLM", config=config)
     with pytest.raises(CheckpointError, match=r"holds text-classification \(.*\), has no classifier"):
         open_model(folder)
+
+
+@pytest.mark.parametrize("name", ["BertForSequenceClassification", "DistilBertForSequenceClassification"])
+def test_a_setting_that_is_named_as_it_is_keeps_the_trained_head(name, tmp_path):
+    folder = make_folder(tmp_path / "model", name)
+    stored, named = (TextClassifier.from_pretrained(folder, **given) for given in ({}, {"pooling": "cls"}))
+    for one, two in zip(stored.weights, named.weights, strict=True):
+        np.testing.assert_array_equal(one.numpy(), two.numpy(), err_msg=one.path)
 
 
 @pytest.mark.parametrize("name", ["BertForNextSentencePrediction", "BertForPreTraining"])
