@@ -16,6 +16,8 @@ FILES = [
     "vocab.json",
     "merges.txt",
     "tokenizer*.json",
+    "added_tokens.json",
+    "special_tokens_map.json",
 ]
 
 
