@@ -66,9 +66,10 @@ class BytePairTokenizer(HostTokenizer):
         config = tokenizer_config(folder, cls.kind, cls.special)
         declared = declared_tokens(folder, config, cls.special)
         path = folder / "tokenizer.json"
+        if path.exists():
+            check_post_processor(path, read_json(path), single=_FIRST, pair=_PAIR)
         try:
             if path.exists():
-                check_post_processor(path, read_json(path), single=_FIRST, pair=_PAIR)
                 backend = Tokenizer.from_str(path.read_text(encoding="utf-8"))
             else:
                 path = folder / "vocab.json"

@@ -15,7 +15,8 @@ Row = Sequence[tuple[str, int]]
 def check_post_processor(path: Path, content: Mapping, *, single: Row, pair: Row) -> None:
     """Applies the post-processor of a tokenizer.json to one-token texts, and compares the rows with ours.
 
-    A file without a post-processor passes: transformers' BERT and RoBERTa classes add their own.
+    A file whose post-processor adds no special token passes, because transformers' BERT and RoBERTa classes then use
+    their own. So does a file without one.
 
     Args:
         path: the file, for errors.
@@ -34,6 +35,8 @@ def check_post_processor(path: Path, content: Mapping, *, single: Row, pair: Row
         backend = Tokenizer.from_str(json.dumps({**alone, "post_processor": content["post_processor"]}))
     except Exception as error:  # the library raises a bare Exception for files that it cannot use
         raise TokenizerError(f"{path}: post_processor cannot be used: {error}") from error
+    if backend.encode("A").tokens == ["A"]:
+        return
     for found, wanted in ((backend.encode("A"), single), (backend.encode("A", "B"), pair)):
         row = list(zip(found.tokens, found.type_ids, strict=True))
         if row != list(wanted):

@@ -96,6 +96,7 @@ def test_what_would_give_other_ids_is_refused(tmp_path, files, message):
     [
         ({"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]}, None),
         (None, None),
+        ({"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": False, "use_regex": True}, None),
         (
             {"type": "RobertaProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2], "trim_offsets": True}
             | {"add_prefix_space": False},
