@@ -174,7 +174,7 @@ def test_a_config_does_not_change():
     [
         (None, "no such file; a model folder holds config.json"),
         ("{", "cannot be read as JSON"),
-        ("[1]", "holds a list"),
+        ("[1]", "holds a JSON list"),
     ],
 )
 def test_a_config_json_that_cannot_be_used_is_named(tmp_path, text, said):

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasbert import tokenizers
+from kerasbert.checkpoints.sizes import check_sizes
 from kerasbert.config import BertConfig
 from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.tasks import NAMES
@@ -71,10 +72,12 @@ class Checkpoint:
         """The encoder's numbers.
 
         Raises:
-            ConfigError: a config.json that kerasbert cannot build.
+            ConfigError: a config.json that kerasbert cannot build, or whose sizes are far from those of the tensors.
         """
         try:
-            return BertConfig.from_dict(self.settings)
+            config = BertConfig.from_dict(self.settings)
+            check_sizes(config, self.shapes, self.names.place)
+            return config
         except ConfigError as error:
             raise ConfigError(f"{self.folder / 'config.json'}: {error}") from None
 

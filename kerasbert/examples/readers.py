@@ -7,6 +7,7 @@ from pathlib import Path
 from kerasbert.errors import DataError
 from kerasbert.examples.csv import csv_rows, tsv_rows
 from kerasbert.examples.jsonl import jsonl_rows
+from kerasbert.reading import decode, read_bytes
 from kerasbert.tasks.task import Example, Field, Task
 
 READERS: dict[str, Callable[[Path, str], Iterator[tuple[int, dict]]]] = {
@@ -16,6 +17,8 @@ READERS: dict[str, Callable[[Path, str], Iterator[tuple[int, dict]]]] = {
 }
 PLAIN = (".txt", "")
 """Endings of files with one text per line; standard input has none."""
+STREAMS = ("/dev/fd/", "/dev/stdin")
+"""Pipes that the shell opens for this process, as `<(...)` does; another pipe may never end."""
 TRUTH = "label"
 """The word for the right answer in `--label-column`."""
 
@@ -92,18 +95,13 @@ def _named(task: Task, columns: Mapping[str, str | None] | None) -> dict[str, st
 
 
 def _decode(path: Path) -> str:
-    try:
-        content = sys.stdin.buffer.read() if path == Path("-") else path.read_bytes()
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        byte = content[error.start]
-        raise DataError(f"{path}, line {line}: byte 0x{byte:02x} is not UTF-8; save the file as UTF-8") from None
+    if path == Path("-"):
+        content = sys.stdin.buffer.read()
+    elif str(path).startswith(STREAMS):
+        content = path.read_bytes()
+    else:
+        content = read_bytes(path, DataError)
+    return decode(path, content, DataError)
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict]]:

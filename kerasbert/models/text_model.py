@@ -11,6 +11,7 @@ from kerasbert.checkpoints.tasks import no_classifier, stored_settings
 from kerasbert.errors import ConfigError, DataError
 from kerasbert.examples.readers import read_examples
 from kerasbert.models.encoder import BertEncoder
+from kerasbert.models.unquantized import Unquantized
 from kerasbert.tasks.ask import Answered, ask, joined, outputs_of
 from kerasbert.tasks.batches import Lesson
 from kerasbert.tasks.task import Example, Graph, Row, Task
@@ -19,7 +20,7 @@ ROUND_TO = 8
 """Lengths of batches are multiples of this, so that a compiler has to handle only a few shapes."""
 
 
-class TextModel(keras.Model):
+class TextModel(Unquantized, keras.Model):
     """A functional Keras model for a task. Its inputs are those of its encoder.
 
     A subclass sets the class attribute `task`, and builds layers and graph from an encoder and the task's settings.

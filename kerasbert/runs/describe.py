@@ -210,6 +210,7 @@ FOLDERS: dict[str, Kind] = {
     MANIFEST: _bundle,
     "saved_model.pb": _saved_model,
     "config.json": _model,
+    "bert_config.json": _model,  # an error that names the format
 }
 FILES: dict[str, Kind] = {
     ".tflite": _tflite,

@@ -13,8 +13,9 @@ from tokenizers.processors import RobertaProcessing
 
 from kerasbert.errors import TokenizerError
 from kerasbert.files import write_text
+from kerasbert.reading import read_json, read_text
 from kerasbert.tokenizers.declared import add_tokens, declared_tokens, placed, tokenizer_config
-from kerasbert.tokenizers.host import HostTokenizer, read_json
+from kerasbert.tokenizers.host import HostTokenizer
 from kerasbert.tokenizers.post_processor import check_post_processor
 
 REQUIRED = ("<s>", "</s>", "<pad>", "<unk>")
@@ -67,10 +68,10 @@ class BytePairTokenizer(HostTokenizer):
         declared = declared_tokens(folder, config, cls.special)
         path = folder / "tokenizer.json"
         if path.exists():
-            check_post_processor(path, read_json(path), single=_FIRST, pair=_PAIR)
+            check_post_processor(path, read_json(path, TokenizerError), single=_FIRST, pair=_PAIR)
         try:
             if path.exists():
-                backend = Tokenizer.from_str(path.read_text(encoding="utf-8"))
+                backend = Tokenizer.from_str(read_text(path, TokenizerError))
             else:
                 path = folder / "vocab.json"
                 backend = _from_vocab_and_merges(folder, {token["content"] for token in declared})

@@ -7,7 +7,7 @@ from pathlib import Path
 from tokenizers import AddedToken, Tokenizer
 
 from kerasbert.errors import TokenizerError
-from kerasbert.tokenizers.host import read_json
+from kerasbert.reading import read_json
 
 FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
 """The flags of an added token, by their names in tokenizer.json."""
@@ -171,4 +171,4 @@ def add_tokens(backend: Tokenizer, tokens: Iterable[dict]) -> None:
 
 
 def _optional(path: Path) -> dict:
-    return read_json(path) if path.exists() else {}
+    return read_json(path, TokenizerError) if path.exists() else {}

@@ -14,8 +14,9 @@ from tokenizers.processors import TemplateProcessing
 
 from kerasbert.errors import TokenizerError
 from kerasbert.files import write_text
+from kerasbert.reading import read_json, read_text
 from kerasbert.tokenizers.declared import FLAGS, add_tokens, declared_tokens, placed, tokenizer_config
-from kerasbert.tokenizers.host import HostTokenizer, read_json
+from kerasbert.tokenizers.host import HostTokenizer
 from kerasbert.tokenizers.post_processor import check_post_processor
 
 REQUIRED = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
@@ -168,15 +169,7 @@ def read_vocab(path: Path) -> list[str]:
     Raises:
         TokenizerError: the file cannot be read, or does not hold a vocabulary.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError as error:
-        raise TokenizerError(f"{path} does not exist") from error
-    except OSError as error:
-        raise TokenizerError(f"{path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise TokenizerError(f"{path}, line {line}: not UTF-8; save the file as UTF-8") from error
+    text = read_text(path, TokenizerError)
     pieces = text.replace("\r\n", "\n").rstrip("\n").split("\n")
     if pieces == [""]:
         raise TokenizerError(f"{path} is empty; it must hold one word piece per line")
@@ -203,7 +196,7 @@ def _ids(pieces: list[str]) -> dict[str, int]:
 
 def _read_tokenizer_json(path: Path) -> tuple[list[str], dict]:
     """Reads the pieces, in the order of their ids, and the options. The file's truncation and padding are ignored."""
-    content = read_json(path)
+    content = read_json(path, TokenizerError)
     first = [("[CLS]", 0), ("A", 0), ("[SEP]", 0)]
     check_post_processor(path, content, single=first, pair=[*first, ("B", 1), ("[SEP]", 1)])
     model, normalizer = content["model"], content.get("normalizer") or {}

@@ -67,7 +67,7 @@ def refused(folder: Path, message: str) -> None:
         ({"added_tokens.json": {"[E1]": 40}}, "the added token '[E1]' has id 40, the next free is 19"),
         ({"added_tokens.json": {"film": 3}}, "the added token 'film' has id 3, but id 8 in the vocabulary"),
         ({"added_tokens.json": {"[E1]": "x"}}, "the added token '[E1]' has the id 'x', not a number"),
-        ({"added_tokens.json": ["[E1]"]}, "added_tokens.json holds a JSON list, not an object"),
+        ({"added_tokens.json": ["[E1]"]}, "added_tokens.json: holds a JSON list, not an object"),
         (
             {"special_tokens_map.json": {"additional_special_tokens": "x"}},
             "additional_special_tokens is 'x', not a list",

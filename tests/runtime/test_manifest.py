@@ -149,7 +149,7 @@ def test_a_folder_without_it_is_no_bundle(tmp_path):
         Manifest.read(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"3", b"\xff\xfe", b"[" * 100_000])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"3", b"[" * 100_000])
 def test_what_is_no_json_object_is_named(tmp_path, content):
     (tmp_path / NAME).write_bytes(content)
     for read in (Manifest.read, rehash):
