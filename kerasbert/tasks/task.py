@@ -22,13 +22,15 @@ class Example:
             where the task's `Field` says so.
         truth: the right answer as in the file; None if it is unknown.
         line: its line in `path`, counted from 1; 0 if it does not come from a file.
-        path: its file; empty if it does not come from a file.
+        path: its file, or another place for messages; empty if there is none.
+        weight: its weight in the loss; None if the examples have no weights.
     """
 
     fields: Mapping[str, object]
     truth: object = None
     line: int = 0
     path: str = ""
+    weight: float | None = None
 
     @property
     def place(self) -> str:
@@ -256,7 +258,8 @@ class Task:
 
         Args:
             columns: one sequence of texts (or one text) per field, in the order of `fields`; None for a field that
-                the examples lack. In a single list of tuples, each tuple holds all fields of one example.
+                the examples lack. A single tuple of sequences is the same. In a single list of tuples, each tuple holds
+                all fields of one example. A single dict has the columns by field name.
             named: the same by field name.
 
         Raises:
@@ -264,6 +267,10 @@ class Task:
                 missing, unknown or given twice.
         """
         names = [each.name for each in self.fields]
+        if len(columns) == 1 and isinstance(columns[0], Mapping):
+            columns, named = (), {**columns[0], **named}
+        if len(columns) == 1 and isinstance(columns[0], tuple) and not all(isinstance(x, str) for x in columns[0]):
+            columns = columns[0] if len(names) > 1 else columns
         if len(columns) == 1 and isinstance(columns[0], list) and all(isinstance(x, tuple) for x in columns[0]):
             sizes = sorted({len(values) for values in columns[0]})
             if len(sizes) > 1 or sizes == [0]:
