@@ -20,6 +20,7 @@ from kerasbert.runtime.manifest import File
 from kerasbert.runtime.pipelines import Pipeline
 from kerasbert.tasks.ask import Answered
 from kerasbert.tasks.task import Example
+from kerasbert.tasks.words import as_text
 
 log = logging.getLogger("kerasbert")
 ONE_BATCH = 2**31
@@ -104,12 +105,12 @@ def leaves_out_what_it_reads_differently(subject: Subject, row) -> list[str]:
     from kerasbert.export.formats.tflite import text
 
     single = [each for each in subject.recorded if set(each.example) == {"text"}]
-    texts = [each.example["text"] for each in single]
+    texts = [as_text(each.example["text"]) for each in single]
     strange = text.read_differently(subject.pipeline.tokenizer, texts, max_length=subject.pipeline.settings.max_length)
     row.read_differently = strange
     if strange:
         _warn(subject.file.path, "it", strange, len(single))
-    subject.recorded = [each for each in single if each.example["text"] not in strange]
+    subject.recorded = [each for each, text in zip(single, texts, strict=True) if text not in strange]
     return []
 
 
@@ -300,14 +301,14 @@ def _together(subject: Subject, pipeline: Pipeline, recorded: Sequence[golden.Go
 
 def _judged_on_data(subject: Subject, found: Sequence[Answered]) -> list[str]:
     """Checks a float32 file's numbers on the data. Texts that its own tokenizer splits differently are left out."""
-    strange = frozenset()
+    kept = [True] * len(subject.data)
     if subject.pipeline.fields:
         from kerasbert.export.formats.tflite import text
 
-        texts = [example.fields["text"] for example in subject.data]
+        texts = [as_text(example.fields["text"]) for example in subject.data]
         pipeline = subject.pipeline
         strange = frozenset(text.read_differently(pipeline.tokenizer, texts, max_length=pipeline.settings.max_length))
-    kept = [example.fields.get("text") not in strange for example in subject.data]
+        kept = [each not in strange for each in texts]
     if not any(kept):
         said = "%s: no numbers were compared on the data: its tokenizer reads every text differently"
         log.warning(said, subject.file.path)
