@@ -39,7 +39,8 @@ class Subject:
         data, reference, max_drop: see `kerasbert.export.gate.verify.verify`.
         alone: the file's outputs for the recorded examples, each in a batch of its own.
         comparable: whether its numbers can be compared with the recorded ones. They cannot if ids differ.
-        answers_on_data, found_on_data: the file's answers and outputs for `data`; empty if it cannot answer them.
+        answers_on_data, found_on_data: the file's answers for `data`, and the examples with its outputs; empty if it
+            cannot answer them.
     """
 
     opened: Opened
@@ -50,7 +51,7 @@ class Subject:
     alone: list[Answered] = field(default_factory=list)
     comparable: bool = True
     answers_on_data: list = field(default_factory=list)
-    found_on_data: list[Mapping] = field(default_factory=list)
+    found_on_data: list[Answered] = field(default_factory=list)
 
     @classmethod
     def of(cls, opened: Opened, **options) -> "Subject":
@@ -216,8 +217,8 @@ def asks_the_data(subject: Subject, row) -> list[str]:
         seconds.append(time.perf_counter() - start)
     row.milliseconds = 1000 * float(np.median(seconds))
     subject.answers_on_data = [subject.answer(each) for each in found]
-    subject.found_on_data = [each.outputs for each in found]
-    row.figure = task.figures(subject.answers_on_data, subject.data, settings).get(task.headline)
+    subject.found_on_data = found
+    row.figure = task.figures(found, settings).get(task.headline)
     if subject.reference is None:
         if precision != "float32":  # a float32 file becomes the reference itself
             said = "%s: nothing to compare its answers on the data with: no float32 file passed before it"
@@ -228,7 +229,7 @@ def asks_the_data(subject: Subject, row) -> list[str]:
     row.agreement = float(np.mean(alike))
     if precision == "float32":
         return _judged_on_data(subject, found)
-    before = task.figures(expected, subject.data, settings).get(task.headline)
+    before = task.figures(subject.reference.answered, settings).get(task.headline)
     drop = None if subject.max_drop is None else subject.max_drop / 100
     failures = judge_answers(alike, precision, where=" on the data") if drop is None else []
     return failures + judge_figure(before, row.figure, precision, drop, task.headline)
@@ -315,9 +316,9 @@ def _judged_on_data(subject: Subject, found: Sequence[Answered]) -> list[str]:
         return []
     failures = []
     for name, output in subject.graph_outputs.items():
-        pairs = zip(found, subject.reference.outputs, strict=True)
+        pairs = zip(found, subject.reference.answered, strict=True)
         ours, theirs = zip(
-            *[(a.outputs[name], b[name]) for (a, b), keep in zip(pairs, kept, strict=True) if keep], strict=True
+            *[(a.outputs[name], b.outputs[name]) for (a, b), keep in zip(pairs, kept, strict=True) if keep], strict=True
         )
         actual, expected = (_stacked([row for rows in side for row in rows]) for side in (ours, theirs))
         wrong = judge_numbers(actual, expected, output.bar, "float32", scores=subject.in_scores)

@@ -232,7 +232,8 @@ class Task:
         same: two answers, settings -> whether they count as equal.
         tune: held-out examples with their rows and outputs (`kerasbert.tasks.ask.Answered`), settings -> settings that
             answer them best; None for a task that tunes nothing.
-        figures: answers, examples, settings -> figures by name; None if the task has no figures.
+        figures: examples with their rows and outputs (`kerasbert.tasks.ask.Answered`), settings -> figures by name;
+            None if the task has no figures.
     """
 
     name: str
@@ -255,7 +256,7 @@ class Task:
     decode: Callable[[Example, Sequence[Row], Outputs, object], object]
     same: Callable[[object, object, object], bool]
     tune: Callable[[Sequence, object], object] | None = None
-    figures: Callable[[Sequence, Sequence[Example], object], dict[str, float]] | None = None
+    figures: Callable[[Sequence, object], dict[str, float]] | None = None
 
     def examples(self, *columns, **named) -> list[Example]:
         """Makes examples from texts.
