@@ -34,13 +34,14 @@ def evaluate(model, data, as_json, **given):
     for example in examples:
         task.truth(example, opened.settings)
     with bar(len(examples)) as progress:
-        answers = []
-        for answer in opened.answers(examples):
-            answers.append(answer)
+        answered = []
+        for each in opened.answered(examples):
+            answered.append(each)
             progress.update(1)
-    figures = {"texts": len(examples), **task.figures(answers, examples, opened.settings)}
+    figures = {"texts": len(examples), **task.figures(answered, opened.settings)}
     if as_json:
         click.echo(json.dumps(figures))
     else:
+        widest = max(map(len, figures))
         for name, value in figures.items():
-            click.echo(f"{name:<10} {value:.4f}" if isinstance(value, float) else f"{name:<10} {value}")
+            click.echo(f"{name:<{widest}} {value:.4f}" if isinstance(value, float) else f"{name:<{widest}} {value}")

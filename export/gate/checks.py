@@ -20,6 +20,7 @@ from kerasbert.runtime.manifest import File
 from kerasbert.runtime.pipelines import Pipeline
 from kerasbert.tasks.ask import Answered
 from kerasbert.tasks.task import Example
+from kerasbert.tasks.words import as_text
 
 log = logging.getLogger("kerasbert")
 ONE_BATCH = 2**31
@@ -38,7 +39,8 @@ class Subject:
         data, reference, max_drop: see `kerasbert.export.gate.verify.verify`.
         alone: the file's outputs for the recorded examples, each in a batch of its own.
         comparable: whether its numbers can be compared with the recorded ones. They cannot if ids differ.
-        answers_on_data, found_on_data: the file's answers and outputs for `data`; empty if it cannot answer them.
+        answers_on_data, found_on_data: the file's answers for `data`, and the examples with its outputs; empty if it
+            cannot answer them.
     """
 
     opened: Opened
@@ -49,7 +51,7 @@ class Subject:
     alone: list[Answered] = field(default_factory=list)
     comparable: bool = True
     answers_on_data: list = field(default_factory=list)
-    found_on_data: list[Mapping] = field(default_factory=list)
+    found_on_data: list[Answered] = field(default_factory=list)
 
     @classmethod
     def of(cls, opened: Opened, **options) -> "Subject":
@@ -104,12 +106,12 @@ def leaves_out_what_it_reads_differently(subject: Subject, row) -> list[str]:
     from kerasbert.export.formats.tflite import text
 
     single = [each for each in subject.recorded if set(each.example) == {"text"}]
-    texts = [each.example["text"] for each in single]
+    texts = [as_text(each.example["text"]) for each in single]
     strange = text.read_differently(subject.pipeline.tokenizer, texts, max_length=subject.pipeline.settings.max_length)
     row.read_differently = strange
     if strange:
         _warn(subject.file.path, "it", strange, len(single))
-    subject.recorded = [each for each in single if each.example["text"] not in strange]
+    subject.recorded = [each for each, text in zip(single, texts, strict=True) if text not in strange]
     return []
 
 
@@ -215,8 +217,8 @@ def asks_the_data(subject: Subject, row) -> list[str]:
         seconds.append(time.perf_counter() - start)
     row.milliseconds = 1000 * float(np.median(seconds))
     subject.answers_on_data = [subject.answer(each) for each in found]
-    subject.found_on_data = [each.outputs for each in found]
-    row.figure = task.figures(subject.answers_on_data, subject.data, settings).get(task.headline)
+    subject.found_on_data = found
+    row.figure = task.figures(found, settings).get(task.headline)
     if subject.reference is None:
         if precision != "float32":  # a float32 file becomes the reference itself
             said = "%s: nothing to compare its answers on the data with: no float32 file passed before it"
@@ -227,7 +229,7 @@ def asks_the_data(subject: Subject, row) -> list[str]:
     row.agreement = float(np.mean(alike))
     if precision == "float32":
         return _judged_on_data(subject, found)
-    before = task.figures(expected, subject.data, settings).get(task.headline)
+    before = task.figures(subject.reference.answered, settings).get(task.headline)
     drop = None if subject.max_drop is None else subject.max_drop / 100
     failures = judge_answers(alike, precision, where=" on the data") if drop is None else []
     return failures + judge_figure(before, row.figure, precision, drop, task.headline)
@@ -300,23 +302,23 @@ def _together(subject: Subject, pipeline: Pipeline, recorded: Sequence[golden.Go
 
 def _judged_on_data(subject: Subject, found: Sequence[Answered]) -> list[str]:
     """Checks a float32 file's numbers on the data. Texts that its own tokenizer splits differently are left out."""
-    strange = frozenset()
+    kept = [True] * len(subject.data)
     if subject.pipeline.fields:
         from kerasbert.export.formats.tflite import text
 
-        texts = [example.fields["text"] for example in subject.data]
+        texts = [as_text(example.fields["text"]) for example in subject.data]
         pipeline = subject.pipeline
         strange = frozenset(text.read_differently(pipeline.tokenizer, texts, max_length=pipeline.settings.max_length))
-    kept = [example.fields.get("text") not in strange for example in subject.data]
+        kept = [each not in strange for each in texts]
     if not any(kept):
         said = "%s: no numbers were compared on the data: its tokenizer reads every text differently"
         log.warning(said, subject.file.path)
         return []
     failures = []
     for name, output in subject.graph_outputs.items():
-        pairs = zip(found, subject.reference.outputs, strict=True)
+        pairs = zip(found, subject.reference.answered, strict=True)
         ours, theirs = zip(
-            *[(a.outputs[name], b[name]) for (a, b), keep in zip(pairs, kept, strict=True) if keep], strict=True
+            *[(a.outputs[name], b.outputs[name]) for (a, b), keep in zip(pairs, kept, strict=True) if keep], strict=True
         )
         actual, expected = (_stacked([row for rows in side for row in rows]) for side in (ours, theirs))
         wrong = judge_numbers(actual, expected, output.bar, "float32", scores=subject.in_scores)

@@ -72,7 +72,7 @@ def read_unlabelled(path: str | Path, task: Task, *, columns: Mapping[str, str |
     if named:
         raise DataError(f"{path}: plain text has no column {named!r}; it has one text per line")
     required = [each for each in task.fields if each.required]
-    if len(required) > 1 or required[0].kind != "text":
+    if len(required) > 1 or not required[0].holds(""):
         listed = " and ".join(each.name for each in required)
         raise DataError(f"{path}: plain text has no place for {listed}; use .csv, .tsv or .jsonl")
     # Only a line feed ends a line: a text may hold U+2028 and other breaks that splitlines() knows.
@@ -127,6 +127,5 @@ def _column(path, columns, wanted, usual, role, *, required) -> str | None:
 def _field(path, line, row, column, field: Field) -> str | list[str]:
     value = row.get(column)
     if not field.holds(value):
-        wanted = "list of words" if field.kind == "words" else field.kind
-        raise DataError(f"{path}, line {line}: no {wanted} in {column!r} (found {value!r})")
+        raise DataError(f"{path}, line {line}: no {field.wanted} in {column!r} (found {value!r})")
     return value

@@ -123,6 +123,7 @@ def _is_words(value: object) -> bool:
 KINDS_OF_FIELDS: dict[str, Callable[[object], bool]] = {
     "text": lambda value: isinstance(value, str),
     "words": _is_words,
+    "text or words": lambda value: isinstance(value, str) or _is_words(value),
 }
 """What a field can hold -> whether a value is that."""
 
@@ -135,7 +136,7 @@ class Field:
         columns: usual names of its column; the first one that a file has is used.
         option: the word in `--WORD-column`.
         required: whether every example has it.
-        kind: what it holds, a key of `KINDS_OF_FIELDS`: "text", or "words" for a list of words.
+        kind: what it holds, a key of `KINDS_OF_FIELDS`: "text", "words" for a list of words, or "text or words".
 
     Raises:
         ValueError: an unknown kind.
@@ -154,6 +155,11 @@ class Field:
     def holds(self, value: object) -> bool:
         """Whether a value is of the field's kind."""
         return KINDS_OF_FIELDS[self.kind](value)
+
+    @property
+    def wanted(self) -> str:
+        """What it holds, for messages."""
+        return self.kind.replace("words", "list of words")
 
 
 def option(default=MISSING, *, help: str, choices: Sequence[str] = ()):
@@ -226,7 +232,8 @@ class Task:
         same: two answers, settings -> whether they count as equal.
         tune: held-out examples with their rows and outputs (`kerasbert.tasks.ask.Answered`), settings -> settings that
             answer them best; None for a task that tunes nothing.
-        figures: answers, examples, settings -> figures by name; None if the task has no figures.
+        figures: examples with their rows and outputs (`kerasbert.tasks.ask.Answered`), settings -> figures by name;
+            None if the task has no figures.
     """
 
     name: str
@@ -249,19 +256,20 @@ class Task:
     decode: Callable[[Example, Sequence[Row], Outputs, object], object]
     same: Callable[[object, object, object], bool]
     tune: Callable[[Sequence, object], object] | None = None
-    figures: Callable[[Sequence, Sequence[Example], object], dict[str, float]] | None = None
+    figures: Callable[[Sequence, object], dict[str, float]] | None = None
 
     def examples(self, *columns, **named) -> list[Example]:
         """Makes examples from texts.
 
         Args:
             columns: one sequence of texts (or one text) per field, in the order of `fields`; None for a field that
-                the examples lack. In a single list of tuples, each tuple holds all fields of one example.
+                the examples lack. A field of words takes a sequence of lists of words. In a single list of tuples, each
+                tuple holds all fields of one example.
             named: the same by field name.
 
         Raises:
-            TokenizerError: columns have different lengths, there are too many, a value is not a string, or a field is
-                missing, unknown or given twice.
+            TokenizerError: columns have different lengths, there are too many, a value is not what the field holds, or
+                a field is missing, unknown or given twice.
         """
         names = [each.name for each in self.fields]
         if len(columns) == 1 and isinstance(columns[0], list) and all(isinstance(x, tuple) for x in columns[0]):
@@ -277,7 +285,8 @@ class Task:
         if twice:
             raise TokenizerError(f"{self.name}: {twice[0]} is given twice")
         given |= named
-        given = {name: _column(name, values) for name, values in given.items() if values is not None}
+        fields = {each.name: each for each in self.fields}
+        given = {name: _column(fields[name], values) for name, values in given.items() if values is not None}
         counts = {name: len(values) for name, values in given.items()}
         if len(set(counts.values())) > 1:
             listed = ", ".join(f"{count} in {name}" for name, count in counts.items())
@@ -288,14 +297,17 @@ class Task:
         return [Example(dict(zip(given, values, strict=True))) for values in zip(*given.values(), strict=True)]
 
 
-def _column(name: str, values) -> list:
-    """Converts a column to a list of strings; a single string is a column of one."""
+def _column(field: Field, values) -> list:
+    """Converts a column to a list of the field's values; a single string is a column of one."""
     if isinstance(values, str):
-        return [values]
+        values = [values]
     if not isinstance(values, Iterable):
-        raise TokenizerError(f"{name} is {values!r:.60} ({type(values).__name__}), not a string or a list of strings")
+        raise TokenizerError(
+            f"{field.name} is {values!r:.60} ({type(values).__name__}), not a string or a list of strings"
+        )
     values = list(values)
     for index, value in enumerate(values):
-        if not isinstance(value, str):
-            raise TokenizerError(f"{name}[{index}] is {value!r:.60} ({type(value).__name__}), not a string")
+        if not field.holds(value):
+            wanted = "a string" if field.kind == "text" else f"a {field.wanted}"
+            raise TokenizerError(f"{field.name}[{index}] is {value!r:.60} ({type(value).__name__}), not {wanted}")
     return values

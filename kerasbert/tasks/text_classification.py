@@ -232,6 +232,13 @@ def targets(tokenizer, row: Row, settings: Settings) -> tuple[dict, dict, dict]:
     return row.inputs, {"logits": wanted}, {}
 
 
+def measured(answered: Sequence, settings: Settings) -> dict[str, float]:
+    """Accuracy and F1 of the answers, or errors for numbers."""
+    answers = [decode(each.example, each.rows, each.outputs, settings) for each in answered]
+    truths = [truth(each.example, settings) for each in answered]
+    return figures.evaluate(answers, truths, settings.problem_type, settings.labels)
+
+
 TASK = Task(
     name="text-classification",
     Settings=Settings,
@@ -255,7 +262,5 @@ TASK = Task(
     targets=targets,
     decode=decode,
     same=same,
-    figures=lambda answers, examples, settings: figures.evaluate(
-        answers, [truth(example, settings) for example in examples], settings.problem_type, settings.labels
-    ),
+    figures=measured,
 )
