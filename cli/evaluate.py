@@ -10,7 +10,9 @@ from kerasbert.cli import options
 
 @click.command()
 @click.argument("model")
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="Labelled .csv, .tsv or .jsonl file.")
+@click.option(
+    "--data", required=True, type=click.Path(path_type=Path), help="Labelled file: .csv, .tsv, .jsonl or .conll."
+)
 @options.columns
 @options.as_json
 def evaluate(model, data, as_json, **given):

@@ -214,6 +214,8 @@ class Task:
         Settings: a frozen dataclass that has a field `max_length`. All its fields are written into kerasbert.json.
         fields: the parts of an example.
         truths: usual names of the column with the right answers; empty for a task that cannot learn from files.
+        format: how a file is read whose ending is not known, an ending of `kerasbert.examples.readers.READERS`; empty:
+            it is not read.
         golden: examples on which every export is checked.
         calibration: examples for measuring integer activations, used if the user gives none.
         words: the words that describe the task to users.
@@ -240,6 +242,7 @@ class Task:
     Settings: type
     fields: tuple[Field, ...]
     truths: tuple[str, ...] = ()
+    format: str = ""
     golden: tuple[Example, ...]
     calibration: tuple[Example, ...]
     words: Words
