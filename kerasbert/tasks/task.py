@@ -44,11 +44,14 @@ class Row:
         example: the example that the row belongs to.
         inputs: input name -> ids, unpadded.
         encoding: the tokens with their offsets in the text, in code points (`tokenizers.Encoding`).
+        kept: the tokens that this row answers and learns, without special ones. Rows that overlap share them out, so
+            that each token of the text is kept by one row. None for a task that does not ask token by token.
     """
 
     example: Example
     inputs: Mapping[str, Sequence[int]]
     encoding: object = None
+    kept: slice | None = None
 
     def __len__(self) -> int:
         """Number of tokens."""
@@ -226,6 +229,8 @@ class Task:
         stored: content of config.json, layer name -> number of its outputs in the checkpoint -> the settings that
             transformers' own keys tell. Raises ConfigError.
         truth: example, settings -> its right answer, in the form that `targets` and `figures` take. Raises DataError.
+        survey: the labelled examples of one file. Logs in one line how their right answers are read, such as the scheme
+            of tags. Raises DataError.
         observe: training examples, the settings given so far -> settings that follow from the examples, such as labels.
         targets: tokenizer, row, settings -> inputs, targets and weights of the row; None if the task cannot be trained.
         group: rows -> groups of rows that share a batch and a loss.
@@ -252,6 +257,7 @@ class Task:
     rows: Callable[[object, Example, object], list[Row]]
     stored: Callable[[Mapping, Callable[[str], int]], Mapping] = lambda config, outputs: {}
     truth: Callable[[Example, object], object] = lambda example, settings: example.truth
+    survey: Callable[[Sequence[Example]], None] = lambda examples: None
     observe: Callable[[Sequence[Example], Mapping], Mapping] = lambda examples, known: {}
     targets: Callable[[object, Row, object], tuple] | None = None
     group: Callable[[Sequence[Row]], list[list[Row]]] = alone
@@ -260,6 +266,16 @@ class Task:
     same: Callable[[object, object, object], bool]
     tune: Callable[[Sequence, object], object] | None = None
     figures: Callable[[Sequence, object], dict[str, float]] | None = None
+
+    def check(self, examples: Sequence[Example], settings) -> None:
+        """Checks the right answers of a labelled file before long work begins.
+
+        Raises:
+            DataError: a right answer cannot be used; the message names file and line.
+        """
+        self.survey(examples)
+        for example in examples:
+            self.truth(example, settings)
 
     def examples(self, *columns, **named) -> list[Example]:
         """Makes examples from texts.
