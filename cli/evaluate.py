@@ -33,8 +33,7 @@ def evaluate(model, data, as_json, **given):
         raise DataError(f"{model}: {task.name} has no figures to measure on labelled data")
     examples = read_examples(data, task, columns=options.taken_columns(given))
     opened = options.open_model(model)
-    for example in examples:
-        task.truth(example, opened.settings)
+    task.check(examples, opened.settings)
     with bar(len(examples)) as progress:
         answered = []
         for each in opened.answered(examples):
