@@ -10,7 +10,9 @@ from kerasbert.cli import options
 
 @click.command()
 @click.argument("model")
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="Labelled .csv, .tsv or .jsonl file.")
+@click.option(
+    "--data", required=True, type=click.Path(path_type=Path), help="Labelled file: .csv, .tsv, .jsonl or .conll."
+)
 @options.columns
 @options.as_json
 def evaluate(model, data, as_json, **given):
@@ -31,8 +33,7 @@ def evaluate(model, data, as_json, **given):
         raise DataError(f"{model}: {task.name} has no figures to measure on labelled data")
     examples = read_examples(data, task, columns=options.taken_columns(given))
     opened = options.open_model(model)
-    for example in examples:
-        task.truth(example, opened.settings)
+    task.check(examples, opened.settings)
     with bar(len(examples)) as progress:
         answered = []
         for each in opened.answered(examples):

@@ -38,7 +38,7 @@ def _others(command):
     "--input",
     "source",
     type=click.Path(path_type=Path, allow_dash=True),
-    help="File of texts: .csv, .tsv, .jsonl, or .txt with one text per line. - reads standard input.",
+    help="File of texts: .csv, .tsv, .jsonl, .conll, or .txt with one text per line. - reads standard input.",
 )
 @_others
 @options.text_columns

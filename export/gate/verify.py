@@ -78,8 +78,7 @@ def read_data(path: str | Path, task: Task, settings, columns: Mapping[str, str 
     if task.figures is None:
         raise ExportError(f"{path}: {task.name} has no figures to measure on labelled data; leave the data out")
     examples = read_examples(path, task, columns=columns)
-    for example in examples:
-        task.truth(example, settings)
+    task.check(examples, settings)
     return examples
 
 

@@ -44,11 +44,14 @@ class Row:
         example: the example that the row belongs to.
         inputs: input name -> ids, unpadded.
         encoding: the tokens with their offsets in the text, in code points (`tokenizers.Encoding`).
+        kept: the tokens that this row answers and learns, without special ones. Rows that overlap share them out, so
+            that each token of the text is kept by one row. None for a task that does not ask token by token.
     """
 
     example: Example
     inputs: Mapping[str, Sequence[int]]
     encoding: object = None
+    kept: slice | None = None
 
     def __len__(self) -> int:
         """Number of tokens."""
@@ -214,6 +217,8 @@ class Task:
         Settings: a frozen dataclass that has a field `max_length`. All its fields are written into kerasbert.json.
         fields: the parts of an example.
         truths: usual names of the column with the right answers; empty for a task that cannot learn from files.
+        format: how a file is read whose ending is not known, an ending of `kerasbert.examples.readers.READERS`; empty:
+            it is not read.
         golden: examples on which every export is checked.
         calibration: examples for measuring integer activations, used if the user gives none.
         words: the words that describe the task to users.
@@ -224,6 +229,8 @@ class Task:
         stored: content of config.json, layer name -> number of its outputs in the checkpoint -> the settings that
             transformers' own keys tell. Raises ConfigError.
         truth: example, settings -> its right answer, in the form that `targets` and `figures` take. Raises DataError.
+        survey: the labelled examples of one file. Logs in one line how their right answers are read, such as the scheme
+            of tags. Raises DataError.
         observe: training examples, the settings given so far -> settings that follow from the examples, such as labels.
         targets: tokenizer, row, settings -> inputs, targets and weights of the row; None if the task cannot be trained.
         group: rows -> groups of rows that share a batch and a loss.
@@ -240,6 +247,7 @@ class Task:
     Settings: type
     fields: tuple[Field, ...]
     truths: tuple[str, ...] = ()
+    format: str = ""
     golden: tuple[Example, ...]
     calibration: tuple[Example, ...]
     words: Words
@@ -249,6 +257,7 @@ class Task:
     rows: Callable[[object, Example, object], list[Row]]
     stored: Callable[[Mapping, Callable[[str], int]], Mapping] = lambda config, outputs: {}
     truth: Callable[[Example, object], object] = lambda example, settings: example.truth
+    survey: Callable[[Sequence[Example]], None] = lambda examples: None
     observe: Callable[[Sequence[Example], Mapping], Mapping] = lambda examples, known: {}
     targets: Callable[[object, Row, object], tuple] | None = None
     group: Callable[[Sequence[Row]], list[list[Row]]] = alone
@@ -257,6 +266,16 @@ class Task:
     same: Callable[[object, object, object], bool]
     tune: Callable[[Sequence, object], object] | None = None
     figures: Callable[[Sequence, object], dict[str, float]] | None = None
+
+    def check(self, examples: Sequence[Example], settings) -> None:
+        """Checks the right answers of a labelled file before long work begins.
+
+        Raises:
+            DataError: a right answer cannot be used; the message names file and line.
+        """
+        self.survey(examples)
+        for example in examples:
+            self.truth(example, settings)
 
     def examples(self, *columns, **named) -> list[Example]:
         """Makes examples from texts.

@@ -7,6 +7,11 @@ _CJK = re.compile("[\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\
 """Characters of scripts that are written without spaces, and their punctuation."""
 
 
+def is_cjk(character: str) -> bool:
+    """Whether a character belongs to Chinese or Japanese, which are written without spaces between words."""
+    return _CJK.match(character) is not None
+
+
 def as_text(value: str | Sequence[str]) -> str:
     """A text as it is; words joined to one."""
     return value if isinstance(value, str) else join_words(value)[0]
@@ -20,7 +25,7 @@ def join_words(words: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
     """
     parts, places, size = [], [], 0
     for word in words:
-        if parts and not (_CJK.match(parts[-1][-1:]) or _CJK.match(word)):
+        if parts and not (is_cjk(parts[-1][-1:]) or is_cjk(word[:1])):
             parts.append(" ")
             size += 1
         parts.append(word)
