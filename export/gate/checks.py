@@ -1,5 +1,6 @@
 """The checks of the parity gate, a tuple of functions (`CHECKS`). Every file of a bundle goes through all of them."""
 
+import itertools
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -330,17 +331,27 @@ def _together(
 
 
 def _misplaced(subject: Subject, found: Sequence[Answered]) -> list[str]:
-    """Checks what a signature for texts tells of the tokens, if it does: their offsets, and whether a text was cut."""
+    """Checks what a signature for texts tells of the tokens, if it does: their places and words, and whether the text
+    was cut.
+    """
     failures, longest = [], subject.pipeline.settings.max_length
     for each in (each for each in found if "offsets" in each.outputs):
-        (row,), (offsets,), (truncated,) = each.rows, each.outputs["offsets"], each.outputs["truncated"]
+        (row,) = each.rows
+        (offsets,), (words,), (truncated,) = (each.outputs[name] for name in ("offsets", "words", "truncated"))
         texts = [[as_text(value)] for value in each.example.fields.values()]
         (whole,) = subject.pipeline.tokenizer.encode(*texts)
         if offsets[: len(row)].tolist() != [list(place) for place in row.encoding.offsets]:
             failures.append(f"offsets of {texts[0][0][:40]!r} differ")
+        if _joined(words[: len(row)].tolist()) != _joined(row.encoding.word_ids):
+            failures.append(f"words of {texts[0][0][:40]!r} differ")
         if truncated != (len(whole) > longest):
             failures.append(f"{texts[0][0][:40]!r} is said to be {'cut' if truncated else 'whole'}, which it is not")
     return failures
+
+
+def _joined(words: Sequence) -> list[bool]:
+    """Whether each token is of the same word as the one before it. Numbers of words may have gaps."""
+    return [a == b for a, b in itertools.pairwise(words)]
 
 
 def _judged_on_data(subject: Subject, found: Sequence[Answered]) -> list[str]:

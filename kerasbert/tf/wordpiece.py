@@ -89,13 +89,14 @@ class InGraphWordPiece(tf.Module):
             pairs: the second text of each row, strings `(batch,)`; None if there are none.
             max_length: largest number of tokens per row, including special ones. The longer text of a pair is cut
                 first. None: nothing is cut.
-            offsets: whether to return the place of each token in its text, which takes more time.
+            offsets: whether to return the place and the word of each token in its text, which takes more time.
 
         Returns:
             `input_ids`, `token_type_ids`, `attention_mask`: int32 `(batch, longest row)`. With `offsets` also
             `offsets`, int32 `(batch, longest row, 2)`: the token's first character and the one after its last, in code
-            points of its text, 0 and 0 for special tokens and padding; and `truncated`, bool `(batch,)`: whether the
-            row was cut.
+            points of its text, 0 and 0 for special tokens and padding; `words`, int32 `(batch, longest row)`: the
+            number of its word in its text, -1 for special tokens and padding; and `truncated`, bool `(batch,)`: whether
+            the row was cut.
 
         Raises:
             TokenizerError: `max_length` leaves no room; or offsets are wanted, and an added token takes the spaces
@@ -118,7 +119,7 @@ class InGraphWordPiece(tf.Module):
             room = max_length - extra
             kept = _longest_first(lengths, room)
             read = [[_cut(each, keep, room) for each in columns] for columns, keep in zip(read, kept, strict=True)]
-        ids, *spans = zip(*read, strict=True)
+        ids, *spans = zip(*read, strict=True)  # of each text: ids, and perhaps begins, ends and words
         cls, sep, pad = (self._special[name] for name in ("[CLS]", "[SEP]", "[PAD]"))
         row = _with_ends(ids, cls, [sep] * len(ids))
         types = _with_ends([tf.ones_like(x) * i for i, x in enumerate(ids)], 0, range(len(ids)))
@@ -128,8 +129,10 @@ class InGraphWordPiece(tf.Module):
             "attention_mask": tf.ones_like(row).to_tensor(),
         }
         if offsets:
-            places = [_with_ends(each, 0, [0] * len(each)).to_tensor() for each in spans]
+            begins, stops, words = spans
+            places = [_with_ends(each, 0, [0] * len(each)).to_tensor() for each in (begins, stops)]
             found["offsets"] = tf.stack(places, -1)
+            found["words"] = _with_ends(words, -1, [-1] * len(words)).to_tensor(-1)
             found["truncated"] = tf.add_n(lengths) > tf.add_n(kept)
         return found
 
@@ -138,7 +141,8 @@ class InGraphWordPiece(tf.Module):
         return self._read(texts, offsets=False)[0]
 
     def _read(self, texts, *, offsets: bool) -> list[tf.RaggedTensor]:
-        """The ids of each text and, with `offsets`, where each piece begins and where it ends: int32 `(batch, None)`.
+        """The ids of each text; with `offsets` also where each piece begins, where it ends, and the number of its word:
+        int32 `(batch, None)` each.
 
         All texts are processed as one row of characters.
         """
@@ -172,8 +176,9 @@ class InGraphWordPiece(tf.Module):
             pieces, *spans = self._split(characters, row.spans)
             words_before = tf.concat([[0], tf.searchsorted(starts, row.ends, out_type=tf.int64)], 0)
             splits = tf.gather(pieces.row_splits, words_before)
-            of_text = tf.repeat(begins, splits[1:] - splits[:-1])
-            columns = [tf.gather(self._ids, pieces.values), *(tf.cast(each - of_text, tf.int32) for each in spans)]
+            columns = [tf.gather(self._ids, pieces.values)]
+            for each, start in zip(spans, (begins, begins, words_before[:-1]), strict=False):  # counted in each text
+                columns.append(tf.cast(each - tf.repeat(start, splits[1:] - splits[:-1]), tf.int32))
             return [tf.RaggedTensor.from_row_splits(each, splits, validate=False) for each in columns]
 
     def _split(self, words: tf.RaggedTensor, spans: tuple) -> tuple:
@@ -184,7 +189,8 @@ class InGraphWordPiece(tf.Module):
             spans: the first place and the place after the last of each character, or nothing.
 
         Returns:
-            The pieces, `(words, None)`; with `spans` also the first place and the place after the last of each piece.
+            The pieces, `(words, None)`; with `spans` also the first place, the place after the last, and the number of
+            the word of each piece.
         """
         texts = tf.strings.unicode_encode(words, "UTF-8")
         texts = tf.where(words.row_lengths() > MAX_CHARACTERS_PER_WORD, "[UNK]", texts)
@@ -199,7 +205,7 @@ class InGraphWordPiece(tf.Module):
         first = tf.where(unknown, starts[0], starts[0] + tf.cast(first.values, tf.int64))
         after = tf.where(unknown, starts[1], starts[0] + tf.cast(after.values, tf.int64))
         first, last = (tf.searchsorted(bytes_before, x, out_type=tf.int64) for x in (first, after))
-        return pieces, tf.gather(spans[0], first), tf.gather(spans[1], last - 1)
+        return pieces, tf.gather(spans[0], first), tf.gather(spans[1], last - 1), word
 
 
 class _Row:

@@ -84,6 +84,12 @@ def assert_same_rows(host, graph, texts):
     if any(token.get("lstrip") or token.get("rstrip") for token in host.added_tokens):
         return  # whose offsets the graph cannot tell
     offsets = [a.offsets == b for a, b in zip(rows, with_offsets(graph, texts), strict=True)]
+    words = graph(encoded(texts), offsets=True)["words"].numpy()
+    for row, numbers in zip(rows, words, strict=True):
+        assert numbers[0] == numbers[len(row) - 1] == -1
+        own, wanted = numbers[1 : len(row) - 1], np.array(row.word_ids[1:-1])  # the library leaves numbers out
+        assert np.array_equal(np.diff(own), np.diff(wanted) > 0)
+        assert not own.size or own[0] == 0
     moved = moved_marks()
     different = [text for text, same in zip(texts, offsets, strict=True) if not same and not moved & set(text)]
     assert not different, f"the offsets of {len(different)} texts differ, such as {different[:3]}"

@@ -15,7 +15,7 @@ from kerasbert.quiet import quiet
 from kerasbert.tasks.matching import check_matches
 from kerasbert.tasks.task import Graph, Run, Task
 
-TOLD = ("offsets", "truncated")
+TOLD = ("offsets", "words", "truncated")
 """What signatures for texts tell of the tokens, if the task has an output per token."""
 
 
@@ -33,7 +33,8 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
     signatures for texts exist for WordPiece vocabularies and for examples of one or two texts. The first of them is
     then the default, `serving_default`. Without them, `predict` is. They cut a text to the model's length. If the task
     has an output per token, they also give `offsets`, int32 (batch, tokens, 2), the place of each token in its text in
-    code points, and `truncated`, bool (batch,), whether the text was cut.
+    code points; `words`, int32 (batch, tokens), the number of its word, -1 for special tokens; and `truncated`, bool
+    (batch,), whether the text was cut.
 
     Args:
         model: a `TextModel` with float32 variables and a tokenizer.
