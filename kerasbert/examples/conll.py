@@ -14,11 +14,11 @@ def conll_rows(path: Path, content: str) -> Iterator[tuple[int, dict]]:
 
     Columns are separated by tabs if any line has one, else by spaces. A column is named by its number, counted from 1.
     The first one is also named "words" and, if there are several, the last one "tags". A line that begins with "#"
-    before a sentence and has another number of columns than the words is a comment.
+    before a sentence and has another number of columns than the words is a comment. Between tabs, a word may be empty
+    or a space, as in corpora whose words were made of characters that somebody removed.
 
     Raises:
-        DataError: a word has another number of columns than the first word of the file, or the word itself is missing;
-            the line is named.
+        DataError: a word has another number of columns than the first word of the file; the line is named.
     """
     lines = content.replace("\r\n", "\n").split("\n")
     tabs = any("\t" in line.strip() for line in lines)
@@ -36,15 +36,13 @@ def conll_rows(path: Path, content: str) -> Iterator[tuple[int, dict]]:
             if line.startswith("#") and not sentence:
                 continue
             raise DataError(f"{path}, line {number}: {len(word)} columns, but the first word of the file has {columns}")
-        if not word[0]:
-            raise DataError(f"{path}, line {number}: no word in the first column")
         if not sentence:
             start = number
         sentence.append(word)
 
 
 def _split(line: str, tabs: bool) -> list[str]:
-    return [each.strip() for each in line.split("\t")] if tabs else line.split()
+    return line.removesuffix("\r").split("\t") if tabs else line.split()
 
 
 def _by_column(sentence: list[list[str]]) -> dict[str, list[str]]:
