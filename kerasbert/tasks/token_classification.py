@@ -99,6 +99,11 @@ class Tokens:
         words = np.cumsum(np.diff(ids, prepend=ids[:1]) != 0)
         return cls(offsets, words, int(words[-1]) + 1 if len(words) else 0)
 
+    @classmethod
+    def kept(cls, example: Example, rows: Sequence[Row]) -> "Tokens":
+        """All tokens of a text, each from the window that keeps it."""
+        return cls.of(example, [(row.encoding, row.kept) for row in rows])
+
     @property
     def firsts(self) -> np.ndarray:
         """int (words that have tokens,), the place of each word's first token."""
@@ -130,7 +135,7 @@ def decode(example: Example, rows: Sequence[Row], outputs, settings: Settings) -
 
 def _scored(example: Example, rows: Sequence[Row], outputs, settings: Settings) -> tuple[Tokens, np.ndarray]:
     """The tokens of a text with their probabilities, each from the window that keeps it."""
-    tokens = Tokens.of(example, [(row.encoding, row.kept) for row in rows])
+    tokens = Tokens.kept(example, rows)
     logits = [np.asarray(each)[row.kept] for row, each in zip(rows, outputs["logits"], strict=True)]
     return tokens, softmax(np.concatenate(logits)) if len(tokens.words) else np.zeros((0, len(settings.labels)))
 
@@ -218,17 +223,26 @@ def _index(tag: str, example: Example, settings: Settings) -> int:
     raise DataError(f"{example.place}: unknown label {tag!r}; the model knows {', '.join(settings.labels)}")
 
 
+def predicted_tags(answered, settings: Settings) -> list[str]:
+    """The tag of each word that a model predicts, "O", "B-..." or "I-...".
+
+    Args:
+        answered: an example with its windows and their outputs (`kerasbert.tasks.ask.Answered`).
+    """
+    tokens, scores = _scored(answered.example, answered.rows, answered.outputs, settings)
+    best = scores_of_words(scores, tokens.words, settings.aggregation).argmax(axis=-1)
+    tags = [OUTSIDE] * tokens.count
+    for first, label in zip(tokens.firsts, best, strict=True):
+        tags[tokens.words[first]] = in_bio_letters(settings.labels[label])
+    return tags if any(split_label(label)[0] for label in settings.labels) else to_bio(tags)
+
+
 def measured(answered: Sequence, settings: Settings) -> dict[str, float]:
     """seqeval's figures of the words' tags; see `kerasbert.tasks.figures.tokens.evaluate`."""
-    bare = not any(split_label(label)[0] for label in settings.labels)
     predicted, true = [], []
     for each in answered:
-        tokens, scores = _scored(each.example, each.rows, each.outputs, settings)
-        best = scores_of_words(scores, tokens.words, settings.aggregation).argmax(axis=-1)
-        tags = [OUTSIDE] * tokens.count
-        for first, label in zip(tokens.firsts, best, strict=True):
-            tags[tokens.words[first]] = in_bio_letters(settings.labels[label])
-        predicted.append(to_bio(tags) if bare else tags)
+        tokens = Tokens.kept(each.example, each.rows)
+        predicted.append(predicted_tags(each, settings))
         true.append(tokens.tags(truth(each.example, settings)))
     return figures.evaluate(predicted, true)
 
