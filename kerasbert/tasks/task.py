@@ -185,12 +185,14 @@ class Words:
         verb: name of the SavedModel's signature for texts.
         gives: completes the sentence "it gives ...".
         teaches: first line of `kerasbert finetune TASK --help`; empty if the task cannot be fine-tuned.
+        shown: the text of the golden example that the report's programs answer.
     """
 
     title: str
     verb: str
     gives: str
     teaches: str = ""
+    shown: str = "a lovely film"
 
 
 def labels_of(settings) -> tuple[str, ...]:

@@ -11,9 +11,9 @@ from kerasbert.export.formats.tflite.file import write_tflite
 from kerasbert.export.formats.tflite.graph import read_graph
 from kerasbert.tasks import NAMES, module_of
 
-GPU = """ADD BATCH_MATMUL CAST CONCATENATION DEQUANTIZE DIV EXP FULLY_CONNECTED GATHER GELU LOGISTIC MAXIMUM MEAN MINIMUM
-    MUL NEG PACK PAD POW QUANTIZE RELU RESHAPE RSQRT SLICE SOFTMAX SPLIT SQRT SQUARE SQUARED_DIFFERENCE STRIDED_SLICE SUB
-    SUM TANH TILE TRANSPOSE"""
+GPU = """ADD BATCH_MATMUL CAST CONCATENATION DEQUANTIZE DIV EXP FULLY_CONNECTED GATHER GELU LOGISTIC MAXIMUM MEAN
+    MINIMUM MUL PAD POW QUANTIZE RELU RESHAPE RSQRT SLICE SOFTMAX SPLIT SQRT SQUARE SQUARED_DIFFERENCE STRIDED_SLICE
+    SUB SUM TANH TILE TRANSPOSE"""
 """The operations that TFLite's GPU delegate takes, as far as an encoder may need them: `CheckGpuDelegateCompatibility`
 in tensorflow/lite/tools/versioning/gpu_compatibility.cc. SELECT needs a condition of a certain shape there, and
 BROADCAST_TO is missing."""
