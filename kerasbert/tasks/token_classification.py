@@ -267,6 +267,7 @@ TASK = Task(
         verb="tag",
         gives="entities with their places in the text",
         teaches="Teach a checkpoint to find the named entities of texts, from tagged words or marked texts.",
+        shown=GOLDEN[0],
     ),
     headline="f1",
     graphs=graphs,

@@ -18,7 +18,10 @@ fun scoresOf(part: List<Int>) = when (strategy) {
     "max" -> scores[part.maxBy { scores[it].max() }]
     else -> scores[part[0]]
 }
-data class Group(val label: String, val scores: MutableList<Double>, val start: Int, var end: Int)
+class Group(val label: String, val start: Int) {
+    val scores = mutableListOf<Double>()
+    var end = 0
+}
 val groups = mutableListOf<Group>()
 for (part in parts) {
     val best = scoresOf(part)
@@ -27,7 +30,7 @@ for (part in parts) {
     val kind = if (split) label.drop(2) else label
     val begins = strategy == "none" || (split && label[0] in "BSU")
     if (begins || groups.lastOrNull()?.label != kind) {
-        groups += Group(kind, mutableListOf(), starts[part.first()], 0)
+        groups += Group(kind, starts[part.first()])
     }
     groups.last().scores += best.max()
     groups.last().end = ends[part.last()]

@@ -16,8 +16,8 @@ for tokens in words.values():
     label, prefix = labels[best.argmax()], ""
     if label[1:2] == "-" and strategy != "none":
         prefix, label = label[0], label[2:]
-    begins = strategy == "none" or prefix in tuple("BSU") or not groups or groups[-1][0] != label
-    if begins:
+    begins = strategy == "none" or prefix in tuple("BSU")
+    if begins or not groups or groups[-1][0] != label:
         groups.append((label, [], []))
     groups[-1][1].append(best.max())
     groups[-1][2].extend(encoding.offsets[tokens[place]] for place in (0, -1))
