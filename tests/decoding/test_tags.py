@@ -94,7 +94,12 @@ def test_labels_of_other_schemes_join_to_entities(labels):
     indices = [1, 2, 3, 4, 4, 0, 1, 3]
     places = np.array([(i, i + 1) for i in range(8)])
     found = entities(np.eye(5)[indices], places, np.arange(8), "abcdefgh", labels, "simple")
-    assert [(each["entity_group"], each["word"]) for each in found] == [("A", "abc"), ("A", "d"), ("A", "e"), ("A", "gh")]
+    assert [(each["entity_group"], each["word"]) for each in found] == [
+        ("A", "abc"),
+        ("A", "d"),
+        ("A", "e"),
+        ("A", "gh"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +125,9 @@ def test_in_bio_an_inside_after_nothing_is_counted():
 
 
 def test_a_tag_without_the_prefix_that_others_have_is_named():
-    with pytest.raises(ValueError, match=r"^the tag 'X-A' has none of the prefixes B-, I-, E-, S-, L- and U-, but others"):
+    with pytest.raises(
+        ValueError, match=r"^the tag 'X-A' has none of the prefixes B-, I-, E-, S-, L- and U-, but others"
+    ):
         scheme_of([["B-A", "O"], ["X-A"]])
 
 

@@ -17,12 +17,16 @@ from kerasbert.tasks.task import Example, Field, Graph, Input, Output
 from kerasbert.tokenizers import WordPieceTokenizer
 
 HERE = Path(kerasbert.__file__).parent
-REQUIRED = {"text-classification": {"labels": ("b", "a")}}
+REQUIRED = {
+    "text-classification": {"labels": ("b", "a")},
+    "token-classification": {"labels": ("O", "B-PER", "I-PER")},
+}
 """Settings without a default, other than `max_length`."""
 CASES = [
     *((name, REQUIRED.get(name, {})) for name in NAMES),
     ("text-classification", {"labels": ("b", "a", "c"), "problem_type": "multi_label_classification"}),
     ("text-classification", {"labels": ("stars",), "problem_type": "regression", "pooling": "mean"}),
+    *(("token-classification", {"aggregation": each}) for each in ("none", "simple", "average", "max")),
     ("sentence-embedding", {"pooling": "cls"}),
 ]
 
