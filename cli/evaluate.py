@@ -43,6 +43,6 @@ def evaluate(model, data, as_json, **given):
     if as_json:
         click.echo(json.dumps(figures))
     else:
-        widest = max(map(len, figures))
+        widest = max(10, *map(len, figures))
         for name, value in figures.items():
             click.echo(f"{name:<{widest}} {value:.4f}" if isinstance(value, float) else f"{name:<{widest}} {value}")
