@@ -10,6 +10,7 @@ from kerasbert.errors import ConfigError
 from kerasbert.layers.heads import POOLINGS, ClassificationHead
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.text_model import TextModel
+from kerasbert.tasks.labels import label_keys
 from kerasbert.tasks.text_classification import NUMBER, SEVERAL, SINGLE, TASK, Settings
 from kerasbert.training.optimizers import adamw, finetuning_rate, scaled_for_float16
 
@@ -117,12 +118,7 @@ class TextClassifier(TextModel):
 
     def transformers_settings(self) -> dict:
         # transformers has pooling "cls" only, and would use it for a model that was saved with another pooling.
-        numbered = dict(enumerate(self.labels))
-        keys = {
-            "id2label": {str(index): label for index, label in numbered.items()},
-            "label2id": {label: index for index, label in numbered.items()},
-            "problem_type": self.settings.problem_type,
-        }
+        keys = {**label_keys(self.labels), "problem_type": self.settings.problem_type}
         return {"head": "text-classification", "keys": keys, "says": ("labels", "problem_type")}
 
     def saved_part(self):
