@@ -13,9 +13,12 @@ from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.on_texts import ROUND_TO, OnTexts
 from kerasbert.tasks.ask import Answered, ask, joined, outputs_of
 from kerasbert.tasks.task import Example, Graph, Task
+from kerasbert.training.losses import usual_losses
+from kerasbert.training.optimizers import adamw, finetuning_rate
+from kerasbert.training.trainer import CompiledLossTrainer
 
 
-class TextModel(OnTexts, keras.Model):
+class TextModel(OnTexts, CompiledLossTrainer, keras.Model):
     """A functional Keras model for a task. Its inputs are those of its encoder.
 
     A subclass sets the class attribute `task`, and builds layers and graph from an encoder and the task's settings.
@@ -69,6 +72,29 @@ class TextModel(OnTexts, keras.Model):
             if each.name in found
         )
         return (Graph(graph.name, inputs, outputs),)
+
+    def compile(self, optimizer=None, loss=None, loss_weights=None, metrics=None, weighted_metrics=None, **options):
+        """Configures `fit` and `evaluate`, as `keras.Model.compile` does. Everything has a default.
+
+        Args:
+            optimizer: None: AdamW at `kerasbert.training.optimizers.finetuning_rate`.
+            loss: None: the usual one of each output (`kerasbert.training.losses.USUAL`), with the usual metrics unless
+                some are given. A task whose outputs are vectors has none.
+            loss_weights, metrics, weighted_metrics: Keras's.
+            options: `accumulate`, `recompute`, `jit_compile` and the others of
+                `kerasbert.training.trainer.CompiledLossTrainer.compile`.
+
+        Raises:
+            ConfigError: a value that cannot be.
+        """
+        given = {"loss": loss, "metrics": metrics, "weighted_metrics": weighted_metrics}
+        if loss is None:
+            usual = usual_losses(self.graphs()[0].outputs)
+            measured = metrics is not None or weighted_metrics is not None
+            given = {**usual, **{name: x for name, x in given.items() if measured and name != "loss"}}
+        if optimizer is None:
+            optimizer = adamw(learning_rate=finetuning_rate(self.config))
+        super().compile(optimizer, loss_weights=loss_weights, **given, **options)
 
     def export_outputs(self, inputs: dict) -> dict:
         """The function that an exported file computes: tensors of inputs by name -> tensors of outputs by name."""

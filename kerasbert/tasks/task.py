@@ -286,8 +286,8 @@ class Task:
 
         Args:
             columns: one sequence of texts (or one text) per field, in the order of `fields`; None for a field that
-                the examples lack. A field of words takes a sequence of lists of words. A single tuple of sequences is the
-                same. In a single list of tuples, each tuple holds all fields of one example. A single dict has the
+                the examples lack. A field of words takes a sequence of lists of words. A single tuple of sequences is
+                the same. In a single list of tuples, each tuple holds all fields of one example. A single dict has the
                 columns by field name.
             named: the same by field name.
 
