@@ -10,7 +10,9 @@ from kerasbert.cli import options
 
 @click.command()
 @click.argument("model")
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="Labelled .csv, .tsv or .jsonl file.")
+@click.option(
+    "--data", required=True, type=click.Path(path_type=Path), help="Labelled file: .csv, .tsv, .jsonl or .conll."
+)
 @options.columns
 @options.as_json
 def evaluate(model, data, as_json, **given):
@@ -31,16 +33,16 @@ def evaluate(model, data, as_json, **given):
         raise DataError(f"{model}: {task.name} has no figures to measure on labelled data")
     examples = read_examples(data, task, columns=options.taken_columns(given))
     opened = options.open_model(model)
-    for example in examples:
-        task.truth(example, opened.settings)
+    task.check(examples, opened.settings)
     with bar(len(examples)) as progress:
-        answers = []
-        for answer in opened.answers(examples):
-            answers.append(answer)
+        answered = []
+        for each in opened.answered(examples):
+            answered.append(each)
             progress.update(1)
-    figures = {"texts": len(examples), **task.figures(answers, examples, opened.settings)}
+    figures = {"texts": len(examples), **task.figures(answered, opened.settings)}
     if as_json:
         click.echo(json.dumps(figures))
     else:
+        widest = max(10, *map(len, figures))
         for name, value in figures.items():
-            click.echo(f"{name:<10} {value:.4f}" if isinstance(value, float) else f"{name:<10} {value}")
+            click.echo(f"{name:<{widest}} {value:.4f}" if isinstance(value, float) else f"{name:<{widest}} {value}")

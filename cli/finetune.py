@@ -20,7 +20,12 @@ def finetune():
 
 
 RECIPE = (
-    click.option("--train", required=True, type=click.Path(path_type=Path), help="Labelled .csv, .tsv or .jsonl file."),
+    click.option(
+        "--train",
+        required=True,
+        type=click.Path(path_type=Path),
+        help="Labelled file: .csv, .tsv, .jsonl or .conll.",
+    ),
     click.option("--dev", type=click.Path(path_type=Path), help="Labelled file to measure after each epoch."),
     options.out,
     click.option(
@@ -58,6 +63,7 @@ def _command(name: str) -> click.Command:
     """`kerasbert finetune NAME`, whose last options are made from the task's settings."""
     task = task_named(name)
     fields = [each for each in dataclasses.fields(task.Settings) if "help" in each.metadata]
+    ending = task.format or ".csv"
 
     def run(train, folder, **given):
         _finetune(name, train, folder, given, [each.name for each in fields])
@@ -66,7 +72,7 @@ def _command(name: str) -> click.Command:
 
     \b
     Example:
-      kerasbert finetune {name} --train train.csv --dev dev.csv --out model/
+      kerasbert finetune {name} --train train{ending} --dev dev{ending} --out model/
 {_with_columns(task)}    """
     made = [
         click.option(

@@ -9,6 +9,7 @@ import click
 
 from kerasbert.cli import options
 from kerasbert.tasks import NAMES, task_named
+from kerasbert.tasks.words import as_text
 
 
 def _utf8(context, parameter, value):
@@ -37,7 +38,7 @@ def _others(command):
     "--input",
     "source",
     type=click.Path(path_type=Path, allow_dash=True),
-    help="File of texts: .csv, .tsv, .jsonl, or .txt with one text per line. - reads standard input.",
+    help="File of texts: .csv, .tsv, .jsonl, .conll, or .txt with one text per line. - reads standard input.",
 )
 @_others
 @options.text_columns
@@ -71,7 +72,8 @@ def predict(model, texts, source, **given):
     with nullcontext() if sys.stdout.isatty() else bar(len(examples)) as progress:
         for example, answer in zip(examples, opened.answers(examples), strict=True):
             shown = answer if isinstance(answer, dict) else {"answers": answer}
-            click.echo(json.dumps({**example.fields, **shown}, ensure_ascii=False))
+            texts = {name: as_text(value) for name, value in example.fields.items()}  # offsets refer to them
+            click.echo(json.dumps({**texts, **shown}, ensure_ascii=False))
             if progress:
                 progress.update(1)
 
@@ -86,7 +88,7 @@ def _examples(task, texts: tuple[str, ...], others: dict[str, str]) -> list:
     strange = [name for name in others if name not in known]
     if strange:
         raise click.UsageError(f"{task.name} takes no --{_word(strange[0])}")
-    lists = [each.name for each in task.fields if each.kind != "text" and (each.required or each.name in others)]
+    lists = [each.name for each in task.fields if not each.holds("") and (each.required or each.name in others)]
     if lists:
         raise click.UsageError(f"{task.name} takes a list for {lists[0]}: give --input FILE, a .jsonl file")
     missing = [each.option for each in task.fields[1:] if each.required and each.name not in others]

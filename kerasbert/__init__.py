@@ -20,6 +20,7 @@ _HOME = {
     "PretrainingModel": "kerasbert.models.pretraining",
     "SentenceEncoder": "kerasbert.models.sentence_embedding",
     "TextClassifier": "kerasbert.models.text_classification",
+    "TokenClassifier": "kerasbert.models.token_classification",
     "KerasBertError": "kerasbert.errors",
 }
 _SUBPACKAGES = (

@@ -1,6 +1,6 @@
 """The limits of the parity gate: how far the numbers and answers of an exported file may differ from Keras's."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -92,37 +92,31 @@ def largest_difference(actual: np.ndarray, expected: np.ndarray, bar: str, *, sc
     return float(np.abs(actual - expected).max())
 
 
-def hesitates(outputs: Iterable[tuple[np.ndarray, np.ndarray, str]]) -> bool:
-    """Whether a quantised file's answer to an example may differ from Keras's, because neither has a clear answer.
+def with_excused_labels(actual: np.ndarray, expected: np.ndarray, bar: str) -> np.ndarray:
+    """Keras's numbers, with those of a quantised file in the places where the file may choose another label.
 
-    The two must choose different labels at least once, and wherever they do, neither may be clear. If they choose the
-    same labels everywhere, the difference of the answers has another cause, such as labels that were exchanged.
+    These are the places where the two choose different labels, and neither has a clear one (`HESITATES`, `SURE`).
 
     Args:
-        outputs: for each row and output the numbers of the file, those of Keras, and the kind of numbers. Only labels
-            ("choice" and "choices") can be unclear.
+        actual, expected: the numbers of the file and of Keras, with labels on the last axis: of a row, or per token.
+        bar: the kind of numbers. Only labels ("choice" and "choices") can be unclear.
     """
-    differ = False
-    for actual, expected, bar in outputs:
-        if bar not in _MARGINS:
-            return False
-        ours, theirs = np.asarray(actual), np.asarray(expected)
-        changed = _CHANGED[bar](ours, theirs)
-        undecided = (_MARGINS[bar](theirs) < HESITATES) & (_MARGINS[bar](ours) < SURE)
-        if np.any(changed & ~undecided):
-            return False
-        differ = differ or bool(np.any(changed))
-    return differ
+    ours, theirs = np.asarray(actual), np.asarray(expected)
+    if bar not in _MARGINS:
+        return theirs
+    undecided = (_MARGINS[bar](theirs) < HESITATES) & (_MARGINS[bar](ours) < SURE)
+    return np.where(_CHANGED[bar](ours, theirs) & undecided, ours, theirs)
 
 
 def _two_best(logits: np.ndarray) -> np.ndarray:
     best = np.sort(softmax(logits), axis=-1)
-    return best[..., -1] - best[..., -2]
+    return best[..., -1:] - best[..., -2:-1]
 
 
 _MARGINS: Mapping[str, Callable] = {"choice": _two_best, "choices": lambda logits: np.abs(2 * sigmoid(logits) - 1)}
-"""Kind of numbers -> the margin of a row's labels, from 0 (unclear) to 1 (clear)."""
+"""Kind of numbers -> the margin of the labels, from 0 (unclear) to 1 (clear): one for a choice, or one per label."""
 _CHANGED: Mapping[str, Callable] = {
-    "choice": lambda a, b: a.argmax(-1) != b.argmax(-1),
+    "choice": lambda a, b: a.argmax(-1, keepdims=True) != b.argmax(-1, keepdims=True),
     "choices": lambda a, b: (a > 0) != (b > 0),
 }
+"""Kind of numbers -> whether two choose different labels, in the same form."""

@@ -1,9 +1,10 @@
 """The checks of the parity gate, a tuple of functions (`CHECKS`). Every file of a bundle goes through all of them."""
 
+import itertools
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,7 +13,13 @@ from kerasbert.decoding.labels import SCORES
 from kerasbert.export.formats.mediapipe.check import check_in_mediapipe
 from kerasbert.export.formats.mediapipe.device_tokenizer import read_differently as mediapipe_reads
 from kerasbert.export.gate import golden
-from kerasbert.export.gate.bars import hesitates, judge_answers, judge_figure, judge_numbers, largest_difference
+from kerasbert.export.gate.bars import (
+    judge_answers,
+    judge_figure,
+    judge_numbers,
+    largest_difference,
+    with_excused_labels,
+)
 from kerasbert.export.gate.opening import Opened
 from kerasbert.quiet import quiet
 from kerasbert.runtime.kinds import KINDS
@@ -20,6 +27,7 @@ from kerasbert.runtime.manifest import File
 from kerasbert.runtime.pipelines import Pipeline
 from kerasbert.tasks.ask import Answered
 from kerasbert.tasks.task import Example
+from kerasbert.tasks.words import as_text
 
 log = logging.getLogger("kerasbert")
 ONE_BATCH = 2**31
@@ -38,7 +46,8 @@ class Subject:
         data, reference, max_drop: see `kerasbert.export.gate.verify.verify`.
         alone: the file's outputs for the recorded examples, each in a batch of its own.
         comparable: whether its numbers can be compared with the recorded ones. They cannot if ids differ.
-        answers_on_data, found_on_data: the file's answers and outputs for `data`; empty if it cannot answer them.
+        answers_on_data, found_on_data: the file's answers for `data`, and the examples with its outputs; empty if it
+            cannot answer them.
     """
 
     opened: Opened
@@ -49,7 +58,7 @@ class Subject:
     alone: list[Answered] = field(default_factory=list)
     comparable: bool = True
     answers_on_data: list = field(default_factory=list)
-    found_on_data: list[Mapping] = field(default_factory=list)
+    found_on_data: list[Answered] = field(default_factory=list)
 
     @classmethod
     def of(cls, opened: Opened, **options) -> "Subject":
@@ -88,13 +97,27 @@ class Subject:
         """Whether two answers count as equal."""
         return golden.alike(ours, theirs, self.pipeline.task, self.pipeline.settings)
 
-    def hesitates(self, ours: Mapping, theirs: Mapping) -> bool:
-        """Whether a quantised file's answer may differ, because neither it nor Keras has a clear answer."""
-        return self.file.precision != "float32" and hesitates(
-            (a, b, output.bar)
+    def hesitates(self, found: Answered, theirs: Mapping) -> bool:
+        """Whether a quantised file's answer may differ from Keras's, because it follows from unclear labels only.
+
+        Keras's own numbers must give another answer. With the file's numbers in the places where neither has a clear
+        label, they must give the file's answer.
+
+        Args:
+            found: the file's numbers. theirs: Keras's numbers in the same form.
+        """
+        if self.file.precision == "float32":
+            return False
+        excused = {
+            name: [
+                with_excused_labels(a, b, output.bar) for a, b in zip(found.outputs[name], theirs[name], strict=True)
+            ]
             for name, output in self.graph_outputs.items()
-            for a, b in zip(ours[name], theirs[name], strict=True)
+        }
+        keras, ours, mixed = (
+            self.answer(replace(found, outputs=outputs)) for outputs in (theirs, found.outputs, excused)
         )
+        return not self.alike(ours, keras) and self.alike(ours, mixed)
 
 
 def leaves_out_what_it_reads_differently(subject: Subject, row) -> list[str]:
@@ -104,12 +127,12 @@ def leaves_out_what_it_reads_differently(subject: Subject, row) -> list[str]:
     from kerasbert.export.formats.tflite import text
 
     single = [each for each in subject.recorded if set(each.example) == {"text"}]
-    texts = [each.example["text"] for each in single]
+    texts = [as_text(each.example["text"]) for each in single]
     strange = text.read_differently(subject.pipeline.tokenizer, texts, max_length=subject.pipeline.settings.max_length)
     row.read_differently = strange
     if strange:
         _warn(subject.file.path, "it", strange, len(single))
-    subject.recorded = [each for each in single if each.example["text"] not in strange]
+    subject.recorded = [each for each, text in zip(single, texts, strict=True) if text not in strange]
     return []
 
 
@@ -125,6 +148,9 @@ def asks_each_alone(subject: Subject, row) -> list[str]:
         ids = [list(made.inputs["input_ids"]) for made in found.rows]
         if ids != [recorded.input_ids for recorded in each.rows]:
             failures.append(f"ids of {_named(each)} differ")
+        tokens = [golden.tokens_of(subject.pipeline.graphs(), made) for made in found.rows]
+        if tokens != [recorded.tokens for recorded in each.rows]:
+            failures.append(f"places of the tokens of {_named(each)} differ")
     row.milliseconds = 1000 * float(np.median(seconds))
     subject.comparable = not failures
     if failures:
@@ -144,16 +170,12 @@ def asks_each_alone(subject: Subject, row) -> list[str]:
 
 def answers_equally(subject: Subject, row) -> list[str]:
     """Compares the answers with those recorded of Keras."""
-    alike = []
+    alike, excused = [], []
     for each, found in zip(subject.recorded, subject.alone, strict=True):
-        at_places = _at_places(subject, found, each)
-        ours = subject.pipeline.task.decode(found.example, found.rows, at_places, subject.pipeline.settings)
-        alike.append(subject.alike(ours, each.answer))
+        found = replace(found, outputs=_at_places(subject, found, each))
+        alike.append(subject.alike(subject.answer(found), each.answer))
+        excused.append(alike[-1] or subject.hesitates(found, _recorded(subject, each)))
     row.agreement = float(np.mean(alike))
-    excused = [
-        same or subject.hesitates(found.outputs, _recorded(subject, each))
-        for same, each, found in zip(alike, subject.recorded, subject.alone, strict=True)
-    ]
     return judge_answers(excused, subject.file.precision)
 
 
@@ -161,15 +183,26 @@ def asks_all_at_once(subject: Subject, row) -> list[str]:
     """Runs all examples in one padded batch. The numbers must stay the same. `.tflite` files take one row only."""
     if not KINDS[subject.file.kind].batches:
         return []
-    return _together(subject, subject.pipeline, subject.recorded, "in a batch: ")
+    return [f"in a batch: {wrong}" for wrong in _together(subject, subject.pipeline, subject.recorded)[1]]
 
 
 def asks_signatures_for_texts(subject: Subject, row) -> list[str]:
-    """Runs a SavedModel's signatures for texts, which must return the same numbers as the one for ids."""
+    """Runs a SavedModel's signatures for texts, which must return the same numbers as the one for ids.
+
+    Such a signature answers the first row of an example only, so the others are left out.
+    """
     failures = []
     for fields, pipeline in subject.opened.from_text.items():
         chosen = [each for each in subject.recorded if set(each.example) == set(fields)]
-        failures += _together(subject, pipeline, chosen, "text signature: ") if chosen else []
+        if not chosen:
+            continue
+        left_out = sum(len(each.rows) - 1 for each in chosen)
+        if left_out:
+            said = "%s: takes one window of a text where it takes texts, so %d further windows are not compared there"
+            log.info(said, subject.file.path, left_out)
+        first = [replace(each, rows=each.rows[:1]) for each in chosen]
+        found, wrong = _together(subject, pipeline, first)
+        failures += [f"text signature: {each}" for each in (*wrong, *_misplaced(subject, found))]
     return failures
 
 
@@ -215,8 +248,8 @@ def asks_the_data(subject: Subject, row) -> list[str]:
         seconds.append(time.perf_counter() - start)
     row.milliseconds = 1000 * float(np.median(seconds))
     subject.answers_on_data = [subject.answer(each) for each in found]
-    subject.found_on_data = [each.outputs for each in found]
-    row.figure = task.figures(subject.answers_on_data, subject.data, settings).get(task.headline)
+    subject.found_on_data = found
+    row.figure = task.figures(found, settings).get(task.headline)
     if subject.reference is None:
         if precision != "float32":  # a float32 file becomes the reference itself
             said = "%s: nothing to compare its answers on the data with: no float32 file passed before it"
@@ -227,7 +260,7 @@ def asks_the_data(subject: Subject, row) -> list[str]:
     row.agreement = float(np.mean(alike))
     if precision == "float32":
         return _judged_on_data(subject, found)
-    before = task.figures(expected, subject.data, settings).get(task.headline)
+    before = task.figures(subject.reference.answered, settings).get(task.headline)
     drop = None if subject.max_drop is None else subject.max_drop / 100
     failures = judge_answers(alike, precision, where=" on the data") if drop is None else []
     return failures + judge_figure(before, row.figure, precision, drop, task.headline)
@@ -292,31 +325,57 @@ def _judged(subject: Subject, found: Sequence[Answered], recorded: Sequence[gold
     ]
 
 
-def _together(subject: Subject, pipeline: Pipeline, recorded: Sequence[golden.Golden], which: str) -> list[str]:
-    """Checks examples in one batch, so that short ones are padded to the longest."""
-    found = pipeline.answered([golden.example_of(each) for each in recorded], batch_tokens=ONE_BATCH)
-    return [which + wrong for wrong in _judged(subject, list(found), recorded)]
+def _together(
+    subject: Subject, pipeline: Pipeline, recorded: Sequence[golden.Golden]
+) -> tuple[list[Answered], list[str]]:
+    """Answers examples in one batch, so that short ones are padded to the longest, and checks their numbers."""
+    found = list(pipeline.answered([golden.example_of(each) for each in recorded], batch_tokens=ONE_BATCH))
+    return found, _judged(subject, found, recorded)
+
+
+def _misplaced(subject: Subject, found: Sequence[Answered]) -> list[str]:
+    """Checks what a signature for texts tells of the tokens, if it does: their places and words, and whether the text
+    was cut.
+    """
+    failures, longest = [], subject.pipeline.settings.max_length
+    for each in (each for each in found if "offsets" in each.outputs):
+        (row,) = each.rows
+        (offsets,), (words,), (truncated,) = (each.outputs[name] for name in ("offsets", "words", "truncated"))
+        texts = [[as_text(value)] for value in each.example.fields.values()]
+        (whole,) = subject.pipeline.tokenizer.encode(*texts)
+        if offsets[: len(row)].tolist() != [list(place) for place in row.encoding.offsets]:
+            failures.append(f"offsets of {texts[0][0][:40]!r} differ")
+        if _joined(words[: len(row)].tolist()) != _joined(row.encoding.word_ids):
+            failures.append(f"words of {texts[0][0][:40]!r} differ")
+        if truncated != (len(whole) > longest):
+            failures.append(f"{texts[0][0][:40]!r} is said to be {'cut' if truncated else 'whole'}, which it is not")
+    return failures
+
+
+def _joined(words: Sequence) -> list[bool]:
+    """Whether each token is of the same word as the one before it. Numbers of words may have gaps."""
+    return [a == b for a, b in itertools.pairwise(words)]
 
 
 def _judged_on_data(subject: Subject, found: Sequence[Answered]) -> list[str]:
     """Checks a float32 file's numbers on the data. Texts that its own tokenizer splits differently are left out."""
-    strange = frozenset()
+    kept = [True] * len(subject.data)
     if subject.pipeline.fields:
         from kerasbert.export.formats.tflite import text
 
-        texts = [example.fields["text"] for example in subject.data]
+        texts = [as_text(example.fields["text"]) for example in subject.data]
         pipeline = subject.pipeline
         strange = frozenset(text.read_differently(pipeline.tokenizer, texts, max_length=pipeline.settings.max_length))
-    kept = [example.fields.get("text") not in strange for example in subject.data]
+        kept = [each not in strange for each in texts]
     if not any(kept):
         said = "%s: no numbers were compared on the data: its tokenizer reads every text differently"
         log.warning(said, subject.file.path)
         return []
     failures = []
     for name, output in subject.graph_outputs.items():
-        pairs = zip(found, subject.reference.outputs, strict=True)
+        pairs = zip(found, subject.reference.answered, strict=True)
         ours, theirs = zip(
-            *[(a.outputs[name], b[name]) for (a, b), keep in zip(pairs, kept, strict=True) if keep], strict=True
+            *[(a.outputs[name], b.outputs[name]) for (a, b), keep in zip(pairs, kept, strict=True) if keep], strict=True
         )
         actual, expected = (_stacked([row for rows in side for row in rows]) for side in (ours, theirs))
         wrong = judge_numbers(actual, expected, output.bar, "float32", scores=subject.in_scores)

@@ -12,7 +12,7 @@ from kerasbert.reading import parse, read_text
 from kerasbert.runtime.manifest import GOLDEN as NAME
 from kerasbert.schema import from_json
 from kerasbert.tasks.ask import Answered
-from kerasbert.tasks.task import Example, Graph, Outputs, Task
+from kerasbert.tasks.task import Example, Graph, Outputs, Row, Task
 
 MOST = 4096
 """Largest number of values to record for an output with one vector per token: a long text has megabytes of them."""
@@ -26,11 +26,24 @@ class Recorded:
         input_ids: the row's token ids.
         outputs: output name -> its numbers.
         places: the positions of the tokens whose vectors are in `outputs`, including the first and the last; None: all.
+        offsets: begin and end of each token in its text, in code points; 0 and 0 for special tokens.
+        words: the number of each token's word in its text; -1 for special tokens.
+        kept: begin and end of the tokens that this row answers, where rows overlap; None: all but the special ones.
+            These three are recorded if an output has one vector per token, and are None otherwise.
     """
 
     input_ids: list[int]
     outputs: dict[str, list]
     places: list[int] | None = None
+    offsets: list[list[int]] | None = None
+    words: list[int] | None = None
+    kept: list[int] | None = None
+
+    @property
+    def tokens(self) -> dict[str, list]:
+        """What is recorded of the tokens, as `tokens_of` gives it."""
+        found = {"offsets": self.offsets, "words": self.words, "kept": self.kept}
+        return {name: value for name, value in found.items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,10 +70,20 @@ def write(model, folder: Path) -> None:
         for index, row in enumerate(found.rows):
             numbers = {name: values[index].tolist() for name, values in outputs.items()}
             where = {} if places[index] is None else {"places": places[index]}
-            rows.append({"input_ids": list(row.inputs["input_ids"]), **where, "outputs": numbers})
+            ids = {"input_ids": list(row.inputs["input_ids"])}
+            rows.append({**ids, **tokens_of(graphs, row), **where, "outputs": numbers})
         answer = model.task.decode(example, found.rows, outputs, model.settings)
         recorded.append({"example": dict(example.fields), "rows": rows, "answer": answer})
     (folder / NAME).write_text(json.dumps(recorded, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def tokens_of(graphs: Sequence[Graph], row: Row) -> dict[str, list]:
+    """What is recorded of a row's tokens: `offsets`, `words` and `kept` of `Recorded`, as far as they are there."""
+    if not any(graph.by_token for graph in graphs):
+        return {}
+    words = [-1 if word is None else word for word in row.encoding.word_ids]
+    kept = {} if row.kept is None else {"kept": [row.kept.start, row.kept.stop]}
+    return {"offsets": [list(place) for place in row.encoding.offsets], "words": words, **kept}
 
 
 def places_of(graphs: Sequence[Graph], found: Answered, row: int) -> list[int] | None:

@@ -11,6 +11,7 @@ from kerasbert.export.gate.checks import CHECKS, Subject
 from kerasbert.export.gate.opening import open_any
 from kerasbert.quiet import quiet
 from kerasbert.runtime.manifest import Manifest
+from kerasbert.tasks.ask import Answered
 from kerasbert.tasks.task import Example, Task
 
 log = logging.getLogger("kerasbert")
@@ -24,18 +25,18 @@ class Reference:
 
     Attributes:
         answers: one answer per example, in their order.
-        outputs: for each example, output name -> one array per row.
+        answered: the examples with their rows and outputs.
     """
 
     answers: Sequence
-    outputs: Sequence[Mapping]
+    answered: Sequence[Answered]
 
     @classmethod
     def of(cls, model, examples: Sequence[Example]) -> "Reference":
         """Computes the answers and numbers of a Keras model."""
         found = list(model.answered(examples))
         answers = [model.task.decode(each.example, each.rows, each.outputs, model.settings) for each in found]
-        return cls(answers, [each.outputs for each in found])
+        return cls(answers, found)
 
 
 @dataclass(kw_only=True)
@@ -77,8 +78,7 @@ def read_data(path: str | Path, task: Task, settings, columns: Mapping[str, str 
     if task.figures is None:
         raise ExportError(f"{path}: {task.name} has no figures to measure on labelled data; leave the data out")
     examples = read_examples(path, task, columns=columns)
-    for example in examples:
-        task.truth(example, settings)
+    task.check(examples, settings)
     return examples
 
 

@@ -228,6 +228,8 @@ def _short(answer):
     """An answer with three digits per number, three numbers per vector, and the first of several vectors."""
     if isinstance(answer, dict):
         return {name: _short(value) for name, value in answer.items()}
+    if isinstance(answer, list) and answer and isinstance(answer[0], dict):
+        return [*map(_short, answer)]
     if isinstance(answer, list) and answer and isinstance(answer[0], float | list):
         return [*map(_short, answer[: 3 if isinstance(answer[0], float) else 1]), "..."]
     return float(f"{answer:.3g}") if isinstance(answer, float) else answer

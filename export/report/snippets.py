@@ -5,7 +5,7 @@ They answer an example of golden.json, so that what they must print is known.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +14,6 @@ from kerasbert.export.report.engines import ANY, ENGINES, part, program
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import Manifest
 
-SHOWN = {"text": "a lovely film"}
-"""The golden example that the programs answer; where a task has another form of examples, its first one."""
 MARK = re.compile(r"__([A-Z]+(?:_[A-Z]+)*)__")
 """A word in a source that is filled in."""
 
@@ -79,28 +77,47 @@ def files_to_show(manifest: Manifest) -> dict[str, str]:
 
 
 def shown_example(folder: Path, manifest: Manifest) -> golden.Golden:
-    """The example that the programs answer, with the ids and the answer that Keras gave."""
+    """The example that the programs answer, with the ids and the answer that Keras gave.
+
+    It is the task's own choice (`kerasbert.tasks.task.Words.shown`); the first one where examples have another form.
+    """
     recorded = golden.read(folder, manifest.graphs)
-    return next((each for each in recorded if each.example == SHOWN), recorded[0])
+    wanted = {"text": manifest.definition.words.shown}
+    return next((each for each in recorded if each.example == wanted), recorded[0])
 
 
 def _values(language: str, manifest: Manifest, shown: golden.Golden) -> Iterator[tuple[str, object]]:
     """What the marks stand for, but for those that depend on the file."""
-    ids, graph = shown.rows[0].input_ids, manifest.graphs[0]
+    row, graph = shown.rows[0], manifest.graphs[0]
+    ids = row.input_ids
     length = next(length for length in manifest.lengths if length >= len(ids))
     signatures = {n: f"tokens_{n}" for n in manifest.lengths} | {manifest.lengths[-1]: "serving_default"}
-    for name, value in shown.example.items():
-        yield name.upper(), json.dumps(value)
+    texts = {name: value for name, value in manifest.settings.items() if isinstance(value, str)} | shown.example
+    for name, value in texts.items():
+        yield name.upper(), _literal(value, language)
     yield "MAX_LENGTH", manifest.lengths[-1]
     yield "PAD_ID", next(each.pad for each in graph.inputs if each.name == "input_ids")
-    yield "IDS", ", ".join(map(str, ids))
+    yield "IDS", _listed(ids)
+    if row.offsets is not None:
+        yield "STARTS", _listed(start for start, _ in row.offsets)
+        yield "ENDS", _listed(end for _, end in row.offsets)
+        yield "WORDS", _listed(row.words)
     yield "LENGTH", length
     yield "SIGNATURE", signatures[length]
     yield "SIGNATURES", signatures
     yield "OUTPUT", graph.outputs[0].name
     yield "COUNT", graph.outputs[0].width
-    labels = ", ".join(json.dumps(label, ensure_ascii=False) for label in manifest.settings.get("labels", ()))
-    yield "LABELS", labels.replace("$", "\\$") if language == "kotlin" else labels
+    yield "LABELS", _listed(_literal(label, language) for label in manifest.settings.get("labels", ()))
+
+
+def _listed(values: Iterable) -> str:
+    return ", ".join(map(str, values))
+
+
+def _literal(value, language: str) -> str:
+    """A text as all four languages write it. JSON's escapes of characters beyond U+FFFF would be JavaScript's only."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text.replace("$", "\\$") if language == "kotlin" else text
 
 
 INPUTS = {

@@ -57,6 +57,7 @@ HEAD_NAMES = {
         "mlm/bias": "cls.predictions.bias",
         "nsp/dense": "cls.seq_relationship",
         "classifier/dense": "classifier",
+        "classifier": "classifier",
         **_POOLING,
     },
     "roberta": {
@@ -65,6 +66,7 @@ HEAD_NAMES = {
         "mlm/bias": "lm_head.bias",
         "classifier/hidden": "classifier.dense",
         "classifier/dense": "classifier.out_proj",
+        "classifier": "classifier",
         **_POOLING,
     },
     "distilbert": {
@@ -73,6 +75,7 @@ HEAD_NAMES = {
         "mlm/bias": "vocab_projector.bias",
         "classifier/hidden": "pre_classifier",
         "classifier/dense": "classifier",
+        "classifier": "classifier",
         **_POOLING,
     },
 }

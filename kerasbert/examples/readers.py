@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from kerasbert.errors import DataError
+from kerasbert.examples.conll import conll_rows
 from kerasbert.examples.csv import csv_rows, tsv_rows
 from kerasbert.examples.jsonl import jsonl_rows
 from kerasbert.reading import decode, read_bytes
@@ -14,6 +15,7 @@ READERS: dict[str, Callable[[Path, str], Iterator[tuple[int, dict]]]] = {
     ".csv": csv_rows,
     ".tsv": tsv_rows,
     ".jsonl": jsonl_rows,
+    ".conll": conll_rows,
 }
 PLAIN = (".txt", "")
 """Endings of files with one text per line; standard input has none."""
@@ -26,7 +28,9 @@ TRUTH = "label"
 def read_examples(
     path: str | Path, task: Task, *, columns: Mapping[str, str | None] | None = None, labelled: bool = True
 ) -> list[Example]:
-    """Reads `.csv` or `.tsv` with a header line, or `.jsonl` with one object per line.
+    """Reads `.csv` or `.tsv` with a header line, `.jsonl` with one object per line, or `.conll` with one word per line.
+
+    A file with another ending is read as the task's `format` says.
 
     Args:
         path: the file, UTF-8; a byte-order mark is skipped.
@@ -39,7 +43,7 @@ def read_examples(
         DataError: naming the file, the line and the mend.
     """
     path, chosen = Path(path), _named(task, columns)
-    rows = list(_rows(path))
+    rows = list(_rows(path, task.format))
     if not rows:
         raise DataError(f"{path}: holds no rows")
     names = list(dict.fromkeys(name for _, row in rows for name in row))  # a JSON line may lack any
@@ -75,9 +79,9 @@ def read_unlabelled(path: str | Path, task: Task, *, columns: Mapping[str, str |
     if named:
         raise DataError(f"{path}: plain text has no column {named!r}; it has one text per line")
     required = [each for each in task.fields if each.required]
-    if len(required) > 1 or required[0].kind != "text":
+    if len(required) > 1 or not required[0].holds(""):
         listed = " and ".join(each.name for each in required)
-        raise DataError(f"{path}: plain text has no place for {listed}; use .csv, .tsv or .jsonl")
+        raise DataError(f"{path}: plain text has no place for {listed}; use {', '.join(READERS)}")
     # Only a line feed ends a line: a text may hold U+2028 and other breaks that splitlines() knows.
     lines = enumerate(_decode(path).replace("\r\n", "\n").split("\n"), 1)
     examples = [Example({required[0].name: text}, None, line, str(path)) for line, text in lines if text.strip()]
@@ -104,8 +108,8 @@ def _decode(path: Path) -> str:
     return decode(path, content, DataError)
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict]]:
-    reader = READERS.get(path.suffix.lower())
+def _rows(path: Path, otherwise: str) -> Iterator[tuple[int, dict]]:
+    reader = READERS.get(path.suffix.lower()) or (None if path.is_dir() else READERS.get(otherwise))
     if reader is None:
         named = f"files named {path.suffix!r}" if path.suffix else "files without an ending"
         what = "folders" if path.is_dir() else named
@@ -125,6 +129,5 @@ def _column(path, columns, wanted, usual, role, *, required) -> str | None:
 def _field(path, line, row, column, field: Field) -> str | list[str]:
     value = row.get(column)
     if not field.holds(value):
-        wanted = "list of words" if field.kind == "words" else field.kind
-        raise DataError(f"{path}, line {line}: no {wanted} in {column!r} (found {value!r})")
+        raise DataError(f"{path}, line {line}: no {field.wanted} in {column!r} (found {value!r})")
     return value

@@ -2,6 +2,8 @@
 
 import keras
 
+from kerasbert.layers.tracing import traced_with
+
 TENSORFLOW = keras.backend.backend() == "tensorflow"
 if TENSORFLOW:
     from kerasbert.tf import recompute as on_tensorflow
@@ -27,7 +29,8 @@ def recomputed(layer, *inputs, training=None, xla=False):
 
     def call(*arguments):
         given = arguments[len(inputs) :]
-        with keras.StatelessScope(list(zip(variables, given, strict=True))) as scope:
+        mapping = list(zip(variables, given, strict=True))
+        with traced_with(recompute=False), keras.StatelessScope(mapping) as scope:
             output = layer(*arguments[: len(inputs)], training=training)
         return output, *(scope.get_current_value(state) for state in states)
 

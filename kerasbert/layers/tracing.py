@@ -22,6 +22,10 @@ class TracingOptions:
     exporter that has divided the columns of the tables by the same numbers."""
     xla_cpu: bool = False
     """Whether XLA compiles the graph for a CPU, where its own gradient of a linear layer is slow."""
+    xla: bool = False
+    """Whether XLA compiles the graph."""
+    recompute: bool = False
+    """Whether blocks keep only their inputs for the backward pass, in training, and compute the rest again."""
 
 
 DEFAULTS = TracingOptions()

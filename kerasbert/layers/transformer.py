@@ -5,6 +5,8 @@ import keras
 from kerasbert.layers.attention import SelfAttention
 from kerasbert.layers.dense import dense
 from kerasbert.layers.layer_norm import LayerNorm
+from kerasbert.layers.recompute import recomputed
+from kerasbert.layers.tracing import tracing_options
 
 
 @keras.saving.register_keras_serializable("kerasbert")
@@ -75,7 +77,11 @@ class TransformerBlock(keras.layers.Layer):
         self.output_dense.build((*x_shape[:-1], self.settings["intermediate_size"]))
         self.built = True
 
-    def call(self, x, bias, queries=None):
+    def call(self, x, bias, queries=None, training=None):
+        options = tracing_options()
+        if training and options.recompute:
+            inputs = (x, bias) if queries is None else (x, bias, queries)
+            return recomputed(self, *inputs, training=training, xla=options.xla)
         queries = x if queries is None else queries
         attended = self.attention(x, bias, queries=queries)
         x = self.attention_norm(queries + self.dropout(attended))

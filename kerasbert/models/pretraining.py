@@ -9,7 +9,7 @@ from kerasbert.layers.attention import PackedAttentionBias
 from kerasbert.layers.gather import gather_tokens
 from kerasbert.layers.heads import ClassificationHead, MaskedLMHead
 from kerasbert.layers.masked_lm_loss import masked_lm_loss
-from kerasbert.layers.recompute import recomputed
+from kerasbert.layers.tracing import traced_with
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.unquantized import Unquantized
 from kerasbert.training.metrics import Perplexity
@@ -177,12 +177,10 @@ class PretrainingModel(Unquantized, SummedLossTrainer, keras.Model):
             asking = gather_tokens(ops.expand_dims(instance_ids, -1), positions)[..., 0]
             last_bias = self.packed_bias(asking, instance_ids)
         *blocks, last = encoder.blocks
-        for block in blocks:
-            if training and self.recompute:
-                x = recomputed(block, x, bias, training=training, xla=self.jit_step)
-            else:
+        with traced_with(recompute=self.recompute, xla=bool(self.jit_step)):
+            for block in blocks:
                 x = block(x, bias, training=training)
-        return last(x, last_bias, queries=gather_tokens(x, positions), training=training)
+            return last(x, last_bias, queries=gather_tokens(x, positions), training=training)
 
     @classmethod
     def from_pretrained(

@@ -10,19 +10,8 @@ from kerasbert.errors import ConfigError
 from kerasbert.layers.heads import POOLINGS, ClassificationHead
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.text_model import TextModel
-from kerasbert.tasks.text_classification import NUMBER, SEVERAL, SINGLE, TASK, Settings
-from kerasbert.training.optimizers import adamw, finetuning_rate, scaled_for_float16
-
-LOSSES = {
-    SINGLE: lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-    SEVERAL: lambda: keras.losses.BinaryCrossentropy(from_logits=True),
-    NUMBER: lambda: keras.losses.MeanSquaredError(),
-}
-METRICS = {
-    SINGLE: lambda: [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-    SEVERAL: lambda: [keras.metrics.BinaryAccuracy(threshold=0.0)],  # per label, not per text
-    NUMBER: lambda: [keras.metrics.MeanAbsoluteError(name="mae")],
-}
+from kerasbert.tasks.labels import label_keys
+from kerasbert.tasks.text_classification import SINGLE, TASK, Settings
 
 
 @keras.saving.register_keras_serializable("kerasbert")
@@ -98,31 +87,13 @@ class TextClassifier(TextModel):
     def reads_pooler(cls, checkpoint, settings) -> bool:
         return needs_pooler(checkpoint.config, settings.get("pooling", "cls"))
 
-    def compile(self, optimizer=None, loss=None, metrics=None, **kwargs):
-        """`keras.Model.compile` with defaults: AdamW at `finetuning_rate`, the problem type's loss, and one metric."""
-        if optimizer is None:
-            optimizer = adamw(learning_rate=finetuning_rate(self.config))
-        loss = LOSSES[self.settings.problem_type]() if loss is None else loss
-        metrics = METRICS[self.settings.problem_type]() if metrics is None else metrics
-        optimizer = scaled_for_float16(optimizer, self)
-        super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
-
-    def compile_from_config(self, config):  # Keras's method does not compile models that override `compile`
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
-
     def predict_logits(self, *columns, batch_size: int = 32, **named) -> np.ndarray:
         """Returns the logits of texts or pairs, float32 (texts, labels), in their order."""
         return self.predict_outputs(*columns, batch_size=batch_size, **named)["logits"]
 
     def transformers_settings(self) -> dict:
         # transformers has pooling "cls" only, and would use it for a model that was saved with another pooling.
-        numbered = dict(enumerate(self.labels))
-        keys = {
-            "id2label": {str(index): label for index, label in numbered.items()},
-            "label2id": {label: index for index, label in numbered.items()},
-            "problem_type": self.settings.problem_type,
-        }
+        keys = {**label_keys(self.labels), "problem_type": self.settings.problem_type}
         return {"head": "text-classification", "keys": keys, "says": ("labels", "problem_type")}
 
     def saved_part(self):

@@ -1,26 +1,25 @@
 """The base class of the tasks' Keras models: it takes texts, and returns outputs by name or answers."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 import keras
 import numpy as np
 
 from kerasbert.checkpoints import huggingface
 from kerasbert.checkpoints.tasks import no_classifier, stored_settings
-from kerasbert.errors import ConfigError, DataError
-from kerasbert.examples.readers import read_examples
+from kerasbert.errors import ConfigError
 from kerasbert.models.encoder import BertEncoder
+from kerasbert.models.on_texts import ROUND_TO, OnTexts
 from kerasbert.models.unquantized import Unquantized
 from kerasbert.tasks.ask import Answered, ask, joined, outputs_of
-from kerasbert.tasks.batches import Lesson
-from kerasbert.tasks.task import Example, Graph, Row, Task
+from kerasbert.tasks.task import Example, Graph, Task
+from kerasbert.training.losses import usual_losses
+from kerasbert.training.optimizers import adamw, finetuning_rate
+from kerasbert.training.trainer import CompiledLossTrainer
 
-ROUND_TO = 8
-"""Lengths of batches are multiples of this, so that a compiler has to handle only a few shapes."""
 
-
-class TextModel(Unquantized, keras.Model):
+class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
     """A functional Keras model for a task. Its inputs are those of its encoder.
 
     A subclass sets the class attribute `task`, and builds layers and graph from an encoder and the task's settings.
@@ -75,6 +74,29 @@ class TextModel(Unquantized, keras.Model):
         )
         return (Graph(graph.name, inputs, outputs),)
 
+    def compile(self, optimizer=None, loss=None, loss_weights=None, metrics=None, weighted_metrics=None, **options):
+        """Configures `fit` and `evaluate`, as `keras.Model.compile` does. Everything has a default.
+
+        Args:
+            optimizer: None: AdamW at `kerasbert.training.optimizers.finetuning_rate`.
+            loss: None: the usual one of each output (`kerasbert.training.losses.USUAL`), with the usual metrics unless
+                some are given. A task whose outputs are vectors has none.
+            loss_weights, metrics, weighted_metrics: Keras's.
+            options: `accumulate`, `recompute`, `jit_compile` and the others of
+                `kerasbert.training.trainer.CompiledLossTrainer.compile`.
+
+        Raises:
+            ConfigError: a value that cannot be.
+        """
+        given = {"loss": loss, "metrics": metrics, "weighted_metrics": weighted_metrics}
+        if loss is None:
+            usual = usual_losses(self.graphs()[0].outputs)
+            measured = metrics is not None or weighted_metrics is not None
+            given = {**usual, **{name: x for name, x in given.items() if measured and name != "loss"}}
+        if optimizer is None:
+            optimizer = adamw(learning_rate=finetuning_rate(self.config))
+        super().compile(optimizer, loss_weights=loss_weights, **given, **options)
+
     def export_outputs(self, inputs: dict) -> dict:
         """The function that an exported file computes: tensors of inputs by name -> tensors of outputs by name."""
         return self._by_name(self(inputs, training=False))
@@ -120,12 +142,15 @@ class TextModel(Unquantized, keras.Model):
         found = self.answered(self.task.examples(*columns, **named), batch_size=batch_size)
         return joined(self.graphs(), found)
 
-    def _asked(self, examples) -> tuple:
+    def _own_tokenizer(self):
         if self.tokenizer is None:
             raise ConfigError(
                 "this model has no tokenizer; put vocab.txt or tokenizer.json into its folder, or give its encoder one"
             )
-        return self.task, self.tokenizer, {"model": self._run}, examples, self.settings
+        return self.tokenizer
+
+    def _asked(self, examples) -> tuple:
+        return self.task, self._own_tokenizer(), {"model": self._run}, examples, self.settings
 
     def _batching(self, batch_size: int) -> dict:
         return {
@@ -136,49 +161,9 @@ class TextModel(Unquantized, keras.Model):
         }
 
     def _run(self, batch: dict) -> dict:
-        return {name: np.asarray(x, "float32") for name, x in self._by_name(self.predict_on_batch(batch)).items()}
-
-    def dataset(self, path: str, *, batch_size: int = 32, shuffle: bool = True, seed: int = 0, **columns):
-        """Reads a labelled file as batches for `fit` and `evaluate`.
-
-        Args:
-            path: a `.csv`, `.tsv` or `.jsonl` file; see `kerasbert.examples.readers.read_examples`.
-            batch_size: rows per batch.
-            shuffle: whether rows are shuffled anew in each epoch, from `seed`. Rows of similar length share a batch.
-            seed: seed for shuffling.
-            columns: names of columns in the file, such as `text_column`, `pair_column` and `label_column`.
-
-        Returns:
-            A tf.data.Dataset of (inputs, targets).
-
-        Raises:
-            DataError: a row cannot be used, or has a label that the model does not know; the message names the line.
-        """
-        named = {name.removesuffix("_column"): column for name, column in columns.items()}
-        return self.dataset_of(
-            read_examples(path, self.task, columns=named), batch_size=batch_size, seed=seed if shuffle else None
-        )
-
-    def dataset_of(self, examples: Sequence[Example], *, batch_size: int = 32, seed: int | None = None):
-        """Makes batches of examples for `fit` and `evaluate`, shuffled anew in each epoch if there is a seed."""
-        from kerasbert.tf.datasets import make_dataset
-
-        if self.task.targets is None:
-            raise DataError(f"{self.task.name}: cannot be trained on examples")
-        tokenizer, settings = self._asked(())[1], self.settings
-        rows = [row for example in examples for row in self.task.rows(tokenizer, example, settings)]
-        lessons = [
-            [_lesson(row, *self.task.targets(tokenizer, row, settings)) for row in group]
-            for group in self.task.group(rows)
-        ]
-        return make_dataset(
-            lessons,
-            graph=self.graphs()[0],
-            batch_size=batch_size,
-            max_length=self.max_length,
-            round_to=ROUND_TO,
-            seed=seed,
-        )
+        rows = len(batch["input_ids"])  # under a strategy each replica computes all of them, and Keras joins these
+        outputs = self._by_name(self.predict_on_batch(batch))
+        return {name: np.asarray(x, "float32")[:rows] for name, x in outputs.items()}
 
     @classmethod
     def from_pretrained(cls, path: str | None = None, *, dtype=None, **settings) -> "TextModel":
@@ -241,8 +226,3 @@ class TextModel(Unquantized, keras.Model):
     @classmethod
     def from_config(cls, config):
         return cls(**{**config, "encoder": BertEncoder.from_config(config["encoder"])})
-
-
-def _lesson(row: Row, inputs: Mapping, targets: Mapping, weights: Mapping) -> Lesson:
-    """The row with the inputs that its task gives it for training."""
-    return Lesson(dataclasses.replace(row, inputs=inputs), targets, weights)

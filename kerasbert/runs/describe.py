@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from kerasbert.errors import BundleError, ConfigError, KerasBertError
+from kerasbert.errors import BundleError, ConfigError, DataError, KerasBertError
 from kerasbert.runtime.manifest import NAME as MANIFEST
 from kerasbert.runtime.manifest import File, Manifest, measure
 
@@ -157,12 +157,22 @@ def _saved_model(path: Path) -> dict:
 
 
 def _labelled(path: Path) -> dict:
+    """Facts about a labelled file, as the first task reads it that finds its right answers there."""
     from kerasbert.examples.readers import read_examples
-    from kerasbert.tasks import task_named
+    from kerasbert.tasks import NAMES, task_named
 
-    examples = read_examples(path, task_named("text-classification"), labelled=False)
-    labels = Counter(str(example.truth) for example in examples if example.truth is not None)
-    lengths = sorted(len(example.fields["text"].split()) for example in examples)
+    tasks = [task_named(name) for name in NAMES]
+    for task in (task for task in tasks if task.truths):
+        try:
+            examples = read_examples(path, task)
+            break
+        except DataError:
+            continue
+    else:
+        task = tasks[0]
+        examples = read_examples(path, task, labelled=False)
+    labels = Counter(label for example in examples for label in _labels(example.truth))
+    lengths = sorted(_words(example.fields[task.fields[0].name]) for example in examples)
     return {
         "kind": "texts",
         "rows": len(examples),
@@ -172,6 +182,17 @@ def _labelled(path: Path) -> dict:
         "median words": lengths[len(lengths) // 2],
         "most words": lengths[-1],
     }
+
+
+def _labels(truth) -> list[str]:
+    """The labels in a right answer: one, a list of them, or a list of spans that each have one."""
+    if isinstance(truth, list):
+        return [str(each.get("label")) if isinstance(each, dict) else str(each) for each in truth]
+    return [] if truth is None else [str(truth)]
+
+
+def _words(value) -> int:
+    return len(value.split()) if isinstance(value, str) else len(value)
 
 
 PREPARED = "pre-training data"
@@ -219,4 +240,5 @@ FILES: dict[str, Kind] = {
     ".csv": _labelled,
     ".tsv": _labelled,
     ".jsonl": _labelled,
+    ".conll": _labelled,
 }

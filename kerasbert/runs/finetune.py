@@ -84,7 +84,8 @@ def finetune(
         options, changes: a `FinetuneOptions`, and fields of it that are other.
 
     Returns:
-        The figures of the last epoch: `loss` and the metric, and both with `val_` in front where there is `dev`.
+        The figures of the last epoch: `loss` and the metric, and both with `val_` in front where there is `dev`. With
+        `dev` also the task's headline figure, such as `val_f1`.
 
     Raises:
         KerasBertError: one of its kinds for whatever cannot be read, trained or written.
@@ -98,8 +99,8 @@ def finetune(
     held_out = [] if options.dev is None else read_examples(options.dev, definition, columns=options.columns)
     given = _settings(definition, examples, options)
     settings = definition.Settings(**given)
-    for example in (*examples, *held_out):
-        definition.truth(example, settings)
+    for each in filter(None, (examples, held_out)):
+        definition.check(each, settings)
     keras.utils.set_random_seed(options.seed)
     model = model_class(task).from_pretrained(options.checkpoint, **given)
     check_target(folder, megabytes=model.count_params() * 4e-6)
@@ -118,10 +119,16 @@ def finetune(
         verbose=0,
         callbacks=[FiniteLoss(), Progress(len(examples))],
     )
-    if held_out and definition.tune is not None:
-        model.settings = definition.tune(list(model.answered(held_out)), model.settings)
+    figures = {name: float(values[-1]) for name, values in history.history.items()}
+    headline = f"val_{definition.headline}"
+    if held_out and (definition.tune is not None or headline not in figures):
+        answered = list(model.answered(held_out))
+        if definition.tune is not None:
+            model.settings = definition.tune(answered, model.settings)
+        if definition.headline:
+            figures[headline] = definition.figures(answered, model.settings)[definition.headline]
     model.save_pretrained(folder)
-    return {name: float(values[-1]) for name, values in history.history.items()}
+    return figures
 
 
 def _settings(task, examples: Sequence, options: FinetuneOptions) -> dict:

@@ -88,6 +88,8 @@ def outputs_of(
         Every example with its rows and their outputs, in order.
     """
     graph = graphs[0]
+    # A function that takes the texts themselves gives one row per example: of a long text, its first window.
+    most = 1 if any(each.axis == "text" for each in graph.inputs) else None
 
     def run(rows: Sequence[Row]) -> Mapping[str, Sequence[np.ndarray]]:
         batch = pad_rows(rows, graph, round_to=round_to, longest=settings.max_length)
@@ -96,17 +98,15 @@ def outputs_of(
             raise BundleError(f"the model has an input {missing[0]}, which these examples lack")
         return task.infer(runs, batch, settings)
 
-    for window in _windows(task, tokenizer, examples, settings, WINDOW * batch_tokens):
+    made = ((each, task.rows(tokenizer, each, settings)[:most]) for each in examples)
+    for window in _windows(made, WINDOW * batch_tokens):
         yield from _answered(window, run, graphs, batch_tokens, batch_rows)
 
 
-def _windows(
-    task: Task, tokenizer, examples: Iterable[Example], settings, tokens: int
-) -> Iterator[list[tuple[Example, list[Row]]]]:
+def _windows(made: Iterable[tuple[Example, list[Row]]], tokens: int) -> Iterator[list[tuple[Example, list[Row]]]]:
     """Yields lists of examples with their rows. A list ends with the example that brings it to `tokens` tokens."""
     window, size = [], 0
-    for example in examples:
-        rows = task.rows(tokenizer, example, settings)
+    for example, rows in made:
         window.append((example, rows))
         size += sum(map(len, rows))
         if size >= tokens:

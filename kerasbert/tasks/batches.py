@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kerasbert.tasks.task import Graph, Row
+from kerasbert.tasks.words import as_text
 
 WINDOW = 50
 """Number of training batches that are sorted by length among themselves."""
@@ -33,7 +34,8 @@ def pad_rows(rows: Sequence[Row], graph: Graph, *, round_to: int = 1, longest: i
     for each in graph.inputs:
         if each.axis == "text":
             if each.name in rows[0].example.fields:
-                batch[each.name] = np.array([row.example.fields[each.name] for row in rows], dtype=object)
+                texts = [as_text(row.example.fields[each.name]) for row in rows]
+                batch[each.name] = np.array(texts, dtype=object)
         elif each.name in rows[0].inputs:
             values = [row.inputs[each.name] for row in rows]
             batch[each.name] = np.array(values, np.int32) if each.axis == "row" else _filled(values, lengths, each)

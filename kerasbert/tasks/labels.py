@@ -1,8 +1,32 @@
-"""Labels as transformers writes them into config.json."""
+"""The labels of a task: what they may be, and how transformers writes them into config.json."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from kerasbert.errors import ConfigError
+
+
+def checked_labels(labels: Sequence[str]) -> tuple[str, ...]:
+    """The names of a model's labels, for its settings.
+
+    Raises:
+        ConfigError: they are no list of names, there are none, or one is there twice.
+    """
+    if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
+        raise ConfigError(f"labels is {labels!r}: give a list of names")
+    if not labels:
+        raise ConfigError('labels is empty: give names such as ["negative", "positive"], in any order you like')
+    if len(set(labels)) != len(labels):
+        raise ConfigError(f"labels repeat: {', '.join(sorted({x for x in labels if list(labels).count(x) > 1}))}")
+    return tuple(labels)
+
+
+def label_keys(labels: Sequence[str]) -> dict[str, dict]:
+    """The keys of config.json that name the labels."""
+    numbered = dict(enumerate(labels))
+    return {
+        "id2label": {str(index): label for index, label in numbered.items()},
+        "label2id": {label: index for index, label in numbered.items()},
+    }
 
 
 def stored_labels(config: Mapping, outputs: int) -> tuple[str, ...]:

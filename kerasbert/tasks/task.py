@@ -22,13 +22,15 @@ class Example:
             where the task's `Field` says so.
         truth: the right answer as in the file; None if it is unknown.
         line: its line in `path`, counted from 1; 0 if it does not come from a file.
-        path: its file; empty if it does not come from a file.
+        path: its file, or another place for messages; empty if there is none.
+        weight: its weight in the loss; None if the examples have no weights.
     """
 
     fields: Mapping[str, object]
     truth: object = None
     line: int = 0
     path: str = ""
+    weight: float | None = None
 
     @property
     def place(self) -> str:
@@ -44,11 +46,14 @@ class Row:
         example: the example that the row belongs to.
         inputs: input name -> ids, unpadded.
         encoding: the tokens with their offsets in the text, in code points (`tokenizers.Encoding`).
+        kept: the tokens that this row answers and learns, without special ones. Rows that overlap share them out, so
+            that each token of the text is kept by one row. None for a task that does not ask token by token.
     """
 
     example: Example
     inputs: Mapping[str, Sequence[int]]
     encoding: object = None
+    kept: slice | None = None
 
     def __len__(self) -> int:
         """Number of tokens."""
@@ -123,6 +128,7 @@ def _is_words(value: object) -> bool:
 KINDS_OF_FIELDS: dict[str, Callable[[object], bool]] = {
     "text": lambda value: isinstance(value, str),
     "words": _is_words,
+    "text or words": lambda value: isinstance(value, str) or _is_words(value),
 }
 """What a field can hold -> whether a value is that."""
 
@@ -135,7 +141,7 @@ class Field:
         columns: usual names of its column; the first one that a file has is used.
         option: the word in `--WORD-column`.
         required: whether every example has it.
-        kind: what it holds, a key of `KINDS_OF_FIELDS`: "text", or "words" for a list of words.
+        kind: what it holds, a key of `KINDS_OF_FIELDS`: "text", "words" for a list of words, or "text or words".
 
     Raises:
         ValueError: an unknown kind.
@@ -154,6 +160,11 @@ class Field:
     def holds(self, value: object) -> bool:
         """Whether a value is of the field's kind."""
         return KINDS_OF_FIELDS[self.kind](value)
+
+    @property
+    def wanted(self) -> str:
+        """What it holds, for messages."""
+        return self.kind.replace("words", "list of words")
 
 
 def option(default=MISSING, *, help: str, choices: Sequence[str] = ()):
@@ -176,12 +187,14 @@ class Words:
         verb: name of the SavedModel's signature for texts.
         gives: completes the sentence "it gives ...".
         teaches: first line of `kerasbert finetune TASK --help`; empty if the task cannot be fine-tuned.
+        shown: the text of the golden example that the report's programs answer.
     """
 
     title: str
     verb: str
     gives: str
     teaches: str = ""
+    shown: str = "a lovely film"
 
 
 def labels_of(settings) -> tuple[str, ...]:
@@ -208,6 +221,8 @@ class Task:
         Settings: a frozen dataclass that has a field `max_length`. All its fields are written into kerasbert.json.
         fields: the parts of an example.
         truths: usual names of the column with the right answers; empty for a task that cannot learn from files.
+        format: how a file is read whose ending is not known, an ending of `kerasbert.examples.readers.READERS`; empty:
+            it is not read.
         golden: examples on which every export is checked.
         calibration: examples for measuring integer activations, used if the user gives none.
         words: the words that describe the task to users.
@@ -218,6 +233,8 @@ class Task:
         stored: content of config.json, layer name -> number of its outputs in the checkpoint -> the settings that
             transformers' own keys tell. Raises ConfigError.
         truth: example, settings -> its right answer, in the form that `targets` and `figures` take. Raises DataError.
+        survey: the labelled examples of one file. Logs in one line how their right answers are read, such as the scheme
+            of tags. Raises DataError.
         observe: training examples, the settings given so far -> settings that follow from the examples, such as labels.
         targets: tokenizer, row, settings -> inputs, targets and weights of the row; None if the task cannot be trained.
         group: rows -> groups of rows that share a batch and a loss.
@@ -226,13 +243,15 @@ class Task:
         same: two answers, settings -> whether they count as equal.
         tune: held-out examples with their rows and outputs (`kerasbert.tasks.ask.Answered`), settings -> settings that
             answer them best; None for a task that tunes nothing.
-        figures: answers, examples, settings -> figures by name; None if the task has no figures.
+        figures: examples with their rows and outputs (`kerasbert.tasks.ask.Answered`), settings -> figures by name;
+            None if the task has no figures.
     """
 
     name: str
     Settings: type
     fields: tuple[Field, ...]
     truths: tuple[str, ...] = ()
+    format: str = ""
     golden: tuple[Example, ...]
     calibration: tuple[Example, ...]
     words: Words
@@ -242,6 +261,7 @@ class Task:
     rows: Callable[[object, Example, object], list[Row]]
     stored: Callable[[Mapping, Callable[[str], int]], Mapping] = lambda config, outputs: {}
     truth: Callable[[Example, object], object] = lambda example, settings: example.truth
+    survey: Callable[[Sequence[Example]], None] = lambda examples: None
     observe: Callable[[Sequence[Example], Mapping], Mapping] = lambda examples, known: {}
     targets: Callable[[object, Row, object], tuple] | None = None
     group: Callable[[Sequence[Row]], list[list[Row]]] = alone
@@ -249,21 +269,37 @@ class Task:
     decode: Callable[[Example, Sequence[Row], Outputs, object], object]
     same: Callable[[object, object, object], bool]
     tune: Callable[[Sequence, object], object] | None = None
-    figures: Callable[[Sequence, Sequence[Example], object], dict[str, float]] | None = None
+    figures: Callable[[Sequence, object], dict[str, float]] | None = None
+
+    def check(self, examples: Sequence[Example], settings) -> None:
+        """Checks the right answers of a labelled file before long work begins.
+
+        Raises:
+            DataError: a right answer cannot be used; the message names file and line.
+        """
+        self.survey(examples)
+        for example in examples:
+            self.truth(example, settings)
 
     def examples(self, *columns, **named) -> list[Example]:
         """Makes examples from texts.
 
         Args:
             columns: one sequence of texts (or one text) per field, in the order of `fields`; None for a field that
-                the examples lack. In a single list of tuples, each tuple holds all fields of one example.
+                the examples lack. A field of words takes a sequence of lists of words. A single tuple of sequences is
+                the same. In a single list of tuples, each tuple holds all fields of one example. A single dict has the
+                columns by field name.
             named: the same by field name.
 
         Raises:
-            TokenizerError: columns have different lengths, there are too many, a value is not a string, or a field is
-                missing, unknown or given twice.
+            TokenizerError: columns have different lengths, there are too many, a value is not what the field holds, or
+                a field is missing, unknown or given twice.
         """
         names = [each.name for each in self.fields]
+        if len(columns) == 1 and isinstance(columns[0], Mapping):
+            columns, named = (), {**columns[0], **named}
+        if len(columns) == 1 and isinstance(columns[0], tuple) and not all(isinstance(x, str) for x in columns[0]):
+            columns = columns[0] if len(names) > 1 else columns
         if len(columns) == 1 and isinstance(columns[0], list) and all(isinstance(x, tuple) for x in columns[0]):
             sizes = sorted({len(values) for values in columns[0]})
             if len(sizes) > 1 or sizes == [0]:
@@ -277,7 +313,8 @@ class Task:
         if twice:
             raise TokenizerError(f"{self.name}: {twice[0]} is given twice")
         given |= named
-        given = {name: _column(name, values) for name, values in given.items() if values is not None}
+        fields = {each.name: each for each in self.fields}
+        given = {name: _column(fields[name], values) for name, values in given.items() if values is not None}
         counts = {name: len(values) for name, values in given.items()}
         if len(set(counts.values())) > 1:
             listed = ", ".join(f"{count} in {name}" for name, count in counts.items())
@@ -288,14 +325,17 @@ class Task:
         return [Example(dict(zip(given, values, strict=True))) for values in zip(*given.values(), strict=True)]
 
 
-def _column(name: str, values) -> list:
-    """Converts a column to a list of strings; a single string is a column of one."""
+def _column(field: Field, values) -> list:
+    """Converts a column to a list of the field's values; a single string is a column of one."""
     if isinstance(values, str):
-        return [values]
+        values = [values]
     if not isinstance(values, Iterable):
-        raise TokenizerError(f"{name} is {values!r:.60} ({type(values).__name__}), not a string or a list of strings")
+        raise TokenizerError(
+            f"{field.name} is {values!r:.60} ({type(values).__name__}), not a string or a list of strings"
+        )
     values = list(values)
     for index, value in enumerate(values):
-        if not isinstance(value, str):
-            raise TokenizerError(f"{name}[{index}] is {value!r:.60} ({type(value).__name__}), not a string")
+        if not field.holds(value):
+            wanted = "a string" if field.kind == "text" else f"a {field.wanted}"
+            raise TokenizerError(f"{field.name}[{index}] is {value!r:.60} ({type(value).__name__}), not {wanted}")
     return values

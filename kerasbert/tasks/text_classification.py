@@ -11,7 +11,7 @@ from kerasbert.errors import ConfigError, DataError
 from kerasbert.tasks.encoding import TEXT_FIELDS, check_length, text_rows
 from kerasbert.tasks.figures import classification as figures
 from kerasbert.tasks.golden import CALIBRATION, EXAMPLES
-from kerasbert.tasks.labels import stored_labels
+from kerasbert.tasks.labels import checked_labels, stored_labels
 from kerasbert.tasks.task import MODEL_INPUTS, Example, Graph, Output, Row, Task, Words, option
 
 SINGLE, SEVERAL, NUMBER = PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
@@ -51,18 +51,12 @@ class Settings:
 
     def __post_init__(self):
         check_length(self.max_length)
-        labels = self.labels
-        if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
-            raise ConfigError(f"labels is {labels!r}: give a list of names")
-        object.__setattr__(self, "labels", tuple(labels))
+        labels = checked_labels(self.labels)
+        object.__setattr__(self, "labels", labels)
         if self.problem_type not in PROBLEM_TYPES:
             raise ConfigError(f"problem_type is {self.problem_type!r}: use one of {', '.join(PROBLEM_TYPES)}")
         if self.pooling not in POOLINGS:
             raise ConfigError(f"pooling is {self.pooling!r}: use one of {', '.join(POOLINGS)}")
-        if not labels:
-            raise ConfigError('labels is empty: give names such as ["negative", "positive"], in any order you like')
-        if len(set(labels)) != len(labels):
-            raise ConfigError(f"labels repeat: {', '.join(sorted({x for x in labels if list(labels).count(x) > 1}))}")
         if self.problem_type == NUMBER and len(labels) != 1:
             raise ConfigError(f"regression has one value, but {len(labels)} labels are given")
         if self.problem_type == SINGLE and len(labels) < 2:
@@ -232,6 +226,13 @@ def targets(tokenizer, row: Row, settings: Settings) -> tuple[dict, dict, dict]:
     return row.inputs, {"logits": wanted}, {}
 
 
+def measured(answered: Sequence, settings: Settings) -> dict[str, float]:
+    """Accuracy and F1 of the answers, or errors for numbers."""
+    answers = [decode(each.example, each.rows, each.outputs, settings) for each in answered]
+    truths = [truth(each.example, settings) for each in answered]
+    return figures.evaluate(answers, truths, settings.problem_type, settings.labels)
+
+
 TASK = Task(
     name="text-classification",
     Settings=Settings,
@@ -255,7 +256,5 @@ TASK = Task(
     targets=targets,
     decode=decode,
     same=same,
-    figures=lambda answers, examples, settings: figures.evaluate(
-        answers, [truth(example, settings) for example in examples], settings.problem_type, settings.labels
-    ),
+    figures=measured,
 )

@@ -1,11 +1,12 @@
-"""Makes a tf.data pipeline of rows. The same seed gives the same order."""
+"""Makes tf.data pipelines of rows, and of batches of texts that are tokenised as they are read."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, count
 
 import numpy as np
 import tensorflow as tf
 
+from kerasbert.errors import DataError
 from kerasbert.tasks.batches import Lesson, pad_lessons, training_order
 from kerasbert.tasks.task import Graph
 
@@ -19,7 +20,7 @@ def make_dataset(
     round_to: int = 1,
     seed: int | None = None,
 ) -> tf.data.Dataset:
-    """Makes a dataset of padded batches for training.
+    """Makes a dataset of padded batches for training. The same seed gives the same order.
 
     Args:
         groups: rows with their answers; the rows of a group share a batch.
@@ -32,31 +33,87 @@ def make_dataset(
     Returns:
         A dataset of (inputs, targets), or (inputs, targets, weights) if the lessons have weights: int32 (batch, length)
         by input name, and (batch, ...). Targets and weights are dicts by output name if the graph has several outputs.
+        Lessons without targets give a dataset of (inputs,).
     """
     lengths = np.array([max(len(lesson.row) for lesson in group) for group in groups])
     epochs = count()
 
     def batch_of(chosen) -> list[dict]:
         lessons = list(chain.from_iterable(groups[i] for i in chosen))
-        inputs, *answers = pad_lessons(lessons, graph, round_to=round_to, longest=max_length)
-        return [inputs, *(each for each in answers if each)]
-
-    def bare(batch: list[dict]) -> tuple:
-        """Keras wants no dict of the answers if there is one output."""
-        inputs, *answers = batch
-        return (inputs, *(answers if len(graph.outputs) > 1 else (next(iter(each.values())) for each in answers)))
+        return _parts(lessons, graph, round_to=round_to, longest=max_length)
 
     def batches() -> Iterator:
         for chosen in training_order(lengths, batch_size, seed=seed, epoch=next(epochs)):
-            yield bare(batch_of(chosen))
+            yield _bare(batch_of(chosen), graph)
 
-    specifications = [{name: _specification(name, x, graph) for name, x in part.items()} for part in batch_of([0])]
-    dataset = tf.data.Dataset.from_generator(batches, output_signature=bare(specifications))
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=_specifications(batch_of([0]), graph))
     return dataset.apply(tf.data.experimental.assert_cardinality(-(-len(lengths) // batch_size))).prefetch(2)
 
 
-def _specification(name: str, values: np.ndarray, graph: Graph) -> tf.TensorSpec:
-    """The shape of any batch; it is open in the rows and, unless there is one value per row, in the tokens."""
+def map_texts(
+    dataset: tf.data.Dataset, lessons: Callable[[object], Sequence[Lesson]], *, graph: Graph, **padding
+) -> tf.data.Dataset:
+    """Tokenises a dataset of batches of texts as it is read. Its first batch is read at once, to learn the shapes.
+
+    Args:
+        dataset: its elements have texts, and perhaps right answers and weights, on axis 0 of their tensors.
+        lessons: an element in plain Python, with lists in place of tensors -> the lessons of its texts.
+        graph: names the inputs and outputs.
+        padding: `round_to` and `longest` of `kerasbert.tasks.batches.pad_rows`.
+
+    Returns:
+        A dataset of batches as `make_dataset` makes them, one per element.
+
+    Raises:
+        DataError: there are no elements.
+    """
+
+    def batch_of(tensors: Sequence) -> list[dict]:
+        element = tf.nest.pack_sequence_as(dataset.element_spec, [_plain(tensor) for tensor in tensors])
+        return _parts(lessons(element), graph, **padding)
+
+    first = next(iter(dataset.take(1)), None)
+    if first is None:
+        raise DataError("the data set holds no texts")
+    specifications = _specifications(batch_of(tf.nest.flatten(first)), graph)
+    flat = tf.nest.flatten(specifications)
+
+    def tokenise(*element):
+        values = tf.py_function(
+            lambda *tensors: tf.nest.flatten(_bare(batch_of(tensors), graph)),
+            tf.nest.flatten(element),
+            [each.dtype for each in flat],
+        )
+        for value, each in zip(values, flat, strict=True):
+            value.set_shape(each.shape)
+        return tf.nest.pack_sequence_as(specifications, values)
+
+    return dataset.map(tokenise, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+
+
+def _parts(lessons: Sequence[Lesson], graph: Graph, **padding) -> list[dict]:
+    """A batch as dicts: inputs, then targets and weights if there are any."""
+    inputs, *answers = pad_lessons(lessons, graph, **padding)
+    return [inputs, *(each for each in answers if each)]
+
+
+def _bare(batch: list[dict], graph: Graph) -> tuple:
+    """Keras wants no dict of the answers if there is one output."""
+    inputs, *answers = batch
+    return (inputs, *(answers if len(graph.outputs) > 1 else (next(iter(each.values())) for each in answers)))
+
+
+def _specifications(batch: list[dict], graph: Graph) -> tuple:
+    """The shapes of any batch, made from one. They are open in the rows and, for values per token, in the tokens."""
     axes = {each.name: each.axis for each in (*graph.inputs, *graph.outputs)}
-    fixed = values.shape[1:] if axes[name] == "row" else values.shape[2:]
-    return tf.TensorSpec([None] * (values.ndim - len(fixed)) + list(fixed), values.dtype)
+
+    def specification(name: str, values: np.ndarray) -> tf.TensorSpec:
+        fixed = values.shape[1:] if axes[name] == "row" else values.shape[2:]
+        return tf.TensorSpec([None] * (values.ndim - len(fixed)) + list(fixed), values.dtype)
+
+    return _bare([{name: specification(name, x) for name, x in part.items()} for part in batch], graph)
+
+
+def _plain(tensor) -> list | str | float:
+    """A tensor, ragged or not, as a list. Its strings stay bytes."""
+    return tensor.to_list() if isinstance(tensor, tf.RaggedTensor) else tensor.numpy().tolist()

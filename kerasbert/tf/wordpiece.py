@@ -5,6 +5,8 @@ other rules for words that are too long. Here a table made with the `tokenizers`
 tensorflow-text does only the last one, from words to pieces.
 """
 
+from collections.abc import Iterable, Sequence
+
 import tensorflow as tf
 import tensorflow_text as tf_text
 
@@ -29,8 +31,9 @@ _ROW_END = "\0"  # dropped from every text, so no added token matches across two
 class InGraphWordPiece(tf.Module):
     """Computes the ids of a `WordPieceTokenizer` in a graph: in `tf.data`, a tf.function or a SavedModel.
 
-    The ids equal those of the host tokenizer for every text. Bytes that are not UTF-8 are read as U+FFFD. Offsets are
-    available from the host tokenizer only.
+    The ids equal those of the host tokenizer for every text, and so do the offsets, with one exception: a few marks
+    stay when accents are stripped, and NFD moves them over others (such as U+302E). The host tokenizer counts their
+    offsets as if they had not moved; the graph gives their true places. Bytes that are not UTF-8 are read as U+FFFD.
 
     Args:
         tokenizer: the host tokenizer. It is not kept.
@@ -59,6 +62,7 @@ class InGraphWordPiece(tf.Module):
         _check_added(as_written, normalized)
         if strip_accents:
             _check_marks(tokenizer.pieces, normalized, table)
+        self._strips = [token.content for token in added.values() if token.lstrip or token.rstrip]
         self._as_written = _Finder(as_written)
         self._normalized = _Finder(normalized)
 
@@ -71,12 +75,13 @@ class InGraphWordPiece(tf.Module):
             )
         except Exception as error:  # the exceptions of the builder are not documented
             raise TokenizerError(f"tensorflow-text cannot use this vocabulary in a graph: {error}") from error
+        self._unknown = tokenizer.pieces.index("[UNK]")
         self._ids = tf.constant([*range(len(tokenizer.pieces)), *added], tf.int32)
         self._symbols = tf.constant(table.symbols)
         self._expansions = tf.constant(table.expansions)
         self._special = {name: backend.token_to_id(name) for name in ("[CLS]", "[SEP]", "[PAD]")}
 
-    def __call__(self, texts, pairs=None, *, max_length: int | None = None) -> dict[str, tf.Tensor]:
+    def __call__(self, texts, pairs=None, *, max_length: int | None = None, offsets: bool = False) -> dict:
         """Tokenises a batch as the host tokenizer does.
 
         Args:
@@ -84,95 +89,185 @@ class InGraphWordPiece(tf.Module):
             pairs: the second text of each row, strings `(batch,)`; None if there are none.
             max_length: largest number of tokens per row, including special ones. The longer text of a pair is cut
                 first. None: nothing is cut.
+            offsets: whether to return the place and the word of each token in its text, which takes more time.
 
         Returns:
-            `input_ids`, `token_type_ids`, `attention_mask`: int32 `(batch, longest row)`.
+            `input_ids`, `token_type_ids`, `attention_mask`: int32 `(batch, longest row)`. With `offsets` also
+            `offsets`, int32 `(batch, longest row, 2)`: the token's first character and the one after its last, in code
+            points of its text, 0 and 0 for special tokens and padding; `words`, int32 `(batch, longest row)`: the
+            number of its word in its text, -1 for special tokens and padding; and `truncated`, bool `(batch,)`: whether
+            the row was cut.
 
         Raises:
-            TokenizerError: `max_length` leaves no room.
+            TokenizerError: `max_length` leaves no room; or offsets are wanted, and an added token takes the spaces
+                beside it.
         """
-        first, second = self.pieces(texts), None if pairs is None else self.pieces(pairs)
+        if offsets and self._strips:
+            raise TokenizerError(
+                f"the added token {self._strips[0]!r} takes the spaces beside it, so the graph cannot tell where it "
+                "begins and ends; tokenise on the host"
+            )
+        read = [self._read(each, offsets=offsets) for each in (texts, pairs) if each is not None]
+        lengths = kept = [ids.row_lengths() for ids, *_ in read]
         if max_length is not None:
-            extra = 2 if second is None else 3
+            extra = 1 + len(read)
             if max_length < extra:
-                what = "a text" if second is None else "a pair"
+                what = "a text" if pairs is None else "a pair"
                 raise TokenizerError(
                     f"max_length={max_length} is too small: the special tokens of {what} alone are {extra}"
                 )
-            first, second = _longest_first(first, second, max_length - extra)
-
-        def column(name):
-            return tf.fill([first.nrows(), 1], self._special[name])
-
-        parts = [column("[CLS]"), first, column("[SEP]")]
-        types = [tf.zeros_like(part) for part in parts]
-        if second is not None:
-            parts += [second, column("[SEP]")]
-            types += [tf.ones_like(part) for part in parts[3:]]
-        ids, types = tf.concat(parts, axis=1), tf.concat(types, axis=1)
-        return {
-            "input_ids": ids.to_tensor(self._special["[PAD]"]),
+            room = max_length - extra
+            kept = _longest_first(lengths, room)
+            read = [[_cut(each, keep, room) for each in columns] for columns, keep in zip(read, kept, strict=True)]
+        ids, *spans = zip(*read, strict=True)  # of each text: ids, and perhaps begins, ends and words
+        cls, sep, pad = (self._special[name] for name in ("[CLS]", "[SEP]", "[PAD]"))
+        row = _with_ends(ids, cls, [sep] * len(ids))
+        types = _with_ends([tf.ones_like(x) * i for i, x in enumerate(ids)], 0, range(len(ids)))
+        found = {
+            "input_ids": row.to_tensor(pad),
             "token_type_ids": types.to_tensor(),
-            "attention_mask": tf.ones_like(ids).to_tensor(),
+            "attention_mask": tf.ones_like(row).to_tensor(),
         }
+        if offsets:
+            begins, stops, words = spans
+            places = [_with_ends(each, 0, [0] * len(each)).to_tensor() for each in (begins, stops)]
+            found["offsets"] = tf.stack(places, -1)
+            found["words"] = _with_ends(words, -1, [-1] * len(words)).to_tensor(-1)
+            found["truncated"] = tf.add_n(lengths) > tf.add_n(kept)
+        return found
 
     def pieces(self, texts) -> tf.RaggedTensor:
-        """The ids of each text, not cut and without special tokens around them: int32 `(batch, None)`.
+        """The ids of each text, not cut and without special tokens around them: int32 `(batch, None)`."""
+        return self._read(texts, offsets=False)[0]
 
-        All texts are processed as one row of characters; `ends` holds the position where each text ends.
+    def _read(self, texts, *, offsets: bool) -> list[tf.RaggedTensor]:
+        """The ids of each text; with `offsets` also where each piece begins, where it ends, and the number of its word:
+        int32 `(batch, None)` each.
+
+        All texts are processed as one row of characters.
         """
         with tf.device("CPU:0"):  # strings are on the CPU; moving the integers to a GPU and back costs time
             characters = tf.strings.unicode_decode(tf.strings.join([texts, _ROW_END]), "UTF-8")
-            ends = characters.row_splits[1:] - 1
+            begins, ends = characters.row_splits[:-1], characters.row_splits[1:] - 1
             characters = characters.flat_values
-            symbols = tf.gather(self._symbols, characters)
-            places, values = self._as_written(characters)
-            places = tf.concat([ends, places], 0)[:, tf.newaxis]
-            values = tf.concat([tf.fill(tf.shape(ends), SPACE), values], 0)
-            symbols = tf.tensor_scatter_nd_update(symbols, places, values)
-
+            places = tf.range(tf.size(characters, tf.int64))
+            symbols = tf.tensor_scatter_nd_update(
+                tf.gather(self._symbols, characters), ends[:, tf.newaxis], tf.fill(tf.shape(ends), SPACE)
+            )
+            row = _Row(ends, symbols, (places, places + 1) if offsets else ())
+            row = row.replaced(*self._as_written(characters))
             if self._expansions.shape[0]:
-                symbols, ends = tf.cond(
-                    tf.reduce_any(symbols >= SEVERAL), lambda: self._expand(symbols, ends), lambda: (symbols, ends)
-                )
-            symbols, ends = _keep(symbols, ends, symbols != DROPPED)
+                row = row.expanded(self._expansions)
+            row = row.kept(row.symbols != DROPPED)
             if self._normalized:
-                places, values = self._normalized(tf.bitwise.bitwise_and(symbols, CODE_POINT))
-                symbols = tf.tensor_scatter_nd_update(symbols, places[:, tf.newaxis], values)
-                symbols, ends = _keep(symbols, ends, symbols != DROPPED)
+                row = row.replaced(*self._normalized(tf.bitwise.bitwise_and(row.symbols, CODE_POINT)))
+                row = row.kept(row.symbols != DROPPED)
 
-            alone = tf.bitwise.bitwise_and(symbols, ALONE) != 0
-            breaks = alone | (symbols == SPACE)
+            alone = tf.bitwise.bitwise_and(row.symbols, ALONE) != 0
+            breaks = alone | (row.symbols == SPACE)
             starts = alone | tf.concat([[True], breaks[:-1]], 0)
-            symbols, ends = _keep(tf.where(starts, symbols + _START, symbols), ends, symbols != SPACE)
-
-            starts = tf.where(symbols >= _START)[:, 0]
-            splits = tf.concat([starts, tf.shape(symbols, tf.int64)], 0)
-            characters = tf.bitwise.bitwise_and(symbols, CODE_POINT)
-            words = tf.strings.unicode_encode(
-                tf.RaggedTensor.from_row_splits(characters, splits, validate=False), "UTF-8"
+            row = row.with_symbols(tf.where(starts, row.symbols + _START, row.symbols)).kept(row.symbols != SPACE)
+            starts = tf.where(row.symbols >= _START)[:, 0]
+            characters = tf.RaggedTensor.from_row_splits(
+                tf.bitwise.bitwise_and(row.symbols, CODE_POINT),
+                tf.concat([starts, tf.shape(row.symbols, tf.int64)], 0),
+                validate=False,
             )
-            words = tf.where(splits[1:] - splits[:-1] > MAX_CHARACTERS_PER_WORD, "[UNK]", words)
-            pieces = self._wordpiece.tokenize(words)
-            words_before = tf.concat([[0], tf.searchsorted(starts, ends, out_type=tf.int64)], 0)
-            return tf.RaggedTensor.from_row_splits(
-                tf.gather(self._ids, pieces.values), tf.gather(pieces.row_splits, words_before), validate=False
-            )
+            pieces, *spans = self._split(characters, row.spans)
+            words_before = tf.concat([[0], tf.searchsorted(starts, row.ends, out_type=tf.int64)], 0)
+            splits = tf.gather(pieces.row_splits, words_before)
+            columns = [tf.gather(self._ids, pieces.values)]
+            for each, start in zip(spans, (begins, begins, words_before[:-1]), strict=False):  # counted in each text
+                columns.append(tf.cast(each - tf.repeat(start, splits[1:] - splits[:-1]), tf.int32))
+            return [tf.RaggedTensor.from_row_splits(each, splits, validate=False) for each in columns]
 
-    def _expand(self, symbols, ends):
+    def _split(self, words: tf.RaggedTensor, spans: tuple) -> tuple:
+        """Splits words into pieces, and finds the span of each piece from the spans of the words' characters.
+
+        Args:
+            words: code points, `(words, None)`.
+            spans: the first place and the place after the last of each character, or nothing.
+
+        Returns:
+            The pieces, `(words, None)`; with `spans` also the first place, the place after the last, and the number of
+            the word of each piece.
+        """
+        texts = tf.strings.unicode_encode(words, "UTF-8")
+        texts = tf.where(words.row_lengths() > MAX_CHARACTERS_PER_WORD, "[UNK]", texts)
+        if not spans:
+            return (self._wordpiece.tokenize(texts),)
+        pieces, first, after = self._wordpiece.tokenize_with_offsets(texts)
+        word = pieces.value_rowids()
+        sizes = 1 + sum(tf.cast(words.values >= least, tf.int64) for least in (0x80, 0x800, 0x10000))
+        bytes_before = tf.concat([[0], tf.cumsum(sizes)], 0)
+        starts = tf.gather(tf.gather(bytes_before, words.row_splits), tf.stack([word, word + 1]))
+        unknown = pieces.values == self._unknown  # it stands for its whole word
+        first = tf.where(unknown, starts[0], starts[0] + tf.cast(first.values, tf.int64))
+        after = tf.where(unknown, starts[1], starts[0] + tf.cast(after.values, tf.int64))
+        first, last = (tf.searchsorted(bytes_before, x, out_type=tf.int64) for x in (first, after))
+        return pieces, tf.gather(spans[0], first), tf.gather(spans[1], last - 1), word
+
+
+class _Row:
+    """The characters of all texts in one row.
+
+    Args:
+        ends: the position where each text ends, int64 (batch,).
+        symbols: the symbols of `kerasbert.tokenizers.character_table`, int32.
+        spans: for each symbol, where its characters begin and end in the row of the texts, int64; or nothing.
+    """
+
+    def __init__(self, ends, symbols, spans: tuple = ()):
+        self.ends, self.symbols, self.spans = ends, symbols, tuple(spans)
+
+    def with_symbols(self, symbols) -> "_Row":
+        """The row with other symbols at the same places."""
+        return _Row(self.ends, symbols, self.spans)
+
+    def kept(self, mask) -> "_Row":
+        """The symbols where the mask is true."""
+
+        def some():
+            places = tf.where(mask)[:, 0]
+            columns = (tf.gather(each, places) for each in (self.symbols, *self.spans))
+            return (tf.searchsorted(places, self.ends, out_type=tf.int64), *columns)
+
+        ends, symbols, *spans = tf.cond(tf.reduce_all(mask), lambda: (self.ends, self.symbols, *self.spans), some)
+        return _Row(ends, symbols, spans)
+
+    def expanded(self, expansions) -> "_Row":
         """Gives every character as many places as the longest expansion has, and writes the expansions into them."""
-        several = symbols >= SEVERAL
-        width = self._expansions.shape[1]
-        expanded = tf.gather(self._expansions, tf.where(several, symbols - SEVERAL, 0))
-        single = tf.pad(symbols[:, tf.newaxis], [[0, 0], [0, width - 1]], constant_values=DROPPED)
-        return tf.reshape(tf.where(several[:, tf.newaxis], expanded, single), [-1]), ends * width
+        several, width = self.symbols >= SEVERAL, expansions.shape[1]
+
+        def wider():
+            expanded = tf.gather(expansions, tf.where(several, self.symbols - SEVERAL, 0))
+            single = tf.pad(self.symbols[:, tf.newaxis], [[0, 0], [0, width - 1]], constant_values=DROPPED)
+            symbols = tf.reshape(tf.where(several[:, tf.newaxis], expanded, single), [-1])
+            return (self.ends * width, symbols, *(tf.repeat(each, width) for each in self.spans))
+
+        ends, symbols, *spans = tf.cond(tf.reduce_any(several), wider, lambda: (self.ends, self.symbols, *self.spans))
+        return _Row(ends, symbols, spans)
+
+    def replaced(self, places, symbols, lengths) -> "_Row":
+        """Writes a symbol for each of some matches: into its first place, which then spans the match. The other places
+        are dropped.
+
+        Args:
+            places: first places of the matches. symbols: what replaces them. lengths: their numbers of places.
+        """
+        steps = tf.ragged.range(lengths)
+        filled = tf.where(steps.values == 0, tf.repeat(symbols, lengths), DROPPED)
+        inside = (tf.repeat(places, lengths) + steps.values)[:, tf.newaxis]
+        row = self.with_symbols(tf.tensor_scatter_nd_update(self.symbols, inside, filled))
+        if self.spans:
+            begins, stops = self.spans
+            last = tf.gather(stops, places + lengths - 1)
+            row.spans = (begins, tf.tensor_scatter_nd_update(stops, places[:, tf.newaxis], last))
+        return row
 
 
 class _Finder(tf.Module):
-    """Finds added tokens in a row of characters and returns the symbols that replace them.
-
-    The first character of a token is replaced by the token's own symbol, a word by itself. The others are dropped.
-    """
+    """Finds added tokens in a row of characters. Each has a symbol of its own, which is a word by itself."""
 
     def __init__(self, tokens: list[tuple]):
         super().__init__()
@@ -187,8 +282,8 @@ class _Finder(tf.Module):
     def __bool__(self):
         return bool(self._tables)
 
-    def __call__(self, characters) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns places in the row, int64, and the symbols to write there, int32."""
+    def __call__(self, characters) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Returns the first places of the matches, int64, the tokens' symbols, int32, and their lengths, int64."""
         begins = tf.zeros_like(characters, tf.bool)
         for first in self._firsts:
             begins |= characters == first
@@ -205,19 +300,7 @@ class _Finder(tf.Module):
         if self._overlap:
             remain = _first_come(places, places + lengths)
             places, symbols, lengths = (tf.boolean_mask(each, remain) for each in (places, symbols, lengths))
-        steps = tf.ragged.range(lengths)
-        filled = tf.where(steps.values == 0, tf.repeat(symbols, lengths), DROPPED)
-        return tf.repeat(places, lengths) + steps.values, filled
-
-
-def _keep(symbols, ends, mask):
-    """Keeps the symbols where the mask is true, and returns the texts' new ends."""
-
-    def some():
-        places = tf.where(mask)[:, 0]
-        return tf.gather(symbols, places), tf.searchsorted(places, ends, out_type=tf.int64)
-
-    return tf.cond(tf.reduce_all(mask), lambda: (symbols, ends), some)
+        return places, symbols, lengths
 
 
 def _can_overlap(contents: set[str]) -> bool:
@@ -238,20 +321,34 @@ def _first_come(begins, ends):
     return tf.cond(tf.reduce_all(begins[1:] >= ends[:-1]), lambda: tf.ones_like(begins, tf.bool), one_by_one)
 
 
-def _longest_first(first: tf.RaggedTensor, second: tf.RaggedTensor | None, room: int):
-    """Cuts like the `tokenizers` library's strategy "longest_first". The shorter text keeps at most half of the room,
-    rounded down, and the longer one gets the rest. If both are of one length, the first counts as the shorter."""
+def _longest_first(lengths: list, room: int) -> list:
+    """The numbers of tokens that the `tokenizers` library's strategy "longest_first" keeps of one or two texts.
 
-    def cut(rows, keep):
-        return tf.RaggedTensor.from_tensor(rows.to_tensor(shape=(None, room)), lengths=keep)
-
-    a = first.row_lengths()
-    if second is None:
-        return cut(first, tf.minimum(a, room)), None
-    b = second.row_lengths()
+    The shorter text keeps at most half of the room, rounded down, and the longer one gets the rest. If both are of one
+    length, the first counts as the shorter.
+    """
+    if len(lengths) == 1:
+        return [tf.minimum(lengths[0], room)]
+    a, b = lengths
     short = tf.minimum(tf.minimum(a, b), room // 2)
     long = tf.minimum(tf.maximum(a, b), room - short)
-    return cut(first, tf.where(a > b, long, short)), cut(second, tf.where(a > b, short, long))
+    return [tf.where(a > b, long, short), tf.where(a > b, short, long)]
+
+
+def _cut(rows: tf.RaggedTensor, keep, room: int) -> tf.RaggedTensor:
+    return tf.RaggedTensor.from_tensor(rows.to_tensor(shape=(None, room)), lengths=keep)
+
+
+def _with_ends(texts: Sequence, first: int, last: Iterable[int]) -> tf.RaggedTensor:
+    """Joins the rows of all texts: a value before the first text, and one value behind each."""
+
+    def column(value):
+        return tf.fill([texts[0].nrows(), 1], value)
+
+    parts = [column(first)]
+    for each, value in zip(texts, last, strict=True):
+        parts += [each, column(value)]
+    return tf.concat(parts, axis=1)
 
 
 def _check_added(as_written: list[tuple], normalized: list[tuple]) -> None:

@@ -35,7 +35,7 @@ class HostTokenizer:
 
     def __init__(self, backend: tokenizers.Tokenizer):
         self._backend = backend
-        self._truncating: dict[int, tokenizers.Tokenizer] = {}
+        self._truncating: dict[tuple, tokenizers.Tokenizer] = {}
         self.pad_id = self.id_of("pad")
         by_id = {index: token for token, index in backend.get_vocab(with_added_tokens=True).items()}
         if sorted(by_id) != list(range(len(by_id))):
@@ -113,11 +113,48 @@ class HostTokenizer:
         """
         return self._encode(texts, pairs, max_length, tokenizers.Tokenizer.encode_batch)
 
+    def windows(
+        self, first: str, second: str | None = None, *, max_length: int, stride: int = 0, cut: str = "longest_first"
+    ) -> list[tokenizers.Encoding]:
+        """Tokenises a text of any length as rows of at most `max_length` tokens that overlap.
+
+        Args:
+            first: the text.
+            second: the second text of a pair; None if there is none.
+            max_length: largest number of tokens per row, including special ones.
+            stride: number of tokens that two neighbouring rows share.
+            cut: the text of a pair that is cut: "only_first", "only_second" (the other one is then in every row), or
+                "longest_first".
+
+        Returns:
+            One `tokenizers.Encoding` per row, in the order of the text. Its `offsets` count characters of the whole
+            text, and its `word_ids` count words of the whole text.
+
+        Raises:
+            TokenizerError: a text is not a string, `max_length` leaves no room, or `stride` leaves no room for new
+                tokens.
+        """
+        room = max_length - self._backend.num_special_tokens_to_add(second is not None)
+        if not 0 <= stride < max(room, 1):
+            raise TokenizerError(f"stride={stride} does not fit max_length={max_length}: use 0 to {max(room, 1) - 1}")
+        pairs = None if second is None else [second]
+        try:
+            (found,) = self._encode([first], pairs, max_length, tokenizers.Tokenizer.encode_batch, stride, cut)
+        except TokenizerError:
+            raise
+        except Exception as error:  # the library raises a bare Exception where the other text of a pair fills the row
+            raise TokenizerError(
+                f"max_length={max_length} and stride={stride} leave no room to cut a pair ({error})"
+            ) from None
+        return [found, *found.overflowing]
+
     def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:
         """The text of one row of ids, as far as it can be restored."""
         return self._backend.decode([int(i) for i in ids], skip_special_tokens=skip_special_tokens)
 
-    def _encode(self, texts, pairs, max_length, encode_batch) -> list[tokenizers.Encoding]:
+    def _encode(
+        self, texts, pairs, max_length, encode_batch, stride=0, cut="longest_first"
+    ) -> list[tokenizers.Encoding]:
         texts, pairs = _columns(texts, pairs)
         rows = texts if pairs is None else list(zip(texts, pairs, strict=True))
         if max_length is None:
@@ -128,15 +165,16 @@ class HostTokenizer:
             raise TokenizerError(
                 f"max_length={max_length} is too small: the special tokens of {what} alone are {extra}"
             )
-        return encode_batch(self._backend_that_cuts(max_length), rows)
+        return encode_batch(self._backend_that_cuts(max_length, stride, cut), rows)
 
-    def _backend_that_cuts(self, max_length: int) -> tokenizers.Tokenizer:
-        """A copy that cuts to this length: the library stores the length in the tokenizer, which threads share."""
-        if max_length not in self._truncating:
+    def _backend_that_cuts(self, *how) -> tokenizers.Tokenizer:
+        """A copy that cuts to a length: the library stores the length in the tokenizer, which threads share."""
+        if how not in self._truncating:
+            max_length, stride, cut = how
             backend = tokenizers.Tokenizer.from_str(self._backend.to_str())
-            backend.enable_truncation(max_length, strategy="longest_first")
-            self._truncating[max_length] = backend
-        return self._truncating[max_length]
+            backend.enable_truncation(max_length, stride=stride, strategy=cut)
+            self._truncating[how] = backend
+        return self._truncating[how]
 
     def _save_tokenizer_json(self, folder: Path, config: dict) -> None:
         folder.mkdir(parents=True, exist_ok=True)

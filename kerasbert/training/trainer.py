@@ -1,37 +1,22 @@
-"""A train step with correct losses and gradients under every strategy.
+"""The two kinds of trainers: of losses that a model sums itself, and of losses that `compile` is given.
 
-Keras's `fit` stands around it, TensorFlow's or JAX's trainer below.
-
-A model with this trainer gives its losses as sums and weights. A loss is `sum / weight` over the whole batch, wherever
-its rows are computed. On TensorFlow the step is ours. What Keras 3.15 does instead, and why it does not serve:
-
-- A loss is a mean on each replica, and replicas are averaged: wrong where their weights differ (masked words, padding).
-  Here the weights are all-reduced first, and every replica divides by the total.
-- Clipping comes before the all-reduce, so results depend on the number of replicas (keras#20582 names the same of
-  accumulation, which raises with more than one). Here gradients are summed over micro-batches, then over replicas;
-  Keras's optimizer clips what it gets.
-- XLA is off under any strategy. Here the forward and backward pass is a function of its own, compiled if wanted.
-- `fit` raises under MultiWorkerMirroredStrategy: its symbolic build reduces a nested batch, and its logs are reduced
-  over axis 0 of scalars (keras#20585, #20329). Here the model is built already, and all replicas have the same logs.
+Both share the step of `kerasbert.training.step`.
 """
 
 import keras
 from keras import ops
 
 from kerasbert.errors import ConfigError
-from kerasbert.layers.tracing import traced_with
+from kerasbert.training.losses import InParts, rows_share, shares, unscaled
 from kerasbert.training.optimizers import scaled_for_float16
+from kerasbert.training.step import TENSORFLOW, TrainStep, rows_of
 
-TENSORFLOW = keras.backend.backend() == "tensorflow"
 if TENSORFLOW:
     import tensorflow as tf
 
-_DRAWS = 16
-"""More than the masks that a layer draws in one pass."""
 
-
-class SummedLossTrainer:
-    """A mixin, listed before `keras.Model`. It trains on batches whose tensors have their rows on axis 0.
+class SummedLossTrainer(TrainStep):
+    """A mixin, listed before `keras.Model`, for a model that computes sums of its losses itself.
 
     The model must define three names:
 
@@ -44,8 +29,6 @@ class SummedLossTrainer:
     The model's loss is the sum of its losses' means. `fit` and `evaluate` report it as `loss`, and each figure's mean
     as `mlm_loss`, `mlm_accuracy` and so on.
     """
-
-    jit_step = False
 
     def compile(self, optimizer="adam", *, accumulate: int = 1, jit_compile: bool | str = "auto", run_eagerly=False):
         """Configures `fit`.
@@ -62,26 +45,14 @@ class SummedLossTrainer:
         Raises:
             ConfigError: a value that cannot be.
         """
-        if not isinstance(accumulate, int) or accumulate < 1:
-            raise ConfigError(f"accumulate is {accumulate!r}: use a whole number of micro-batches, 1 or more")
-        if accumulate > 1 and not TENSORFLOW:
-            raise ConfigError(
-                f"accumulate is {accumulate}: on {keras.backend.backend()} give the optimizer "
-                "gradient_accumulation_steps instead"
-            )
-        if jit_compile == "auto":
-            jit_compile = not TENSORFLOW or _has_accelerator()
+        jit_compile = self.configure_step(accumulate=accumulate, jit_compile=jit_compile)
         optimizer = scaled_for_float16(optimizer, self)
-        super().compile(optimizer=optimizer, jit_compile=False if TENSORFLOW else jit_compile, run_eagerly=run_eagerly)
-        self.accumulate, self.jit_step = accumulate, jit_compile
+        super().compile(optimizer=optimizer, jit_compile=jit_compile, run_eagerly=run_eagerly)
         names = [f"{part}_{figure}" for part, figures in self.summed.items() for figure in figures]
         self.means = {name: keras.metrics.Mean(name=name) for name in names}
-        if TENSORFLOW:
-            self._passes = {}
-            _take_summed_gradients(self.optimizer)
 
     def total_loss(self, sums: dict, weights: dict):
-        return sum(sums[part]["loss"] / ops.maximum(weights[part], 1.0) for part in sums)
+        return sum(ops.divide_no_nan(sums[part]["loss"], weights[part]) for part in sums)
 
     def record(self, sums: dict, weights: dict) -> dict:
         """Adds a batch to the metrics; returns the batch's own figures."""
@@ -89,7 +60,7 @@ class SummedLossTrainer:
         for part, figures in sums.items():
             for figure, value in figures.items():
                 name = f"{part}_{figure}"
-                logs[name] = value / ops.maximum(weights[part], 1.0)
+                logs[name] = ops.divide_no_nan(value, weights[part])
                 self.means[name].update_state(logs[name], sample_weight=weights[part])
         return logs
 
@@ -103,122 +74,173 @@ class SummedLossTrainer:
 
     # On TensorFlow.
 
-    if TENSORFLOW:
+    def divisors_of(self, batch):
+        return self.weights_of(batch)
 
-        def train_step(self, batch):
-            context = tf.distribute.get_replica_context()
-            weights = context.all_reduce(tf.distribute.ReduceOp.SUM, self.weights_of(batch))
-            sums, gradients = self._accumulated(batch, weights)
-            sums, gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, (sums, gradients))
-            self.optimizer.apply(gradients, self.trainable_variables)
-            return self._record_on_replica(sums, weights)
+    def part_of(self, batch, divisors, training):
+        sums = self.sums_of(batch, training=training)
+        return self.total_loss(sums, divisors), sums, ()
 
-        def test_step(self, batch):
-            context = tf.distribute.get_replica_context()
-            weights, sums = self.weights_of(batch), self._compiled(self.sums_of)(batch, training=False)
-            sums, weights = context.all_reduce(tf.distribute.ReduceOp.SUM, (sums, weights))
-            return self._record_on_replica(sums, weights)
-
-        def _record_on_replica(self, sums, weights):
-            logs = self.record(sums, weights)
-            self._loss_tracker.update_state(logs["loss"])
-            return logs
-
-        def _accumulated(self, batch, weights):
-            """Sums and gradients of this replica's rows, micro-batch after micro-batch."""
-            step, count = self._compiled(self._forward_backward), self.accumulate
-            context = tf.distribute.get_replica_context()
-            number = self.optimizer.iterations.value * context.num_replicas_in_sync
-            first = (tf.cast(number, "int64") + tf.cast(context.replica_id_in_sync_group, "int64")) * count
-            if count == 1:
-                return step(batch, weights, first)
-            rows = tf.nest.flatten(batch)[0].shape[0]
-            if rows is not None and rows % count:
-                raise ConfigError(f"{rows} rows of a replica cannot be cut into {count} micro-batches; use a multiple")
-            micro = tf.nest.map_structure(lambda x: _cut(x, count), batch)
-            total = step(tf.nest.map_structure(lambda x: x[0], micro), weights, first)
-            flat = tf.nest.flatten(total)
-
-            def add(i, sums):
-                more = step(tf.nest.map_structure(lambda x: x[i], micro), weights, first + tf.cast(i, "int64"))
-                return i + 1, [a + b for a, b in zip(sums, tf.nest.flatten(more), strict=True)]
-
-            _, flat = tf.while_loop(lambda i, _: i < count, add, (1, flat), parallel_iterations=1)
-            return tf.nest.pack_sequence_as(total, flat)
-
-        def _forward_backward(self, batch, weights, number):
-            self._set_dropout(number)
-            variables = [variable.value for variable in self.trainable_variables]
-            with tf.GradientTape() as tape:
-                sums = self.sums_of(batch, training=True)
-                loss = self.optimizer.scale_loss(self.total_loss(sums, weights))
-            gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-            return sums, [tf.convert_to_tensor(gradient) for gradient in gradients]
-
-        def _set_dropout(self, number):
-            """Masks are a function of the layer's seed and the number of the micro-batch, over all steps and replicas.
-
-            Keras's replicas would all draw the same ones, and a run that goes on would begin them anew.
-            """
-            for layer in self._flatten_layers():
-                if isinstance(layer, keras.layers.Dropout) and layer.rate > 0:
-                    state = layer.seed_generator.state
-                    state.assign(tf.stack([state.value[0], tf.cast(number * _DRAWS, state.dtype)]))
-
-        def _compiled(self, function):
-            if not self.jit_step or self.run_eagerly:
-                return function
-            name = function.__name__
-            if name not in self._passes:
-
-                def traced(*arguments, **options):
-                    with traced_with(xla_cpu=not _has_accelerator()):
-                        return function(*arguments, **options)
-
-                self._passes[name] = tf.function(traced, autograph=False, jit_compile=True, reduce_retracing=False)
-            return self._passes[name]
-
-        def _make_function(self, step):
-            """Keras's maker of train and test functions."""
-            strategy = self.distribute_strategy
-
-            def on_batch(batch):
-                logs = strategy.run(step, args=(batch,))
-                return {name: strategy.experimental_local_results(value)[0] for name, value in logs.items()}
-
-            def on_next(iterator):
-                return on_batch(iterator.get_next())
-
-            graphs = [
-                function if self.run_eagerly else tf.function(function, autograph=False)
-                for function in (on_next, on_batch)
-            ]
-
-            def function(iterator):
-                if hasattr(iterator, "get_next"):
-                    return graphs[0](iterator)
-                return graphs[1](next(iterator)[0])  # of train_on_batch, which wraps its batch so
-
-            return function
-
-        def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-            """The model is built; the optimizer's variables must be made under the strategy and outside the step."""
-            if self.optimizer is not None and not self.optimizer.built:
-                with self.distribute_strategy.scope():
-                    self.optimizer.build(self.trainable_variables)
+    def report(self, batch, figures, divisors, outputs):
+        logs = self.record(figures, divisors)
+        self._loss_tracker.update_state(logs["loss"])
+        return logs
 
 
-def _cut(x, count: int):
-    """(rows, ...) -> (count, rows / count, ...), also where lengths differ from batch to batch, as with buckets."""
-    lengths = [tf.shape(x)[axis] if size is None else size for axis, size in enumerate(x.shape)]
-    return tf.reshape(x, (count, -1, *lengths[1:]))
+class CompiledLossTrainer(TrainStep):
+    """A mixin, listed before `keras.Model`, for models whose `compile` takes losses and metrics, as Keras's does.
+
+    One replica gives what Keras's `fit` gives, and any number of replicas and of micro-batches gives the same as one.
+
+    - What a loss is divided by goes by its own `reduction`: the number of positions ("sum_over_batch_size", Keras's
+      default), the sum of the weights ("mean_with_sample_weight"), or nothing ("sum"). A function that returns one
+      number counts by the rows it got, and so does a loss under a Keras mask.
+    - `compute_loss` may be overridden: it returns the mean over the rows it gets, which is weighed by their number. So
+      are `add_loss` and regularisers, which therefore count once.
+    - `compute_metrics` may be overridden. What it returns beyond the metrics' results is weighed by the rows.
+    - `train_step` may be overridden. It is then Keras's contract: the optimizer sums the gradients of the replicas.
+    """
+
+    def compile(
+        self,
+        optimizer="rmsprop",
+        loss=None,
+        loss_weights=None,
+        metrics=None,
+        weighted_metrics=None,
+        *,
+        accumulate: int = 1,
+        recompute: bool = False,
+        jit_compile: bool | str = "auto",
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        auto_scale_loss: bool = True,
+    ):
+        """Configures `fit` and `evaluate`.
+
+        Args:
+            optimizer: any of Keras's; clipping, its own, sees the gradient of the whole batch.
+            loss, loss_weights, metrics, weighted_metrics: as `keras.Model.compile` takes them.
+            accumulate: micro-batches that the rows of a replica are cut into, one after the other in memory; TensorFlow
+                only (on JAX give the optimizer `gradient_accumulation_steps`).
+            recompute: whether to keep only the inputs of the encoder's blocks for the backward pass and to compute the
+                rest again. It takes a third more computation and a fraction of the memory; TensorFlow only.
+            jit_compile: whether XLA compiles the forward and backward pass; "auto": where there is a GPU or TPU.
+            run_eagerly: without a graph, to debug.
+            steps_per_execution: steps between two calls of the callbacks.
+            auto_scale_loss: whether the loss is scaled if a layer computes in float16.
+
+        Raises:
+            ConfigError: a value that cannot be.
+        """
+        if recompute and not TENSORFLOW:
+            raise ConfigError(f"recompute is {recompute}: on {keras.backend.backend()} leave it out")
+        super().compile(
+            optimizer=scaled_for_float16(optimizer, self) if auto_scale_loss else optimizer,
+            loss=loss,
+            loss_weights=loss_weights,
+            metrics=metrics,
+            weighted_metrics=weighted_metrics,
+            jit_compile=self.configure_step(accumulate=accumulate, jit_compile=jit_compile),
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            auto_scale_loss=False,
+        )
+        self.recompute = recompute
+        self._step_said = {"accumulate": accumulate, "recompute": recompute, "jit_compile": jit_compile}
+
+    def get_compile_config(self):
+        config = super().get_compile_config()
+        return {**config, **self._step_said} if config else config
+
+    def compile_from_config(self, config):  # Keras's method does not compile models that override `compile`
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    # On TensorFlow.
+
+    def divisors_of(self, batch):
+        _, _, weights = _unpacked(batch)
+        sums = [ops.sum(ops.cast(x, "float32")) for x in keras.tree.flatten(weights) if x is not None]
+        return {"rows": ops.cast(rows_of(batch), "float32"), "weights": sums}
+
+    def part_of(self, batch, divisors, training):
+        x, y, weights = _unpacked(batch)
+        outputs = self(x, training=training)
+        share = rows_share(rows_of(batch), divisors)
+        with unscaled():
+            if type(self).compute_loss is not keras.Model.compute_loss:
+                mean = self._compute_loss(x=x, y=y, y_pred=outputs, sample_weight=weights, training=training)
+                loss = ops.cast(ops.sum(mean), "float32") * share
+                return loss, {"loss": loss, "losses": []}, outputs
+            terms = [ops.sum(ops.cast(term, "float32")) * share for term in self.losses]
+            losses = []
+            if self._compile_loss is not None:
+                with keras.StatelessScope():  # Keras would update its metrics here, with a part
+                    terms.append(self._compile_loss(y, outputs, shares(weights, share, divisors)))
+                losses = [each.loss.value for each in self._compile_loss._flat_losses]
+        if not terms:
+            raise ConfigError(
+                f"{self.name} has no loss: give compile one, such as loss='mse', or override compute_loss"
+            )
+        loss = sum(terms)
+        return loss, {"loss": loss, "losses": losses}, outputs
+
+    def report(self, batch, figures, divisors, outputs):
+        x, y, weights = _unpacked(batch)
+        self._loss_tracker.update_state(figures["loss"], sample_weight=divisors["rows"])
+        if self._compile_loss is not None:
+            for mean, value in zip(self._compile_loss.metrics, figures["losses"], strict=False):
+                mean.update_state(value, sample_weight=divisors["rows"])
+        context, rows = tf.distribute.get_replica_context(), rows_of(batch)
+        if context.num_replicas_in_sync == 1:
+            return self.compute_metrics(x, y, outputs, weights)
+        logs = _if_any(rows, lambda: self.compute_metrics(x, y, outputs, weights))
+        logs = {name: ops.cast(value, "float32") * rows_share(rows, divisors) for name, value in logs.items()}
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, logs) | self._results_of_all(context)
+
+    def _results_of_all(self, context) -> dict:
+        """The metrics' results for the rows of all replicas: each replica has its own sums, and they are added."""
+        variables = [each for each in self.metrics_variables if each.aggregation == "sum"]
+        sums = context.all_reduce(tf.distribute.ReduceOp.SUM, [tf.convert_to_tensor(each.value) for each in variables])
+        with keras.StatelessScope(state_mapping=list(zip(variables, sums, strict=True))):
+            return self.get_metrics_result()
+
+    def _build_metrics(self, batch):
+        parts = [part for part in (self._compile_loss, self._compile_metrics) if part is not None and not part.built]
+        if not parts:
+            return
+        with self.distribute_strategy.scope():
+            self._symbolic_build(data_batch=keras.tree.map_structure(_one_replica, batch))
+        if self._compile_loss in parts and self._compile_loss.built:
+            found = self._compile_loss._flat_losses
+            self._compile_loss._flat_losses = [each._replace(loss=InParts(each.loss)) for each in found]
 
 
-def _has_accelerator() -> bool:
-    return bool(tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("TPU"))
+def _unpacked(batch) -> tuple:
+    """Inputs, targets and weights. Outputs without weights may be missing among the weights."""
+    x, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
+    if isinstance(y, dict) and isinstance(weights, dict):
+        weights = {name: weights.get(name) for name in y}
+    return x, y, weights
 
 
-def _take_summed_gradients(optimizer) -> None:
-    """Keras's optimizer would all-reduce the gradients that it gets; ours have been, so that it clips the sum."""
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of a LossScaleOptimizer
-    optimizer._all_reduce_sum_gradients = list
+def _one_replica(x):
+    """What one replica gets of a tensor, or of the specification of one; None for a part that the batch lacks."""
+    if x is None or isinstance(x, tf.OptionalSpec):
+        return None
+    return tf.nest.flatten(x, expand_composites=True)[0]
+
+
+def _if_any(rows, function):
+    """The values of a function by name, or zeros where there are no rows; the function is not called then."""
+    if isinstance(rows, int):
+        return function()
+    shapes = {}
+
+    def found():
+        values = {name: tf.convert_to_tensor(value) for name, value in function().items()}
+        shapes.update({name: (value.shape, value.dtype) for name, value in values.items()})
+        return values
+
+    return tf.cond(rows > 0, found, lambda: {name: tf.zeros(*each) for name, each in shapes.items()})

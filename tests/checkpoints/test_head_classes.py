@@ -44,7 +44,7 @@ def test_inspect_names_the_class_the_task_and_the_heads(name, layout, tmp_path):
     assert (facts["kind"], facts["architecture"], facts["task"]) == ("model", name, task_of(name))
     if name in BERT:
         assert facts["heads of tasks"] == HEADS[task_of(name)]
-    assert ("labels" in facts) == (task_of(name) == "text-classification")
+    assert ("labels" in facts) == (task_of(name) in ("text-classification", "token-classification"))
     assert facts["layers"] == 1
 
 
@@ -67,9 +67,9 @@ def test_our_own_section_tells_what_the_encoders_class_leaves_open(tmp_path):
 @pytest.mark.parametrize("task", ["sentence-embedding", "text-classification", "feature-extraction"])
 def test_our_section_does_not_count_where_another_tool_trained_another_head(task, tmp_path):
     config = {"kerasbert": {"task": task, "pooling": "mean"}}
-    folder = make_folder(tmp_path / "model", "BertForTokenClassification", config=config)
-    assert describe(folder)["task"] == "token-classification"
-    with pytest.raises(CheckpointError, match="holds token-classification"):
+    folder = make_folder(tmp_path / "model", "BertForQuestionAnswering", config=config)
+    assert describe(folder)["task"] == "question-answering"
+    with pytest.raises(CheckpointError, match="holds question-answering"):
         open_model(folder)
 
 
@@ -186,9 +186,15 @@ def test_the_command_line_answers_or_names_the_task_in_one_line(name, run, tmp_p
     inspected = json.loads(run("inspect", folder, "--json").stdout)
     assert (inspected["task"], inspected["architecture"]) == (task, name)
     predicted = run("predict", folder, "a text")
-    if task == "text-classification":
+    if task in TASKS:
         assert predicted.exit_code == 0
-        assert json.loads(predicted.stdout)["label"] in ("LABEL_0", "LABEL_1")
+        answer = json.loads(predicted.stdout)
+        if task == "text-classification":
+            assert answer["label"] in ("LABEL_0", "LABEL_1")
+        else:
+            assert {each["entity_group"] for each in answer["answers"]} <= {"LABEL_0", "LABEL_1"}
+            assert all(each["word"] == answer["text"][each["start"] : each["end"]] for each in answer["answers"])
+            assert answer["answers"]
         return
     for result in (predicted, run("export", folder, "--out", "out")):
         assert (result.exit_code, result.stdout) == (1, "")

@@ -123,7 +123,7 @@ def test_predict_keeps_letters_of_all_scripts(run, tiny_classifier):
         ),
         ("test.csv", b"text,label\n\xff,negative\n", r".*line 2: byte 0xff is not UTF-8; save the file as UTF-8"),
         ("test.csv", "text,stars\na,1\n", r".*no label column among text, stars; name it with --label-column"),
-        ("test.xlsx", "", r"test\.xlsx: files named '\.xlsx' are not read; use \.csv, \.tsv, \.jsonl"),
+        ("test.xlsx", "", r"test\.xlsx: files named '\.xlsx' are not read; use \.csv, \.tsv, \.jsonl, \.conll"),
     ],
 )
 def test_evaluate_names_the_file_and_line_of_bad_data(fails, tiny_classifier, file, name, content, message):

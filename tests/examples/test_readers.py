@@ -126,7 +126,7 @@ def test_without_labels_they_are_none(file):
             '{"text": "a", "label": 1}\n{"text": "b", "text_pair": "c", "label": 1}',
             r"line 1: no text in 'text_pair' \(found None\)",
         ),
-        ("a.xlsx", "text,label\na,1\n", r"a.xlsx: files named '.xlsx' are not read; use .csv, .tsv, .jsonl$"),
+        ("a.xlsx", "text,label\na,1\n", r"a.xlsx: files named '.xlsx' are not read; use .csv, .tsv, .jsonl, .conll$"),
         ("a", "text,label\na,1\n", r"a: files without an ending are not read; use .csv"),
     ],
 )
@@ -185,7 +185,9 @@ def test_plain_text_has_no_columns_to_name(file):
 def test_plain_text_has_no_place_for_a_task_of_two_fields(file):
     fields = (Field("question", ("question",), option="question"), Field("context", ("context",), option="context"))
     task = dataclasses.replace(TASK, fields=fields)
-    with pytest.raises(DataError, match=r"a.txt: plain text has no place for question and context; use .csv, .tsv or"):
+    with pytest.raises(
+        DataError, match=r"a.txt: plain text has no place for question and context; use .csv, .tsv, .jsonl, .conll$"
+    ):
         read_unlabelled(file("a.txt", "one\n"), task)
     path = file("a.csv", "context,question\na,b\n")
     assert read_unlabelled(path, task) == [Example({"question": "b", "context": "a"}, None, 2, str(path))]
@@ -201,7 +203,7 @@ def test_a_field_of_words_holds_a_list_of_strings(file, given, said):
     assert read_examples(path, task) == [Example({"words": ["New", "York"]}, ["B", "I"], 1, str(path))]
     with pytest.raises(DataError, match=rf"b.jsonl, line 1: no list of words in 'tokens' \(found {said}\)$"):
         read_examples(file("b.jsonl", f'{{"tokens": {given}, "label": []}}\n'), task)
-    with pytest.raises(DataError, match=r"a.txt: plain text has no place for words; use .csv, .tsv or .jsonl$"):
+    with pytest.raises(DataError, match=r"a.txt: plain text has no place for words; use .csv, .tsv, .jsonl, .conll$"):
         read_unlabelled(file("a.txt", "one\n"), task)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasbert import BertConfig, BertEncoder, TextClassifier
+from kerasbert import BertConfig, BertEncoder, TextClassifier, TokenClassifier
 from kerasbert.checkpoints import names
 from kerasbert.config import FAMILIES
 from kerasbert.errors import ConfigError
@@ -32,6 +32,10 @@ def classifier(model_type="bert", *, pooling="cls", dtype=None, **changes) -> Te
     return TextClassifier(encoder, labels=["a", "b", "c"], pooling=pooling, dtype=dtype, **changes)
 
 
+def tagger(model_type="bert", **changes) -> TokenClassifier:
+    return TokenClassifier(encoder_of(model_type, pooler=False), labels=["O", "B-A", "I-A"], **changes)
+
+
 def answers(model) -> dict:
     found = model({name: BATCH[name] for name in model.input})
     return found if isinstance(found, dict) else {"logits": found}
@@ -47,6 +51,10 @@ MODELS = {
     "classifier of roberta": lambda: classifier("roberta"),
     "classifier of distilbert, mean": lambda: classifier("distilbert", pooling="mean"),
     "classifier of roberta, additive": lambda: classifier("roberta", pooling="additive"),
+    "tagger": tagger,
+    "tagger in half precision": lambda: tagger(dtype="mixed_bfloat16"),
+    "tagger of roberta": lambda: tagger("roberta"),
+    "tagger of distilbert": lambda: tagger("distilbert", aggregation="max", max_length=12),
     "several labels": lambda: classifier(problem_type="multi_label_classification", max_length=12),
 }
 
@@ -72,7 +80,7 @@ def test_save_pretrained_gives_the_same_model(name, tmp_path):
     assert loaded.config == model.config
     before, after = answers(model), answers(loaded)
     assert before.keys() == after.keys()
-    if isinstance(model, TextClassifier):
+    if isinstance(model, TextClassifier | TokenClassifier):
         assert loaded.settings == model.settings
     if "half" not in name:  # there the encoder was float32, and the whole of the loaded model is not
         for output, value in before.items():

@@ -40,7 +40,7 @@ def test_fit_learns_and_evaluate_measures_what_the_logits_say(model, opinion_fil
     loss, accuracy = model.evaluate(held, verbose=0)
     # Keras's figures are those that `kerasbert evaluate` prints: of the same texts, against the same targets.
     examples = read_examples(opinion_file, model.task)
-    figures = model.task.figures(list(model.answers(examples)), examples, model.settings)
+    figures = model.task.figures(list(model.answered(examples)), model.settings)
     assert figures["accuracy"] == pytest.approx(accuracy)
     targets = np.concatenate([np.asarray(batch) for _, batch in held])
     logits = np.concatenate([model.predict_on_batch(inputs) for inputs, _ in held])
@@ -50,7 +50,8 @@ def test_fit_learns_and_evaluate_measures_what_the_logits_say(model, opinion_fil
 
 def test_what_compile_is_given_has_precedence(model, opinion_file):
     optimizer, loss = keras.optimizers.SGD(0.5), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer, loss, [keras.metrics.SparseTopKCategoricalAccuracy(k=2, name="top_2")], run_eagerly=True)
+    metric = keras.metrics.SparseTopKCategoricalAccuracy(k=2, name="top_2")
+    model.compile(optimizer, loss, metrics=[metric], run_eagerly=True)
     assert model.optimizer is optimizer
     assert set(fit(model, opinion_file, steps_per_epoch=1)) == {"loss", "top_2"}
 

@@ -22,6 +22,7 @@ def paths(tiny_classifier, tiny_bundle, tmp_path):
         csv.writer(stream, delimiter="\t").writerows([("text", "label"), *TEXTS])
     lines = (json.dumps({"text": text, "label": label}) for text, label in TEXTS)
     (tmp_path / "texts.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    (tmp_path / "texts.conll").write_text("Ann B-PER\n\nBo B-PER\nLee I-PER\nleft O\n", encoding="utf-8")
     return {
         "kerasbert.json": tiny_bundle,
         "saved_model.pb": tiny_bundle / "saved_model",
@@ -29,7 +30,7 @@ def paths(tiny_classifier, tiny_bundle, tmp_path):
         ".tflite": tiny_bundle / "model.tflite",
         ".onnx": tiny_bundle / "model.onnx",
         ".safetensors": tiny_classifier / "model.safetensors",
-        **{f".{kind}": tmp_path / f"texts.{kind}" for kind in ("csv", "tsv", "jsonl")},
+        **{f".{kind}": tmp_path / f"texts.{kind}" for kind in ("csv", "tsv", "jsonl", "conll")},
     }
 
 
@@ -57,6 +58,14 @@ KINDS |= {
         "most words": 6,
     }
     for ending in (".csv", ".tsv", ".jsonl")
+}
+KINDS[".conll"] = {
+    **KINDS[".csv"],
+    "rows": 2,
+    "labels": {"B-PER": 2, "I-PER": 1, "O": 1},
+    "different labels": 3,
+    "median words": 3,
+    "most words": 3,
 }
 ELSEWHERE = {"index.json", "plan.json", "bert_config.json"}
 """Pre-training data, whose tests make some; and a format that is not read."""

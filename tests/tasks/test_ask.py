@@ -9,7 +9,8 @@ import pytest
 from kerasbert.errors import BundleError, TokenizerError
 from kerasbert.tasks import task_named
 from kerasbert.tasks.ask import WINDOW, ask, joined, outputs_of
-from kerasbert.tasks.task import MODEL_INPUTS, Example, Graph, Output, Row, Task, Words
+from kerasbert.tasks.batches import pad_rows
+from kerasbert.tasks.task import MODEL_INPUTS, Example, Graph, Input, Output, Row, Task, Words
 from kerasbert.tokenizers import WordPieceTokenizer
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefgh"]
@@ -222,3 +223,26 @@ def test_outputs_of_nothing_have_their_width():
     assert (found["pooled_output"].shape, found["pooled_output"].dtype) == ((0, 3), "float32")
     graph = Graph("model", MODEL_INPUTS, (Output("logits", "row", "choice", 5),))
     assert joined((graph,), [])["logits"].shape == (0, 5)
+
+
+def test_a_function_that_takes_texts_answers_the_first_window():
+    """It cuts a text itself, so further rows of the example would be the same row again."""
+
+    def windows(tokenizer, example, settings):
+        return FEATURES.rows(tokenizer, example, settings) * 3
+
+    task, seen = dataclasses.replace(FEATURES, rows=windows), []
+    ids, examples = GRAPHS[0], task.examples(TEXTS[:4])
+    by_text = {example.fields["text"]: example for example in examples}
+
+    def of_texts(batch):
+        seen.extend(batch["text"])
+        rows = [FEATURES.rows(TOKENIZER, by_text[text], SETTINGS)[0] for text in batch["text"]]
+        return vectors(pad_rows(rows, ids))
+
+    graphs = (dataclasses.replace(ids, inputs=(Input("text", "text"),)),)
+    found = list(outputs_of(task, TOKENIZER, {"model": of_texts}, examples, SETTINGS, graphs=graphs))
+    assert [len(each.rows) for each in found] == [1] * 4
+    assert sorted(seen) == sorted(TEXTS[:4])
+    found = outputs_of(task, TOKENIZER, {"model": vectors}, examples, SETTINGS, graphs=GRAPHS)
+    assert [len(each.rows) for each in found] == [3] * 4

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import small_vocabulary
 
 import kerasbert
 from kerasbert.errors import ConfigError, TokenizerError
@@ -13,14 +14,19 @@ from kerasbert.models.opening import model_class
 from kerasbert.schema import from_json
 from kerasbert.tasks import NAMES, module_of, task_named
 from kerasbert.tasks.task import Example, Field, Graph, Input, Output
+from kerasbert.tokenizers import WordPieceTokenizer
 
 HERE = Path(kerasbert.__file__).parent
-REQUIRED = {"text-classification": {"labels": ("b", "a")}}
+REQUIRED = {
+    "text-classification": {"labels": ("b", "a")},
+    "token-classification": {"labels": ("O", "B-PER", "I-PER")},
+}
 """Settings without a default, other than `max_length`."""
 CASES = [
     *((name, REQUIRED.get(name, {})) for name in NAMES),
     ("text-classification", {"labels": ("b", "a", "c"), "problem_type": "multi_label_classification"}),
     ("text-classification", {"labels": ("stars",), "problem_type": "regression", "pooling": "mean"}),
+    *(("token-classification", {"aggregation": each}) for each in ("none", "simple", "average", "max")),
     ("sentence-embedding", {"pooling": "cls"}),
 ]
 
@@ -74,7 +80,7 @@ def test_a_field_holds_a_text_or_a_list_of_words():
         False,
         False,
     ]
-    with pytest.raises(ValueError, match=r"^field 'words' is of the kind 'word': use text, words$"):
+    with pytest.raises(ValueError, match=r"^field 'words' is of the kind 'word': use text, words, text or words$"):
         Field("words", (), option="words", kind="word")
 
 
@@ -101,12 +107,17 @@ def test_an_answer_is_plain_json_and_the_same_as_itself(name, values):
     task = task_named(name)
     settings = settings_of(task, **values)
     draw = np.random.default_rng(0)
-    for tokens in (2, 9):
-        outputs = {}
-        for output in task.graphs(settings)[0].outputs:
-            shape = (output.width or 6,) if output.axis == "row" else (tokens, output.width or 6)
-            outputs[output.name] = [draw.normal(size=shape).astype("float32")]
-        answer = task.decode(task.golden[0], [], outputs, settings)
+    tokenizer = WordPieceTokenizer(small_vocabulary())
+    for example in task.golden:
+        rows = task.rows(tokenizer, example, settings)
+        outputs = {
+            output.name: [
+                draw.normal(size=(*([] if output.axis == "row" else [len(row)]), output.width or 6)).astype("float32")
+                for row in rows
+            ]
+            for output in task.graphs(settings)[0].outputs
+        }
+        answer = task.decode(example, rows, outputs, settings)
         assert json.loads(json.dumps(answer)) == answer
         assert task.same(answer, answer, settings) is True
 

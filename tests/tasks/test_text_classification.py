@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kerasbert.errors import ConfigError, DataError
+from kerasbert.tasks.ask import Answered
 from kerasbert.tasks.task import Example, Row
 from kerasbert.tasks.text_classification import NUMBER, PROBLEM_TYPES, SEVERAL, SINGLE, TASK, Settings, labels_of
 
@@ -218,12 +219,18 @@ def test_of_many_known_labels_only_some_are_listed():
 
 
 def test_figures_compare_answers_with_what_the_file_says():
-    answers = [{"label": "a", "score": 0.9}, {"label": "b", "score": 0.9}]
-    figures = TASK.figures(answers, examples(" a", "a"), settings(SINGLE, "a", "b"))
+    def answered(*truths):
+        logits = ([2.0, 0.0], [0.0, 2.0])
+        return [
+            Answered(example=example, rows=[Row(example, {})], outputs={"logits": [np.float32(row)]})
+            for example, row in zip(examples(*truths), logits, strict=True)
+        ]
+
+    figures = TASK.figures(answered(" a", "a"), settings(SINGLE, "a", "b"))
     assert figures["accuracy"] == 0.5
     assert TASK.headline in figures
     with pytest.raises(DataError, match=r"^a.csv, line 3: unknown label 'odd'"):
-        TASK.figures(answers, examples("a", "odd"), settings(SINGLE, "a", "b"))
+        TASK.figures(answered("a", "odd"), settings(SINGLE, "a", "b"))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The graph gives the host tokenizer's ids, for every text and in every place where graphs run."""
 
+import itertools
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ import tensorflow as tf
 from kerasbert.errors import TokenizerError
 from kerasbert.tf.wordpiece import InGraphWordPiece
 from kerasbert.tokenizers import WordPieceTokenizer
-from kerasbert.tokenizers.character_table import sorted_marks
+from kerasbert.tokenizers.character_table import read_characters, sorted_marks
 from kerasbert.tokenizers.wordpiece import read_vocab
 
 PIECES = [
@@ -44,9 +45,29 @@ def encoded(texts):
     return tf.constant([text.encode() if isinstance(text, str) else text for text in texts], tf.string, [len(texts)])
 
 
+def moved_marks() -> set[str]:
+    """Marks that are no accents, so they stay, and that NFD moves over others: the library counts their offsets as if
+    they had not moved."""
+    table = read_characters(do_lower_case=True, strip_accents=True, tokenize_chinese_chars=True)
+    kept = (chr(code) for code in range(0x300, 0x20000) if table.symbols[code] == code)
+    return set(itertools.chain(*sorted_marks(kept)))
+
+
+def with_offsets(graph, texts, pairs=None, **options) -> list[list[tuple[int, int]]]:
+    """The offsets of each row's own tokens."""
+    given = graph(encoded(texts), None if pairs is None else encoded(pairs), offsets=True, **options)
+    assert (given["offsets"].dtype, given["truncated"].dtype) == (tf.int32, tf.bool)
+    mask = given["attention_mask"].numpy().astype(bool)
+    assert not given["offsets"].numpy()[~mask].any()
+    return [list(map(tuple, row[real].tolist())) for row, real in zip(given["offsets"].numpy(), mask, strict=True)]
+
+
 def assert_same(host, graph, texts, pairs=None, max_length=None):
     decoded = [text if isinstance(text, str) else text.decode("utf-8", "replace") for text in texts]
     expected = host(decoded, pairs, max_length=max_length)
+    if decoded == texts:
+        rows = host.encode(texts, pairs, max_length=max_length)
+        assert with_offsets(graph, texts, pairs, max_length=max_length) == [row.offsets for row in rows]
     given = graph(encoded(texts), None if pairs is None else encoded(pairs), max_length=max_length)
     assert list(given) == list(expected)
     for name, array in expected.items():
@@ -56,10 +77,22 @@ def assert_same(host, graph, texts, pairs=None, max_length=None):
 
 def assert_same_rows(host, graph, texts):
     """As assert_same, without padding; names the texts that differ."""
-    expected = [encoding.ids[1:-1] for encoding in host.encode(texts)]
+    rows = host.encode(texts)
     given = graph.pieces(encoded(texts)).to_list()
-    different = [(text, a, b) for text, a, b in zip(texts, expected, given, strict=True) if a != b]
+    different = [(text, a.ids[1:-1], b) for text, a, b in zip(texts, rows, given, strict=True) if a.ids[1:-1] != b]
     assert not different, f"{len(different)} texts differ, such as {different[:3]}"
+    if any(token.get("lstrip") or token.get("rstrip") for token in host.added_tokens):
+        return  # whose offsets the graph cannot tell
+    offsets = [a.offsets == b for a, b in zip(rows, with_offsets(graph, texts), strict=True)]
+    words = graph(encoded(texts), offsets=True)["words"].numpy()
+    for row, numbers in zip(rows, words, strict=True):
+        assert numbers[0] == numbers[len(row) - 1] == -1
+        own, wanted = numbers[1 : len(row) - 1], np.array(row.word_ids[1:-1])  # the library leaves numbers out
+        assert np.array_equal(np.diff(own), np.diff(wanted) > 0)
+        assert not own.size or own[0] == 0
+    moved = moved_marks()
+    different = [text for text, same in zip(texts, offsets, strict=True) if not same and not moved & set(text)]
+    assert not different, f"the offsets of {len(different)} texts differ, such as {different[:3]}"
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +170,26 @@ def test_truncation_of_single_texts(small, max_length):
     assert_same(*small, ["a b c d e", "", "a", "abcxyz abc"], max_length=max_length)
 
 
+def test_a_row_says_whether_it_was_cut(small):
+    _, graph = small
+    texts, pairs = ["", "a b", "a b c", "a b c"], ["a", "a", "", "a b"]
+    for second, lengths, cut in ((None, [2, 4, 5, 5], 4), (pairs, [4, 6, 6, 8], 6)):
+        given = graph(encoded(texts), None if second is None else encoded(second), max_length=cut, offsets=True)
+        assert given["truncated"].numpy().tolist() == [length > cut for length in lengths]
+    assert not graph(encoded(texts), offsets=True)["truncated"].numpy().any()
+
+
+def test_offsets_are_computed_where_they_are_wanted_only(small):
+    _, graph = small
+    text = tf.TensorSpec((None,), tf.string)
+
+    def operations(**options) -> int:
+        function = tf.function(lambda texts: graph(texts, max_length=8, **options), input_signature=[text])
+        return len(function.get_concrete_function().graph.as_graph_def().node)
+
+    assert operations() < operations(offsets=True) - 20
+
+
 @pytest.mark.parametrize("max_length", [None, 3, 4, 5, 6, 7, 8, 50])
 def test_truncation_of_pairs_cuts_the_longer_first(small, max_length):
     texts = [" ".join("a" * first) for first in range(6) for _ in range(6)]
@@ -192,6 +245,14 @@ def test_added_tokens(generated):
         "new york" * 3,
     ]
     texts += [f"{a}{text}{b}" for text, a, b in zip(generated[:300], texts * 30, texts[3:] * 40, strict=False)]
+    graph = InGraphWordPiece(host)
+    assert_same_rows(host, graph, texts)
+    with pytest.raises(
+        TokenizerError, match=r"the added token '</e1>' takes the spaces beside it, so the graph cannot"
+    ):
+        with_offsets(graph, texts)
+    bare = [{**token, "lstrip": False, "rstrip": False} for token in added]
+    host = WordPieceTokenizer([*PIECES, "##e"], added_tokens=bare)
     assert_same_rows(host, InGraphWordPiece(host), texts)
 
 

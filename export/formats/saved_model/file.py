@@ -15,6 +15,9 @@ from kerasbert.quiet import quiet
 from kerasbert.tasks.matching import check_matches
 from kerasbert.tasks.task import Graph, Run, Task
 
+TOLD = ("offsets", "words", "truncated")
+"""What signatures for texts tell of the tokens, if the task has an output per token."""
+
 
 def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | None = None) -> None:
     """Writes a model as SavedModels, with requests that warm up TensorFlow Serving (`serving_requests`).
@@ -28,7 +31,10 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
 
     All give the task's outputs, and for every output of logits also the scores, such as `scores` for `logits`. The
     signatures for texts exist for WordPiece vocabularies and for examples of one or two texts. The first of them is
-    then the default, `serving_default`. Without them, `predict` is.
+    then the default, `serving_default`. Without them, `predict` is. They cut a text to the model's length. If the task
+    has an output per token, they also give `offsets`, int32 (batch, tokens, 2), the place of each token in its text in
+    code points; `words`, int32 (batch, tokens), the number of its word, -1 for special tokens; and `truncated`, bool
+    (batch,), whether the text was cut.
 
     Args:
         model: a `TextModel` with float32 variables and a tokenizer.
@@ -37,8 +43,10 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
 
     Raises:
         ExportError: the scores of an output have no name, or the disk refuses to write.
+        TokenizerError: the graph cannot follow the tokenizer.
     """
     graph = model.graphs()[0]
+    placed = bool(graph.by_token)
     bars, named = {each.name: each.bar for each in graph.outputs}, scores_names(graph.outputs)
 
     def answer(inputs: dict) -> dict:
@@ -62,8 +70,11 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
 
         def from_texts(names: tuple[str, ...]) -> Callable:
             def answer_texts(texts: dict) -> dict:
-                encoded = module.tokenizer(*(texts[name] for name in names), max_length=model.max_length)
-                return answer({name: encoded[name] for name in model.encoder.input})
+                encoded = module.tokenizer(
+                    *(texts[name] for name in names), max_length=model.max_length, offsets=placed
+                )
+                told = {name: encoded[name] for name in TOLD if placed}
+                return answer({name: encoded[name] for name in model.encoder.input}) | told
 
             taken = {name: tf.TensorSpec((None,), tf.string, name=name) for name in names}
             return tf.function(answer_texts, autograph=False, input_signature=[taken])
@@ -82,7 +93,7 @@ def text_signatures(task: Task) -> dict[str, tuple[str, ...]]:
     """
     verb, required = task.words.verb, tuple(each.name for each in task.fields if each.required)
     every = tuple(each.name for each in task.fields)
-    if not 1 <= len(required) <= len(every) <= 2 or any(each.kind != "text" for each in task.fields):
+    if not 1 <= len(required) <= len(every) <= 2 or not all(each.holds("") for each in task.fields):
         return {}
     return {verb: required} if required == every else {verb: required, f"{verb}_pair": every}
 
@@ -120,7 +131,7 @@ def open_saved_model(path: Path, graph: Graph, *, task: Task) -> tuple[Run, dict
 
     def ask(signature: str, inputs: dict) -> dict:
         found = loaded.signatures[signature](**inputs)
-        return {each.name: found[each.name].numpy() for each in graph.outputs}
+        return {name: found[name].numpy() for name in (*(each.name for each in graph.outputs), *TOLD) if name in found}
 
     def predict(batch: dict) -> dict:
         return ask("predict", {name: tf.constant(batch[name], tf.int32) for name in names})

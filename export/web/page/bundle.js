@@ -14,6 +14,12 @@ export async function openBundle(home = new URL("../", import.meta.url)) {
   return new Bundle(home, manifest, task, await TOKENIZERS[manifest.tokenizer.kind](home, manifest.tokenizer), golden);
 }
 
+// The tokenizer of a bundle alone.
+export async function openTokenizer(home = new URL("../", import.meta.url)) {
+  const { tokenizer } = await (await get(new URL("kerasbert.json", home))).json();
+  return TOKENIZERS[tokenizer.kind](home, tokenizer);
+}
+
 const TOKENIZERS = {
   wordpiece: async (home, { added_tokens }) => {
     const vocabulary = await (await get(new URL("vocab.txt", home))).text();
@@ -26,8 +32,14 @@ const TOKENIZERS = {
 //   fields: the parts of an example, {name, title, note, optional}: its name in golden.json, the title and a note of its
 //     box on the page, and whether an example may lack it
 //   asks(texts of an example, in the order of fields): the texts of each run, one list per run
-//   decode(outputs of each run, settings) -> {label: the answer, scores: [[name, value, from, to], ...]}
-//   compare(outputs, an example of golden.json, settings) -> {same: whether the answer is, difference: the largest one}
+//   rows(tokenizer, texts of a run, settings): the rows of a run, as tokenizer.js has them; without it one, cut to length
+//   choices: settings that a user may change, {name, title, values}; without it none
+//   about(settings): a few words for the title; without it the labels
+//   decode(runs, settings) -> {label: the answer, scores: [[name, value, from, to], ...]}, and for an answer about parts
+//     of the text also marks: [{start, end, label, kind, score}, ...], places in UTF-16 units, kinds numbered from 0.
+//     A run is {texts, rows, outputs}, with one {name: numbers} in outputs for each row. rows is [null] where the model
+//     reads the text itself.
+//   compare(run, an example of golden.json, settings) -> {same: whether the answer is, difference: the largest one}
 class Bundle {
   constructor(home, manifest, task, tokenizer, golden) {
     Object.assign(this, { home, manifest, task, tokenizer, golden });
@@ -55,25 +67,42 @@ class Bundle {
     return this.task.fields.filter(({ name }) => name in example).map(({ name }) => example[name]);
   }
 
-  // One run of a model -> its outputs, the ids it was given (null if it reads the text itself), and how long both took.
+  // One run of a model -> {texts, rows, outputs}, and how long the tokenizer and the model took.
   async run(model, texts) {
     if (model.readsText && texts.length > 1) throw new Error("MediaPipe takes one text, no pair");
     const start = performance.now();
-    const inputs = model.readsText ? null : this.tokenizer.encode(texts[0], texts[1] ?? null, this.manifest.settings.max_length);
+    const rows = model.readsText ? [null] : this.rows(texts);
     const between = performance.now();
-    const outputs = await model(inputs, texts[0]);
-    return { ids: inputs?.input_ids, outputs, tokenizing: between - start, running: performance.now() - between };
+    const outputs = [];
+    for (const row of rows) outputs.push(this.#real(await model(row, texts[0]), row));
+    return { texts, rows, outputs, tokenizing: between - start, running: performance.now() - between };
   }
 
-  // An example -> {label, scores, tokens, tokenizing, running}: the last two in milliseconds.
-  async ask(name, example) {
+  rows(texts) {
+    const { settings } = this.manifest;
+    if (this.task.rows) return this.task.rows(this.tokenizer, texts, settings);
+    return [this.tokenizer.encode(texts[0], texts[1] ?? null, settings.max_length)];
+  }
+
+  // Outputs with numbers for each token, without those of padding.
+  #real(outputs, row) {
+    if (!row) return outputs;
+    const kept = { ...outputs };
+    for (const { name, axis, width } of this.manifest.graphs.flatMap((graph) => graph.outputs))
+      if (axis === "token") kept[name] = outputs[name].slice(0, row.input_ids.length * width);
+    return kept;
+  }
+
+  // An example -> {label, scores, ..., tokens, tokenizing, running}: the last two in milliseconds.
+  // changed: settings that the user chose otherwise.
+  async ask(name, example, changed = {}) {
     const model = await this.open(name);
     const runs = [];
     for (const texts of this.task.asks(this.texts(example))) runs.push(await this.run(model, texts));
     const sum = (read) => runs.reduce((total, run) => total + read(run), 0);
     return {
-      ...this.task.decode(runs.map((run) => run.outputs), this.manifest.settings),
-      tokens: sum((run) => run.ids?.length),
+      ...this.task.decode(runs, { ...this.manifest.settings, ...changed }),
+      tokens: sum((run) => run.rows.reduce((total, row) => total + row?.input_ids.length, 0)),
       tokenizing: sum((run) => run.tokenizing),
       running: sum((run) => run.running),
     };
@@ -86,9 +115,9 @@ class Bundle {
     for (const recorded of this.golden) {
       const texts = this.texts(recorded.example);
       if (model.readsText && texts.length > 1) continue;
-      const { ids, outputs, running } = await this.run(model, texts);
-      const compared = this.task.compare(outputs, recorded, this.manifest.settings);
-      rows.push({ ...compared, text: texts[0], sameIds: String(ids) === String(recorded.rows[0].input_ids), running });
+      const run = await this.run(model, texts);
+      const compared = this.task.compare(run, recorded, this.manifest.settings);
+      rows.push({ ...compared, text: texts[0], sameIds: sameTokens(run, recorded), running: run.running });
     }
     const times = rows.map((row) => row.running).sort((a, b) => a - b);
     return {
@@ -101,6 +130,25 @@ class Bundle {
       milliseconds: times[times.length >> 1],
     };
   }
+}
+
+// Whether the rows of a run have the recorded ids and, where they are recorded, the places of the tokens.
+function sameTokens({ texts: [text, pair], rows }, recorded) {
+  if (rows.length !== recorded.rows.length) return false;
+  const units = pair === undefined ? unitsOf(text) : null; // of a pair, places are not compared
+  return rows.every((row, index) => {
+    const { input_ids, offsets, kept } = recorded.rows[index];
+    return String(row?.input_ids) === String(input_ids)
+      && (!offsets || !units || String(row.offsets) === String(offsets.map((place) => place.map(units))))
+      && (!kept || String(row.kept) === String(kept));
+  });
+}
+
+// A function from offsets in code points, which kerasbert counts, to UTF-16 units, which JavaScript counts.
+export function unitsOf(text) {
+  const units = [0];
+  for (const character of text) units.push(units.at(-1) + character.length);
+  return (offset) => units[offset];
 }
 
 export function checkVersion({ version }) {

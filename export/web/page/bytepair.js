@@ -15,20 +15,39 @@ export class BytePair extends Tokenizer {
     const merges = model.merges.map((pair) => (typeof pair === "string" ? pair : pair.join(" ")));
     this.ranks = new Map(merges.map((pair, rank) => [pair, rank]));
     this.spaceFirst = pre_tokenizer.add_prefix_space;
+    this.spacesCount = false;
   }
 
   read(text) {
-    if (this.spaceFirst && text && !/^\s/.test(text)) text = ` ${text}`;
-    return (text.match(WORDS) ?? []).flatMap((word) => this.join(word));
+    const added = this.spaceFirst && text && !/^\s/.test(text) ? 1 : 0; // a space that is not in the text
+    const words = (added ? ` ${text}` : text).match(WORDS) ?? [];
+    let begin = -added;
+    return words.flatMap((word, number) => {
+      const [begins, ends] = [[], []]; // of the character of each byte
+      for (const character of word) {
+        const [start, after] = [begin, (begin += character.length)];
+        for (const _ of new TextEncoder().encode(character)) begins.push(start), ends.push(after);
+      }
+      let byte = 0;
+      return this.join(word).flatMap((part) => {
+        const [first, after] = [byte, (byte += part.length)];
+        const spaces = part.length - part.replace(/^\u0120+/, "").length; // offsets leave out spaces at the beginning
+        const start = Math.max(0, Math.min(begins[first] + spaces, ends[after - 1]));
+        const trailing = part.length - part.replace(/\u0120+$/, "").length;
+        const end = Math.max(ends[after - 1] - trailing, start);
+        return this.ids.has(part) ? [{ id: this.ids.get(part), start, end, word: number }] : [];
+      });
+    });
   }
 
+  // The pieces of a word, in the letters that stand for its bytes.
   join(word) {
     let parts = Array.from(new TextEncoder().encode(word), (byte) => LETTERS[byte]);
     for (;;) {
       let best = Infinity;
       for (let place = 1; place < parts.length; place++)
         best = Math.min(best, this.ranks.get(`${parts[place - 1]} ${parts[place]}`) ?? Infinity);
-      if (best === Infinity) return parts.map((part) => this.ids.get(part)).filter((id) => id !== undefined);
+      if (best === Infinity) return parts;
       const joined = [];
       for (const part of parts)
         if (this.ranks.get(`${joined.at(-1)} ${part}`) === best) joined.push(joined.pop() + part);

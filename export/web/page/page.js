@@ -22,7 +22,8 @@ async function ask() {
     const name = at("file").value;
     await bundle.open(name);
     at("status").textContent = "";
-    show(await bundle.ask(name, typed()), bundle.manifest.files[name]);
+    const example = typed();
+    show(await bundle.ask(name, example, chosen()), bundle.texts(example)[0], bundle.manifest.files[name]);
   } catch (error) {
     at("status").textContent = `No answer: ${error.message ?? error}`;
   } finally {
@@ -38,14 +39,36 @@ function typed() {
   return Object.fromEntries(given.map((field) => [field.name, box(field).value]));
 }
 
-function show({ label, scores, tokens, tokenizing, running }, file) {
+const choice = ({ name }) => at(`choice-${name}`);
+
+// The settings that the user chose.
+const chosen = () => Object.fromEntries((bundle.task.choices ?? []).map((each) => [each.name, choice(each).value]));
+
+// A text with marked parts, each with its label behind it.
+function marked(text, marks) {
+  const shown = element("p", "", { id: "marked" });
+  let done = 0;
+  for (const { start, end, label, kind, score } of marks) {
+    const mark = element("mark", text.slice(start, end), { title: `${label} ${score.toFixed(3)}`, tabIndex: 0 });
+    mark.style.setProperty("--hue", HUES[kind % HUES.length]);
+    mark.append(element("small", label));
+    shown.append(text.slice(done, start), mark);
+    done = end;
+  }
+  shown.append(text.slice(done));
+  return shown;
+}
+const HUES = [215, 25, 145, 285, 55, 350, 185, 95]; // neighbours are far apart
+
+function show({ label, scores, marks, tokens, tokenizing, running }, text, file) {
   const bars = scores.map(([name, value, min, max]) => {
     const row = element("div", "", { className: label === name ? "best" : "" });
     const meter = element("meter", "", { min, max, value, ariaLabel: name });
     row.append(element("span", name), meter, element("span", value.toFixed(3)));
     return row;
   });
-  at("bars").replaceChildren(element("p", label || "none of the labels", { id: "answer" }), ...bars);
+  const answer = element("p", label || "none of the labels", { id: "answer" });
+  at("bars").replaceChildren(answer, ...(marks ? [marked(text, marks)] : []), ...bars);
   const read = tokens ? `${tokens} tokens in ${milliseconds(tokenizing)}, model` : "tokens and model";
   at("timing").textContent = `${read} ${milliseconds(running)}, file ${megabytes(file.bytes)}`;
 }
@@ -81,7 +104,14 @@ function fill() {
     label.append(element("small", note));
     at("fields").append(label, element("textarea", "", { id: `field-${name}`, rows: optional ? 2 : 3 }));
   }
-  at("title").textContent = [manifest.task.replaceAll("-", " "), ...(manifest.settings.labels ?? []).slice(0, 5)].join(" · ");
+  for (const { name, title, values } of task.choices ?? []) {
+    const select = element("select", "", { id: `choice-${name}` });
+    select.append(...values.map((value) => element("option", value, { value, selected: value === manifest.settings[name] })));
+    select.onchange = ask;
+    at("fields").append(element("label", title, { htmlFor: select.id }), select);
+  }
+  const about = task.about?.(manifest.settings) ?? manifest.settings.labels ?? [];
+  at("title").textContent = [manifest.task.replaceAll("-", " "), ...about.slice(0, 5)].join(" · ");
   at("file").append(...files.map(([name, file]) =>
     element("option", `${name} (${file.precision}, ${megabytes(file.bytes)})`, { value: name })));
   const examples = golden.map(({ example }) => ({ example, texts: bundle.texts(example) }));

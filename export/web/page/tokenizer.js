@@ -3,39 +3,83 @@
 export class Tokenizer {
   // ids: a Map from token to id. whole: tokens matched whole in a text, as tokenizer.json lists them.
   // ends: the special tokens {first, last, between}, the last one a list. secondType: the token type of a second text.
+  // A tokenizer has a method read(text), which gives the tokens {id, start, end, word} of a text without whole ones.
   constructor(ids, whole, { first, last, between }, secondType) {
     this.ids = ids;
     for (const { content } of whole) if (!ids.has(content)) ids.set(content, ids.size);
     [this.first, this.last] = [ids.get(first), ids.get(last)];
     this.between = between.map((token) => ids.get(token));
     this.secondType = secondType;
+    this.spacesCount = true; // whether spaces that a token takes are part of its offsets
     this.whole = new Map(whole.map((token) => [token.content, token]));
     const longestFirst = [...this.whole.keys()].sort((a, b) => b.length - a.length);
     this.splitter = new RegExp(`(${longestFirst.map((token) => token.replace(/[^\w]/gu, "\\$&")).join("|")})`);
   }
 
-  // text, pair (or null) -> {input_ids, token_type_ids, attention_mask}: arrays as long as the text needs.
+  // text, pair (or null) -> a row {input_ids, token_type_ids, attention_mask, offsets, words}: arrays as long as the
+  // text needs. offsets: [begin, end] of each token in its text, in UTF-16 units; words: the number of its word. Special
+  // tokens have [0, 0] and -1.
   encode(text, pair, maxLength) {
     const first = this.pieces(text);
     const second = pair === null ? null : this.pieces(pair);
     const room = maxLength - 2 - (second === null ? 0 : this.between.length);
     const [a, b] = cut(first.length, second?.length ?? null, room);
-    const input_ids = [this.first, ...first.slice(0, a)];
-    if (second !== null) input_ids.push(...this.between, ...second.slice(0, b));
-    input_ids.push(this.last);
-    const types = input_ids.map((_, place) => (second !== null && place > a + 1 ? this.secondType : 0));
-    return { input_ids, token_type_ids: types, attention_mask: input_ids.map(() => 1) };
+    return this.row(first.slice(0, a), second?.slice(0, b) ?? null);
   }
 
-  // All ids of a text.
+  // A text of any length -> rows of at most maxLength tokens, of which neighbours share `stride` tokens. `kept` of a row
+  // is begin and end of the tokens that have the most context there.
+  windows(text, maxLength, stride) {
+    const pieces = this.pieces(text), room = maxLength - 2, rows = [];
+    for (let start = 0, more = true; more; start += room - stride) {
+      more = start + room < pieces.length;
+      const row = this.row(pieces.slice(start, start + room), null);
+      const half = Math.floor(stride / 2);
+      row.kept = [1 + (start ? stride - half : 0), row.input_ids.length - 1 - (more ? half : 0)];
+      rows.push(row);
+    }
+    return rows;
+  }
+
+  row(first, second) {
+    const special = (id) => ({ id, start: 0, end: 0, word: -1 });
+    const tokens = [special(this.first), ...first];
+    if (second !== null) tokens.push(...this.between.map(special), ...second);
+    tokens.push(special(this.last));
+    return {
+      input_ids: tokens.map(({ id }) => id),
+      token_type_ids: tokens.map((_, place) => (second !== null && place > first.length + 1 ? this.secondType : 0)),
+      attention_mask: tokens.map(() => 1),
+      offsets: tokens.map(({ start, end }) => [start, end]),
+      words: tokens.map(({ word }) => word),
+    };
+  }
+
+  // All tokens of a text: {id, start, end, word}.
   pieces(text) {
     const parts = text.toWellFormed().split(this.splitter); // text, token, text, ..., text
-    return parts.flatMap((part, place) => {
-      if (place % 2) return [this.ids.get(part)];
-      if (this.whole.get(parts[place + 1])?.lstrip) part = part.trimEnd(); // the token takes the spaces beside it
-      if (this.whole.get(parts[place - 1])?.rstrip) part = part.trimStart();
-      return this.read(part);
+    const lengths = parts.map((part) => part.length);
+    const pieces = [];
+    let begin = 0, words = 0;
+    parts.forEach((part, place) => {
+      const [before, after] = [parts[place - 1] ?? "", parts[place + 1] ?? ""];
+      if (place % 2) {
+        const { lstrip, rstrip } = this.whole.get(part); // the token takes the spaces beside it
+        const left = lstrip && this.spacesCount ? before.length - before.trimEnd().length : 0;
+        const right = rstrip && this.spacesCount ? after.length - after.trimStart().length : 0;
+        pieces.push({ id: this.ids.get(part), start: begin - left, end: begin + part.length + right, word: words++ });
+      } else {
+        if (this.whole.get(after)?.lstrip) part = part.trimEnd();
+        const skipped = this.whole.get(before)?.rstrip ? part.length - part.trimStart().length : 0;
+        for (const piece of this.read(part.slice(skipped))) {
+          const [start, end] = [piece.start, piece.end].map((offset) => begin + skipped + offset);
+          pieces.push({ id: piece.id, start, end, word: words + piece.word });
+        }
+        words = (pieces.at(-1)?.word ?? -1) + 1;
+      }
+      begin += lengths[place];
     });
+    return pieces;
   }
 }
 

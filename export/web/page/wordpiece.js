@@ -18,22 +18,25 @@ export class WordPiece extends Tokenizer {
   }
 
   read(text) {
-    return this.characters.words(text).flatMap((word) => this.split(word));
+    return this.characters.words(text).flatMap((word, number) =>
+      this.split(word.text).map(({ id, first, after }) => (
+        { id, start: word.begins[first], end: word.ends[after - 1], word: number })));
   }
 
+  // A word -> its pieces {id, first, after}: where the piece begins in the word, and the place after it.
   split(word) {
-    const unknown = [this.ids.get("[UNK]")];
+    const unknown = [{ id: this.ids.get("[UNK]"), first: 0, after: word.length }];
     if ([...word].length > LONGEST_WORD) return unknown;
-    const ids = [];
+    const pieces = [];
     for (let start = 0; start < word.length; ) {
       let end = word.length;
       const piece = () => (start ? "##" : "") + word.slice(start, end);
       while (end > start && !this.ids.has(piece())) end--;
       if (end === start) return unknown;
-      ids.push(this.ids.get(piece()));
+      pieces.push({ id: this.ids.get(piece()), first: start, after: end });
       start = end;
     }
-    return ids;
+    return pieces;
   }
 }
 
@@ -48,18 +51,28 @@ class Characters {
     this.decomposed = decomposed;
   }
 
+  // The words of a text: what became of the characters, and for each unit of that where its character begins and ends.
   words(text) {
     const words = [];
-    let word = "";
+    let word, place = 0;
+    const next = () => (word = { text: "", begins: [], ends: [] });
     const end = () => {
-      if (word) words.push(this.decomposed ? word.normalize("NFD") : word);
-      word = "";
+      if (this.decomposed) word.text = word.text.normalize("NFD"); // which only sorts marks now
+      if (word.text) words.push(word);
+      next();
     };
+    next();
     for (const character of text) {
+      const [start, after] = [place, (place += character.length)];
       const kind = this.kinds.get(character.codePointAt(0));
       if (kind === "dropped") continue;
       if (kind) end();
-      if (kind !== "spaces") word += this.become.get(character) ?? character;
+      if (kind !== "spaces") {
+        const found = this.become.get(character) ?? character;
+        const become = this.decomposed ? found.normalize("NFD") : found;
+        word.text += become;
+        for (let unit = 0; unit < become.length; unit++) word.begins.push(start), word.ends.push(after);
+      }
       if (kind) end();
     }
     end();

@@ -73,7 +73,8 @@ def classified(request):
 
 def test_the_page_decodes_as_the_library(classified, in_node):
     found = in_node(
-        CLASSIFY + "const found = logits.map((row) => task.decode([{ logits: row }], settings));", classified
+        CLASSIFY + "const found = logits.map((row) => task.decode([{ outputs: [{ logits: row }] }], settings));",
+        classified,
     )
     for row, answer in zip(found, classified["answers"], strict=True):
         scores = {name: value for name, value, _, _ in row["scores"]}
@@ -92,7 +93,7 @@ def test_an_answer_is_compared_with_the_recorded_one(classified, in_node):
         CLASSIFY
         + """
         const compare = (row, other) => task.compare(
-          { logits: Float32Array.from(row) },
+          { outputs: [{ logits: Float32Array.from(row) }] },
           { rows: [{ outputs: { logits: logits[other] } }], answer: answers[other] },
           settings,
         );
@@ -113,7 +114,7 @@ def test_an_answer_is_compared_with_the_recorded_one(classified, in_node):
 def test_two_texts_have_the_cosine_of_their_embeddings(in_node):
     script = """
         import * as task from "./tasks/sentence-embedding.js";
-        const found = task.decode(asked.map((embedding) => ({ embedding })), {}).scores;
+        const found = task.decode(asked.map((embedding) => ({ outputs: [{ embedding }] })), {}).scores;
     """
     assert in_node(script, [[0.6, 0.8], [1, 0]]) == [["likeness", 0.6, 0, 1]]
 
@@ -123,7 +124,7 @@ def test_a_vector_of_another_direction_is_another_answer(in_node):
         import * as task from "./tasks/sentence-embedding.js";
         const [here, there] = asked;
         const golden = { rows: [{ outputs: { embedding: there } }], answer: { embedding: there } };
-        const found = task.compare({ embedding: Float32Array.from(here) }, golden);
+        const found = task.compare({ outputs: [{ embedding: Float32Array.from(here) }] }, golden);
     """
     assert in_node(script, [[0.6, 0.8], [0.6, 0.8]])["same"]
     found = in_node(script, [[0.6, 0.8], [1, 0]])
@@ -144,7 +145,7 @@ def test_vectors_are_compared_at_the_recorded_places(in_node, changed):
     script = """
         import * as task from "./tasks/feature-extraction.js";
         const outputs = Object.fromEntries(Object.entries(asked.outputs).map(([k, v]) => [k, Float32Array.from(v)]));
-        const found = task.compare(outputs, { rows: [asked.recorded] });
+        const found = task.compare({ outputs: [outputs] }, { rows: [asked.recorded] });
     """
     found = in_node(script, {"outputs": {k: v.ravel().tolist() for k, v in outputs.items()}, "recorded": recorded})
     assert found["same"] == (changed is None)

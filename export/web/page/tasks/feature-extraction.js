@@ -9,14 +9,13 @@ export const fields = [
 
 export const asks = (texts) => [texts];
 
-export const decode = ([{ sequence_output }]) => ({
+export const decode = ([{ outputs: [{ sequence_output }] }]) => ({
   label: `${sequence_output.length} numbers, one vector per token`,
   scores: [],
 });
 
-// Vectors are compared at the recorded places: golden.json leaves out most tokens of a long text, and the vectors behind
-// the last token belong to padding.
-export function compare({ sequence_output, pooled_output }, { rows: [{ places, outputs }] }) {
+// Vectors are compared at the recorded places: golden.json leaves out most tokens of a long text.
+export function compare({ outputs: [{ sequence_output, pooled_output }] }, { rows: [{ places, outputs }] }) {
   const vectors = places.map((place, at) => {
     const wanted = outputs.sequence_output[at];
     return [sequence_output.slice(place * wanted.length, (place + 1) * wanted.length), wanted];

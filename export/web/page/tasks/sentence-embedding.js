@@ -10,13 +10,14 @@ export const fields = [
 // Each text is a run of its own.
 export const asks = (texts) => texts.map((text) => [text]);
 
-export function decode([first, second]) {
+export function decode(runs) {
+  const [first, second] = runs.map(({ outputs }) => outputs[0]);
   if (!second) return { label: `${first.embedding.length} numbers; a second text gives a likeness`, scores: [] };
   const likeness = dot(first.embedding, second.embedding);
   return { label: likeness.toPrecision(3), scores: [["likeness", likeness, 0, 1]] };
 }
 
-export function compare({ embedding }, { rows: [recorded], answer }) {
+export function compare({ outputs: [{ embedding }] }, { rows: [recorded], answer }) {
   return {
     same: cosine(embedding, answer.embedding) >= 0.98,
     difference: largest(embedding, recorded.outputs.embedding),

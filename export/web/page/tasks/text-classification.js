@@ -9,11 +9,13 @@ export const fields = [
 
 export const asks = (texts) => [texts];
 
-export const decode = ([{ logits }], settings) => DECODERS[settings.problem_type](Array.from(logits), settings.labels);
+const decoded = (logits, settings) => DECODERS[settings.problem_type](Array.from(logits), settings.labels);
+
+export const decode = ([{ outputs: [{ logits }] }], settings) => decoded(logits, settings);
 
 // The recorded row has Keras's logits, the recorded answer what they mean.
-export function compare({ logits }, { rows: [recorded], answer }, settings) {
-  const [here, there] = [logits, recorded.outputs.logits].map((each) => decode([{ logits: each }], settings));
+export function compare({ outputs: [{ logits }] }, { rows: [recorded], answer }, settings) {
+  const [here, there] = [logits, recorded.outputs.logits].map((each) => decoded(each, settings));
   const values = ({ scores }) => scores.map((score) => score[1]);
   return { same: SAME[settings.problem_type](here, answer), difference: largest(values(here), values(there)) };
 }

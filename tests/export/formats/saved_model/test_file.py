@@ -70,11 +70,15 @@ def test_signatures_for_texts_follow_the_fields_of_the_task():
     task = task_named("text-classification")
     for name in NAMES:
         each = task_named(name)
-        verb = each.words.verb
-        assert text_signatures(each) == {verb: ("text",), f"{verb}_pair": ("text", "text_pair")}
+        verb, pairs = (
+            each.words.verb,
+            {} if len(each.fields) == 1 else {f"{each.words.verb}_pair": ("text", "text_pair")},
+        )
+        assert text_signatures(each) == {verb: ("text",), **pairs}
     assert text_signatures(with_fields(task, ("text", {}))) == {"classify": ("text",)}
     assert text_signatures(with_fields(task, ("b", {}), ("a", {}))) == {"classify": ("b", "a")}
     assert text_signatures(with_fields(task, ("words", {"kind": "words"}))) == {}
+    assert text_signatures(with_fields(task, ("text", {"kind": "text or words"}))) == {"classify": ("text",)}
     assert text_signatures(with_fields(task, ("a", {}), ("b", {}), ("c", {}))) == {}
 
 

@@ -1,0 +1,286 @@
+"""Keras's `fit`, `evaluate` and `predict` on texts as on arrays, for every task."""
+
+import os
+from collections.abc import Mapping, Sequence
+
+import keras
+import numpy as np
+
+from kerasbert.errors import ConfigError, DataError
+from kerasbert.examples.readers import read_examples
+from kerasbert.tasks.batches import Lesson
+from kerasbert.tasks.columns import examples_of, is_dataset, is_texts
+from kerasbert.tasks.lessons import class_weights, lessons_of
+from kerasbert.tasks.task import Example, labels_of
+
+ROUND_TO = 8
+"""Lengths of batches are multiples of this, so that a compiler has to handle only a few shapes."""
+BATCH_SIZE = 32
+"""Texts per batch, as Keras has it."""
+
+
+class OnTexts:
+    """A mixin for the tasks' models, listed before `keras.Model`.
+
+    ```python
+    model.fit(["a lovely film", "two lost hours"], ["positive", "negative"], epochs=3)
+    model.evaluate(texts, labels)                     # what Keras's `evaluate` returns
+    model.predict(texts)                              # the model's outputs, such as logits
+    ```
+
+    `x` is one of these. Anything else, such as arrays of ids or a data set of them, goes to Keras as it is.
+
+    - Texts: a list or tuple of strings, a NumPy array, a column of a DataFrame.
+    - Pairs of texts: a tuple `(texts, second_texts)`, or a list of tuples.
+    - A dict of columns by field name, such as `{"text": ..., "text_pair": ...}`.
+    - A list of `kerasbert.tasks.task.Example`, with their right answers.
+    - A DataFrame with the usual names of columns. Without `y`, its column of right answers is used.
+    - A `tf.data.Dataset` of texts, of `(x, y)` or of `(x, y, sample_weight)`, where `x` is a tensor of strings, or a
+      tuple or dict of these. It is tokenised as it is read. If it has no batches, batches are made.
+
+    `y` has one value per text: the name or the index of a label; a list of names, or an array of 0 and 1, where a text
+    can have several labels; a number for regression. For a task without right answers of its own, such as sentence
+    embedding, it is an array, or a dict of arrays by output name. Without `y`, the model gets no targets.
+    """
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=None,
+        class_weight=None,
+        sample_weight=None,
+        **options,
+    ):
+        """Trains on texts or on arrays.
+
+        Args:
+            x, y: see the class.
+            batch_size: texts per batch, 32 by default.
+            validation_split: share of the texts that is held out: the last ones, before shuffling.
+            validation_data: `(x, y)`, `(x, y, sample_weight)`, a DataFrame or a data set.
+            shuffle: whether texts are shuffled anew in each epoch, by NumPy's global generator, which
+                `keras.utils.set_random_seed` sets. Texts of similar length share a batch. None: yes, except for a
+                `tf.data.Dataset`, which Keras cannot shuffle.
+            class_weight: weights of labels in the loss, by index or by name.
+            sample_weight: one weight per text.
+            epochs, verbose, callbacks, options: the arguments of `keras.Model.fit` of these names.
+
+        Returns:
+            Keras's `History`.
+
+        Raises:
+            DataError: a value of `y` is no right answer, or columns differ in length. The message names the place.
+            TokenizerError: a text is not a string.
+            ConfigError: an argument is not allowed, or the model has no tokenizer.
+        """
+        if validation_split and validation_data is None and self._reads(x) and not is_dataset(x):
+            x, validation_data = _split(self._examples(x, y, sample_weight), validation_split)
+            y = sample_weight = None
+        if validation_data is not None:
+            held_out = (validation_data,) if isinstance(validation_data, list) else validation_data
+            size = options.get("validation_batch_size") or batch_size
+            held_out = self._for_keras(*keras.utils.unpack_x_y_sample_weight(held_out), batch_size=size)
+            validation_data = keras.utils.pack_x_y_sample_weight(*held_out)
+        shuffle = not is_dataset(x) if shuffle is None else shuffle
+        if self._reads(x):
+            x, y, sample_weight = self._for_keras(
+                x, y, sample_weight, batch_size=batch_size, shuffle=shuffle, class_weight=class_weight
+            )
+            class_weight, shuffle, validation_split = None, False, 0.0
+        elif class_weight is not None:
+            weights = class_weights(class_weight, labels_of(self.settings), self.graphs()[0])
+            class_weight = dict(enumerate(weights.tolist()))
+        return super().fit(
+            x,
+            y,
+            batch_size=batch_size,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks,
+            validation_split=validation_split,
+            validation_data=validation_data,
+            shuffle=shuffle,
+            class_weight=class_weight,
+            sample_weight=sample_weight,
+            **options,
+        )
+
+    def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, **options):
+        """Computes loss and metrics of texts or arrays, and returns them as `keras.Model.evaluate` does.
+
+        Args:
+            x, y, sample_weight: as in `fit`.
+            batch_size, verbose, options: the arguments of `keras.Model.evaluate`, such as `return_dict`.
+        """
+        x, y, sample_weight = self._for_keras(x, y, sample_weight, batch_size=batch_size)
+        return super().evaluate(x, y, batch_size, verbose, sample_weight, **options)
+
+    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
+        """Computes the model's outputs for texts or arrays, and returns them as `keras.Model.predict` does.
+
+        Returns:
+            An array, or a dict of arrays if the model has several outputs, float32 with the rows on axis 0, in the
+            order of the texts. An output with one vector per token is (rows, tokens, width). Behind a row's own tokens
+            its vectors have no meaning; `predict_outputs` returns them without these. If the task makes several rows
+            of a long text, they follow each other.
+        """
+        from kerasbert.tf.datasets import make_dataset
+
+        options = {"verbose": verbose, "steps": steps, "callbacks": callbacks}
+        if not self._reads(x):
+            return super().predict(x, batch_size, **options)
+        if is_dataset(x):
+            return super().predict(self._mapped(x, batch_size=batch_size, labelled=False), **options)
+        tokenizer = self._own_tokenizer()
+        rows = [row for each in self._examples(x) for row in self.task.rows(tokenizer, each, self.settings)]
+        if not rows:
+            return keras.tree.map_structure(_no_rows, self.output)
+        # Rows of similar length share a batch, unless Keras may stop before the last one.
+        lengths = np.array([len(row) for row in rows])
+        order = np.arange(len(rows)) if steps or callbacks else np.argsort(lengths, kind="stable")
+        data = make_dataset(
+            [[Lesson(rows[index], {}, {})] for index in order],
+            graph=self.graphs()[0],
+            batch_size=batch_size or BATCH_SIZE,
+            max_length=self.max_length,
+            round_to=self._one_length(int(lengths.max())),
+        )
+        outputs = super().predict(data, **options)
+        return outputs if steps or callbacks else keras.tree.map_structure(lambda x: x[np.argsort(order)], outputs)
+
+    def dataset(
+        self,
+        x,
+        y=None,
+        *,
+        sample_weight=None,
+        class_weight: Mapping | None = None,
+        batch_size: int = BATCH_SIZE,
+        shuffle: bool = True,
+        seed: int = 0,
+        **columns,
+    ):
+        """Makes batches for `fit` and `evaluate`.
+
+        Args:
+            x: a `.csv`, `.tsv` or `.jsonl` file (see `kerasbert.examples.readers.read_examples`), or texts as `fit`
+                takes them: lists, a DataFrame, a `tf.data.Dataset` of strings.
+            y, sample_weight, class_weight: as in `fit`.
+            batch_size: rows per batch.
+            shuffle: whether rows are shuffled anew in each epoch, from `seed`. Rows of similar length share a batch. A
+                `tf.data.Dataset` keeps its order.
+            seed: seed for shuffling.
+            columns: names of columns in the file or the DataFrame, such as `text_column`, `pair_column` and
+                `label_column`.
+
+        Returns:
+            A tf.data.Dataset of (inputs, targets), of (inputs, targets, weights) or, without right answers, (inputs,).
+
+        Raises:
+            DataError: a row cannot be used, or has a label that the model does not know; the message names its place.
+        """
+        named = {name.removesuffix("_column"): column for name, column in columns.items()}
+        if is_dataset(x):
+            return self._mapped(x, batch_size=batch_size, class_weight=class_weight)
+        if isinstance(x, str | os.PathLike):
+            examples = read_examples(x, self.task, columns=named)
+        else:
+            examples = self._examples(x, y, sample_weight, columns=named)
+        return self.dataset_of(
+            examples, batch_size=batch_size, seed=seed if shuffle else None, class_weight=class_weight
+        )
+
+    def dataset_of(
+        self,
+        examples: Sequence[Example],
+        *,
+        batch_size: int = BATCH_SIZE,
+        seed: int | None = None,
+        class_weight: Mapping | None = None,
+    ):
+        """Makes batches of examples for `fit` and `evaluate`, shuffled anew in each epoch if there is a seed."""
+        from kerasbert.tf.datasets import make_dataset
+
+        if not examples:
+            raise DataError("there are no examples to learn from or to judge")
+        return make_dataset(
+            self._lessons(examples, class_weight),
+            graph=self.graphs()[0],
+            batch_size=batch_size,
+            max_length=self.max_length,
+            round_to=ROUND_TO,
+            seed=seed,
+        )
+
+    def _reads(self, x) -> bool:
+        return is_texts(x, [each.name for each in self.graphs()[0].inputs])
+
+    def _for_keras(self, x, y=None, sample_weight=None, *, batch_size=None, shuffle=False, class_weight=None) -> tuple:
+        """x, y and weights as Keras takes them: texts become a data set."""
+        if not self._reads(x):
+            return x, y, sample_weight
+        if is_dataset(x) and not (y is None and sample_weight is None):
+            raise ConfigError("the data set's elements hold y and sample_weight: (x, y) or (x, y, sample_weight)")
+        data = self.dataset(
+            [x] if isinstance(x, str) else x,
+            y,
+            sample_weight=sample_weight,
+            class_weight=class_weight,
+            batch_size=batch_size or BATCH_SIZE,
+            shuffle=shuffle,
+            seed=int(np.random.randint(2**31)) if shuffle else 0,
+        )
+        return data, None, None
+
+    def _examples(self, x, y=None, sample_weight=None, *, columns: Mapping | None = None) -> list[Example]:
+        return examples_of(self.task, self.settings, self.graphs()[0], x, y, sample_weight, columns=columns)
+
+    def _lessons(self, examples: Sequence[Example], class_weight: Mapping | None = None) -> list[list[Lesson]]:
+        return lessons_of(
+            self.task,
+            self._own_tokenizer(),
+            examples,
+            self.settings,
+            graph=self.graphs()[0],
+            class_weight=class_weight,
+        )
+
+    def _mapped(self, data, *, batch_size: int | None = None, labelled: bool = True, class_weight=None):
+        """A data set of texts as one of ids."""
+        from kerasbert.tf.datasets import map_texts
+
+        if not all(len(each.shape) for each in keras.tree.flatten(data.element_spec)):
+            data = data.batch(batch_size or BATCH_SIZE)
+
+        def lessons(element) -> list[Lesson]:
+            x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(
+                element if isinstance(element, tuple) else (element,)
+            )
+            examples = self._examples(x, *((y, sample_weight) if labelled else ()))
+            return [lesson for group in self._lessons(examples, class_weight) for lesson in group]
+
+        length = ROUND_TO if labelled else self._one_length(self.max_length)
+        return map_texts(data, lessons, graph=self.graphs()[0], round_to=length, longest=self.max_length)
+
+    def _one_length(self, longest: int) -> int:
+        """What lengths of batches are rounded up to, so that Keras can join outputs per token."""
+        return longest if self.graphs()[0].by_token else ROUND_TO
+
+
+def _split(examples: list[Example], share: float) -> tuple[list[Example], list[Example]]:
+    """Cuts off the last share of the examples, as Keras does."""
+    first = int(np.floor(len(examples) * (1.0 - share)))
+    if not 0 < first < len(examples):
+        raise ConfigError(f"validation_split is {share}: of {len(examples)} texts it leaves none on one side")
+    return examples[:first], examples[first:]
+
+
+def _no_rows(output) -> np.ndarray:
+    return np.zeros([0, *(size or 0 for size in output.shape[1:])], "float32")

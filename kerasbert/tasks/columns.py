@@ -1,0 +1,159 @@
+"""Texts and right answers as a Keras user has them (lists, arrays, columns of a DataFrame) become examples."""
+
+import dataclasses
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+
+from kerasbert.errors import DataError, TokenizerError
+from kerasbert.tasks.task import Example, Graph, Task, labels_of
+from kerasbert.tasks.truths import as_truth
+
+
+def is_dataset(x) -> bool:
+    """Whether this is a `tf.data.Dataset`, of texts or not."""
+    return hasattr(x, "element_spec")
+
+
+def is_texts(x, inputs: Collection[str]) -> bool:
+    """Whether data are texts.
+
+    Args:
+        x: data for `fit`, `evaluate` or `predict` of a Keras model.
+        inputs: the names of the model's inputs; a dict of these has ids.
+    """
+    if is_dataset(x):
+        spec = x.element_spec[0] if isinstance(x.element_spec, tuple) else x.element_spec
+        parts = spec.values() if isinstance(spec, Mapping) else spec if isinstance(spec, tuple) else [spec]
+        return any(getattr(each, "dtype", None) == "string" for each in parts)
+    if isinstance(x, Mapping):
+        return not x.keys() <= set(inputs)
+    if isinstance(x, list | tuple):
+        return not x or is_texts(x[0], inputs)
+    if isinstance(x, str | Example) or _is_frame(x):
+        return True
+    return hasattr(x, "__array__") and np.asarray(x[:1]).dtype.kind in "OSTU"
+
+
+def examples_of(
+    task: Task,
+    settings,
+    graph: Graph,
+    x,
+    y=None,
+    sample_weight=None,
+    *,
+    columns: Mapping[str, str | None] | None = None,
+) -> list[Example]:
+    """Makes examples of columns.
+
+    Args:
+        task, settings: the task and its settings.
+        graph: the model's graph.
+        x: texts, a tuple or a dict of columns, a DataFrame, or a list of examples, to which `y` may be added.
+        y: a right answer per example (see `kerasbert.tasks.truths`), or a dict of arrays by output name; None: unknown.
+            If the task makes no targets, these are arrays. None with a DataFrame: its column of right answers, if any.
+        sample_weight: one number per example.
+        columns: names of the DataFrame's columns by option, as in `kerasbert.examples.readers.read_examples`.
+
+    Raises:
+        DataError: a value is no right answer, or columns differ in length.
+        TokenizerError: a text is not a string, or the columns do not fit the task.
+    """
+    place = "y"
+    if _is_frame(x):
+        x, truth = _of_frame(x, task, columns or {})
+        if y is None and truth is not None:
+            y, place = truth, truth.name
+    examples = x if _are_examples(x) else task.examples(_plain(x))
+    if y is not None:
+        truths = _truths(y, task, settings, graph, len(examples), place)
+        examples = [
+            dataclasses.replace(example, truth=truth, path=f"{place}[{index}]")
+            for index, (example, truth) in enumerate(zip(examples, truths, strict=True))
+        ]
+    if sample_weight is not None:
+        weights = np.asarray(sample_weight, np.float32)
+        if weights.shape != (len(examples),):
+            raise DataError(f"sample_weight has the shape {weights.shape}: give one number for each of {len(examples)}")
+        pairs = zip(examples, weights.tolist(), strict=True)
+        examples = [dataclasses.replace(example, weight=weight) for example, weight in pairs]
+    return examples
+
+
+def _truths(y, task: Task, settings, graph: Graph, count: int, place: str) -> list:
+    names = [each.name for each in graph.outputs]
+    if isinstance(y, Mapping) and task.targets is not None and y.keys() == set(names[:1]):
+        y = y[names[0]]
+    if isinstance(y, Mapping) and not y.keys() <= set(names):
+        raise DataError(f"{place} has the keys {', '.join(map(str, y))}: use the model's outputs, {', '.join(names)}")
+    if isinstance(y, Mapping):
+        columns = [_rows(values, count, f"{place}[{name!r}]") for name, values in y.items()]
+        return [dict(zip(y, values, strict=True)) for values in zip(*columns, strict=True)]
+    rows = _rows(y, count, place)
+    if task.targets is None:
+        return rows
+    labels = labels_of(settings)
+    return [as_truth(value, graph.outputs[0], labels, f"{place}[{index}]") for index, value in enumerate(rows)]
+
+
+def _rows(values, count: int, place: str) -> Sequence:
+    """A column of right answers, as a list of Python values or as an array."""
+    for method in ("numpy", "to_numpy"):  # of tensors, and of pandas and polars
+        if hasattr(values, method):
+            values = getattr(values, method)()
+    if not hasattr(values, "__len__") or isinstance(values, str):
+        raise DataError(f"{place} is {values!r:.60}: give one value for each of {count} texts")
+    if len(values) != count:
+        raise DataError(f"{count} texts, but {len(values)} values in {place}; each text needs one")
+    return values
+
+
+def _are_examples(x) -> bool:
+    return isinstance(x, list) and bool(x) and isinstance(x[0], Example)
+
+
+def _is_frame(x) -> bool:
+    """Whether this is a DataFrame, of pandas, polars or another package."""
+    return hasattr(x, "columns") and hasattr(x, "__getitem__")
+
+
+def _of_frame(frame, task: Task, columns: Mapping[str, str | None]) -> tuple[dict, object]:
+    """The columns of a DataFrame by field, and its column of right answers, or None."""
+    names, chosen = list(frame.columns), dict(columns)
+    found = {each.name: _column(names, chosen.pop(each.option, None), each.columns) for each in task.fields}
+    truth = _column(names, chosen.pop("label", None), task.truths)
+    if chosen:
+        raise DataError(f"{task.name} has no column for {next(iter(chosen))!r}")
+    for each in task.fields:
+        if each.required and found[each.name] is None:
+            listed = ", ".join(map(str, names))
+            raise DataError(f"no {each.option} column among {listed}; rename it to {each.columns[0]!r}, or give a list")
+    fields = {name: frame[column] for name, column in found.items() if column is not None}
+    return fields, None if truth is None else frame[truth]
+
+
+def _column(names: list, wanted: str | None, usual: Sequence[str]) -> str | None:
+    if wanted is not None and wanted not in names:
+        raise DataError(f"the DataFrame has no column {wanted!r}; it has {', '.join(map(str, names))}")
+    return wanted or next((name for name in usual if name in names), None)
+
+
+def _plain(x):
+    """Columns as lists of strings, from arrays of strings or bytes and the like."""
+    if isinstance(x, Mapping):
+        return {name: _plain(column) for name, column in x.items()}
+    if isinstance(x, tuple) and not all(isinstance(each, str) for each in x):
+        return tuple(map(_plain, x))
+    x = x.numpy() if hasattr(x, "numpy") else x
+    x = x.tolist() if isinstance(x, np.ndarray) else x
+    if isinstance(x, list) and any(isinstance(each, bytes) for each in x):
+        return [_decoded(each) for each in x]
+    return x
+
+
+def _decoded(text):
+    try:
+        return text.decode("utf-8") if isinstance(text, bytes) else text
+    except UnicodeDecodeError:
+        raise TokenizerError(f"the text {text!r:.60} is not UTF-8") from None

@@ -1,0 +1,100 @@
+"""Examples become lessons: rows with the targets and weights that a model learns from."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from kerasbert.errors import ConfigError, DataError
+from kerasbert.tasks.batches import Lesson
+from kerasbert.tasks.task import Example, Graph, Row, Task, labels_of
+
+
+def lessons_of(
+    task: Task,
+    tokenizer,
+    examples: Sequence[Example],
+    settings,
+    *,
+    graph: Graph,
+    class_weight: Mapping | None = None,
+) -> list[list[Lesson]]:
+    """Makes the lessons of examples.
+
+    Args:
+        task, settings: the task and its settings.
+        tokenizer: the model's tokenizer.
+        examples: if none of them has a right answer, the lessons have no targets. If the task makes no targets, the
+            right answer is an array for the only output, or a dict of arrays by output name.
+        graph: the model's graph.
+        class_weight: index or name of a label -> weight in the loss of every answer that is this label; 1 if missing.
+
+    Returns:
+        Groups of lessons that share a batch.
+
+    Raises:
+        DataError: a right answer is none; the message names its place.
+        ConfigError: `class_weight` names no label, or the model's answers are not labels.
+    """
+    rows = [row for example in examples for row in task.rows(tokenizer, example, settings)]
+    make = task.targets if task.targets is not None else _given(task, graph)
+    labelled = any(example.truth is not None for example in examples)
+    table = None if class_weight is None else class_weights(class_weight, labels_of(settings), graph)
+
+    def lesson(row: Row) -> Lesson:
+        if not labelled:
+            return Lesson(row, {}, {})
+        inputs, targets, weights = make(tokenizer, row, settings)
+        weights = _weighted(row.example.weight, targets, weights, table, graph)
+        return Lesson(dataclasses.replace(row, inputs=inputs), targets, weights)
+
+    return [[lesson(row) for row in group] for group in task.group(rows)]
+
+
+def class_weights(given: Mapping, labels: Sequence[str], graph: Graph) -> np.ndarray:
+    """Keras's `class_weight`, by index or by name of the label, as one float32 weight per label.
+
+    Raises:
+        ConfigError: a key is no label, or the answers of the graph are not one label each.
+    """
+    if not labels or any(each.bar != "choice" for each in graph.outputs):
+        raise ConfigError("class_weight: this model's answers are not one label each; use sample_weight")
+    weights = np.ones(len(labels), np.float32)
+    for key, weight in given.items():
+        index = labels.index(key) if key in labels else key
+        if not isinstance(index, int | np.integer) or not 0 <= index < len(labels):
+            raise ConfigError(f"class_weight has the key {key!r}: use a label's name, or an index to {len(labels) - 1}")
+        weights[index] = weight
+    return weights
+
+
+def _weighted(weight: float | None, targets: Mapping, weights: Mapping, table: np.ndarray | None, graph: Graph) -> dict:
+    """The weights of a row's targets, multiplied with those of its example and of its labels."""
+    if weight is None and table is None:
+        return dict(weights)
+    found = {}
+    for each in graph.outputs:
+        if each.name in targets:
+            target = np.asarray(targets[each.name])
+            own = weights.get(each.name, np.ones(target.shape[:1] if each.axis == "token" else (), np.float32))
+            of_labels = 1.0 if table is None else table[target]
+            found[each.name] = np.float32(own * (1.0 if weight is None else weight) * of_labels)
+    return found
+
+
+def _given(task: Task, graph: Graph):
+    """The targets of a task that makes none: what the user gave for the example."""
+    names = [each.name for each in graph.outputs]
+
+    def targets(tokenizer, row: Row, settings) -> tuple[dict, dict, dict]:
+        truth = row.example.truth
+        found = truth if isinstance(truth, Mapping) else {names[0]: truth}
+        if (len(names) > 1 and not isinstance(truth, Mapping)) or not found.keys() <= set(names):
+            raise DataError(f"{row.example.place}: {task.name} learns from arrays by output name: {', '.join(names)}")
+        found = {name: np.asarray(value, np.float32) for name, value in found.items()}
+        for name in found.keys() & set(graph.by_token):
+            if len(found[name]) != len(row):
+                raise DataError(f"{row.example.place}: {len(found[name])} vectors of {name} for {len(row)} tokens")
+        return row.inputs, found, {}
+
+    return targets

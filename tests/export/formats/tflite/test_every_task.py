@@ -1,0 +1,63 @@
+"""The graph of a `.tflite` file of every task: one piece for the CPU's delegate, and nothing that GPUs refuse."""
+
+from importlib import import_module
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+from kerasbert.export.formats.settings import Settings
+from kerasbert.export.formats.tflite.file import write_tflite
+from kerasbert.export.formats.tflite.graph import read_graph
+from kerasbert.tasks import NAMES, module_of
+
+GPU = """ADD BATCH_MATMUL CAST CONCATENATION DEQUANTIZE DIV EXP FULLY_CONNECTED GATHER GELU LOGISTIC MAXIMUM MEAN
+    MINIMUM MUL PAD POW QUANTIZE RELU RESHAPE RSQRT SLICE SOFTMAX SPLIT SQRT SQUARE SQUARED_DIFFERENCE STRIDED_SLICE
+    SUB SUM TANH TILE TRANSPOSE"""
+"""The operations that TFLite's GPU delegate takes, as far as an encoder may need them: `CheckGpuDelegateCompatibility`
+in tensorflow/lite/tools/versioning/gpu_compatibility.cc. SELECT needs a condition of a certain shape there, and
+BROADCAST_TO is missing."""
+LENGTH = 16
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def written(request, smallest_encoder, tmp_path_factory):
+    """The model of a task, and the folder of its files."""
+    model_class = import_module(f"kerasbert.models.{module_of(request.param)}").MODEL
+    labelled = "labels" in model_class.task.Settings.__dataclass_fields__
+    model = model_class(
+        smallest_encoder, **({"labels": ["O", "B-PER", "I-PER"]} if labelled else {}), max_length=LENGTH
+    )
+    folder = tmp_path_factory.mktemp(request.param)
+    targets = {folder / "none.tflite": "none", folder / "int8.tflite": "int8"}
+    write_tflite(model, targets, Settings(lengths=[LENGTH]))
+    return model, folder
+
+
+@pytest.mark.parametrize("quantize", ["none", "int8"])
+def test_the_delegate_takes_it_in_one_piece(written, quantize):
+    graph = read_graph(written[1] / f"{quantize}.tflite")
+    assert graph["partitions"] == 1
+    # The tables of words, positions and types, and the mask.
+    assert set(graph["nodes_outside"]) <= {"CAST", "GATHER"}
+    assert sum(graph["nodes_outside"].values()) <= 4
+
+
+@pytest.mark.parametrize("quantize", ["none", "int8"])
+def test_the_gpu_takes_every_operation(written, quantize):
+    path = written[1] / f"{quantize}.tflite"
+    assert set(read_graph(path)["operations"]) <= set(GPU.split())
+    (graph,) = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0).subgraphs
+    assert max(len(tensor.shape) for tensor in graph.tensors if tensor.shape is not None) <= 4
+
+
+def test_outputs_have_the_axes_of_the_task(written, opened):
+    model, folder = written
+    (graph,) = model.graphs()
+    batch = model.tokenizer(["a lovely film"], max_length=LENGTH)
+    found = opened(folder / "none.tflite", model)({each.name: batch[each.name] for each in graph.inputs})
+    wanted = model.predict_outputs(["a lovely film"])
+    for each in graph.outputs:
+        ours, theirs = np.asarray(found[each.name])[0], np.asarray(wanted[each.name][0])
+        assert ours.shape == ((LENGTH, each.width) if each.axis == "token" else (each.width,))
+        np.testing.assert_allclose(ours[: len(theirs)] if each.axis == "token" else ours, theirs, atol=1e-5)
