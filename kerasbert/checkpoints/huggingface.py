@@ -113,7 +113,7 @@ def _check_format(folder: Path) -> None:
 
 
 def _weight_files(folder: Path) -> list[Path]:
-    """The folder's safetensors: one file, or the shards that an index names."""
+    """The folder's safetensors: one file, the shards that an index names, or all numbered shards without an index."""
     single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
     if single.is_file():
         return [single]
@@ -124,9 +124,25 @@ def _weight_files(folder: Path) -> list[Path]:
             return sorted(folder / Path(shard).name for shard in shards)
         except (KeyError, AttributeError, TypeError) as error:
             raise CheckpointError(f"{index}: not an index of shards ({error!r})") from None
+    shards = sorted(folder.glob("model-*-of-*.safetensors"))
+    if shards:
+        return _numbered(shards)
     others = [name for name in ("pytorch_model.bin", "tf_model.h5") if (folder / name).is_file()]
     found = f"it has {' and '.join(others)}, which kerasbert does not read; " if others else ""
     raise CheckpointError(f"{folder}: no model.safetensors; {found}save the model as safetensors first")
+
+
+def _numbered(shards: list[Path]) -> list[Path]:
+    """The shards of a folder without an index, if none is missing: model-00001-of-00002.safetensors and so on."""
+    total = int(shards[0].stem.rpartition("-of-")[2]) if shards[0].stem.rpartition("-of-")[2].isdecimal() else 0
+    wanted = [f"model-{number:05d}-of-{total:05d}.safetensors" for number in range(1, total + 1)]
+    if [shard.name for shard in shards] != wanted:
+        missing = sorted({*wanted} - {shard.name for shard in shards})
+        raise CheckpointError(
+            f"{shards[0].parent}: no index, and the shards are not those of one model"
+            f"{f' ({missing[0]} is missing)' if missing else ''}; fetch the folder again"
+        )
+    return shards
 
 
 def _header(file: Path) -> Iterator[tuple[str, tuple[int, ...], str]]:

@@ -1,7 +1,7 @@
 """Reads a file as examples of a task; each keeps its line for error messages."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from kerasbert.errors import DataError
@@ -36,7 +36,7 @@ def read_examples(
         path: the file, UTF-8; a byte-order mark is skipped.
         task: says which fields an example has and the usual names of their columns.
         columns: the names in this file by option: `{"text": ..., "pair": ..., "label": ...}` for texts. None looks for
-            the usual names.
+            the usual names, in lower or upper case.
         labelled: whether a file without right answers is an error.
 
     Raises:
@@ -120,10 +120,16 @@ def _rows(path: Path, otherwise: str) -> Iterator[tuple[int, dict]]:
 def _column(path, columns, wanted, usual, role, *, required) -> str | None:
     if wanted is not None and wanted not in columns:
         raise DataError(f"{path}: no column {wanted!r}; it has {', '.join(columns)}")
-    found = wanted or next((name for name in usual if name in columns), None)
+    found = wanted or _usual(columns, usual)
     if found is None and required:
         raise DataError(f"{path}: no {role} column among {', '.join(columns)}; name it with --{role}-column")
     return found
+
+
+def _usual(columns: Sequence[str], usual: Sequence[str]) -> str | None:
+    """The column with the first of the usual names, whatever its case; of two, the one in the case of the name."""
+    by_name = {name.strip().casefold(): name for name in columns} | {name: name for name in columns}
+    return next((by_name[name] for each in usual for name in (each, each.casefold()) if name in by_name), None)
 
 
 def _field(path, line, row, column, field: Field) -> str | list[str]:

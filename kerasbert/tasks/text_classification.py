@@ -1,5 +1,6 @@
 """Text classification: one label, several labels or a number, for a text or a pair of texts."""
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -185,10 +186,23 @@ def _name(example: Example) -> str:
 
 
 def _names(example: Example) -> list[str]:
-    """The labels of an example, from a JSON list or from text such as "urgent|billing". There may be none."""
-    if isinstance(example.truth, list):
-        return [_text(example, label) for label in example.truth]
+    """The labels of an example, from a JSON list or from text such as "urgent|billing". There may be none.
+
+    In a CSV file the list is the text of a cell: `["urgent", "billing"]`.
+    """
+    listed = _listed(example.truth) if isinstance(example.truth, str) else example.truth
+    if isinstance(listed, list):
+        return [_text(example, label) for label in listed]
     return [name.strip() for name in str(example.truth).split(SEPARATOR) if name.strip()]
+
+
+def _listed(text: str) -> list | None:
+    """The list that a text is in JSON; None if it is none."""
+    try:
+        value = json.loads(text) if text.lstrip().startswith("[") else None
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, list) else None
 
 
 def _text(example: Example, label) -> str:
@@ -237,7 +251,7 @@ TASK = Task(
     name="text-classification",
     Settings=Settings,
     fields=TEXT_FIELDS,
-    truths=("label", "labels", "category", "class", "target", "score", "Quality"),
+    truths=("label", "labels", "category", "class", "target", "sentiment", "score", "Quality"),
     golden=EXAMPLES,
     calibration=CALIBRATION,
     words=Words(

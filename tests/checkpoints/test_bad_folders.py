@@ -5,6 +5,7 @@ import os
 import time
 
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from kerasbert.checkpoints.huggingface import open_checkpoint
 from kerasbert.errors import CheckpointError, ConfigError, KerasBertError
@@ -80,6 +81,19 @@ def test_a_shard_that_is_a_pipe_is_not_waited_for(folder):
     (place / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
     os.mkfifo(place / "model-1.safetensors")
     with pytest.raises(CheckpointError, match=r"model-1.safetensors: is not a regular file"):
+        open_checkpoint(place)
+
+
+def test_numbered_shards_are_read_without_their_index(folder):
+    place = folder()
+    tensors = load_file(place / "model.safetensors")
+    names = sorted(tensors)
+    (place / "model.safetensors").unlink()
+    for number, part in enumerate((names[:9], names[9:]), 1):
+        save_file({name: tensors[name] for name in part}, place / f"model-{number:05d}-of-00002.safetensors")
+    assert open_checkpoint(place).shapes.keys() == tensors.keys()
+    (place / "model-00001-of-00002.safetensors").unlink()
+    with pytest.raises(CheckpointError, match=r"no index, .* \(model-00001-of-00002.safetensors is missing\)"):
         open_checkpoint(place)
 
 
