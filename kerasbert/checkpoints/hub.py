@@ -18,6 +18,10 @@ FILES = [
     "tokenizer*.json",
     "added_tokens.json",
     "special_tokens_map.json",
+    "modules.json",
+    "*/config.json",
+    "*sentence_bert_config.json",
+    "config_sentence_transformers.json",
 ]
 
 
