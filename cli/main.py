@@ -10,6 +10,7 @@ from importlib import import_module
 import click
 
 from kerasbert._version import __version__
+from kerasbert.cli.failures import OUT_OF_MEMORY, out_of_memory
 from kerasbert.errors import KerasBertError
 from kerasbert.signals import handled
 
@@ -47,20 +48,27 @@ class Commands(click.Group):
                 return super().invoke(context)
         except BrokenPipeError:
             raise  # `| head`: click ends silently
-        except (KerasBertError, OSError) as error:
+        except Exception as error:
             if context.params["debug"] or not _for_users(error):
                 raise
             raise click.ClickException(_line(error)) from None
 
 
 def _for_users(error: Exception) -> bool:
-    """Whether an error is ours or the operating system's. A library's OSError without a number may be a bug."""
-    return isinstance(error, KerasBertError) or error.errno is not None
+    """Whether an error is ours, the operating system's or one of memory. Any other may be a bug.
+
+    A library's OSError without a number may be a bug too.
+    """
+    if isinstance(error, OSError) and not isinstance(error, KerasBertError):
+        return error.errno is not None
+    return isinstance(error, KerasBertError) or out_of_memory(error)
 
 
 def _line(error: Exception) -> str:
     if isinstance(error, KerasBertError):
         return " ".join(str(error).split())
+    if out_of_memory(error):
+        return OUT_OF_MEMORY
     return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 
