@@ -10,7 +10,6 @@ from importlib import import_module
 import click
 
 from kerasbert._version import __version__
-from kerasbert.cli.failures import OUT_OF_MEMORY, out_of_memory
 from kerasbert.errors import KerasBertError
 from kerasbert.signals import handled
 
@@ -27,6 +26,11 @@ COMMANDS = {
     "benchmark": "Measure how fast and large every file of a bundle is.",
     "inspect": "Show what a model, a bundle or a file holds.",
 }
+
+
+MEMORY = ("ResourceExhaustedError", "XlaRuntimeError", "JaxRuntimeError")
+"""Exceptions of TensorFlow and JAX, by name, so that neither is imported for them."""
+OUT_OF_MEMORY = "out of memory; use a smaller --batch-size, --max-length or model, or a machine with more memory"
 
 
 class Commands(click.Group):
@@ -61,13 +65,21 @@ def _for_users(error: Exception) -> bool:
     """
     if isinstance(error, OSError) and not isinstance(error, KerasBertError):
         return error.errno is not None
-    return isinstance(error, KerasBertError) or out_of_memory(error)
+    return isinstance(error, KerasBertError) or _out_of_memory(error)
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory is missing."""
+    if isinstance(error, MemoryError):
+        return True
+    named = type(error).__name__ in MEMORY
+    return named and any(words in str(error) for words in ("OOM", "RESOURCE_EXHAUSTED", "failed to allocate", "memory"))
 
 
 def _line(error: Exception) -> str:
     if isinstance(error, KerasBertError):
         return " ".join(str(error).split())
-    if out_of_memory(error):
+    if _out_of_memory(error):
         return OUT_OF_MEMORY
     return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 

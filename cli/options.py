@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from kerasbert.cli.failures import check_backend
+from kerasbert.cli.backend import check_backend
 from kerasbert.quiet import quiet
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import NAME as MANIFEST

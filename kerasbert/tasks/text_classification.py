@@ -13,6 +13,7 @@ from kerasbert.tasks.encoding import TEXT_FIELDS, check_length, text_rows
 from kerasbert.tasks.figures import classification as figures
 from kerasbert.tasks.golden import CALIBRATION, EXAMPLES
 from kerasbert.tasks.labels import checked_labels, stored_labels
+from kerasbert.tasks.remarks import about_labels
 from kerasbert.tasks.task import MODEL_INPUTS, Example, Graph, Output, Row, Task, Words, option
 
 SINGLE, SEVERAL, NUMBER = PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
@@ -138,6 +139,14 @@ def stored(config: Mapping, outputs: Callable[[str], int]) -> Mapping:
     if problem_type not in PROBLEM_TYPES:
         raise ConfigError(f"problem_type is {problem_type!r}: use one of {', '.join(PROBLEM_TYPES)}")
     return {"labels": labels, "problem_type": problem_type}
+
+
+def remarks(examples: Sequence[Example], settings: Settings) -> list[str]:
+    """Warnings about labels that look alike, that stand for a missing value, or that are decimal numbers."""
+    if settings.problem_type == NUMBER:
+        return []
+    names = _names if settings.problem_type == SEVERAL else lambda example: [_name(example)]
+    return list(about_labels(examples, names))
 
 
 def observe(examples: Sequence[Example], known: Mapping) -> Mapping:
@@ -266,6 +275,7 @@ TASK = Task(
     rows=text_rows,
     stored=stored,
     truth=truth,
+    remarks=remarks,
     observe=observe,
     targets=targets,
     decode=decode,

@@ -11,8 +11,8 @@ import click
 import pytest
 from bad_calls import CALLS, FILES, INPUTS
 
-from kerasbert.cli import failures
-from kerasbert.cli.main import main
+from kerasbert.cli import backend as backends
+from kerasbert.cli.main import OUT_OF_MEMORY, main
 
 
 @pytest.mark.parametrize(("call", "said"), CALLS, ids=[ascii(call) for call, _ in CALLS])
@@ -100,17 +100,17 @@ def test_the_table_is_long_enough():
 )
 def test_a_backend_that_is_not_there_is_one_line(fails, tiny_bert, monkeypatch, backend, line):
     monkeypatch.setenv("KERAS_BACKEND", backend)
-    monkeypatch.setattr(failures, "find_spec", lambda name: None)
+    monkeypatch.setattr(backends, "find_spec", lambda name: None)
     assert fails("export", tiny_bert, "--task", "feature-extraction", "--out", "out") == line
 
 
 def test_the_backend_of_keras_own_file_is_named(tmp_path, monkeypatch):
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    failures.check_backend()
+    backends.check_backend()
     (tmp_path / "keras.json").write_text('{"backend": "torch"}')
-    with pytest.raises(failures.KerasBertError, match=r"Keras is set to torch \(.*keras.json\)"):
-        failures.check_backend()
+    with pytest.raises(backends.KerasBertError, match=r"Keras is set to torch \(.*keras.json\)"):
+        backends.check_backend()
 
 
 class ResourceExhaustedError(Exception):
@@ -128,4 +128,4 @@ def test_missing_memory_is_one_line(run, monkeypatch, error):
     monkeypatch.setattr(main, "get_command", lambda context, name: starve)
     result = run("starve")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == f"Error: {failures.OUT_OF_MEMORY}\n"
+    assert result.stderr == f"Error: {OUT_OF_MEMORY}\n"

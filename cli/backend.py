@@ -1,4 +1,4 @@
-"""Failures that are no bugs, as one line: missing memory, and a backend of Keras that is not installed."""
+"""Checks the backend that Keras is set to, before Keras is imported."""
 
 import json
 import os
@@ -9,19 +9,6 @@ from kerasbert.errors import KerasBertError, MissingDependency
 
 BACKENDS = ("tensorflow", "jax")
 """The backends of Keras that kerasbert runs on."""
-MEMORY = ("ResourceExhaustedError", "XlaRuntimeError", "JaxRuntimeError")
-"""Exceptions of TensorFlow and JAX, by name, so that neither is imported for them."""
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an exception says that memory is missing."""
-    if isinstance(error, MemoryError):
-        return True
-    named = type(error).__name__ in MEMORY
-    return named and any(words in str(error) for words in ("OOM", "RESOURCE_EXHAUSTED", "failed to allocate", "memory"))
-
-
-OUT_OF_MEMORY = "out of memory; use a smaller --batch-size, --max-length or model, or a machine with more memory"
 
 
 def check_backend() -> None:
