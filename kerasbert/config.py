@@ -5,6 +5,7 @@ tensors (`kerasbert.checkpoints.names`). The layers know nothing of families.
 """
 
 import dataclasses
+import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -274,7 +275,7 @@ def _family(model_type) -> Family:
 
 
 def _is_number(value) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _check_integer(name: str, value, *, at_least: int) -> None:

@@ -35,6 +35,7 @@ class TextClassifier(TextModel):
         problem_type: "single_label_classification", "multi_label_classification" or "regression".
         pooling: "cls" (the first token, as in the paper), "mean" or "additive" (learned weights).
         max_length: number of tokens that a text is cut to; None: the encoder's limit.
+        pairs: whether the model was trained on pairs of texts, for warnings; None if that is not known.
 
     Raises:
         ConfigError: an argument is not allowed, or two arguments do not fit together.
@@ -52,11 +53,14 @@ class TextClassifier(TextModel):
         problem_type: str = SINGLE,
         pooling: str = "cls",
         max_length: int | None = None,
+        pairs: bool | None = None,
         **kwargs,
     ):
         config, dtype = encoder.config, kwargs.get("dtype")
         max_length = config.max_length if max_length is None else max_length
-        settings = Settings(labels=labels, problem_type=problem_type, pooling=pooling, max_length=max_length)
+        settings = Settings(
+            labels=labels, problem_type=problem_type, pooling=pooling, max_length=max_length, pairs=pairs
+        )
         if needs_pooler(config, pooling) and encoder.pooler is None:
             raise ConfigError("pooling 'cls' needs the encoder's pooler: use BertEncoder(config, pooler=True)")
 

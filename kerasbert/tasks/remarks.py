@@ -22,7 +22,11 @@ def warn(task: Task, examples: Sequence[Example], settings, *, labelled: bool = 
     Args:
         labelled: whether their right answers count.
     """
-    for remark in (*_about_texts(task, examples), *(task.remarks(examples, settings) if labelled else ())):
+    for remark in (
+        *_about_texts(task, examples),
+        *_about_pairs(examples, settings),
+        *(task.remarks(examples, settings) if labelled else ()),
+    ):
         log.warning("%s%s", f"{examples[0].path}: " if examples[0].path else "", remark)
 
 
@@ -49,6 +53,15 @@ def _about_texts(task: Task, examples: Sequence[Example]) -> Iterator[str]:
             found = [example for example, value in values if isinstance(value, str) and fits(value)]
             if found:
                 yield f"{_count(found, examples, f'{each.name}s')} {what}"
+
+
+def _about_pairs(examples: Sequence[Example], settings) -> Iterator[str]:
+    """Second texts for a model of single texts, or single texts for a model of pairs."""
+    trained = getattr(settings, "pairs", None)
+    found = [example for example in examples if ("text_pair" in example.fields) != trained]
+    if trained is not None and found:
+        has, learned = ("no second text", "pairs") if trained else ("a second text", "single texts")
+        yield f"{len(found)} of {len(examples)} texts have {has}, but the model was trained on {learned}"
 
 
 def about_labels(examples: Sequence[Example], names: Callable[[Example], Iterable[str]]) -> Iterator[str]:

@@ -50,6 +50,8 @@ class Settings:
     """Input of the classifier: the first token ("cls", as in the paper), the "mean", or a learned mean ("additive")."""
     max_length: int
     """Number of tokens that a text is cut to."""
+    pairs: bool | None = None
+    """Whether it was trained on pairs of texts; None if nobody recorded it. Only warnings depend on it."""
 
     def __post_init__(self):
         check_length(self.max_length)
@@ -150,12 +152,14 @@ def remarks(examples: Sequence[Example], settings: Settings) -> list[str]:
 
 
 def observe(examples: Sequence[Example], known: Mapping) -> Mapping:
-    """The labels of training examples, as a setting; see `labels_of`.
+    """The labels of training examples, see `labels_of`, and whether there are pairs among them, as settings.
 
     Raises:
         DataError: a label is missing, or there are too few labels to learn from.
     """
-    return {"labels": labels_of(examples, known.get("problem_type") or SINGLE, known.get("labels") or ())}
+    pairs = any("text_pair" in example.fields for example in examples)
+    labels = labels_of(examples, known.get("problem_type") or SINGLE, known.get("labels") or ())
+    return {"labels": labels, "pairs": pairs}
 
 
 def labels_of(examples: Sequence[Example], problem_type: str, known: Sequence[str] = ()) -> tuple[str, ...]:

@@ -32,7 +32,13 @@ def file(kind, path, content):
 MODEL, OTHER, VOCABULARY = b"a model", b"another model", b"[PAD]\n[UNK]\n"
 MANIFEST = Manifest(
     task="text-classification",
-    settings={"labels": LABELS, "problem_type": "single_label_classification", "pooling": "cls", "max_length": 64},
+    settings={
+        "labels": LABELS,
+        "problem_type": "single_label_classification",
+        "pooling": "cls",
+        "max_length": 64,
+        "pairs": None,
+    },
     graphs=[GRAPH],
     lengths=[16, 32, 64],
     tokenizer=TOKENIZER,

@@ -99,3 +99,30 @@ def test_windows_lose_nothing(tiny_bert):
     rows = task.rows(model.tokenizer, example, settings)
     assert len(rows) > 1
     assert count_cut(rows) == 0
+
+
+@pytest.mark.parametrize(
+    ("trained", "pairs", "lines"),
+    [
+        (False, True, ["2 of 2 texts have a second text, but the model was trained on single texts"]),
+        (True, False, ["2 of 2 texts have no second text, but the model was trained on pairs"]),
+        (True, True, []),
+        (False, False, []),
+        (None, True, []),
+        (None, False, []),
+    ],
+)
+def test_second_texts_that_the_model_did_not_learn_are_said(caplog, trained, pairs, lines):
+    settings = TASK.Settings(labels=("a", "b"), max_length=8, pairs=trained)
+    examples = TASK.examples(["x", "y"], ["z", "w"] if pairs else None)
+    with caplog.at_level(logging.WARNING, "kerasbert"):
+        warn(TASK, examples, settings, labelled=False)
+    assert [record.getMessage() for record in caplog.records] == lines
+
+
+def test_training_records_whether_there_were_pairs(file, tiny_bert, tmp_path):
+    path = file("a.csv", "text,pair,label\na,b,x\nc,d,y\n")
+    found = TASK.observe(read_examples(path, TASK), {})
+    assert found["pairs"] is True
+    TextClassifier.from_pretrained(tiny_bert, **found, max_length=8).save_pretrained(tmp_path / "saved")
+    assert TextClassifier.from_pretrained(tmp_path / "saved").settings.pairs is True
