@@ -5,7 +5,6 @@ tensors (`kerasbert.checkpoints.names`). The layers know nothing of families.
 """
 
 import dataclasses
-import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,8 @@ from pathlib import Path
 from kerasbert.errors import ConfigError
 from kerasbert.reading import read_json
 
+LARGEST = 3.4e38
+"""The largest number of float32, rounded down."""
 ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "tanh", "silu")
 
 
@@ -275,7 +276,8 @@ def _family(model_type) -> Family:
 
 
 def _is_number(value) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    """Whether a value is a number that float32 can hold."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def _check_integer(name: str, value, *, at_least: int) -> None:

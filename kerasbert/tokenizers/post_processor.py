@@ -33,16 +33,31 @@ def check_post_processor(path: Path, content: Mapping, *, single: Row, pair: Row
     alone = {"version": "1.0", "added_tokens": [], **dict.fromkeys(parts), "model": words}
     try:
         backend = Tokenizer.from_str(json.dumps({**alone, "post_processor": content["post_processor"]}))
+        unknown = sorted(_undefined(content["post_processor"]))
+        if unknown:  # the library would panic
+            raise ValueError(f"its template has the token {unknown[0]!r}, which special_tokens lacks")
     except Exception as error:  # the library raises a bare Exception for files that it cannot use
         raise TokenizerError(f"{path}: post_processor cannot be used: {error}") from error
     if backend.encode("A").tokens == ["A"]:
         return
     for found, wanted in ((backend.encode("A"), single), (backend.encode("A", "B"), pair)):
-        row = list(zip(found.tokens, found.type_ids, strict=True))
+        row = list(zip(found.tokens, found.type_ids, strict=False))  # a template may name fewer tokens than ids
         if row != list(wanted):
             raise TokenizerError(
                 f"{path}: post_processor makes the row {_shown(row)} (token/segment); kerasbert makes {_shown(wanted)}"
             )
+
+
+def _undefined(processor: Mapping) -> set[str]:
+    """The special tokens of templates that the post-processor does not define."""
+    if processor["type"] == "Sequence":
+        return {name for each in processor["processors"] for name in _undefined(each)}
+    if processor["type"] != "TemplateProcessing":
+        return set()
+    pieces = [*processor["single"], *processor["pair"]]
+    return {piece["SpecialToken"]["id"] for piece in pieces if "SpecialToken" in piece} - set(
+        processor["special_tokens"]
+    )
 
 
 def _shown(row: Row) -> str:

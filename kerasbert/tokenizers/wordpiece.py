@@ -197,6 +197,13 @@ def _ids(pieces: list[str]) -> dict[str, int]:
 def _read_tokenizer_json(path: Path) -> tuple[list[str], dict]:
     """Reads the pieces, in the order of their ids, and the options. The file's truncation and padding are ignored."""
     content = read_json(path, TokenizerError)
+    try:
+        return _pieces_and_options(path, content)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise TokenizerError(f"{path}: holds no usable vocabulary ({error!r})") from error
+
+
+def _pieces_and_options(path: Path, content: dict) -> tuple[list[str], dict]:
     first = [("[CLS]", 0), ("A", 0), ("[SEP]", 0)]
     check_post_processor(path, content, single=first, pair=[*first, ("B", 1), ("[SEP]", 1)])
     model, normalizer = content["model"], content.get("normalizer") or {}
@@ -213,11 +220,8 @@ def _read_tokenizer_json(path: Path) -> tuple[list[str], dict]:
             raise TokenizerError(
                 f"{path}: {name} is {value!r}; a BERT tokenizer has {expected!r}, no other is supported"
             )
-    try:
-        by_id = {int(index): piece or STRIPPED for piece, index in model["vocab"].items()}
-        added = sorted(content.get("added_tokens") or [], key=lambda token: token["id"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise TokenizerError(f"{path}: holds no usable vocabulary ({error!r})") from error
+    by_id = {int(index): piece or STRIPPED for piece, index in model["vocab"].items()}
+    added = sorted(content.get("added_tokens") or [], key=lambda token: token["id"])
     for token in added:
         flags = [token.get(flag, False) for flag in FLAGS]
         if not isinstance(token.get("content"), str) or not all(isinstance(flag, bool) for flag in flags):

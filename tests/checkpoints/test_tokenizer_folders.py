@@ -104,6 +104,11 @@ def test_what_would_give_other_ids_is_refused(tmp_path, files, message):
             "[CLS]/0 A/0 [SEP]/0 B/1 [SEP]/1",
         ),
         ({"type": "Unheard"}, "post_processor cannot be used"),
+        (
+            {"type": "TemplateProcessing", "pair": [], "special_tokens": {}}
+            | {"single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}]},
+            "its template has the token '[CLS]', which special_tokens lacks",
+        ),
     ],
 )
 def test_rows_are_made_as_the_file_says_or_refused(tmp_path, change, message):

@@ -177,6 +177,10 @@ def test_mask_may_be_missing(tmp_path):
         (lambda c: c["added_tokens"][-1].pop("content"), "does not describe an added token"),
         (lambda c: c["added_tokens"][-1].update(special="yes"), "does not describe an added token"),
         (lambda c: c["added_tokens"].append("x"), "no usable vocabulary"),
+        (lambda c: c.update(normalizer=-1), "no usable vocabulary"),
+        (lambda c: c.update(pre_tokenizer=[1]), "no usable vocabulary"),
+        (lambda c: c["model"].update(type=[1]), "a tokenizer of the kind [1]"),
+        (lambda c: c["model"]["vocab"].update(a=float("inf")), "no usable vocabulary"),
     ],
 )
 def test_a_tokenizer_json_that_cannot_be_used(saved, change, message):
