@@ -9,7 +9,7 @@ from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import NAME as MANIFEST
 from kerasbert.runtime.manifest import Manifest
 from kerasbert.tasks import NAMES, task_named
-from kerasbert.tasks.task import Example
+from kerasbert.tasks.task import Example, Task
 
 COLUMN = "_column"
 """The end of the names of columns among a command's parameters."""
@@ -44,14 +44,14 @@ def taken_columns(given: dict) -> dict:
     return {name.removesuffix(COLUMN): given.pop(name) for name in names}
 
 
-def task_of(path: str) -> str:
-    """The name of the task of a saved model or a bundle, without loading TensorFlow."""
+def task_of(path: str) -> Task:
+    """The task of a saved model or a bundle, without loading TensorFlow."""
     if (Path(path) / MANIFEST).is_file():
-        return Manifest.read(path).task
+        return Manifest.read(path).definition
     from kerasbert.checkpoints import huggingface
     from kerasbert.checkpoints.tasks import answerable_task
 
-    return answerable_task(huggingface.open_checkpoint(path), NAMES)
+    return task_named(answerable_task(huggingface.open_checkpoint(path), NAMES))
 
 
 def out(command):
@@ -110,7 +110,8 @@ def load_tensorflow() -> None:
 
 def _warm(pipeline):
     """Answers an empty text, so that a line that LiteRT prints in each process goes nowhere."""
-    required = {each.name: "" for each in pipeline.task.fields if each.required}
+    usual = pipeline.task.golden[0].fields
+    required = {each.name: "" if each.holds("") else usual[each.name] for each in pipeline.task.fields if each.required}
     with quiet():
         list(pipeline.answers([Example(required)]))
     return pipeline

@@ -65,14 +65,15 @@ def predict(model, texts, source, **given):
         )
     if not source and any(columns.values()):
         raise click.UsageError("options that name columns go with --input")
-    task = task_named(options.task_of(model))
+    task = options.task_of(model)
     examples = read_unlabelled(source, task, columns=columns) if source else _examples(task, texts, others)
     opened = options.open_model(model)
     # On a terminal the answers themselves are the progress.
     with nullcontext() if sys.stdout.isatty() else bar(len(examples)) as progress:
         for example, answer in zip(examples, opened.answers(examples), strict=True):
             shown = answer if isinstance(answer, dict) else {"answers": answer}
-            texts = {name: as_text(value) for name, value in example.fields.items()}  # offsets refer to them
+            numbers = {each.name for each in task.fields if each.kind == "number"}
+            texts = {name: v if name in numbers else as_text(v) for name, v in example.fields.items()}  # for offsets
             click.echo(json.dumps({**texts, **shown}, ensure_ascii=False))
             if progress:
                 progress.update(1)
@@ -90,7 +91,8 @@ def _examples(task, texts: tuple[str, ...], others: dict[str, str]) -> list:
         raise click.UsageError(f"{task.name} takes no --{_word(strange[0])}")
     lists = [each.name for each in task.fields if not each.holds("") and (each.required or each.name in others)]
     if lists:
-        raise click.UsageError(f"{task.name} takes a list for {lists[0]}: give --input FILE, a .jsonl file")
+        wanted = known[lists[0]].wanted
+        raise click.UsageError(f"{task.name} takes a {wanted} for {lists[0]}: give --input FILE, such as a .jsonl file")
     missing = [each.option for each in task.fields[1:] if each.required and each.name not in others]
     if missing:
         raise click.UsageError(f"{task.name} needs --{missing[0]}, the {missing[0]} that goes with each of TEXTS")

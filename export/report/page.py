@@ -13,6 +13,7 @@ from kerasbert.export.web import NAME as PAGE
 from kerasbert.files import write_text
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import Manifest
+from kerasbert.tasks.numbers import numbers_of
 
 NAME = "report.html"
 STYLES = {
@@ -207,6 +208,10 @@ def _measured(manifest, measured) -> str:
 
 
 def _programs(folder, manifest) -> list[str]:
+    numbers = ", ".join(each.name for each in numbers_of(manifest.graphs))
+    if numbers:
+        said = f"No programs: they answer texts alone, and this model also takes {numbers}."
+        return [f'<p class="soft">{escape(said)}</p>']
     shown = shown_example(folder, manifest)
     asked = "”, “".join(map(escape, shown.example.values()))
     found = escape(json.dumps(_short(shown.answer), ensure_ascii=False))

@@ -128,8 +128,8 @@ def _column(path, columns, wanted, usual, role, *, required) -> str | None:
     return found
 
 
-def _field(path, line, row, column, field: Field) -> str | list[str]:
-    value = row.get(column)
+def _field(path, line, row, column, field: Field) -> str | list[str] | float | list[float]:
+    value = field.read(row.get(column))
     if not field.holds(value):
         raise DataError(f"{path}, line {line}: no {field.wanted} in {column!r} (found {value!r})")
     return value
