@@ -73,6 +73,16 @@ def converter_switch() -> bool:
 
 
 NAMES = {
+    "_inbound_nodes": Private(
+        "keras",
+        "the calls of a layer, to follow a graph back to an encoder",
+        lambda: [len(layer._inbound_nodes[0].input_tensors) for layer in nested().layers] == [1],
+    ),
+    "_keras_history": Private(
+        "keras",
+        "the layer that gave a symbolic tensor, the number of its call, and the place among its outputs",
+        lambda: [type(each) for each in keras.Input((2,))._keras_history] == [keras.layers.InputLayer, int, int],
+    ),
     "_flatten_layers": Private(
         "keras",
         "all layers of a model, however deep: whether one computes in float16, and the dropouts",
