@@ -21,7 +21,9 @@ from kerasbert.tasks.text_classification import NUMBER, PROBLEM_TYPES
 
 SOURCES = Path(str(resources.files(engines.__package__))) / "programs"
 SETTINGS = {
-    "text-classification": [{"labels": ("a",) if p == NUMBER else ("a", "b"), "problem_type": p} for p in PROBLEM_TYPES],
+    "text-classification": [
+        {"labels": ("a",) if p == NUMBER else ("a", "b"), "problem_type": p} for p in PROBLEM_TYPES
+    ],
     "token-classification": [{"labels": ("O", "B-A", "I-A")}],
 }
 """Settings for every kind of numbers that a task gives, where a task needs more than a length."""
