@@ -266,8 +266,9 @@ def test_what_was_made_of_a_file_is_said_in_one_line(found, said, caplog):
 
 
 def test_a_tag_of_no_scheme_is_named():
-    with pytest.raises(DataError, match=r"^a.conll: the tag 'X-PER' has none of the prefixes"):
-        TASK.check([example(["a", "b"], ["B-PER", "X-PER"])], settings())
+    fine = Example({"text": ["a"]}, ["B-PER"], 2, "a.conll")
+    with pytest.raises(DataError, match=r"^a.conll, line 7: the tag 'X-PER' has none of the prefixes"):
+        TASK.check([fine, example(["a", "b"], ["B-PER", "X-PER"])], settings())
 
 
 # Figures.
