@@ -26,16 +26,17 @@ def _column(word: str, usual: str):
     )
 
 
-def text_columns(command):
-    """One option per field of a task, such as --text-column and --pair-column."""
-    for word, each in reversed(_fields().items()):
+def text_columns(command, task: Task | None = None):
+    """One option per field of a task, or of all tasks, such as --text-column and --pair-column."""
+    fields = _fields() if task is None else {each.option: each for each in task.fields}
+    for word, each in reversed(fields.items()):
         command = _column(word, each.columns[0])(command)
     return command
 
 
-def columns(command):
+def columns(command, task: Task | None = None):
     """The options of `text_columns`, and --label-column."""
-    return text_columns(_column("label", "label")(command))
+    return text_columns(_column("label", "label" if task is None else task.truths[0])(command), task)
 
 
 def taken_columns(given: dict) -> dict:

@@ -89,7 +89,7 @@ def read_unlabelled(path: str | Path, task: Task, *, columns: Mapping[str, str |
 
 def _named(task: Task, columns: Mapping[str, str | None] | None) -> dict[str, str | None]:
     words = [*(each.option for each in task.fields), TRUTH]
-    unknown = [word for word in columns or {} if word not in words]
+    unknown = [word for word, name in (columns or {}).items() if name is not None and word not in words]
     if unknown:
         raise DataError(f"{task.name} has no column for {unknown[0]!r}: name {', '.join(words)}")
     return dict(columns or {})

@@ -56,6 +56,42 @@ MUTANTS = [
         "tests/tokenizers/test_wordpiece.py",
     ),
     Mutant(
+        "kerasbert/decoding/tags.py",
+        "if groups and letter not in tuple(_BEGINS) and",
+        "if groups and",
+        "tests/decoding/test_tags.py",
+    ),
+    Mutant(
+        "kerasbert/decoding/tags.py",
+        "begins = kind != before or letter in tuple(_BEGINS)",
+        "begins = kind != before",
+        "tests/decoding/test_tags.py",
+    ),
+    Mutant(
+        "kerasbert/tasks/windows.py",
+        "stride - stride // 2 if index else 0",
+        "stride // 2 if index else 0",
+        "tests/tasks/test_windows.py",
+    ),
+    Mutant(
+        "kerasbert/tasks/token_classification.py",
+        "if row.kept.start <= first + 1 < row.kept.stop:",
+        "if row.kept.start <= first + 1:",
+        "tests/tasks/test_token_classification.py",
+    ),
+    Mutant(
+        "kerasbert/tasks/token_classification.py",
+        "'I' if span is before else 'B'",
+        "'I' if before else 'B'",
+        "tests/tasks/test_token_classification.py",
+    ),
+    Mutant(
+        "kerasbert/examples/conll.py",
+        'if line.startswith("#") and not sentence:',
+        'if line.startswith("#"):',
+        "tests/examples/test_conll.py",
+    ),
+    Mutant(
         "kerasbert/corpus/masking.py",
         "starts[1:] |= np.diff(candidates) > 1",
         "starts[1:] |= np.diff(candidates) > 2",

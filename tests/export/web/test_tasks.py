@@ -73,7 +73,8 @@ def classified(request):
 
 def test_the_page_decodes_as_the_library(classified, in_node):
     found = in_node(
-        CLASSIFY + "const found = logits.map((row) => task.decode([{ outputs: [{ logits: row }] }], settings));", classified
+        CLASSIFY + "const found = logits.map((row) => task.decode([{ outputs: [{ logits: row }] }], settings));",
+        classified,
     )
     for row, answer in zip(found, classified["answers"], strict=True):
         scores = {name: value for name, value, _, _ in row["scores"]}
