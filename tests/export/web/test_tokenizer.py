@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from peers.vectors import GROUPS, group
 
 from kerasbert.export.web.characters import describe_characters
 from kerasbert.tasks.golden import PAIRS, TEXTS
@@ -106,3 +107,10 @@ def test_real_texts_with_a_real_vocabulary(ids_of, shared_data, minilm):
     tokenizer = WordPieceTokenizer.read(minilm)
     rows = [[text, None, 128] for text in texts]
     assert ids_of(tokenizer, rows) == by_the_library(tokenizer, rows)
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_published_ids(name, ids_of, tmp_path):
+    published = group(name, tmp_path)
+    found = ids_of(published.tokenizer, [[each["text"], each.get("pair"), 512] for each in published.vectors])
+    assert [published.published(ids) for ids, _ in found] == published.rows()
