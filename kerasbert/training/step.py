@@ -187,6 +187,7 @@ class TrainStep:
                     return on_next(iterator)
                 batch = next(iterator)  # of train_on_batch, which adds None for what it was not given
                 batch = batch[0] if all(part is None for part in batch[1:]) else batch
+                batch = keras.tree.map_structure(lambda x: None if x is None else tf.convert_to_tensor(x), batch)
                 self._build_metrics(batch)
                 return of_one(batch)
 

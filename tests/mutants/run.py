@@ -158,10 +158,16 @@ MUTANTS = [
         "tests/training/test_optimizers.py",
     ),
     Mutant(
-        "kerasbert/training/trainer.py",
-        "add, (1, flat)",
-        "add, (0, flat)",
+        "kerasbert/training/step.py",
+        "add, (1, flat, kept)",
+        "add, (0, flat, kept)",
         "tests/training/test_trainer.py",
+    ),
+    Mutant(
+        "kerasbert/training/losses.py",
+        "factors.get(self.loss.reduction, share.of_rows)",
+        "factors.get(self.loss.reduction, 1.0)",
+        "tests/training/test_compiled_losses.py",
     ),
     Mutant(
         "kerasbert/runs/guard.py",

@@ -156,7 +156,7 @@ def train_task(strategy, name, *, rows=5, optimizer="sgd", steps=1, evaluate=Fal
             optimizer = AdamW(1e-2, weight_decay=0.1, epsilon=1e-3, global_clipnorm=0.1)
         before = model.get_weights()
         model.compile(optimizer, **compiled)
-    history = model.fit(data, verbose=0, shuffle=False).history
+        history = model.fit(data, verbose=0, shuffle=False).history
     weights = [np.asarray(w).ravel() for w in model.get_weights() if w.dtype.kind == "f"]
     before = [w.ravel() for w in before if w.dtype.kind == "f"]
     evaluation = {"evaluation": json.dumps(model.evaluate(data, verbose=0, return_dict=True))} if evaluate else {}

@@ -152,6 +152,8 @@ def test_2_devices_of_jax_train_as_1_does(tmp_path):
             "dtype": "mixed_bfloat16",
             "evaluate": False,
         },
+        "task": {"task": "two outputs", "rows": 4},
+        "task, 2 devices": {"task": "two outputs", "rows": 4, "replicas": 2},
     }
     found = results(
         run(
@@ -165,6 +167,8 @@ def test_2_devices_of_jax_train_as_1_does(tmp_path):
     assert_same(found["1 device"], found["2 devices"])
     assert_same(found["1 device"], found["recomputed"])
     assert np.isfinite(found["dropout, recomputed"]["loss"]).all()
+    np.testing.assert_allclose(found["task"]["weights"], found["task, 2 devices"]["weights"], atol=1e-6)
+    assert found["task"]["moved"] > 1e-3
 
 
 def test_each_replica_gets_its_rows_of_every_batch():
