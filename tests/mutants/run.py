@@ -235,6 +235,24 @@ MUTANTS = [
         "if share <= wanted else []",
         "tests/export/gate/test_bars.py",
     ),
+    Mutant(
+        "export/gate/bars.py",
+        "_CHANGED[bar](ours, theirs) & undecided",
+        "_CHANGED[bar](ours, theirs) | undecided",
+        "tests/export/gate/test_bars.py",
+    ),
+    Mutant(
+        "kerasbert/tf/wordpiece.py",
+        "starts[0] + tf.cast(first.values, tf.int64)",
+        "starts[0]",
+        "tests/tf/test_wordpiece.py::test_truncation_of_single_texts",
+    ),
+    Mutant(
+        "export/web/page/tokenizer.js",
+        "(more ? half : 0)",
+        "half",
+        "tests/export/web/test_tokenizer.py::test_windows_are_those_of_the_library",
+    ),
 ]
 
 
