@@ -26,10 +26,9 @@ def evaluate(model, data, as_json, **given):
     from kerasbert.cli.progress import bar
     from kerasbert.errors import DataError
     from kerasbert.examples.readers import read_examples
-    from kerasbert.tasks import task_named
     from kerasbert.tasks.remarks import count_cut, warn, warn_cut
 
-    task = task_named(options.task_of(model))
+    task = options.task_of(model)
     if task.figures is None:
         raise DataError(f"{model}: {task.name} has no figures to measure on labelled data")
     examples = read_examples(data, task, columns=options.taken_columns(given))

@@ -97,7 +97,7 @@ def export(model, task, max_length, folder, **given):
     check_target(folder)
     if (Path(model) / MANIFEST).is_file():
         raise BundleError(f"{model}: is a bundle already; name the model folder that it was made from")
-    task = task or options.task_of(model)
+    task = task or options.task_of(model).name
     options.load_tensorflow()
     from kerasbert.cli.table import print_rows
     from kerasbert.export.bundle import export_bundle

@@ -1,6 +1,7 @@
 """kerasbert finetune: one command per task that learns from labelled files."""
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 
 import click
@@ -83,7 +84,7 @@ def _command(name: str) -> click.Command:
         )
         for each in fields
     ]
-    for decorate in reversed((options.checkpoint, *RECIPE, *made, options.columns, options.seed)):
+    for decorate in reversed((options.checkpoint, *RECIPE, *made, partial(options.columns, task=task), options.seed)):
         run = decorate(run)
     return click.command(name)(run)
 

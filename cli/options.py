@@ -10,7 +10,7 @@ from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import NAME as MANIFEST
 from kerasbert.runtime.manifest import Manifest
 from kerasbert.tasks import NAMES, task_named
-from kerasbert.tasks.task import Example
+from kerasbert.tasks.task import Example, Task
 
 COLUMN = "_column"
 """The end of the names of columns among a command's parameters."""
@@ -27,16 +27,17 @@ def _column(word: str, usual: str):
     )
 
 
-def text_columns(command):
-    """One option per field of a task, such as --text-column and --pair-column."""
-    for word, each in reversed(_fields().items()):
+def text_columns(command, task: Task | None = None):
+    """One option per field of a task, or of all tasks, such as --text-column and --pair-column."""
+    fields = _fields() if task is None else {each.option: each for each in task.fields}
+    for word, each in reversed(fields.items()):
         command = _column(word, each.columns[0])(command)
     return command
 
 
-def columns(command):
+def columns(command, task: Task | None = None):
     """The options of `text_columns`, and --label-column."""
-    return text_columns(_column("label", "label")(command))
+    return text_columns(_column("label", "label" if task is None else task.truths[0])(command), task)
 
 
 def taken_columns(given: dict) -> dict:
@@ -45,14 +46,14 @@ def taken_columns(given: dict) -> dict:
     return {name.removesuffix(COLUMN): given.pop(name) for name in names}
 
 
-def task_of(path: str) -> str:
-    """The name of the task of a saved model or a bundle, without loading TensorFlow."""
+def task_of(path: str) -> Task:
+    """The task of a saved model or a bundle, without loading TensorFlow."""
     if (Path(path) / MANIFEST).is_file():
-        return Manifest.read(path).task
+        return Manifest.read(path).definition
     from kerasbert.checkpoints import huggingface
     from kerasbert.checkpoints.tasks import answerable_task
 
-    return answerable_task(huggingface.open_checkpoint(path), NAMES)
+    return task_named(answerable_task(huggingface.open_checkpoint(path), NAMES))
 
 
 def out(command):
@@ -116,7 +117,8 @@ def load_tensorflow() -> None:
 
 def _warm(pipeline):
     """Answers an empty text, so that a line that LiteRT prints in each process goes nowhere."""
-    required = {each.name: "" for each in pipeline.task.fields if each.required}
+    usual = pipeline.task.golden[0].fields
+    required = {each.name: "" if each.holds("") else usual[each.name] for each in pipeline.task.fields if each.required}
     with quiet():
         list(pipeline.answers([Example(required)]))
     return pipeline

@@ -66,7 +66,7 @@ def predict(model, texts, source, **given):
         )
     if not source and any(columns.values()):
         raise click.UsageError("options that name columns go with --input")
-    task = task_named(options.task_of(model))
+    task = options.task_of(model)
     examples = read_unlabelled(source, task, columns=columns) if source else _examples(task, texts, others)
     opened, cut = options.open_model(model), 0
     warn(task, examples, opened.settings, labelled=False)
@@ -76,7 +76,10 @@ def predict(model, texts, source, **given):
             answer = task.decode(each.example, each.rows, each.outputs, opened.settings)
             cut += count_cut(each.rows)
             shown = answer if isinstance(answer, dict) else {"answers": answer}
-            texts = {name: as_text(value) for name, value in each.example.fields.items()}  # offsets refer to them
+            numbers = {field.name for field in task.fields if field.kind == "number"}
+            texts = {
+                name: v if name in numbers else as_text(v) for name, v in each.example.fields.items()
+            }  # for offsets
             click.echo(json.dumps({**texts, **shown}, ensure_ascii=False))
             if progress:
                 progress.update(1)
@@ -95,7 +98,8 @@ def _examples(task, texts: tuple[str, ...], others: dict[str, str]) -> list:
         raise click.UsageError(f"{task.name} takes no --{_word(strange[0])}")
     lists = [each.name for each in task.fields if not each.holds("") and (each.required or each.name in others)]
     if lists:
-        raise click.UsageError(f"{task.name} takes a list for {lists[0]}: give --input FILE, a .jsonl file")
+        wanted = known[lists[0]].wanted
+        raise click.UsageError(f"{task.name} takes a {wanted} for {lists[0]}: give --input FILE, such as a .jsonl file")
     missing = [each.option for each in task.fields[1:] if each.required and each.name not in others]
     if missing:
         raise click.UsageError(f"{task.name} needs --{missing[0]}, the {missing[0]} that goes with each of TEXTS")

@@ -5,13 +5,15 @@ import keras
 from kerasbert.decoding.labels import SCORES
 from kerasbert.errors import ExportError
 from kerasbert.export.options import ExportOptions
+from kerasbert.tasks.numbers import numbers_of
 
 
 def check_model(model, options: ExportOptions) -> None:
     """Checks what can be checked before any work.
 
     Raises:
-        ExportError: another Keras backend, a model without tokenizer, or a head that cannot learn on the device.
+        ExportError: another Keras backend, a model without tokenizer, a head that cannot learn on the device, or a
+            format that cannot take numbers for a model that needs them.
     """
     if options.trainable_head and not _has_labels(model):
         raise ExportError(f"{model.task.name}: has no head to learn on the device; leave trainable_head out")
@@ -20,6 +22,13 @@ def check_model(model, options: ExportOptions) -> None:
             f"exports are written by TensorFlow, but Keras runs on {keras.backend.backend()}: save_pretrained the "
             "model, and export it with KERAS_BACKEND=tensorflow"
         )
+    numbers = ", ".join(each.name for each in numbers_of(model.graphs()))
+    texts_alone = {"mediapipe", "tflite-text"} & {variant.kind for variant in options.variants().values()}
+    texts_alone |= {"web"} if options.web else set()
+    if numbers and texts_alone:
+        raise ExportError(
+            f"{', '.join(sorted(texts_alone))}: takes texts alone, and this model also takes {numbers}; leave it out"
+        )
     if model.tokenizer is None:
         raise ExportError(
             "this model has no tokenizer; put vocab.txt or tokenizer.json into its folder, or give its encoder one"
@@ -27,7 +36,9 @@ def check_model(model, options: ExportOptions) -> None:
 
 
 def _has_labels(model) -> bool:
-    """Whether the model ends in one output of labels per text."""
+    """Whether the model ends in the task's own head, with one output of labels per text."""
+    if model.head is not None:
+        return False
     outputs = [output for graph in model.graphs() for output in graph.outputs]
     return len(outputs) == 1 and outputs[0].axis == "row" and outputs[0].bar in SCORES
 

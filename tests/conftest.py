@@ -12,6 +12,7 @@ import shutil
 import string
 import warnings
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,42 @@ def tiny_classifier(tiny_bert, opinion_file, shared) -> Path:
         assert figures["accuracy"] == 1.0
 
     return shared("tiny_classifier", make) / "classifier"
+
+
+def tagged(count: int) -> list[list[tuple[str, str]]]:
+    """Sentences of words and tags that a tiny model learns without error: things, and good things said of them."""
+    nouns = ("film", "book", "hotel", "room", "staff", "food", "story", "service", "day", "night")
+    sentences = []
+    for index in range(count):
+        words = [("the", "O"), (nouns[index % 7], "B-THING"), ("was", "O")]
+        praise = (GOOD[index % 10], GOOD[index * 3 % 10])[: 1 + index % 2]
+        words += [(word, "I-PRAISE" if place else "B-PRAISE") for place, word in enumerate(praise)]
+        sentences.append([*words, ("and", "O"), (BAD[index % 9], "O"), (",", "O"), (nouns[index % 9], "B-THING")])
+    return sentences
+
+
+def write_conll(path: Path, sentences) -> Path:
+    lines = ("".join(f"{word}\t{tag}\n" for word, tag in sentence) for sentence in sentences)
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_tagger(tiny_bert, shared) -> Path:
+    """A folder with train.conll, texts of one to three sentences, and `tagger`: `tiny_bert` fine-tuned on it without
+    error, in windows of 16 tokens."""
+    from kerasbert.runs.finetune import FinetuneOptions, finetune
+
+    def make(folder: Path) -> None:
+        parts = tagged(120)
+        texts = [list(chain.from_iterable(parts[start : start + 1 + start % 3])) for start in range(0, 117, 2)]
+        data = write_conll(folder / "train.conll", texts)
+        recipe = {"epochs": 6, "batch_size": 10, "learning_rate": 5e-3, "max_length": 16}
+        options = FinetuneOptions(checkpoint=str(tiny_bert), dev=data, **recipe)
+        figures = finetune("token-classification", data, folder / "tagger", options)
+        assert figures["val_f1"] == 1.0
+
+    return shared("tiny_tagger", make)
 
 
 @pytest.fixture(scope="session")

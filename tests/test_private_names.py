@@ -17,7 +17,7 @@ import tensorflow as tf
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = [path for name in ("kerasbert", "export", "cli") for path in sorted((ROOT / name).rglob("*.py"))]
-PUBLIC = {("os", "_exit")}
+PUBLIC = {("os", "_exit"), ("each", "_replace")}
 """Documented, in spite of the underscore."""
 
 
@@ -33,7 +33,7 @@ class Private:
 def nested() -> keras.Model:
     """A model in a model, compiled."""
     model = keras.Sequential([keras.Input((2,)), keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])])
-    model.compile(keras.optimizers.SGD(momentum=0.9), loss="mse")
+    model.compile(keras.optimizers.SGD(momentum=0.9), loss="mse", metrics=["mae"])
     return model
 
 
@@ -47,6 +47,13 @@ def built(optimizer):
 
 def parameters(function) -> list[str]:
     return list(inspect.signature(function).parameters)
+
+
+def flat_losses() -> bool:
+    compiled = nested()._compile_loss
+    compiled.build(np.zeros((2, 1)), np.zeros((2, 1)))
+    (one,) = compiled._flat_losses
+    return one._replace(loss=len).loss is len
 
 
 def onnx_passes() -> bool:
@@ -73,10 +80,41 @@ def converter_switch() -> bool:
 
 
 NAMES = {
+    "_inbound_nodes": Private(
+        "keras",
+        "the calls of a layer, to follow a graph back to an encoder",
+        lambda: [len(layer._inbound_nodes[0].input_tensors) for layer in nested().layers] == [1],
+    ),
+    "_keras_history": Private(
+        "keras",
+        "the layer that gave a symbolic tensor, the number of its call, and the place among its outputs",
+        lambda: [type(each) for each in keras.Input((2,))._keras_history] == [keras.layers.InputLayer, int, int],
+    ),
     "_flatten_layers": Private(
         "keras",
-        "all layers of a model, however deep: whether one computes in float16, and the dropouts",
+        "all layers of a model, however deep: whether one computes in float16, and the ones that draw masks",
         lambda: keras.layers.Dense in map(type, nested()._flatten_layers(include_self=False)),
+    ),
+    "_compile_loss": Private(
+        "keras",
+        "the losses that `compile` was given, with their targets and outputs found",
+        lambda: callable(nested()._compile_loss) and not nested()._compile_loss.built,
+    ),
+    "_compile_metrics": Private(
+        "keras",
+        "the metrics that `compile` was given; whether their variables are made",
+        lambda: nested()._compile_metrics.built is False,
+    ),
+    "_compute_loss": Private(
+        "keras",
+        "calls `compute_loss` of a subclass, with `training` if it takes it",
+        lambda: parameters(keras.Model._compute_loss) == ["self", "x", "y", "y_pred", "sample_weight", "training"],
+    ),
+    "_flat_losses": Private("keras", "the losses one by one, replaced by ones that count in parts", flat_losses),
+    "_symbolic_build": Private(
+        "keras",
+        "makes the variables of metrics from the specifications of a batch",
+        lambda: parameters(keras.Model._symbolic_build) == ["self", "iterator", "data_batch"],
     ),
     "_loss_tracker": Private(
         "keras",
@@ -122,6 +160,7 @@ NAMES = {
 
 MODULES = {
     "ai_edge_litert.schema_py_generated": ("ModelT", "BuiltinOperator"),
+    "keras.src.losses.loss": ("scale_loss_for_distribution", "unscale_loss_for_distribution"),
     "tensorflow.compiler.tf2xla.python.xla": ("optimization_barrier",),
     "tensorflow.core.protobuf.saved_model_pb2": ("SavedModel",),
     "tensorflow_text.core.pybinds.tflite_registrar": ("SELECT_TFTEXT_OPS",),

@@ -14,6 +14,7 @@ from kerasbert.files import write_text
 from kerasbert.reading import parse, read_text
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import Manifest
+from kerasbert.tasks.numbers import numbers_of
 
 NAME = "report.html"
 STYLES = {
@@ -208,6 +209,10 @@ def _measured(manifest, measured) -> str:
 
 
 def _programs(folder, manifest) -> list[str]:
+    numbers = ", ".join(each.name for each in numbers_of(manifest.graphs))
+    if numbers:
+        said = f"No programs: they answer texts alone, and this model also takes {numbers}."
+        return [f'<p class="soft">{escape(said)}</p>']
     shown = shown_example(folder, manifest)
     asked = "”, “".join(map(escape, shown.example.values()))
     found = escape(json.dumps(_short(shown.answer), ensure_ascii=False))

@@ -95,6 +95,8 @@ def _values(language: str, manifest: Manifest, shown: golden.Golden) -> Iterator
     texts = {name: value for name, value in manifest.settings.items() if isinstance(value, str)} | shown.example
     for name, value in texts.items():
         yield name.upper(), _literal(value, language)
+    # A SavedModel has signatures for texts only with a WordPiece tokenizer.
+    yield "VERB", manifest.definition.words.verb if manifest.tokenizer["kind"] == "wordpiece" else None
     yield "MAX_LENGTH", manifest.lengths[-1]
     yield "PAD_ID", next(each.pad for each in graph.inputs if each.name == "input_ids")
     yield "IDS", _listed(ids)

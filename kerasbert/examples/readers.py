@@ -92,7 +92,7 @@ def read_unlabelled(path: str | Path, task: Task, *, columns: Mapping[str, str |
 
 def _named(task: Task, columns: Mapping[str, str | None] | None) -> dict[str, str | None]:
     words = [*(each.option for each in task.fields), TRUTH]
-    unknown = [word for word in columns or {} if word not in words]
+    unknown = [word for word, name in (columns or {}).items() if name is not None and word not in words]
     if unknown:
         raise DataError(f"{task.name} has no column for {unknown[0]!r}: name {', '.join(words)}")
     return dict(columns or {})
@@ -132,8 +132,8 @@ def _usual(columns: Sequence[str], usual: Sequence[str]) -> str | None:
     return next((by_name[name] for each in usual for name in (each, each.casefold()) if name in by_name), None)
 
 
-def _field(path, line, row, column, field: Field) -> str | list[str]:
-    value = row.get(column)
+def _field(path, line, row, column, field: Field) -> str | list[str] | float | list[float]:
+    value = field.read(row.get(column))
     if not field.holds(value):
         raise DataError(f"{path}, line {line}: no {field.wanted} in {column!r} (found {value!r})")
     return value

@@ -36,6 +36,9 @@ class TextClassifier(TextModel):
         pooling: "cls" (the first token, as in the paper), "mean" or "additive" (learned weights).
         max_length: number of tokens that a text is cut to; None: the encoder's limit.
         pairs: whether the model was trained on pairs of texts, for warnings; None if that is not known.
+        outputs: logits of layers of your own, a symbolic tensor (batch, labels) made of the encoder's tensors and of
+            inputs of numbers. Texts then come with these numbers by name: `model.predict_text(texts, price=prices)`.
+            None: the usual classifier; only this uses `pooling`.
 
     Raises:
         ConfigError: an argument is not allowed, or two arguments do not fit together.
@@ -54,33 +57,15 @@ class TextClassifier(TextModel):
         pooling: str = "cls",
         max_length: int | None = None,
         pairs: bool | None = None,
+        outputs=None,
         **kwargs,
     ):
-        config, dtype = encoder.config, kwargs.get("dtype")
-        max_length = config.max_length if max_length is None else max_length
+        max_length = encoder.config.max_length if max_length is None else max_length
         settings = Settings(
             labels=labels, problem_type=problem_type, pooling=pooling, max_length=max_length, pairs=pairs
         )
-        if needs_pooler(config, pooling) and encoder.pooler is None:
-            raise ConfigError("pooling 'cls' needs the encoder's pooler: use BertEncoder(config, pooler=True)")
-
-        # Layers
-        head = ClassificationHead(
-            num_labels=len(labels),
-            hidden_activation=config.family.classifier_dense if pooling == "cls" else None,
-            dropout=config.hidden_dropout_prob if config.classifier_dropout is None else config.classifier_dropout,
-            stddev=config.initializer_range,
-            name="classifier",
-            dtype=dtype,
-        )
-
-        # Graph
-        if needs_pooler(config, pooling):
-            pooled = encoder.pooler(encoder.first_output)
-        else:
-            x = encoder.first_output if pooling == "cls" else encoder.output["sequence_output"]
-            pooled = POOLINGS[pooling](name="pooling", dtype=dtype)(x, encoder.input["attention_mask"])
-        super().__init__(encoder=encoder, settings=settings, outputs=head(pooled), **kwargs)
+        logits = _logits(encoder, settings, kwargs.get("dtype")) if outputs is None else None
+        super().__init__(encoder=encoder, settings=settings, outputs=logits, head=outputs, **kwargs)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -104,7 +89,31 @@ class TextClassifier(TextModel):
         return self
 
     def get_config(self):
-        return {**super().get_config(), "dtype": self.get_layer("classifier").dtype_policy.name}
+        config = super().get_config()
+        return config if self.head else {**config, "dtype": self.get_layer("classifier").dtype_policy.name}
+
+
+def _logits(encoder: BertEncoder, settings: Settings, dtype):
+    """The usual classifier on an encoder."""
+    config, pooling = encoder.config, settings.pooling
+    if needs_pooler(config, pooling) and encoder.pooler is None:
+        raise ConfigError("pooling 'cls' needs the encoder's pooler: use BertEncoder(config, pooler=True)")
+
+    # Layers
+    head = ClassificationHead(
+        num_labels=len(settings.labels),
+        hidden_activation=config.family.classifier_dense if pooling == "cls" else None,
+        dropout=config.hidden_dropout_prob if config.classifier_dropout is None else config.classifier_dropout,
+        stddev=config.initializer_range,
+        name="classifier",
+        dtype=dtype,
+    )
+
+    # Graph
+    if needs_pooler(config, pooling):
+        return head(encoder.pooler(encoder.first_output))
+    x = encoder.first_output if pooling == "cls" else encoder.output["sequence_output"]
+    return head(POOLINGS[pooling](name="pooling", dtype=dtype)(x, encoder.input["attention_mask"]))
 
 
 def needs_pooler(config: BertConfig, pooling: str) -> bool:

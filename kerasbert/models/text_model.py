@@ -9,10 +9,12 @@ import numpy as np
 from kerasbert.checkpoints import huggingface
 from kerasbert.checkpoints.tasks import no_classifier, stored_settings
 from kerasbert.errors import ConfigError
+from kerasbert.models.combined import head_of, with_head
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.on_texts import ROUND_TO, OnTexts
 from kerasbert.models.unquantized import Unquantized
 from kerasbert.tasks.ask import Answered, ask, joined, outputs_of
+from kerasbert.tasks.numbers import with_numbers
 from kerasbert.tasks.task import Example, Graph, Task
 from kerasbert.training.losses import usual_losses
 from kerasbert.training.optimizers import adamw, finetuning_rate
@@ -28,9 +30,10 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
         encoder: the `BertEncoder`, which also holds the tokenizer.
         config: the encoder's configuration.
         settings: an instance of `task.Settings`.
+        head: a Keras model with the user's own layers on the encoder (`kerasbert.models.combined`), or None.
 
     Raises:
-        ConfigError: `settings.max_length` is above the encoder's limit.
+        ConfigError: `settings.max_length` is above the encoder's limit, or layers of the user's do not fit.
     """
 
     task: Task
@@ -39,15 +42,22 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
     shape_settings: tuple[str, ...] = ()
     """The settings that decide the shape of `heads`: a checkpoint with other ones gets new heads."""
 
-    def __init__(self, *, encoder: BertEncoder, settings, outputs, **kwargs):
+    def __init__(self, *, encoder: BertEncoder, settings, outputs, head=None, **kwargs):
         if settings.max_length > encoder.config.max_length:
             raise ConfigError(
                 f"max_length is {settings.max_length}: use 3 to {encoder.config.max_length}, the model's positions"
             )
-        super().__init__(inputs=encoder.input, outputs=outputs, **kwargs)
+        inputs, numbers = encoder.input, ()
+        if head is not None:
+            head = head if isinstance(head, keras.Model) else head_of(encoder, head)
+            inputs, outputs, numbers = with_head(encoder, head)
+        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
         self.config = encoder.config
         self.encoder = encoder
         self.settings = settings
+        self.head = head
+        self.task = with_numbers(self.task, numbers)
+        self._check_outputs()
 
     @property
     def tokenizer(self):
@@ -64,7 +74,7 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
         inputs = tuple(
             dataclasses.replace(each, pad=self.config.pad_token_id if each.name == "input_ids" else each.pad)
             for each in graph.inputs
-            if each.name in self.encoder.input
+            if each.name in self.input
         )
         found = self._by_name(self.output)
         outputs = tuple(
@@ -73,6 +83,15 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
             if each.name in found
         )
         return (Graph(graph.name, inputs, outputs),)
+
+    def _check_outputs(self) -> None:
+        found = self._by_name(self.output)
+        for each in self.task.graphs(self.settings)[0].outputs:
+            shape = found[each.name].shape if each.name in found else None
+            rank = 2 if each.axis == "row" else 3
+            if shape is not None and (len(shape) != rank or each.width not in (0, shape[-1])):
+                axes = ", ".join(["batch", "sequence"][: rank - 1])
+                raise ConfigError(f"{each.name} are {shape}: the task needs ({axes}, {each.width or 'width'})")
 
     def compile(self, optimizer=None, loss=None, loss_weights=None, metrics=None, weighted_metrics=None, **options):
         """Configures `fit` and `evaluate`, as `keras.Model.compile` does. Everything has a default.
@@ -200,7 +219,15 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
         return False
 
     def save_pretrained(self, folder: str) -> None:
-        """Writes config.json, model.safetensors and the tokenizer's files. transformers can open the folder."""
+        """Writes config.json, model.safetensors and the tokenizer's files. transformers can open the folder.
+
+        Raises:
+            ConfigError: layers of the user's own stand on the encoder.
+        """
+        if self.head is not None:
+            raise ConfigError(
+                f'{folder}: transformers has no place for layers of your own; write a file with model.save("x.keras")'
+            )
         known = self.transformers_settings()
         own = {name: v for name, v in dataclasses.asdict(self.settings).items() if name not in known["says"]}
         section = {"kerasbert": {"task": self.task.name, **own}}
@@ -216,13 +243,16 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
         return self.encoder
 
     def get_config(self):
+        head = {} if self.head is None else {"outputs": keras.saving.serialize_keras_object(self.head)}
         return {
             "encoder": self.encoder.get_config(),
             **dataclasses.asdict(self.settings),
+            **head,
             "name": self.name,
             "dtype": self.encoder.embeddings.dtype_policy.name,
         }
 
     @classmethod
     def from_config(cls, config):
-        return cls(**{**config, "encoder": BertEncoder.from_config(config["encoder"])})
+        head = {"outputs": keras.saving.deserialize_keras_object(config["outputs"])} if "outputs" in config else {}
+        return cls(**{**config, **head, "encoder": BertEncoder.from_config(config["encoder"])})

@@ -12,6 +12,7 @@ from kerasbert.reading import parse, read_text
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.schema import from_json
 from kerasbert.tasks import task_named
+from kerasbert.tasks.numbers import numbers_of, with_numbers
 from kerasbert.tasks.task import Graph, Task
 from kerasbert.tokenizers.options import check_options
 
@@ -22,7 +23,7 @@ AGAIN = "export or copy it again"
 CHANGED = f"its bytes are not the ones that were written; {AGAIN}"
 EDITED = "was edited; `kerasbert inspect --rehash` accepts a wanted edit"
 PRECISIONS = ("float32", "float16", "int8-mixed", "int8", "int4", "int16x8", "full-int8")
-AXES = ("row", "token", "text")
+AXES = ("row", "token", "text", "number")
 BARS = ("choice", "choices", "number", "vector")
 OPTIONAL = ("token_type_ids",)
 """Inputs of a task's graph that a model may lack."""
@@ -107,8 +108,8 @@ class Manifest:
 
     @cached_property
     def definition(self) -> Task:
-        """The task itself."""
-        return task_named(self.task)
+        """The task itself, with the fields of the model's inputs of numbers."""
+        return with_numbers(task_named(self.task), numbers_of(self.graphs))
 
     @cached_property
     def task_settings(self):
@@ -248,6 +249,8 @@ def _check_graph(graph: Graph, names: list[str]) -> None:
         _one_of(f"the axis of {graph.name}.{each.name}", each.axis, (*AXES, *inputs))
         if each.pad < 0:
             raise ValueError(f"{graph.name}.{each.name} is padded with {each.pad}: use an id, 0 or more")
+        if (each.axis == "number") != (each.width > 0) or each.width < 0:
+            raise ValueError(f"{graph.name}.{each.name} has the axis {each.axis!r} and the width {each.width}")
     for each in graph.outputs:
         _one_of(f"the axis of {graph.name}.{each.name}", each.axis, AXES[:2])
         _one_of(f"the bar of {graph.name}.{each.name}", each.bar, BARS)

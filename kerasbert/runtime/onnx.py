@@ -43,6 +43,7 @@ def onnx(path: Path, graph: Graph, *, threads: int, integers: bool) -> Run:
     )
     single = (lambda: first) if threads == 1 else _made_once(again)
     token_inputs = {each.name for each in graph.inputs if each.axis == "token"}
+    types = {each.name: "float32" if each.axis == "number" else "int64" for each in graph.inputs}
     names = [each.name for each in graph.outputs]
 
     def run(batch: dict) -> dict:
@@ -54,7 +55,7 @@ def onnx(path: Path, graph: Graph, *, threads: int, integers: bool) -> Run:
             longest, inputs = max(tokens[part]), {}
             for name, values in batch.items():
                 values = values[part, :longest] if name in token_inputs else values[part]
-                inputs[name] = values.astype("int64")
+                inputs[name] = values.astype(types[name])
             return session.run(names, inputs)
 
         found = in_threads(of_piece, parts, threads)

@@ -1,6 +1,7 @@
 """`load` opens a bundle as a `Pipeline`, which turns texts into answers."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,11 @@ from kerasbert.runtime.engines import open_run
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import Manifest
 from kerasbert.tasks.ask import Answered, ask, joined, outputs_of
+from kerasbert.tasks.numbers import numbers_of
 from kerasbert.tasks.task import Example, Graph, Input, Run
+
+FIELDS = ("text", "number")
+"""The axes of inputs that are fields of an example."""
 
 
 class Pipeline:
@@ -22,6 +27,7 @@ class Pipeline:
     answer("a lovely film")                       # {"label": "positive", "score": 0.98}
     answer(["a lovely film", "two lost hours"])   # a list of such answers
     answer("Is it open?", "The shop is open.")    # a pair of texts
+    answer("a lovely film", price=3.5)            # for a model that also takes a number of this name
     ```
 
     Threads may share one. A pipeline that `load` made can be pickled; it opens its bundle again where it is unpickled.
@@ -48,7 +54,8 @@ class Pipeline:
         names = [each.name for graph in manifest.graphs for each in graph.inputs]
         self.tokenizer = tokenizer.with_token_types("token_type_ids" in names)
         self._graphs = tuple(manifest.graphs if graphs is None else graphs)
-        self.fields = {each.name for graph in self._graphs for each in graph.inputs if each.axis == "text"}
+        by_axis = {each.name: each.axis for graph in self._graphs for each in graph.inputs}
+        self.fields = {name for name, axis in by_axis.items() if "text" in by_axis.values() and axis in FIELDS}
         """The parts of an example that the functions themselves read; empty where they take ids."""
 
     def __reduce__(self):
@@ -66,7 +73,7 @@ class Pipeline:
         """One text per field -> one answer; a list of texts per field -> a list of answers."""
         answers = self.predict_text(*columns, **named)
         given = [value for value in (*columns, *named.values()) if value is not None]
-        return answers[0] if all(isinstance(value, str) for value in given) else answers
+        return answers[0] if all(isinstance(value, str | Real) for value in given) else answers
 
     def predict_text(self, *columns, **named) -> list:
         """One answer per example, as the model that was exported gives them."""
@@ -117,7 +124,8 @@ class Pipeline:
 
 def text_graphs(manifest: Manifest, fields: Iterable[str]) -> tuple[Graph, ...]:
     """The graphs of a file whose inputs are the fields of an example."""
-    inputs = tuple(Input(name, "text") for name in fields)
+    numbers = {each.name: each for each in numbers_of(manifest.graphs)}
+    inputs = tuple(numbers.get(name, Input(name, "text")) for name in fields)
     return tuple(Graph(graph.name, inputs, graph.outputs) for graph in manifest.graphs)
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerasbert.tasks.task import Graph, Row
+from kerasbert.errors import DataError
+from kerasbert.tasks.task import Graph, Input, Row
 from kerasbert.tasks.words import as_text
 
 WINDOW = 50
@@ -22,11 +23,15 @@ def pad_rows(rows: Sequence[Row], graph: Graph, *, round_to: int = 1, longest: i
 
     Returns:
         int32 (rows, length) by input name; int32 (rows,) for an input with one number per row; an object array of
-        texts, (rows,), for an input that takes texts. Inputs that the rows lack are left out.
+        texts, (rows,), for an input that takes texts; float32 (rows, width) for one that takes numbers. Inputs that
+        the rows lack are left out.
+
+    Raises:
+        DataError: an example has another number of numbers than the input takes.
     """
     lengths = {}
     for each in graph.inputs:
-        if each.axis not in ("row", "text") and each.name in rows[0].inputs:
+        if each.axis not in ("row", "text", "number") and each.name in rows[0].inputs:
             most = max(len(row.inputs[each.name]) for row in rows)
             rounded = -(-most // round_to) * round_to
             lengths[each.axis] = max(most, min(rounded, longest or rounded), lengths.get(each.axis, 0))
@@ -36,10 +41,20 @@ def pad_rows(rows: Sequence[Row], graph: Graph, *, round_to: int = 1, longest: i
             if each.name in rows[0].example.fields:
                 texts = [as_text(row.example.fields[each.name]) for row in rows]
                 batch[each.name] = np.array(texts, dtype=object)
+        elif each.axis == "number":
+            if each.name in rows[0].example.fields:
+                batch[each.name] = np.stack([_numbers(row, each) for row in rows])
         elif each.name in rows[0].inputs:
             values = [row.inputs[each.name] for row in rows]
             batch[each.name] = np.array(values, np.int32) if each.axis == "row" else _filled(values, lengths, each)
     return batch
+
+
+def _numbers(row: Row, each: Input) -> np.ndarray:
+    numbers = np.atleast_1d(np.asarray(row.example.fields[each.name], np.float32))
+    if numbers.shape != (each.width,):
+        raise DataError(f"{row.example.place}: {numbers.size} numbers in {each.name}, but the model takes {each.width}")
+    return numbers
 
 
 def _filled(values: list, lengths: dict, each) -> np.ndarray:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from itertools import pairwise
 
-from kerasbert.decoding.tags import scheme_of, to_bio
+from kerasbert.decoding.tags import OUTSIDE, scheme_of, split_label, to_bio
 from kerasbert.errors import DataError
 from kerasbert.tasks.task import Example
 from kerasbert.tasks.words import is_cjk
@@ -82,9 +82,14 @@ def survey(examples: Sequence[Example]) -> None:
         try:
             scheme, orphans = scheme_of(tags)
         except ValueError as error:
-            raise DataError(f"{path}: {error}") from None
+            place = next(each.place for each in examples if any(map(_is_bare, each.truth)))
+            raise DataError(f"{place}: {error}") from None
         ending = f"; {orphans} I- that follow no entity of their type are read as B-" if orphans else ""
         log.info("%s: tags in the scheme %s%s", path, scheme, ending)
+
+
+def _is_bare(tag) -> bool:
+    return isinstance(tag, str) and tag != OUTSIDE and not split_label(tag)[0]
 
 
 def _cuts(text: str, place: int) -> bool:

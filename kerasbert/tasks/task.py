@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field
+from math import isfinite
+from numbers import Real
 
 import numpy as np
 
@@ -66,13 +68,16 @@ class Input:
 
     Attributes:
         axis: what its second axis counts: "token", or the name of another input. "row" means one number per row, and
-            "text" means a file that takes the texts themselves; these have no second axis.
+            "text" means a file that takes the texts themselves; these have no second axis. "number" means the numbers
+            in the example's field of the same name, float32 (rows, width). The other inputs are int32.
         pad: fills the places after the row's own values.
+        width: how many numbers an input of the axis "number" takes per row; 0 for the others.
     """
 
     name: str
     axis: str = "token"
     pad: int = 0
+    width: int = 0
 
 
 @dataclass(frozen=True)
@@ -125,10 +130,26 @@ def _is_words(value: object) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
+
+
+def _number(value: object) -> object:
+    """Numbers, also those of NumPy and those in a text file, as floats. Other values stay as they are."""
+    value = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(value, list | tuple):
+        return [_number(each) for each in value]
+    try:
+        return float(value) if isinstance(value, str | Real) else value
+    except ValueError:
+        return value
+
+
 KINDS_OF_FIELDS: dict[str, Callable[[object], bool]] = {
     "text": lambda value: isinstance(value, str),
     "words": _is_words,
     "text or words": lambda value: isinstance(value, str) or _is_words(value),
+    "number": lambda value: _is_number(value) or (isinstance(value, list) and all(map(_is_number, value))),
 }
 """What a field can hold -> whether a value is that."""
 
@@ -141,7 +162,8 @@ class Field:
         columns: usual names of its column; the first one that a file has is used.
         option: the word in `--WORD-column`.
         required: whether every example has it.
-        kind: what it holds, a key of `KINDS_OF_FIELDS`: "text", "words" for a list of words, or "text or words".
+        kind: what it holds, a key of `KINDS_OF_FIELDS`: "text", "words" for a list of words, "text or
+            words", or "number" for a float or a list of floats.
 
     Raises:
         ValueError: an unknown kind.
@@ -160,6 +182,10 @@ class Field:
     def holds(self, value: object) -> bool:
         """Whether a value is of the field's kind."""
         return KINDS_OF_FIELDS[self.kind](value)
+
+    def read(self, value: object) -> object:
+        """A value of a file or of NumPy, in the form that the field holds, if it has that kind."""
+        return _number(value) if self.kind == "number" else value
 
     @property
     def wanted(self) -> str:
@@ -329,13 +355,12 @@ class Task:
 
 def _column(field: Field, values) -> list:
     """Converts a column to a list of the field's values; a single string is a column of one."""
-    if isinstance(values, str):
+    if isinstance(values, str) or (field.kind == "number" and isinstance(values, Real)):
         values = [values]
     if not isinstance(values, Iterable):
-        raise TokenizerError(
-            f"{field.name} is {values!r:.60} ({type(values).__name__}), not a string or a list of strings"
-        )
-    values = list(values)
+        wanted = "a number or a list of numbers" if field.kind == "number" else "a string or a list of strings"
+        raise TokenizerError(f"{field.name} is {values!r:.60} ({type(values).__name__}), not {wanted}")
+    values = [field.read(value) for value in values]
     for index, value in enumerate(values):
         if not field.holds(value):
             wanted = "a string" if field.kind == "text" else f"a {field.wanted}"

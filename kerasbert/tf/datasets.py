@@ -108,7 +108,7 @@ def _specifications(batch: list[dict], graph: Graph) -> tuple:
     axes = {each.name: each.axis for each in (*graph.inputs, *graph.outputs)}
 
     def specification(name: str, values: np.ndarray) -> tf.TensorSpec:
-        fixed = values.shape[1:] if axes[name] == "row" else values.shape[2:]
+        fixed = values.shape[1:] if axes[name] in ("row", "number") else values.shape[2:]
         return tf.TensorSpec([None] * (values.ndim - len(fixed)) + list(fixed), values.dtype)
 
     return _bare([{name: specification(name, x) for name, x in part.items()} for part in batch], graph)

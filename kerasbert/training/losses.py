@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import keras
+import keras.src.losses.loss as keras_loss
 from keras import ops
-from keras.src.losses import loss as keras_loss
 
 USUAL: dict[str, tuple[Callable, Callable]] = {
     "choice": (

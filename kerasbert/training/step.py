@@ -176,31 +176,20 @@ class TrainStep:
                 )
                 return tf.nest.map_structure(of_replicas, strategy.run(step, args=(batch,)))
 
-            def on_next(iterator):
-                return on_batch(iterator.get_next())
+            def graph(function):
+                return function if self.run_eagerly else tf.function(function, autograph=False)
 
-            graphs = [
-                function if self.run_eagerly else tf.function(function, autograph=False)
-                for function in (on_next, on_batch)
-            ]
-
-            def one_step(iterator):
-                if hasattr(iterator, "get_next"):
-                    self._build_metrics(iterator.element_spec)
-                    return graphs[0](iterator)
-                batch = next(iterator)  # of train_on_batch, which adds None for what it was not given
-                batch = batch[0] if all(part is None for part in batch[1:]) else batch
-                self._build_metrics(batch)
-                return graphs[1](batch)
+            on_next, of_one = graph(lambda iterator: on_batch(iterator.get_next())), graph(on_batch)
 
             def function(iterator):
-                logs = one_step(iterator)
-                for _ in range(self.steps_per_execution - 1):
-                    try:
-                        logs = one_step(iterator)
-                    except (StopIteration, tf.errors.OutOfRangeError):
-                        break
-                return logs
+                if hasattr(iterator, "get_next"):
+                    self._build_metrics(iterator.element_spec)
+                    return on_next(iterator)
+                batch = next(iterator)  # of train_on_batch, which adds None for what it was not given
+                batch = batch[0] if all(part is None for part in batch[1:]) else batch
+                batch = keras.tree.map_structure(lambda x: None if x is None else tf.convert_to_tensor(x), batch)
+                self._build_metrics(batch)
+                return of_one(batch)
 
             return function
 

@@ -127,7 +127,7 @@ class CompiledLossTrainer(TrainStep):
                 rest again. It takes a third more computation and a fraction of the memory; TensorFlow only.
             jit_compile: whether XLA compiles the forward and backward pass; "auto": where there is a GPU or TPU.
             run_eagerly: without a graph, to debug.
-            steps_per_execution: steps between two calls of the callbacks.
+            steps_per_execution: 1, one step between two calls of the callbacks.
             auto_scale_loss: whether the loss is scaled if a layer computes in float16.
 
         Raises:
@@ -135,6 +135,8 @@ class CompiledLossTrainer(TrainStep):
         """
         if recompute and not TENSORFLOW:
             raise ConfigError(f"recompute is {recompute}: on {keras.backend.backend()} leave it out")
+        if steps_per_execution != 1 and TENSORFLOW:
+            raise ConfigError(f"steps_per_execution is {steps_per_execution}: use 1, or leave it out")
         super().compile(
             optimizer=scaled_for_float16(optimizer, self) if auto_scale_loss else optimizer,
             loss=loss,
@@ -211,7 +213,7 @@ class CompiledLossTrainer(TrainStep):
         if not parts:
             return
         with self.distribute_strategy.scope():
-            self._symbolic_build(data_batch=keras.tree.map_structure(_one_replica, batch))
+            self._symbolic_build(data_batch=keras.tree.map_structure(_one_replica, _unpacked(batch)))
         if self._compile_loss in parts and self._compile_loss.built:
             found = self._compile_loss._flat_losses
             self._compile_loss._flat_losses = [each._replace(loss=InParts(each.loss)) for each in found]

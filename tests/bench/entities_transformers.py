@@ -37,6 +37,68 @@ def padded(rows, filler):
     return torch.tensor([row + [filler] * (longest - len(row)) for row in rows])
 
 
+def encoded(tokenizer, words, length):
+    """Ids, the word of each token, and whether the token is the first of its word."""
+    made = tokenizer(words, is_split_into_words=True, truncation=True, max_length=length)
+    first, before = [], None
+    for word in made.word_ids():
+        first.append(word is not None and word != before)
+        before = word
+    return made["input_ids"], made.word_ids(), first
+
+
+def batch_of(tokenizer, rows):
+    ids = padded([ids for ids, *_ in rows], tokenizer.pad_token_id)
+    return {"input_ids": ids, "attention_mask": padded([[1] * len(ids) for ids, *_ in rows], 0)}
+
+
+def train(model, tokenizer, sentences, labels, given):
+    """Returns the CPU and wall seconds."""
+    examples = []
+    for words, tags in sentences:
+        ids, places, first = encoded(tokenizer, words, given.length)
+        wanted = [labels.index(tags[place]) if start else -100 for place, start in zip(places, first, strict=True)]
+        examples.append((ids, wanted))
+    steps = given.epochs * -(-len(examples) // given.batch)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=given.rate)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / steps)
+    cpu, wall = time.process_time(), time.perf_counter()
+    model.train()
+    for epoch in range(given.epochs):
+        random.shuffle(examples)
+        total = 0.0
+        for start in range(0, len(examples), given.batch):
+            rows = examples[start : start + given.batch]
+            right = padded([wanted for _, wanted in rows], -100)
+            loss = model(**batch_of(tokenizer, rows), labels=right).loss
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            optimizer.zero_grad()
+            total += loss.item()
+        print(f"epoch {epoch + 1}: {total * given.batch / len(examples):.4f}", flush=True)
+    return {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
+
+
+def predict(model, tokenizer, sentences, labels, given):
+    """The predicted tags of each sentence; words that were cut off are O."""
+    model.eval()
+    found = []
+    for start in range(0, len(sentences), 32):
+        part = sentences[start : start + 32]
+        rows = [encoded(tokenizer, words, given.length) for words, _ in part]
+        with torch.no_grad():
+            best = model(**batch_of(tokenizer, rows)).logits.argmax(-1).tolist()
+        for (words, _), (_, places, firsts), tags in zip(part, rows, best, strict=True):
+            predicted = ["O"] * len(words)
+            for place, is_first, tag in zip(places, firsts, tags, strict=False):
+                if is_first:
+                    predicted[place] = labels[tag]
+            found.append(predicted)
+    return found
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("model", "train", "dev", "test", "out"):
@@ -52,66 +114,14 @@ def main():
     torch.set_num_threads(given.threads)
     torch.manual_seed(given.seed)
     random.seed(given.seed)
-    train = read_conll(given.train)
-    labels = sorted({tag for _, tags in train for tag in tags})
+    sentences = read_conll(given.train)
+    labels = sorted({tag for _, tags in sentences for tag in tags})
     tokenizer = AutoTokenizer.from_pretrained(given.model)
     model = AutoModelForTokenClassification.from_pretrained(given.model, num_labels=len(labels))
-
-    def encoded(words):
-        made = tokenizer(words, is_split_into_words=True, truncation=True, max_length=given.length)
-        first, before = [], None
-        for word in made.word_ids():
-            first.append(word is not None and word != before)
-            before = word
-        return made["input_ids"], made.word_ids(), first
-
-    def batch_of(rows):
-        ids = padded([ids for ids, *_ in rows], tokenizer.pad_token_id)
-        return {"input_ids": ids, "attention_mask": padded([[1] * len(ids) for ids, *_ in rows], 0)}
-
-    examples = []
-    for words, tags in train:
-        ids, places, first = encoded(words)
-        wanted = [labels.index(tags[place]) if start else -100 for place, start in zip(places, first, strict=True)]
-        examples.append((ids, wanted))
-    steps = given.epochs * -(-len(examples) // given.batch)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=given.rate)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / steps)
-
-    cpu, wall = time.process_time(), time.perf_counter()
-    model.train()
-    for epoch in range(given.epochs):
-        random.shuffle(examples)
-        total = 0.0
-        for start in range(0, len(examples), given.batch):
-            rows = examples[start : start + given.batch]
-            loss = model(**batch_of(rows), labels=padded([wanted for _, wanted in rows], -100)).loss
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad()
-            total += loss.item()
-        print(f"epoch {epoch + 1}: {total * given.batch / len(examples):.4f}", flush=True)
-    cost = {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
-
-    model.eval()
-    found = {}
-    with torch.no_grad():
-        for name in ("dev", "test"):
-            found[name] = []
-            sentences = read_conll(getattr(given, name))
-            for start in range(0, len(sentences), 32):
-                rows = [encoded(words) for words, _ in sentences[start : start + 32]]
-                best = model(**batch_of(rows)).logits.argmax(-1).tolist()
-                for (words, _), (_, places, firsts), tags in zip(
-                    sentences[start : start + 32], rows, best, strict=True
-                ):
-                    predicted = ["O"] * len(words)
-                    for place, is_first, tag in zip(places, firsts, tags, strict=False):
-                        if is_first:
-                            predicted[place] = labels[tag]
-                    found[name].append(predicted)
+    cost = train(model, tokenizer, sentences, labels, given)
+    found = {
+        name: predict(model, tokenizer, read_conll(getattr(given, name)), labels, given) for name in ("dev", "test")
+    }
     Path(given.out).write_text(json.dumps({"cost": cost, **found}), encoding="utf-8")
 
 

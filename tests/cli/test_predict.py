@@ -34,7 +34,7 @@ def test_a_further_field_goes_with_each_text():
         (
             (dataclasses.replace(TEXT, kind="words"),),
             {},
-            "a-task takes a list for text: give --input FILE, a .jsonl file",
+            "a-task takes a list of words for text: give --input FILE, such as a .jsonl file",
         ),
     ],
 )

@@ -8,7 +8,7 @@ import keras
 import pytest
 from conversions import remembered
 
-from kerasbert import BertConfig, BertEncoder, TextClassifier
+from kerasbert import BertConfig, BertEncoder, TextClassifier, TokenClassifier
 from kerasbert.export import export_bundle
 
 FIXTURES = Path(__file__).resolve().parents[1] / "parity" / "fixtures"
@@ -69,6 +69,29 @@ def smallest_encoder(tiny_bert):
         initializer_range=0.5,
     )
     return BertEncoder(config, tokenizer=tokenizer)
+
+
+@pytest.fixture(scope="session")
+def tagger(tiny_bert):
+    """`tagger("first")` -> a small token classifier with that strategy; all have the same weights, which find something
+    in most texts."""
+
+    def make(aggregation: str) -> TokenClassifier:
+        tokenizer = BertEncoder.from_pretrained(tiny_bert).tokenizer
+        keras.utils.set_random_seed(11)
+        config = BertConfig(
+            vocab_size=tokenizer.vocab_size,
+            hidden_size=16,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=16,
+            max_position_embeddings=48,
+            initializer_range=0.5,
+        )
+        encoder = BertEncoder(config, tokenizer=tokenizer, pooler=False)
+        return TokenClassifier(encoder, labels=("O", "B-PER", "I-PER", "B-LOC", "I-LOC"), aggregation=aggregation)
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -56,6 +56,42 @@ MUTANTS = [
         "tests/tokenizers/test_wordpiece.py",
     ),
     Mutant(
+        "kerasbert/decoding/tags.py",
+        "if groups and letter not in tuple(_BEGINS) and",
+        "if groups and",
+        "tests/decoding/test_tags.py",
+    ),
+    Mutant(
+        "kerasbert/decoding/tags.py",
+        "begins = kind != before or letter in tuple(_BEGINS)",
+        "begins = kind != before",
+        "tests/decoding/test_tags.py",
+    ),
+    Mutant(
+        "kerasbert/tasks/windows.py",
+        "stride - stride // 2 if index else 0",
+        "stride // 2 if index else 0",
+        "tests/tasks/test_windows.py",
+    ),
+    Mutant(
+        "kerasbert/tasks/token_classification.py",
+        "if row.kept.start <= first + 1 < row.kept.stop:",
+        "if row.kept.start <= first + 1:",
+        "tests/tasks/test_token_classification.py",
+    ),
+    Mutant(
+        "kerasbert/tasks/token_classification.py",
+        "'I' if span is before else 'B'",
+        "'I' if before else 'B'",
+        "tests/tasks/test_token_classification.py",
+    ),
+    Mutant(
+        "kerasbert/examples/conll.py",
+        'if line.startswith("#") and not sentence:',
+        'if line.startswith("#"):',
+        "tests/examples/test_conll.py",
+    ),
+    Mutant(
         "kerasbert/corpus/masking.py",
         "starts[1:] |= np.diff(candidates) > 1",
         "starts[1:] |= np.diff(candidates) > 2",
@@ -122,10 +158,16 @@ MUTANTS = [
         "tests/training/test_optimizers.py",
     ),
     Mutant(
-        "kerasbert/training/trainer.py",
-        "add, (1, flat)",
-        "add, (0, flat)",
+        "kerasbert/training/step.py",
+        "add, (1, flat, kept)",
+        "add, (0, flat, kept)",
         "tests/training/test_trainer.py",
+    ),
+    Mutant(
+        "kerasbert/training/losses.py",
+        "factors.get(self.loss.reduction, share.of_rows)",
+        "factors.get(self.loss.reduction, 1.0)",
+        "tests/training/test_compiled_losses.py",
     ),
     Mutant(
         "kerasbert/runs/guard.py",
@@ -192,6 +234,24 @@ MUTANTS = [
         "if share < wanted else []",
         "if share <= wanted else []",
         "tests/export/gate/test_bars.py",
+    ),
+    Mutant(
+        "export/gate/bars.py",
+        "_CHANGED[bar](ours, theirs) & undecided",
+        "_CHANGED[bar](ours, theirs) | undecided",
+        "tests/export/gate/test_bars.py",
+    ),
+    Mutant(
+        "kerasbert/tf/wordpiece.py",
+        "starts[0] + tf.cast(first.values, tf.int64)",
+        "starts[0]",
+        "tests/tf/test_wordpiece.py::test_truncation_of_single_texts",
+    ),
+    Mutant(
+        "export/web/page/tokenizer.js",
+        "(more ? half : 0)",
+        "half",
+        "tests/export/web/test_tokenizer.py::test_windows_are_those_of_the_library",
     ),
 ]
 

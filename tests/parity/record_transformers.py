@@ -142,7 +142,7 @@ def answers(model, case: dict) -> dict:
         logits = whole.prediction_logits if "nsp_logits" in found else whole.logits
         at = torch.from_numpy(case["mlm_positions"]).long()
         found["mlm_logits"] = logits[torch.arange(len(at))[:, None], at]
-    if architecture.endswith("ForSequenceClassification"):
+    if architecture.endswith(("ForSequenceClassification", "ForTokenClassification")):
         found["logits"] = whole.logits
     found = {name: value.numpy() for name, value in found.items() if value is not None}
     if "positions" in case:

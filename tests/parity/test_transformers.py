@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from kerasbert import BertEncoder, TextClassifier
+from kerasbert import BertEncoder, TextClassifier, TokenClassifier
 from kerasbert.layers.embeddings import sinusoids
 from kerasbert.models.pretraining import PretrainingModel
 
@@ -126,6 +126,9 @@ SAVED = {
     "roberta_classifier": TextClassifier,
     "distilbert_mlm": PretrainingModel,
     "distilbert_classifier": TextClassifier,
+    "bert_tokens": TokenClassifier,
+    "roberta_tokens": TokenClassifier,
+    "distilbert_tokens": TokenClassifier,
 }
 
 

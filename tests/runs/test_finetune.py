@@ -159,7 +159,7 @@ def test_a_task_that_learns_nothing_and_one_that_is_not_there_are_named(opinion_
     for task in ("sentence-embedding", "feature-extraction"):
         with pytest.raises(ConfigError, match=rf"^{task}: learns nothing from a labelled file$"):
             finetune(task, opinion_file, tmp_path / "out")
-    with pytest.raises(ConfigError, match=r"^no task 'text_classifier': use one of text-classification, sentence-emb"):
+    with pytest.raises(ConfigError, match=r"^no task 'text_classifier': use one of text-classification, token-clas"):
         finetune("text_classifier", opinion_file, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 

@@ -216,11 +216,11 @@ EDITS = {
     "an input twice": (put("graphs/0/inputs/1/name", "input_ids"), "['input_ids', 'input_ids']: each needs a name"),
     "an unknown input": (put("graphs/0/inputs/1/name", "mask"), "the graph 'model' has no input attention_mask"),
     "an input more": (
-        lambda v: v["graphs"][0]["inputs"].append({"name": "odd", "axis": "token", "pad": 0}),
+        lambda v: v["graphs"][0]["inputs"].append({"name": "odd", "axis": "token", "pad": 0, "width": 0}),
         "an input of model is 'odd': use one of input_ids, attention_mask, token_type_ids",
     ),
     "segments more": (
-        lambda v: v["graphs"][0]["inputs"].append({"name": "token_type_ids", "axis": "token", "pad": 0}),
+        lambda v: v["graphs"][0]["inputs"].append({"name": "token_type_ids", "axis": "token", "pad": 0, "width": 0}),
         None,
     ),
     "ids left out": (drop("graphs/0/inputs/0"), "the graph 'model' has no input input_ids"),

@@ -80,7 +80,9 @@ def test_a_field_holds_a_text_or_a_list_of_words():
         False,
         False,
     ]
-    with pytest.raises(ValueError, match=r"^field 'words' is of the kind 'word': use text, words, text or words$"):
+    with pytest.raises(
+        ValueError, match=r"^field 'words' is of the kind 'word': use text, words, text or words, number$"
+    ):
         Field("words", (), option="words", kind="word")
 
 

@@ -1,6 +1,8 @@
 """Short trainings of a tiny model, each described by a dict, in a process of their own: devices come before TensorFlow.
 
-python tests/training/replica_runs.py OUT '{"a name": {"replicas": 2, "accumulate": 2}, ...}'
+PYTHONPATH=tests python tests/training/replica_runs.py OUT '{"a name": {"replicas": 2, "accumulate": 2}, ...}'
+
+A case trains the pre-training model or, with `task`, one of `task_runs.MODELS`.
 """
 
 import json
@@ -132,12 +134,16 @@ def train(strategy, layout="pairs", *, steps=20, rows=8, alike=False, plain=Fals
 
 
 def main(out: str, cases: str) -> None:
+    from training.task_runs import train_task
+
     cases = json.loads(cases)
     strategies = strategies_for({case.get("replicas", 1) for case in cases.values()})
     arrays = {}
     for name, case in cases.items():
         strategy = strategies[case.pop("replicas", 1)]
-        arrays |= {f"{name}|{key}": value for key, value in train(strategy, **case).items()}
+        task = case.pop("task", None)
+        found = train_task(strategy, task, **case) if task else train(strategy, **case)
+        arrays |= {f"{name}|{key}": value for key, value in found.items()}
     np.savez(Path(out), **arrays)
 
 
@@ -163,13 +169,14 @@ def strategies_for(replicas: set) -> dict:
 def run(out: Path, cases: dict, **environment: str) -> subprocess.Popen:
     """Starts this file in a process of its own; `results` waits for it."""
     command = [sys.executable, __file__, str(out), json.dumps(cases)]
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", **environment}
+    tests = str(Path(__file__).resolve().parents[1])
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": tests, **environment}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def results(process: subprocess.Popen) -> dict[str, dict]:
+def results(process: subprocess.Popen, timeout: float = 600.0) -> dict[str, dict]:
     """By case: `loss`, `weights` and so on."""
-    said, _ = process.communicate(timeout=600)
+    said, _ = process.communicate(timeout=timeout)
     assert process.returncode == 0, said[-4000:]
     found = {}
     with np.load(process.args[2]) as arrays:

@@ -13,6 +13,7 @@ from tf2onnx import optimizer, tfonnx
 
 from kerasbert.errors import ExportError
 from kerasbert.export.formats import protobuf_field
+from kerasbert.export.formats.inputs import specifications
 from kerasbert.export.formats.onnx.rewrites import simplify
 from kerasbert.export.formats.onnx.weights import PRECISIONS, Stored
 from kerasbert.export.formats.settings import Settings
@@ -29,7 +30,8 @@ LARGEST = 2**31 - 1
 def write_onnx(model, targets: Mapping[Path, str], settings: Settings | None = None) -> None:
     """Writes a model as `.onnx` files of opset 17 that differ in how they store the weights.
 
-    Inputs: the model's, int64 (batch, sequence), both axes free, as in transformers' exports. Outputs: those of
+    Inputs: the model's, int64 (batch, sequence), both axes free, as in transformers' exports, and float32 (batch,
+    width) for numbers. Outputs: those of
     `model.export_outputs`, float32 (batch, ...) in every precision. All operations are ONNX's own, so any runtime with
     opset 17 runs the file. ONNX Runtime fuses some of them into operations of its domain com.microsoft (Attention,
     SkipLayerNormalization, BiasGelu) when it opens the file. A graph that was written with these was 1.04 times as slow
@@ -54,7 +56,7 @@ def write_onnx(model, targets: Mapping[Path, str], settings: Settings | None = N
         proto = onnx.ModelProto()
         proto.CopyFrom(bare)
         tensors = PRECISIONS[quantize](proto.graph, weights)
-        _check(proto, tensors, list(model.encoder.input), path)
+        _check(proto, tensors, list(model.input), path)
         _save(proto, tensors, path)
 
 
@@ -66,11 +68,11 @@ def _convert(model, weights: Mapping[str, keras.Variable]) -> onnx.ModelProto:
             return model.export_outputs(inputs)
 
     signature = [
-        {name: tf.TensorSpec((None, None), tf.int64, name=name) for name in model.encoder.input},
+        specifications(model.graphs()[0], ids=tf.int64),
         [tf.TensorSpec(variable.shape, tf.float32, name=f"weight_{i}") for i, variable in enumerate(weights.values())],
     ]
     function = tf.function(answer, autograph=False, input_signature=signature).get_concrete_function()
-    names = {f"{name}:0": name for name in model.encoder.input}
+    names = {f"{name}:0": name for name in model.input}
     names |= {f"weight_{i}:0": path for i, path in enumerate(weights)}
     names |= {tensor.name: name for name, tensor in function.structured_outputs.items()}
     logging.getLogger("tf2onnx").setLevel(

@@ -10,6 +10,8 @@ import numpy as np
 import onnx
 from onnx import NodeProto, helper, numpy_helper
 
+from kerasbert.export.formats.onnx.bodies import reads, rename
+
 Size = int | tuple[str, int]
 """A number, or an axis of a tensor (name, axis), whose size is known only at run time."""
 
@@ -24,7 +26,7 @@ class Graph:
         self.maker = {name: node for node in proto.node for name in node.output}
         self.readers = defaultdict(list)
         for node in proto.node:
-            for name in node.input:
+            for name in reads(node):
                 self.readers[name].append(node)
 
     def made_by(self, name: str, *kinds: str) -> NodeProto | None:
@@ -37,6 +39,12 @@ class Graph:
         self.readers[node.input[place]].remove(node)
         node.input[place] = name
         self.readers[name].append(node)
+
+    def rename(self, node: NodeProto, old: str, new: str) -> None:
+        """Makes a node read another tensor, in its bodies too."""
+        rename(node, old, new)
+        self.readers[old] = [each for each in self.readers[old] if each is not node]
+        self.readers[new].append(node)
 
     def constant(self, name: str, value: np.ndarray) -> str:
         """Adds a constant, unless there is one of that name, and returns the name."""
@@ -108,7 +116,7 @@ def remove_unread(proto: onnx.GraphProto) -> None:
     for node in reversed(proto.node):
         if needed.intersection(node.output):
             kept.append(node)
-            needed.update(node.input)
+            needed.update(reads(node))
     constants = [tensor for tensor in proto.initializer if tensor.name in needed]
     del proto.node[:], proto.initializer[:]
     proto.node.extend(reversed(kept))
@@ -141,7 +149,7 @@ def _linear(graph: Graph, node: NodeProto) -> None:
     graph.connect(node, 0, x)
     for result in results:
         for reader in list(graph.readers[result.output[0]]):
-            graph.connect(reader, list(reader.input).index(result.output[0]), node.output[0])
+            graph.rename(reader, result.output[0], node.output[0])
 
 
 def _attribute(node: NodeProto, name: str):

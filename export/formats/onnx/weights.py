@@ -12,6 +12,8 @@ import keras
 import numpy as np
 from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
+from kerasbert.export.formats.onnx.bodies import reads, rename
+
 Weights = Mapping[str, keras.Variable]
 """Variables by path; the path is also the name of the tensor."""
 
@@ -66,12 +68,12 @@ def in_float16(graph: GraphProto, weights: Weights) -> list[Stored]:
     nodes, widened = [], {}
     for node in graph.node:
         picked = _picks(node) and node.input[0] in weights
-        for place, name in enumerate(node.input):
-            if name in weights and not (picked and place == 0):
+        for name in reads(node):
+            if name in weights and not (picked and name == node.input[0]):
                 if name not in widened:
                     widened[name] = f"{name}_float32"
                     nodes.append(_to_float32(name, widened[name]))
-                node.input[place] = widened[name]
+                rename(node, name, widened[name])
         nodes.append(node)
         if picked:  # only the rows that were taken from the table are widened
             result = node.output[0]
@@ -193,7 +195,11 @@ def _large(variable: keras.Variable) -> bool:
 
 def _readers(graph: GraphProto, weights: Weights) -> dict[str, list[NodeProto]]:
     """Names of the weights that nodes read -> these nodes, in the order of the weights."""
-    found = {name: [node for node in graph.node if name in node.input] for name in weights}
+    found = {name: [] for name in weights}
+    for node in graph.node:
+        for name in dict.fromkeys(reads(node)):
+            if name in found:
+                found[name].append(node)
     return {name: nodes for name, nodes in found.items() if nodes}
 
 

@@ -3,16 +3,19 @@
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_text  # noqa: F401 - registers the ops of the signatures for texts
 
 from kerasbert.errors import BundleError
+from kerasbert.export.formats.inputs import specifications
 from kerasbert.export.formats.saved_model.module import save_module
 from kerasbert.export.formats.saved_model.serving_requests import BATCHES, write_requests
 from kerasbert.export.formats.scores import SCORES, scores_names
 from kerasbert.export.formats.settings import Settings
 from kerasbert.quiet import quiet
 from kerasbert.tasks.matching import check_matches
+from kerasbert.tasks.numbers import numbers_of
 from kerasbert.tasks.task import Graph, Run, Task
 
 TOLD = ("offsets", "words", "truncated")
@@ -24,9 +27,9 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
 
     Signatures:
 
-    - `predict` takes the model's inputs, int32 (batch, length);
+    - `predict` takes the model's inputs, int32 (batch, length), and float32 (batch, width) for numbers;
     - a verb of the task, such as `classify`, `embed` or `encode`, takes the fields that every example has, such as
-      `text`, strings (batch,);
+      `text`, strings (batch,), and numbers as `predict` does;
     - the same with `_pair` takes all fields, such as `text` and `text_pair`, if the task has fields that are optional.
 
     All give the task's outputs, and for every output of logits also the scores, such as `scores` for `logits`. The
@@ -47,6 +50,7 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
     """
     graph = model.graphs()[0]
     placed = bool(graph.by_token)
+    numbers = {each.name: specifications(graph)[each.name] for each in numbers_of([graph])}
     bars, named = {each.name: each.bar for each in graph.outputs}, scores_names(graph.outputs)
 
     def answer(inputs: dict) -> dict:
@@ -59,7 +63,7 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
     predict = tf.function(
         answer,
         autograph=False,
-        input_signature=[{name: tf.TensorSpec((None, None), tf.int32, name=name) for name in model.encoder.input}],
+        input_signature=[specifications(graph)],
     )
     signatures = {"predict": predict, "serving_default": predict}
     fields = text_signatures(model.task)
@@ -70,13 +74,12 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
 
         def from_texts(names: tuple[str, ...]) -> Callable:
             def answer_texts(texts: dict) -> dict:
-                encoded = module.tokenizer(
-                    *(texts[name] for name in names), max_length=model.max_length, offsets=placed
-                )
+                read = (texts[name] for name in names if name not in numbers)
+                encoded = module.tokenizer(*read, max_length=model.max_length, offsets=placed)
                 told = {name: encoded[name] for name in TOLD if placed}
-                return answer({name: encoded[name] for name in model.encoder.input}) | told
+                return answer({name: (texts if name in numbers else encoded)[name] for name in model.input}) | told
 
-            taken = {name: tf.TensorSpec((None,), tf.string, name=name) for name in names}
+            taken = {name: numbers.get(name, tf.TensorSpec((None,), tf.string, name=name)) for name in names}
             return tf.function(answer_texts, autograph=False, input_signature=[taken])
 
         signatures |= {name: from_texts(names) for name, names in fields.items()}
@@ -87,13 +90,14 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
 
 
 def text_signatures(task: Task) -> dict[str, tuple[str, ...]]:
-    """The signatures for texts that a task's SavedModel has: name -> the fields that it takes.
+    """The signatures for texts that a task's SavedModel has: name -> the fields that it takes, texts before numbers.
 
     Empty if the task's examples are not one or two texts: no row can be made of them in the graph.
     """
     verb, required = task.words.verb, tuple(each.name for each in task.fields if each.required)
     every = tuple(each.name for each in task.fields)
-    if not 1 <= len(required) <= len(every) <= 2 or not all(each.holds("") for each in task.fields):
+    texts = [each for each in task.fields if each.kind != "number"]
+    if not 1 <= sum(each.required for each in texts) <= len(texts) <= 2 or not all(each.holds("") for each in texts):
         return {}
     return {verb: required} if required == every else {verb: required, f"{verb}_pair": every}
 
@@ -104,6 +108,7 @@ def _requests(model, signatures: Mapping[str, Callable]) -> Iterator[tuple[str, 
         taken = [spec.name for spec in tf.nest.flatten(function.input_signature)]
         for texts in BATCHES:
             fields = {each.name: texts for each in model.task.fields}
+            fields |= {each.name: np.zeros((len(texts), each.width), "float32") for each in numbers_of(model.graphs())}
             known = {**fields, **model.tokenizer(texts, max_length=model.max_length)}
             yield name, {each: known[each] for each in taken}
 
@@ -127,6 +132,7 @@ def open_saved_model(path: Path, graph: Graph, *, task: Task) -> tuple[Run, dict
     names = list(function.structured_input_signature[1])
     outputs = {name: each.shape[-1] for name, each in function.structured_outputs.items()}
     check_matches(path, graph, inputs=names, outputs=outputs)
+    types = {name: spec.dtype for name, spec in specifications(graph).items()}
     fields = text_signatures(task)
 
     def ask(signature: str, inputs: dict) -> dict:
@@ -134,7 +140,7 @@ def open_saved_model(path: Path, graph: Graph, *, task: Task) -> tuple[Run, dict
         return {name: found[name].numpy() for name in (*(each.name for each in graph.outputs), *TOLD) if name in found}
 
     def predict(batch: dict) -> dict:
-        return ask("predict", {name: tf.constant(batch[name], tf.int32) for name in names})
+        return ask("predict", {name: tf.constant(batch[name], types[name]) for name in names})
 
     def from_texts(signature: str) -> Run:
         return lambda batch: ask(signature, {name: tf.constant(batch[name]) for name in fields[signature]})

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasbert.export.formats.inputs import specifications
 from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.converter import INTEGERS, converted
 from kerasbert.export.formats.tflite.integers import TRACED, calibration
 from kerasbert.layers.tracing import traced_with
+from kerasbert.tasks.task import Graph, Input
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +34,10 @@ def write_tflite(model, targets: Mapping[Path, str], settings: Settings, *, ends
     """Writes a model as `.tflite` files that differ only in how they store weights and compute.
 
     A file has one signature per length: `serving_default` is the longest, `tokens_16` has 16 tokens. Inputs: the
-    model's, int32 (1, length). Outputs: the task's, float32 (1, ...). A free length would cost dozens of delegate
-    partitions, and a short text in a short signature costs a fraction of the longest. TFLite orders signatures by name
-    and gives the first to an app that asks for none, so `serving_default` must come first in the alphabet.
+    model's, int32 (1, length), and float32 (1, width) for numbers. Outputs: the task's, float32 (1, ...). A free length
+    would cost dozens of delegate partitions, and a short text in a short signature costs a fraction of the longest.
+    TFLite orders signatures by name and gives the first to an app that asks for none, so `serving_default` must come
+    first in the alphabet.
 
     Files of `INTEGERS` have the longest signature only. The converter quantises the constants that signatures share to
     16 bits for the first signature, and then reads these integers as the second one's floats, with scales of 1e33.
@@ -51,7 +54,8 @@ def write_tflite(model, targets: Mapping[Path, str], settings: Settings, *, ends
         ExportError: the converter failed, or needed operations that are not built into LiteRT.
     """
     ends = ends or Ends()
-    inputs = list(model.encoder.input if ends.inputs is None else ends.inputs)
+    graph = model.graphs()[0]
+    graph = graph if ends.inputs is None else replace(graph, inputs=tuple(map(Input, ends.inputs)))
     names = {
         "serving_default" if length == settings.longest else f"tokens_{length}": length
         for length in sorted(set(settings.lengths), reverse=True)
@@ -61,14 +65,14 @@ def write_tflite(model, targets: Mapping[Path, str], settings: Settings, *, ends
         samples = calibration(model, settings.examples or model.task.calibration, names)
         kinds = {path: quantize for path, quantize in targets.items() if (quantize in INTEGERS) == integers}
         if kinds:
-            traced = _traced(model, names, inputs, ends, integers=integers)
+            traced = _traced(model, names, graph, ends, integers=integers)
             options = {"legacy_runtime": settings.legacy_runtime, "custom": ends.reader is not None}
             for path, content in converted(*traced, kinds, samples=samples, **options):
                 path.write_bytes(content)
 
 
 def _traced(
-    model, lengths: Mapping[str, int], inputs: Sequence[str], ends: Ends, *, integers: bool
+    model, lengths: Mapping[str, int], graph: Graph, ends: Ends, *, integers: bool
 ) -> tuple[tf.Module, dict[str, Callable]]:
     """A module that holds the weights, and the signatures of these lengths by name."""
     embeddings, reader, module = model.encoder.embeddings, ends.reader, tf.Module()
@@ -78,10 +82,10 @@ def _traced(
     def answer(given: dict) -> dict:
         mask = given["attention_mask"]
         with traced_with(**TRACED) if integers else _evened(embeddings, module.tables, mask):
-            return ends.outputs(model.export_outputs({name: given[name] for name in model.encoder.input}))
+            return ends.outputs(model.export_outputs({name: given[name] for name in model.input}))
 
     def traced(length: int):
-        specs = {name: tf.TensorSpec((1, length), tf.int32, name=name) for name in inputs}
+        specs = specifications(graph, rows=1, length=length)
         if reader is None:
             return tf.function(answer, autograph=False, input_signature=[specs])
         text = tf.TensorSpec((1,), tf.string, name="text")

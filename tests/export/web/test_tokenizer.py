@@ -158,4 +158,4 @@ def test_real_texts_with_a_real_vocabulary(ids_of, shared_data, minilm):
 def test_published_ids(name, ids_of, tmp_path):
     published = group(name, tmp_path)
     found = ids_of(published.tokenizer, [[each["text"], each.get("pair"), 512] for each in published.vectors])
-    assert [published.published(ids) for ids, _ in found] == published.rows()
+    assert [published.published(ids) for ids, *_ in found] == published.rows()

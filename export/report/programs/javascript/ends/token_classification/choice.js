@@ -1,4 +1,6 @@
-const [labels, strategy] = [[__LABELS__], __AGGREGATION__];
+
+const labels = [__LABELS__];
+const strategy = __AGGREGATION__;
 const scores = ids.map((_, token) => {
   const logits = output.slice(token * labels.length, (token + 1) * labels.length);
   const powers = logits.map((logit) => Math.exp(logit - Math.max(...logits)));

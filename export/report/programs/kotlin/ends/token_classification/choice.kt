@@ -1,3 +1,4 @@
+
 val text = __TEXT__
 val starts = intArrayOf(__STARTS__)  // the tokens' places in code points,
 val ends = intArrayOf(__ENDS__)  // which a tokenizer gives beside the ids

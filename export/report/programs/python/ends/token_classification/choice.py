@@ -1,4 +1,7 @@
-text, labels, strategy = __TEXT__, [__LABELS__], __AGGREGATION__
+
+text = __TEXT__
+labels = [__LABELS__]
+strategy = __AGGREGATION__
 scores = np.exp(output - output.max(-1, keepdims=True))
 scores /= scores.sum(-1, keepdims=True)  # (tokens, labels)
 word_scores = {  # the scores of a word from those of its tokens

@@ -1,3 +1,4 @@
+
 let text = __TEXT__
 let starts = [__STARTS__]  // the tokens' places in code points,
 let ends = [__ENDS__]  // which a tokenizer gives beside the ids
