@@ -77,9 +77,8 @@ def predict(model, texts, source, **given):
             cut += count_cut(each.rows)
             shown = answer if isinstance(answer, dict) else {"answers": answer}
             numbers = {field.name for field in task.fields if field.kind == "number"}
-            texts = {
-                name: v if name in numbers else as_text(v) for name, v in each.example.fields.items()
-            }  # for offsets
+            fields = each.example.fields.items()
+            texts = {name: v if name in numbers else as_text(v) for name, v in fields}  # offsets refer to them
             click.echo(json.dumps({**texts, **shown}, ensure_ascii=False))
             if progress:
                 progress.update(1)
