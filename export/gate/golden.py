@@ -125,7 +125,7 @@ def read(folder: Path, graphs: Sequence[Graph]) -> list[Golden]:
             for each in (each for graph in graphs for each in graph.outputs):
                 _check_shape(row, each)
         return found
-    except (ValueError, KeyError, TypeError) as error:
+    except (BundleError, ValueError, KeyError, TypeError) as error:
         raise BundleError(f"{path}: the recorded answers cannot be read ({error}); export again") from None
 
 

@@ -95,7 +95,7 @@ def read_rows(folder: Path, manifest: Manifest) -> list[Row]:
     try:
         rows = {row["format"]: Row(**row) for row in parse(read_text(path, BundleError))}
         return [rows[name] for name in manifest.files]
-    except (ValueError, TypeError, KeyError) as error:
+    except (BundleError, ValueError, TypeError, KeyError) as error:
         raise BundleError(f"{path}: not readable as the gate's report ({error}); export again") from None
 
 
