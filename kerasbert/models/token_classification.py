@@ -9,7 +9,6 @@ from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.text_model import TextModel
 from kerasbert.tasks.labels import label_keys
 from kerasbert.tasks.token_classification import TASK, Settings
-from kerasbert.training.optimizers import adamw, finetuning_rate, scaled_for_float16
 
 
 @keras.saving.register_keras_serializable("kerasbert")
@@ -32,9 +31,11 @@ class TokenClassifier(TextModel):
         labels: the names of the labels, in the order of the logits.
         aggregation: "none", "simple", "first", "average" or "max"; see `kerasbert.decoding.tags.STRATEGIES`.
         max_length: number of tokens in a window; None: the encoder's limit.
+        outputs: logits of layers of your own, a symbolic tensor (batch, sequence, labels) made of the encoder's tensors
+            and of inputs of numbers, as `kb.TextClassifier` takes them. None: the usual classifier.
 
     Raises:
-        ConfigError: an argument is not allowed.
+        ConfigError: an argument is not allowed, or two arguments do not fit together.
     """
 
     task = TASK
@@ -48,37 +49,18 @@ class TokenClassifier(TextModel):
         labels: Sequence[str],
         aggregation: str = "first",
         max_length: int | None = None,
+        outputs=None,
         **kwargs,
     ):
-        config, dtype = encoder.config, kwargs.get("dtype")
-        max_length = config.max_length if max_length is None else max_length
+        max_length = encoder.config.max_length if max_length is None else max_length
         settings = Settings(labels=labels, aggregation=aggregation, max_length=max_length)
-
-        # Layers
-        rate = config.hidden_dropout_prob if config.classifier_dropout is None else config.classifier_dropout
-        dropout = keras.layers.Dropout(rate, name="dropout", dtype=dtype)
-        classifier = dense(len(labels), stddev=config.initializer_range, name="classifier", dtype=dtype)
-        in_float32 = keras.layers.Activation("linear", name="logits", dtype="float32")
-
-        # Graph
-        outputs = in_float32(classifier(dropout(encoder.output["sequence_output"])))
-        super().__init__(encoder=encoder, settings=settings, outputs=outputs, **kwargs)
+        logits = _logits(encoder, settings, kwargs.get("dtype")) if outputs is None else None
+        super().__init__(encoder=encoder, settings=settings, outputs=logits, head=outputs, **kwargs)
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The names of the labels, in the order of the logits."""
         return self.settings.labels
-
-    def compile(self, optimizer=None, loss=None, metrics=None, weighted_metrics=None, **kwargs):
-        """`keras.Model.compile` with defaults: AdamW, cross-entropy and accuracy over the tokens that have a weight."""
-        if optimizer is None:
-            optimizer = adamw(learning_rate=finetuning_rate(self.config))
-        if loss is None:
-            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
-        if metrics is None and weighted_metrics is None:
-            weighted_metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
-        optimizer = scaled_for_float16(optimizer, self)
-        super().compile(optimizer=optimizer, loss=loss, metrics=metrics, weighted_metrics=weighted_metrics, **kwargs)
 
     def transformers_settings(self) -> dict:
         return {"head": "token-classification", "keys": label_keys(self.labels), "says": ("labels",)}
@@ -87,7 +69,22 @@ class TokenClassifier(TextModel):
         return self
 
     def get_config(self):
-        return {**super().get_config(), "dtype": self.get_layer("classifier").dtype_policy.name}
+        config = super().get_config()
+        return config if self.head else {**config, "dtype": self.get_layer("classifier").dtype_policy.name}
+
+
+def _logits(encoder: BertEncoder, settings: Settings, dtype):
+    """The usual classifier on an encoder."""
+    config = encoder.config
+
+    # Layers
+    rate = config.hidden_dropout_prob if config.classifier_dropout is None else config.classifier_dropout
+    dropout = keras.layers.Dropout(rate, name="dropout", dtype=dtype)
+    classifier = dense(len(settings.labels), stddev=config.initializer_range, name="classifier", dtype=dtype)
+    in_float32 = keras.layers.Activation("linear", name="logits", dtype="float32")
+
+    # Graph
+    return in_float32(classifier(dropout(encoder.output["sequence_output"])))
 
 
 MODEL = TokenClassifier

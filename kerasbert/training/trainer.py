@@ -204,7 +204,10 @@ class CompiledLossTrainer(TrainStep):
     def _results_of_all(self, context) -> dict:
         """The metrics' results for the rows of all replicas: each replica has its own sums, and they are added."""
         variables = [each for each in self.metrics_variables if each.aggregation == "sum"]
-        sums = context.all_reduce(tf.distribute.ReduceOp.SUM, [tf.convert_to_tensor(each.value) for each in variables])
+        own = [
+            tf.identity(each.value) for each in variables
+        ]  # a variable's reading has no device under several workers
+        sums = context.all_reduce(tf.distribute.ReduceOp.SUM, own)
         with keras.StatelessScope(state_mapping=list(zip(variables, sums, strict=True))):
             return self.get_metrics_result()
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import tagged, write_conll
 
-from kerasbert import TextClassifier, TokenClassifier
+from kerasbert import BertEncoder, TextClassifier, TokenClassifier
 from kerasbert.errors import CheckpointError
 from kerasbert.models.opening import open_model
 from kerasbert.tasks.task import Example
@@ -95,3 +95,23 @@ def test_the_command_line_goes_from_a_tagged_file_to_entities(run, tiny_bert, ti
     assert found(answer["answers"]) == [("THING", "hotel"), ("PRAISE", "great kind")]
     lines = run("predict", tagger, "--input", dev).stdout.splitlines()
     assert json.loads(lines[0])["text"] == " ".join(word for word, _ in sentences[0])
+
+
+def test_layers_of_one_s_own_find_entities_too(tiny_bert, tmp_path):
+    keras.utils.set_random_seed(0)
+    encoder = BertEncoder.from_pretrained(tiny_bert)
+    mask = keras.ops.cast(encoder.input["attention_mask"], "bool")
+    x = keras.layers.Bidirectional(keras.layers.LSTM(8, return_sequences=True))(
+        encoder.output["sequence_output"], mask=mask
+    )
+    model = TokenClassifier(encoder, labels=LABELS, max_length=16, outputs=keras.layers.Dense(len(LABELS))(x))
+    model.compile(keras.optimizers.Adam(1e-2))
+    sentences = tagged(48)
+    words, tags = ([[each[place] for each in sentence] for sentence in sentences] for place in (0, 1))
+    history = model.fit(words, tags, batch_size=16, epochs=4, verbose=0).history
+    assert history["loss"][-1] < history["loss"][0] / 2
+    path = tmp_path / "tagger.keras"
+    model.save(path)
+    again = keras.models.load_model(path)
+    assert again.predict_text(words[:8]) == model.predict_text(words[:8])
+    assert any(model.predict_text(words[:8]))
