@@ -31,6 +31,7 @@ COMPUTES = {
     *("Add", "Cast", "Concat", "Div", "Erf", "Gather", "LayerNormalization", "MatMul", "Mul", "Reshape", "Shape"),
     *("Slice", "Softmax", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze"),
     "Relu",  # of a DistilBERT classifier
+    *("CumSum", "Equal", "Not"),  # RoBERTa counts the tokens that are not padding
     *("Max", "Reciprocal", "ReduceMean", "Sqrt"),  # an embedding: the mean of the tokens, and its length
 }
 """All operations of a float file, in opset 17."""
