@@ -370,3 +370,12 @@ def test_callbacks_of_predict_see_every_batch_in_order(classifier):
     np.testing.assert_array_equal(np.concatenate(seen), found)
     assert len(seen) == 4
     assert classifier.predict(TEXTS, batch_size=8, steps=2, verbose=0).shape == (16, 2)
+
+
+def test_right_answers_that_are_missing_are_missed_and_a_later_fit_goes_on(model):
+    for method in (model.fit, model.evaluate):
+        with pytest.raises(ConfigError, match=r"its loss needs right answers; give y, or a data set of \(x, y\)$"):
+            method(TEXTS, verbose=0)
+    with pytest.raises(ValueError, match="rank"):
+        model.fit(arrays(model, TEXTS), np.zeros((30, 3)), verbose=0)
+    assert np.isfinite(model.fit(TEXTS, LABELS, verbose=0).history["loss"][0])
