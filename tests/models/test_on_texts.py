@@ -379,3 +379,22 @@ def test_right_answers_that_are_missing_are_missed_and_a_later_fit_goes_on(model
     with pytest.raises(ValueError, match="rank"):
         model.fit(arrays(model, TEXTS), np.zeros((30, 3)), verbose=0)
     assert np.isfinite(model.fit(TEXTS, LABELS, verbose=0).history["loss"][0])
+
+
+@pytest.mark.parametrize(
+    ("x", "options", "message"),
+    [
+        (TEXTS, {"text_column": "a"}, r"^text_column is given, but only files and DataFrames have columns; leave it"),
+        (BATCHES, {"label_column": "a"}, r"^label_column is given, but only files"),
+        (BATCHES, {"y": LABELS}, r"^the data set's elements hold y and sample_weight"),
+        ("opinions.csv", {"y": LABELS}, r"^opinions.csv: the right answers of a file are in its column; leave y and"),
+    ],
+)
+def test_arguments_that_would_be_ignored_are_refused(classifier, x, options, message):
+    with pytest.raises(ConfigError, match=message):
+        classifier.dataset(x, **options)
+
+
+def test_a_data_set_of_texts_is_not_split(classifier):
+    with pytest.raises(ConfigError, match=r"^validation_split is 0.2: a data set is not cut; give validation_data$"):
+        classifier.fit(BATCHES, validation_split=0.2, verbose=0)
