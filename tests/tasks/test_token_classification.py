@@ -190,6 +190,12 @@ def test_labels_without_letters_are_learned_as_they_are():
         TASK.targets(TOKENIZER, row, settings(labels=("O", "B-PER")))
 
 
+def test_a_model_of_another_scheme_learns_in_its_own():
+    chosen = settings(labels=("O", "B-PER", "I-PER", "E-PER", "S-PER"))
+    (row,) = TASK.rows(TOKENIZER, example(["film", "hotel", "room", "day"], ["I-PER", "I-PER", "O", "I-PER"]), chosen)
+    assert TASK.targets(TOKENIZER, row, chosen)[1]["logits"].tolist() == [0, 1, 3, 0, 4, 0]
+
+
 # Right answers of files.
 
 
