@@ -64,7 +64,7 @@ class TextModel(OnTexts, CompiledLossTrainer, keras.Model):
 
     @property
     def max_length(self) -> int:
-        """Number of tokens that a text is cut to."""
+        """Largest number of tokens in a row. A longer text is cut, or makes several rows if the task says so."""
         return self.settings.max_length
 
     def graphs(self) -> tuple[Graph, ...]:
@@ -104,7 +104,7 @@ class TextModel(OnTexts, CompiledLossTrainer, keras.Model):
                 `kerasbert.training.trainer.CompiledLossTrainer.compile`.
 
         Raises:
-            ConfigError: a value that cannot be.
+            ConfigError: a value is not allowed.
         """
         given = {"loss": loss, "metrics": metrics, "weighted_metrics": weighted_metrics}
         if loss is None:

@@ -43,7 +43,7 @@ class SummedLossTrainer(TrainStep):
             run_eagerly: without a graph, to debug.
 
         Raises:
-            ConfigError: a value that cannot be.
+            ConfigError: a value is not allowed.
         """
         jit_compile = self.configure_step(accumulate=accumulate, jit_compile=jit_compile)
         optimizer = scaled_for_float16(optimizer, self)
@@ -131,7 +131,7 @@ class CompiledLossTrainer(TrainStep):
             auto_scale_loss: whether the loss is scaled if a layer computes in float16.
 
         Raises:
-            ConfigError: a value that cannot be.
+            ConfigError: a value is not allowed.
         """
         if recompute and not TENSORFLOW:
             raise ConfigError(f"recompute is {recompute}: on {keras.backend.backend()} leave it out")
