@@ -64,7 +64,7 @@ class OnTexts:
             x, y: see the class.
             batch_size: texts per batch, 32 by default.
             validation_split: share of the texts that is held out: the last ones, before shuffling.
-            validation_data: `(x, y)`, `(x, y, sample_weight)`, a DataFrame or a data set.
+            validation_data: `(x, y)`, `(x, y, sample_weight)`, a DataFrame, a list of examples or a data set.
             shuffle: whether texts are shuffled anew in each epoch, by NumPy's global generator, which
                 `keras.utils.set_random_seed` sets. Texts of similar length share a batch. None: yes, except for a
                 `tf.data.Dataset`, which Keras cannot shuffle.
@@ -88,7 +88,8 @@ class OnTexts:
             x, validation_data = _split(self._examples(x, y, sample_weight), validation_split)
             y = sample_weight = None
         if validation_data is not None:
-            held_out = (validation_data,) if isinstance(validation_data, list) else validation_data
+            alone = isinstance(validation_data, list) and isinstance(validation_data[0], str | Example)
+            held_out = (validation_data,) if alone else validation_data
             size = options.get("validation_batch_size") or batch_size
             held_out = self._for_keras(*keras.utils.unpack_x_y_sample_weight(held_out), batch_size=size)
             validation_data = keras.utils.pack_x_y_sample_weight(*held_out)

@@ -155,7 +155,7 @@ def test_the_last_share_is_held_out_before_shuffling(model):
     split = model.fit(TEXTS, LABELS, validation_split=0.2, **options).history
     assert split["val_loss"][0] == pytest.approx(model.evaluate(*last, verbose=0)[0], abs=1e-5)
     frame = FRAME[24:].reset_index()
-    given = [last, (*last, np.ones(6)), frame, BATCHES, (arrays(model, last[0]), INDICES[24:])]
+    given = [last, list(last), (*last, np.ones(6)), frame, BATCHES, (arrays(model, last[0]), INDICES[24:])]
     for data in given:
         history = model.fit(TEXTS[:24], LABELS[:24], validation_data=data, validation_batch_size=3, **options).history
         right = model.evaluate(BATCHES, verbose=0) if data is BATCHES else model.evaluate(*last, verbose=0)
