@@ -149,7 +149,10 @@ class CompiledLossTrainer(TrainStep):
             auto_scale_loss=False,
         )
         self.recompute = recompute
-        self._step_said = {"accumulate": accumulate, "recompute": recompute, "jit_compile": jit_compile}
+        # Keras compiles a clone of the model, which is no trainer of ours, with this: it knows no options of ours.
+        own = {"accumulate": (accumulate, 1), "recompute": (recompute, False)}
+        self._step_said = {name: value for name, (value, usual) in own.items() if value != usual}
+        self._step_said["jit_compile"] = jit_compile
 
     def get_compile_config(self):
         config = super().get_compile_config()
