@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from kerasbert.cli import options
+from kerasbert.cli.numbers import Parallel
 from kerasbert.runtime.manifest import Manifest
 
 
@@ -21,7 +22,7 @@ from kerasbert.runtime.manifest import Manifest
 @click.option(
     "--threads",
     multiple=True,
-    type=click.IntRange(min=1),
+    type=Parallel(),
     help="Number of threads. Repeatable.  [default: 1, and the number of cores]",
 )
 @click.option(

@@ -26,6 +26,7 @@ def evaluate(model, data, as_json, **given):
     from kerasbert.cli.progress import bar
     from kerasbert.errors import DataError
     from kerasbert.examples.readers import read_examples
+    from kerasbert.tasks.remarks import count_cut, warn, warn_cut
 
     task = options.task_of(model)
     if task.figures is None:
@@ -33,11 +34,13 @@ def evaluate(model, data, as_json, **given):
     examples = read_examples(data, task, columns=options.taken_columns(given))
     opened = options.open_model(model)
     task.check(examples, opened.settings)
+    warn(task, examples, opened.settings)
     with bar(len(examples)) as progress:
         answered = []
         for each in opened.answered(examples):
             answered.append(each)
             progress.update(1)
+    warn_cut(sum(count_cut(each.rows) for each in answered), len(examples), opened.settings)
     figures = {"texts": len(examples), **task.figures(answered, opened.settings)}
     if as_json:
         click.echo(json.dumps(figures))

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from kerasbert.cli import options
+from kerasbert.cli.numbers import Number
 from kerasbert.errors import BundleError, ExportError
 from kerasbert.export.options import ExportOptions
 from kerasbert.export.variants import FORMATS, QUANTIZE, USUAL
@@ -61,7 +62,7 @@ SETTINGS = "\n".join(f"  {name:<10} {what}" for name, what in reversed(QUANTIZE.
 )
 @click.option(
     "--max-drop",
-    type=click.FloatRange(0, 100),
+    type=Number(0, 100),
     help="Points of accuracy that a quantised file may lose on --data. A file that loses more is written again in a "
     "gentler setting.",
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from kerasbert.cli import options
+from kerasbert.cli.numbers import Number
 from kerasbert.tasks import NAMES, task_named
 
 
@@ -35,19 +36,19 @@ RECIPE = (
     click.option("--batch-size", default=32, show_default=True, type=click.IntRange(min=1), help="Texts per step."),
     click.option(
         "--learning-rate",
-        type=click.FloatRange(min=0, min_open=True),
+        type=Number(min=0, min_open=True),
         help="Learning rate at its peak.  [default: 5e-5; 1e-4 up to BERT-small, 3e-4 up to BERT-mini]",
     ),
     click.option(
         "--warmup",
         default=0.1,
         show_default=True,
-        type=click.FloatRange(0, 1),
+        type=Number(0, 1),
         help="Share of the steps in which the learning rate grows to its peak.",
     ),
     click.option(
         "--layer-decay",
-        type=click.FloatRange(0, 1, min_open=True),
+        type=Number(0, 1, min_open=True),
         help="Learning rate of a block as a share of the rate of the block above it, such as 0.9.  [default: one rate "
         "for all blocks]",
     ),

@@ -28,16 +28,16 @@ def inspect(path, plot, rehash, as_json):
       kerasbert inspect train.csv --json
       kerasbert inspect bundle/ --rehash
     """
+    from kerasbert.runs.describe import describe, draw_lengths, is_prepared
+
+    if plot and not is_prepared(path):
+        raise click.UsageError(f"--plot draws the rows of prepared data, which {path} is not")
     if rehash:
         from kerasbert.runtime.manifest import rehash as accept
 
         accept(path)
-    from kerasbert.runs.describe import PREPARED, describe, draw_lengths
-
     facts = describe(path)
     if plot:
-        if facts["kind"] != PREPARED:
-            raise click.UsageError(f"--plot draws the rows of prepared data; {path} is a {facts['kind']}")
         draw_lengths(path, plot)
     if as_json:
         click.echo(json.dumps(facts, ensure_ascii=False))

@@ -28,6 +28,11 @@ COMMANDS = {
 }
 
 
+MEMORY = ("ResourceExhaustedError", "XlaRuntimeError", "JaxRuntimeError")
+"""Exceptions of TensorFlow and JAX, by name, so that neither is imported for them."""
+OUT_OF_MEMORY = "out of memory; use a smaller --batch-size, --max-length or model, or a machine with more memory"
+
+
 class Commands(click.Group):
     """The list of commands comes from `COMMANDS`, so that showing it loads no command and no TensorFlow."""
 
@@ -47,20 +52,35 @@ class Commands(click.Group):
                 return super().invoke(context)
         except BrokenPipeError:
             raise  # `| head`: click ends silently
-        except (KerasBertError, OSError) as error:
+        except Exception as error:
             if context.params["debug"] or not _for_users(error):
                 raise
             raise click.ClickException(_line(error)) from None
 
 
 def _for_users(error: Exception) -> bool:
-    """Whether an error is ours or the operating system's. A library's OSError without a number may be a bug."""
-    return isinstance(error, KerasBertError) or error.errno is not None
+    """Whether an error is ours, the operating system's or one of memory. Any other may be a bug.
+
+    A library's OSError without a number may be a bug too.
+    """
+    if isinstance(error, OSError) and not isinstance(error, KerasBertError):
+        return error.errno is not None
+    return isinstance(error, KerasBertError) or _out_of_memory(error)
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory is missing."""
+    if isinstance(error, MemoryError):
+        return True
+    named = type(error).__name__ in MEMORY
+    return named and any(words in str(error) for words in ("OOM", "RESOURCE_EXHAUSTED", "failed to allocate", "memory"))
 
 
 def _line(error: Exception) -> str:
     if isinstance(error, KerasBertError):
         return " ".join(str(error).split())
+    if _out_of_memory(error):
+        return OUT_OF_MEMORY
     return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from kerasbert.cli.backend import check_backend
 from kerasbert.quiet import quiet
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import NAME as MANIFEST
@@ -104,7 +105,12 @@ def progress(step: str) -> None:
 
 
 def load_tensorflow() -> None:
-    """Imports TensorFlow and hides what it prints. A command calls this before it imports modules that need it."""
+    """Imports TensorFlow and hides what it prints. A command calls this before it imports modules that need it.
+
+    Raises:
+        KerasBertError: Keras is set to a backend that is not installed, or that kerasbert does not run on.
+    """
+    check_backend()
     with quiet():
         import kerasbert.tf.kernels  # noqa: F401 - imports TensorFlow
 

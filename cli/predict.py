@@ -54,6 +54,7 @@ def predict(model, texts, source, **given):
     """
     from kerasbert.cli.progress import bar
     from kerasbert.examples.readers import read_unlabelled
+    from kerasbert.tasks.remarks import count_cut, warn, warn_cut
 
     columns = options.taken_columns(given)
     others = {name: value for name, value in given.items() if value is not None}
@@ -67,16 +68,21 @@ def predict(model, texts, source, **given):
         raise click.UsageError("options that name columns go with --input")
     task = options.task_of(model)
     examples = read_unlabelled(source, task, columns=columns) if source else _examples(task, texts, others)
-    opened = options.open_model(model)
+    opened, cut = options.open_model(model), 0
+    warn(task, examples, opened.settings, labelled=False)
     # On a terminal the answers themselves are the progress.
     with nullcontext() if sys.stdout.isatty() else bar(len(examples)) as progress:
-        for example, answer in zip(examples, opened.answers(examples), strict=True):
+        for each in opened.answered(examples):
+            answer = task.decode(each.example, each.rows, each.outputs, opened.settings)
+            cut += count_cut(each.rows)
             shown = answer if isinstance(answer, dict) else {"answers": answer}
-            numbers = {each.name for each in task.fields if each.kind == "number"}
-            texts = {name: v if name in numbers else as_text(v) for name, v in example.fields.items()}  # for offsets
+            numbers = {field.name for field in task.fields if field.kind == "number"}
+            fields = each.example.fields.items()
+            texts = {name: v if name in numbers else as_text(v) for name, v in fields}  # offsets refer to them
             click.echo(json.dumps({**texts, **shown}, ensure_ascii=False))
             if progress:
                 progress.update(1)
+    warn_cut(cut, len(examples), opened.settings)
 
 
 def _examples(task, texts: tuple[str, ...], others: dict[str, str]) -> list:

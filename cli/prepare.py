@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from kerasbert.cli import options
+from kerasbert.cli.numbers import Number, Parallel
 
 
 @click.command()
@@ -33,7 +34,7 @@ from kerasbert.cli import options
     "short_probability",
     default=0.1,
     show_default=True,
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     help="Share of instances that are cut to a random shorter length.",
 )
 @click.option(
@@ -54,12 +55,10 @@ from kerasbert.cli import options
     "--slice-mb",
     default=16.0,
     show_default=True,
-    type=click.FloatRange(min=0, min_open=True),
+    type=Number(min=0, min_open=True),
     help="Approximate amount of text per shard, in MB.",
 )
-@click.option(
-    "--workers", default=1, show_default=True, type=click.IntRange(min=1), help="Number of processes on this machine."
-)
+@click.option("--workers", default=1, show_default=True, type=Parallel(), help="Number of processes on this machine.")
 @click.option(
     "--runner",
     help="Apache Beam runner to use instead, such as DirectRunner, FlinkRunner, SparkRunner or DataflowRunner.",
@@ -82,14 +81,14 @@ def prepare(texts, tokenizer, folder, slice_mb, workers, runner, beam_options, p
       kerasbert prepare "wiki/*.jsonl.zst" --vocab vocab/ --mode mlm --max-length 512 --pack --out data/
       kerasbert prepare books/ --vocab vocab/ --runner FlinkRunner --beam=--flink_master=HOST:8081 --out /shared/data
     """
+    if beam_options and not runner:
+        raise click.UsageError("--beam is for a --runner; name one")
     options.load_tensorflow()
     from kerasbert.cli.progress import slice_lines
     from kerasbert.corpus.pipelines import beam_engine
     from kerasbert.corpus.pipelines import prepare as prepare_data
     from kerasbert.corpus.preparation import Settings
 
-    if beam_options and not runner:
-        raise click.UsageError("--beam is for a --runner; name one")
     settings = Settings(packed=pack, slice_bytes=int(slice_mb * 2**20), **chosen)
     engine = beam_engine(runner, beam_options) if runner else None
     index = prepare_data(

@@ -5,11 +5,12 @@ from pathlib import Path
 import click
 
 from kerasbert.cli import options
+from kerasbert.cli.numbers import Number
 from kerasbert.config import FAMILIES, SIZES
 
 RECIPES = ("bert", "roberta", "lamb", "lamb-2", "24h")  # a test compares it with the table, which needs Keras
 STRATEGIES = ("auto", "one", "mirrored", "multi-worker", "tpu")
-ABOVE_0 = click.FloatRange(min=0, min_open=True)
+ABOVE_0 = Number(min=0, min_open=True)
 
 
 @click.command()
@@ -39,9 +40,7 @@ ABOVE_0 = click.FloatRange(min=0, min_open=True)
 @click.option("--steps", type=click.IntRange(min=1), help="Number of updates.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Rows per update, over all devices.")
 @click.option("--learning-rate", type=ABOVE_0, help="Learning rate at its peak.")
-@click.option(
-    "--warmup", type=click.FloatRange(0, 1), help="Share of the steps in which the learning rate grows to its peak."
-)
+@click.option("--warmup", type=Number(0, 1), help="Share of the steps in which the learning rate grows to its peak.")
 @click.option(
     "--schedule",
     type=click.Choice(["linear", "polynomial", "cosine", "wsd"]),
@@ -50,14 +49,12 @@ ABOVE_0 = click.FloatRange(min=0, min_open=True)
 @click.option("--optimizer", type=click.Choice(["adamw", "lamb"]), help="Optimizer that updates the weights.")
 @click.option(
     "--weight-decay",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     help="Weight decay of matrices. A step removes the learning rate times this share.",
 )
 @click.option("--clip-norm", type=ABOVE_0, help="Largest norm of the gradients; larger ones are clipped.")
-@click.option("--dropout", type=click.FloatRange(0, 1, max_open=True), help="Dropout of a new model.")
-@click.option(
-    "--mask-rate", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="Share of tokens to predict."
-)
+@click.option("--dropout", type=Number(0, 1, max_open=True), help="Dropout of a new model.")
+@click.option("--mask-rate", type=Number(0, 1, min_open=True, max_open=True), help="Share of tokens to predict.")
 @click.option("--whole-words", is_flag=True, help="Mask all pieces of a word together.")
 @click.option("--buckets", help="Lengths that rows are padded to, such as 32,64,128.  [default: the longest row]")
 @click.option(

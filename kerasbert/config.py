@@ -5,14 +5,16 @@ tensors (`kerasbert.checkpoints.names`). The layers know nothing of families.
 """
 
 import dataclasses
-import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from kerasbert.errors import ConfigError
+from kerasbert.reading import read_json
 
+LARGEST = 3.4e38
+"""The largest number of float32, rounded down."""
 ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "tanh", "silu")
 
 
@@ -250,15 +252,9 @@ def read_config_json(folder: str | Path) -> dict:
         ConfigError: the file is missing or does not hold a JSON object.
     """
     path = Path(folder) / "config.json"
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file; a model folder holds config.json and model.safetensors") from None
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: cannot be read as JSON ({error})") from None
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: holds a {type(values).__name__}, not a JSON object")
-    return values
+    if not path.exists():
+        raise ConfigError(f"{path}: no such file; a model folder holds config.json and model.safetensors")
+    return read_json(path, ConfigError)
 
 
 def family_name(values: Mapping) -> str:
@@ -280,7 +276,8 @@ def _family(model_type) -> Family:
 
 
 def _is_number(value) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    """Whether a value is a number that float32 can hold."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def _check_integer(name: str, value, *, at_least: int) -> None:

@@ -157,6 +157,9 @@ def test_a_family_that_is_missing_or_unknown_is_refused(values, said):
         ({"classifier_dropout": -0.1}, "classifier_dropout is -0.1"),
         ({"layer_norm_eps": 0}, "layer_norm_eps is 0: use a number above 0"),
         ({"initializer_range": "small"}, "initializer_range is 'small': use a number above 0"),
+        ({"layer_norm_eps": float("inf")}, "layer_norm_eps is inf: use a number above 0"),
+        ({"initializer_range": float("nan")}, "initializer_range is nan: use a number above 0"),
+        ({"layer_norm_eps": 10**400}, "layer_norm_eps is 1000"),
     ],
 )
 def test_a_number_that_no_encoder_can_have_is_refused(changes, said):
@@ -174,7 +177,7 @@ def test_a_config_does_not_change():
     [
         (None, "no such file; a model folder holds config.json"),
         ("{", "cannot be read as JSON"),
-        ("[1]", "holds a list"),
+        ("[1]", "holds a JSON list"),
     ],
 )
 def test_a_config_json_that_cannot_be_used_is_named(tmp_path, text, said):

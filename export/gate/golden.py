@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasbert.errors import BundleError
+from kerasbert.reading import parse, read_text
 from kerasbert.runtime.manifest import GOLDEN as NAME
 from kerasbert.schema import from_json
 from kerasbert.tasks.ask import Answered
@@ -117,14 +118,14 @@ def read(folder: Path, graphs: Sequence[Graph]) -> list[Golden]:
     """
     path = folder / NAME
     try:
-        found = from_json(list[Golden], json.loads(path.read_text(encoding="utf-8")), "golden")
+        found = from_json(list[Golden], parse(read_text(path, BundleError)), "golden")
         if not found or any(not golden.rows for golden in found):
             raise ValueError("an example without rows" if found else "no examples")
         for row in (row for golden in found for row in golden.rows):
             for each in (each for graph in graphs for each in graph.outputs):
                 _check_shape(row, each)
         return found
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (BundleError, ValueError, KeyError, TypeError) as error:
         raise BundleError(f"{path}: the recorded answers cannot be read ({error}); export again") from None
 
 

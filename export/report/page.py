@@ -11,6 +11,7 @@ from kerasbert.export.report.chart import Mark, draw
 from kerasbert.export.report.snippets import Snippet, shown_example, snippets
 from kerasbert.export.web import NAME as PAGE
 from kerasbert.files import write_text
+from kerasbert.reading import parse, read_text
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import Manifest
 from kerasbert.tasks.numbers import numbers_of
@@ -92,9 +93,9 @@ def read_rows(folder: Path, manifest: Manifest) -> list[Row]:
     """
     path = folder / "report.json"
     try:
-        rows = {row["format"]: Row(**row) for row in json.loads(path.read_text(encoding="utf-8"))}
+        rows = {row["format"]: Row(**row) for row in parse(read_text(path, BundleError))}
         return [rows[name] for name in manifest.files]
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (BundleError, ValueError, TypeError, KeyError) as error:
         raise BundleError(f"{path}: not readable as the gate's report ({error}); export again") from None
 
 

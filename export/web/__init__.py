@@ -21,8 +21,8 @@ from kerasbert.errors import ExportError
 from kerasbert.export.web.characters import describe_characters
 from kerasbert.export.web.npm import Package, install
 from kerasbert.files import new_folder
+from kerasbert.reading import read_json
 from kerasbert.runtime.manifest import Manifest
-from kerasbert.tokenizers.host import read_json
 
 NAME = "web"
 
@@ -110,7 +110,7 @@ def _check_tokenizer(bundle: Path, options: dict) -> None:
     """Raises ExportError for tokenizers that the page's own would read differently."""
     added = options.get("added_tokens", [])
     if options["kind"] == "bytepair":
-        content = read_json(bundle / "tokenizer.json")
+        content = read_json(bundle / "tokenizer.json", ExportError)
         added = content.get("added_tokens") or []
         words = content.get("pre_tokenizer") or {}
         if content.get("normalizer") or words.get("type") != "ByteLevel" or not words.get("use_regex", True):

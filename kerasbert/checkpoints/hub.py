@@ -16,6 +16,12 @@ FILES = [
     "vocab.json",
     "merges.txt",
     "tokenizer*.json",
+    "added_tokens.json",
+    "special_tokens_map.json",
+    "modules.json",
+    "*/config.json",
+    "*sentence_bert_config.json",
+    "config_sentence_transformers.json",
 ]
 
 

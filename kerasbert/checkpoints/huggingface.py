@@ -13,9 +13,17 @@ from kerasbert.checkpoints.loading import ENCODER, Checkpoint
 from kerasbert.config import family_name, read_config_json
 from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.files import new_folder, write_tensors
+from kerasbert.reading import read_json
 
 EIGHT_BITS = {"F8_E4M3": ml_dtypes.float8_e4m3fn, "F8_E5M2": ml_dtypes.float8_e5m2}
 """Types that NumPy does not have, and so safetensors does not give."""
+LORA = ("lora_kernel_a", "lora_kernel_b")
+"""The variables that Keras's `enable_lora` adds to a layer."""
+FOREIGN = {
+    "bert_config.json": "a TensorFlow checkpoint of google-research/bert (bert_config.json, bert_model.ckpt)",
+    "adapter_config.json": "an adapter of peft (adapter_config.json) without the model under it",
+}
+"""File -> what a folder with it, and without config.json, holds."""
 FLOATS = ("F64", "F32", "F16", "BF16", *EIGHT_BITS)
 
 
@@ -27,6 +35,7 @@ def open_checkpoint(path: str | Path | None) -> Checkpoint:
         ConfigError: a config.json that cannot be read or is of another family.
     """
     folder = hub.folder_of(path)
+    _check_format(folder)
     settings = read_config_json(folder)
     try:
         family = family_name(settings)
@@ -56,6 +65,8 @@ def open_checkpoint(path: str | Path | None) -> Checkpoint:
 def save(model, folder: str | Path, *, task: str = ENCODER, settings: dict | None = None) -> None:
     """Writes a folder that transformers opens: config.json, model.safetensors, the tokenizer's files.
 
+    The kernels of layers with LoRA are written merged, as in Keras's `model.save`.
+
     Args:
         model: has `config`, `tokenizer` and Keras `weights`.
         folder: made if it is not there; files of the same names are replaced, others stay.
@@ -63,9 +74,12 @@ def save(model, folder: str | Path, *, task: str = ENCODER, settings: dict | Non
         settings: further keys for config.json.
     """
     family = model.config.model_type
-    tensors = {}
+    tensors, merged = {}, _merged_kernels(model)
     for variable in model.weights:
+        if variable.path.rpartition("/")[2] in LORA:
+            continue
         name, transposed = names.tensor_name(family, variable.path, prefix=task != ENCODER)
+        variable = merged.get(variable.path, variable)
         value = np.asarray(variable.numpy() if hasattr(variable, "numpy") else variable, dtype="float32")
         tensors[name] = np.ascontiguousarray(value.T if transposed else value)
     config = {
@@ -81,25 +95,60 @@ def save(model, folder: str | Path, *, task: str = ENCODER, settings: dict | Non
             model.tokenizer.save(building)
 
 
+def _merged_kernels(model) -> dict:
+    """Path of a kernel -> the kernel with what LoRA added, for the layers with Keras's `enable_lora`."""
+    layers = model._flatten_layers()
+    return {f"{layer.path}/kernel": layer.kernel for layer in layers if getattr(layer, "lora_enabled", False)}
+
+
+def _check_format(folder: Path) -> None:
+    if (folder / "config.json").exists():
+        return
+    for name, what in FOREIGN.items():
+        if (folder / name).exists():
+            raise CheckpointError(
+                f"{folder}: holds {what}, which kerasbert does not read; convert it to config.json and "
+                "model.safetensors first (kerasbert/checkpoints/README.md, Other formats)"
+            )
+
+
 def _weight_files(folder: Path) -> list[Path]:
-    """The folder's safetensors: one file, or the shards that an index names."""
+    """The folder's safetensors: one file, the shards that an index names, or all numbered shards without an index."""
     single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
     if single.is_file():
         return [single]
     if index.is_file():
         try:
-            shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+            shards = set(read_json(index, CheckpointError)["weight_map"].values())
             # Only names inside the folder: an index is somebody's text, and must not read files elsewhere.
             return sorted(folder / Path(shard).name for shard in shards)
-        except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        except (KeyError, AttributeError, TypeError) as error:
             raise CheckpointError(f"{index}: not an index of shards ({error!r})") from None
+    shards = sorted(folder.glob("model-*-of-*.safetensors"))
+    if shards:
+        return _numbered(shards)
     others = [name for name in ("pytorch_model.bin", "tf_model.h5") if (folder / name).is_file()]
     found = f"it has {' and '.join(others)}, which kerasbert does not read; " if others else ""
     raise CheckpointError(f"{folder}: no model.safetensors; {found}save the model as safetensors first")
 
 
+def _numbered(shards: list[Path]) -> list[Path]:
+    """The shards of a folder without an index, if none is missing: model-00001-of-00002.safetensors and so on."""
+    total = int(shards[0].stem.rpartition("-of-")[2]) if shards[0].stem.rpartition("-of-")[2].isdecimal() else 0
+    wanted = [f"model-{number:05d}-of-{total:05d}.safetensors" for number in range(1, total + 1)]
+    if [shard.name for shard in shards] != wanted:
+        missing = sorted({*wanted} - {shard.name for shard in shards})
+        raise CheckpointError(
+            f"{shards[0].parent}: no index, and the shards are not those of one model"
+            f"{f' ({missing[0]} is missing)' if missing else ''}; fetch the folder again"
+        )
+    return shards
+
+
 def _header(file: Path) -> Iterator[tuple[str, tuple[int, ...], str]]:
     """Name, shape and type of each tensor in a safetensors file."""
+    if file.exists() and not file.is_file():
+        raise CheckpointError(f"{file}: is not a regular file; name a folder that holds the weights themselves")
     try:
         with safe_open(file, framework="numpy") as tensors:
             for stored in tensors.keys():  # noqa: SIM118 - not a dict

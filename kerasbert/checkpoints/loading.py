@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from kerasbert import tokenizers
+from kerasbert.checkpoints import modules
+from kerasbert.checkpoints.sizes import check_sizes
 from kerasbert.config import BertConfig
 from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.tasks import NAMES
@@ -22,6 +24,8 @@ STANDS_ON = {"classifier": ("pooler", "pooling"), "nsp": ("pooler",)}
 
 ENCODER, UNKNOWN = "encoder", "unknown"
 """What `Checkpoint.task` says of a folder without a head, and of one whose class is not in the tables."""
+PRETRAINED = (ENCODER, "pre-training", "fill-mask", "next-sentence")
+"""What folders hold that were not fine-tuned for a task."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +75,12 @@ class Checkpoint:
         """The encoder's numbers.
 
         Raises:
-            ConfigError: a config.json that kerasbert cannot build.
+            ConfigError: a config.json that kerasbert cannot build, or whose sizes are far from those of the tensors.
         """
         try:
-            return BertConfig.from_dict(self.settings)
+            config = BertConfig.from_dict(self.settings)
+            check_sizes(config, self.shapes, self.names.place)
+            return config
         except ConfigError as error:
             raise ConfigError(f"{self.folder / 'config.json'}: {error}") from None
 
@@ -102,11 +108,23 @@ class Checkpoint:
         return named[0]
 
     @property
+    def has_modules(self) -> bool:
+        """Whether the folder is a sentence encoder of sentence-transformers: it has modules, and no head of a task."""
+        if not (self.folder / modules.NAME).is_file():
+            return False
+        return self.architecture in (None, *(self.names.architectures.get(each) for each in PRETRAINED))
+
+    @property
     def task(self) -> str:
-        """What the folder was saved as: by our section of config.json, else by `architectures`, else by its tensors."""
+        """What the folder was saved as: by our section of config.json, else by `architectures`, else by its tensors.
+
+        An encoder with the modules of sentence-transformers beside it is a sentence encoder.
+        """
         own = self.own.get("task")
         if own is not None:
             return own
+        if self.has_modules:
+            return "sentence-embedding"
         if self.architecture is not None:
             known = {name: task for task, name in self.names.architectures.items()}
             return known.get(self.architecture, UNKNOWN)

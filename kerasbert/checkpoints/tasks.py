@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import fields
 
+from kerasbert.checkpoints import modules
 from kerasbert.checkpoints.loading import ENCODER, Checkpoint
 from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.schema import part_from_json
@@ -17,6 +18,7 @@ def stored_settings(checkpoint: Checkpoint, task: Task) -> dict:
 
     Raises:
         ConfigError: a setting of another type, an unknown one, or labels that do not number the head's outputs.
+        CheckpointError: modules of sentence-transformers that kerasbert does not have.
     """
     own = {name: value for name, value in checkpoint.own.items() if name != "task" and value is not None}
     if checkpoint.task != task.name:
@@ -26,9 +28,18 @@ def stored_settings(checkpoint: Checkpoint, task: Task) -> dict:
         stored = part_from_json(task.Settings, own, "kerasbert")
         if checkpoint.task == task.name:
             stored |= task.stored(checkpoint.settings, checkpoint.outputs)
+            stored = {**_of_modules(checkpoint), **stored}
     except (ValueError, ConfigError) as error:
         raise ConfigError(f"{checkpoint.folder / 'config.json'}: {error}") from None
     return stored
+
+
+def _of_modules(checkpoint: Checkpoint) -> dict:
+    """The settings that the modules of sentence-transformers tell; none for a folder without them, or of ours."""
+    if "task" in checkpoint.own or not checkpoint.has_modules:
+        return {}
+    lower_cases = getattr(checkpoint.tokenizer(), "do_lower_case", False)
+    return modules.embedding_settings(checkpoint.folder, limit=checkpoint.config.max_length, lower_cases=lower_cases)
 
 
 def answerable_task(checkpoint: Checkpoint, tasks: Collection[str]) -> str:

@@ -6,6 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from kerasbert.errors import DataError
+from kerasbert.reading import parse, read_text
 
 INDEX = "index.json"
 PLAN = "plan.json"
@@ -63,18 +64,18 @@ class Index:
     def read(cls, folder: str | Path) -> "Index":
         """Raises DataError: no prepared data, not finished, or of a later version."""
         path = Path(folder) / INDEX
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            if values["version"] > VERSION:
-                raise DataError(f"{path}: written by a later kerasbert (version {values['version']}); update this one")
-            return cls(shards=[Shard(**{**shard, "seconds": 0.0}) for shard in values.pop("shards")], **values)
-        except FileNotFoundError:
+        if not path.exists():
             begun = (Path(folder) / PLAN).exists()
             mend = (
                 "the same `kerasbert prepare` goes on where it stopped" if begun else "make it with `kerasbert prepare`"
             )
-            raise DataError(f"{folder}: no {INDEX}, so no whole prepared data; {mend}") from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{folder}: no {INDEX}, so no whole prepared data; {mend}")
+        try:
+            values = parse(read_text(path, DataError))
+            if values["version"] > VERSION:
+                raise DataError(f"{path}: written by a later kerasbert (version {values['version']}); update this one")
+            return cls(shards=[Shard(**{**shard, "seconds": 0.0}) for shard in values.pop("shards")], **values)
+        except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path}: not readable as the index of prepared data ({error}); prepare again") from None
 
 

@@ -32,7 +32,7 @@ class Masking:
     def __post_init__(self):
         if not 0 < self.rate < 1:
             raise ConfigError(f"mask rate is {self.rate!r}: use a number between 0 and 1, such as 0.15")
-        if self.mask_share < 0 or self.random_share < 0 or self.mask_share + self.random_share > 1:
+        if not (self.mask_share >= 0 and self.random_share >= 0 and self.mask_share + self.random_share <= 1):
             raise ConfigError(
                 f"mask_share {self.mask_share!r} and random_share {self.random_share!r}: "
                 "use shares from 0 to 1 that add up to 1 at most"

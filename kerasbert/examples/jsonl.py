@@ -1,10 +1,10 @@
 """JSON lines: one object per line."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from kerasbert.errors import DataError
+from kerasbert.reading import parse
 
 
 def jsonl_rows(path: Path, content: str) -> Iterator[tuple[int, dict]]:
@@ -17,8 +17,8 @@ def jsonl_rows(path: Path, content: str) -> Iterator[tuple[int, dict]]:
         if not text.strip():
             continue
         try:
-            row = json.loads(text)
-        except (ValueError, RecursionError) as error:
+            row = parse(text)
+        except ValueError as error:
             raise DataError(f"{path}, line {line}: not JSON ({error})") from None
         if not isinstance(row, dict):
             raise DataError(f"{path}, line {line}: a {type(row).__name__}; each line holds a JSON object")

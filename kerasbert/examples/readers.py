@@ -1,13 +1,14 @@
 """Reads a file as examples of a task; each keeps its line for error messages."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from kerasbert.errors import DataError
 from kerasbert.examples.conll import conll_rows
 from kerasbert.examples.csv import csv_rows, tsv_rows
 from kerasbert.examples.jsonl import jsonl_rows
+from kerasbert.reading import decode, read_bytes
 from kerasbert.tasks.task import Example, Field, Task
 
 READERS: dict[str, Callable[[Path, str], Iterator[tuple[int, dict]]]] = {
@@ -18,6 +19,8 @@ READERS: dict[str, Callable[[Path, str], Iterator[tuple[int, dict]]]] = {
 }
 PLAIN = (".txt", "")
 """Endings of files with one text per line; standard input has none."""
+STREAMS = ("/dev/fd/", "/dev/stdin")
+"""Pipes that the shell opens for this process, as `<(...)` does; another pipe may never end."""
 TRUTH = "label"
 """The word for the right answer in `--label-column`."""
 
@@ -33,7 +36,7 @@ def read_examples(
         path: the file, UTF-8; a byte-order mark is skipped.
         task: says which fields an example has and the usual names of their columns.
         columns: the names in this file by option: `{"text": ..., "pair": ..., "label": ...}` for texts. None looks for
-            the usual names.
+            the usual names, in lower or upper case.
         labelled: whether a file without right answers is an error.
 
     Raises:
@@ -96,18 +99,13 @@ def _named(task: Task, columns: Mapping[str, str | None] | None) -> dict[str, st
 
 
 def _decode(path: Path) -> str:
-    try:
-        content = sys.stdin.buffer.read() if path == Path("-") else path.read_bytes()
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        byte = content[error.start]
-        raise DataError(f"{path}, line {line}: byte 0x{byte:02x} is not UTF-8; save the file as UTF-8") from None
+    if path == Path("-"):
+        content = sys.stdin.buffer.read()
+    elif str(path).startswith(STREAMS):
+        content = path.read_bytes()
+    else:
+        content = read_bytes(path, DataError)
+    return decode(path, content, DataError)
 
 
 def _rows(path: Path, otherwise: str) -> Iterator[tuple[int, dict]]:
@@ -122,10 +120,16 @@ def _rows(path: Path, otherwise: str) -> Iterator[tuple[int, dict]]:
 def _column(path, columns, wanted, usual, role, *, required) -> str | None:
     if wanted is not None and wanted not in columns:
         raise DataError(f"{path}: no column {wanted!r}; it has {', '.join(columns)}")
-    found = wanted or next((name for name in usual if name in columns), None)
+    found = wanted or _usual(columns, usual)
     if found is None and required:
         raise DataError(f"{path}: no {role} column among {', '.join(columns)}; name it with --{role}-column")
     return found
+
+
+def _usual(columns: Sequence[str], usual: Sequence[str]) -> str | None:
+    """The column with the first of the usual names, whatever its case; of two, the one in the case of the name."""
+    by_name = {name.strip().casefold(): name for name in columns} | {name: name for name in columns}
+    return next((by_name[name] for each in usual for name in (each, each.casefold()) if name in by_name), None)
 
 
 def _field(path, line, row, column, field: Field) -> str | list[str] | float | list[float]:

@@ -21,7 +21,8 @@ class Embeddings(keras.layers.Layer):
 
     Args:
         vocab_size, hidden_size, max_positions, type_vocab_size: sizes of the tables; 0 segments for no segment table.
-        position_offset: row of the first token's position (2 in RoBERTa).
+        position_offset: row of the first token's position. If it is above 0 (RoBERTa: 2), the row before it and the id
+            of the same number are those of padding, which takes no position, as in fairseq.
         sinusoidal: whether positions are fixed sines and cosines.
         dropout: rate after the normalisation, in training.
         epsilon: added to the variance in LayerNorm.
@@ -93,7 +94,9 @@ class Embeddings(keras.layers.Layer):
         if isinstance(length, int) and length > longest:
             raise ValueError(f"{length} tokens are more than the {longest} positions: give the tokenizer a max_length")
         word = gather(self.word_table, input_ids)  # (B, T, D)
-        if position_ids is None:
+        if position_ids is None and self.position_offset:
+            position = gather(self.position_table, self._fairseq_positions(input_ids))
+        elif position_ids is None:
             position = self.position_table[self.position_offset : self.position_offset + length]  # (T, D)
         else:
             position = gather(self.position_table, position_ids + self.position_offset)
@@ -106,6 +109,15 @@ class Embeddings(keras.layers.Layer):
         elif self.type_table is not None:
             x = x + self.type_table[0]
         return self.dropout(self.norm(x))
+
+    def _fairseq_positions(self, input_ids):
+        """Rows of the position table, (B, T): tokens other than padding are counted, and padding has its own row.
+
+        A text may hold a literal `<pad>`, behind which the count goes on as if it were not there.
+        """
+        padding = self.position_offset - 1
+        counted = ops.cast(input_ids != padding, "int32")
+        return ops.cumsum(counted, axis=1) * counted + padding
 
     def compute_output_shape(self, input_ids_shape, token_type_ids_shape=None, position_ids_shape=None):
         return (*input_ids_shape, self.settings["hidden_size"])

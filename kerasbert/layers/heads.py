@@ -34,6 +34,15 @@ class MeanPooling(FirstToken):
 
 
 @keras.saving.register_keras_serializable("kerasbert")
+class MaxPooling(FirstToken):
+    """Pooling "max", over tokens without padding: the largest number of any token in each place of the vector."""
+
+    def call(self, x, attention_mask):
+        mask = ops.expand_dims(ops.cast(attention_mask, x.dtype), -1)
+        return ops.max(x + (1.0 - mask) * tracing_options().masked, axis=1)
+
+
+@keras.saving.register_keras_serializable("kerasbert")
 class AdditivePooling(FirstToken):
     """Pooling "additive": the mean of all tokens, without padding, with the weights `softmax(v^T tanh(W x))`.
 
@@ -70,7 +79,7 @@ class UnitLength(keras.layers.Layer):
         return input_shape
 
 
-POOLINGS = {"cls": FirstToken, "mean": MeanPooling, "additive": AdditivePooling}
+POOLINGS = {"cls": FirstToken, "mean": MeanPooling, "max": MaxPooling, "additive": AdditivePooling}
 
 
 @keras.saving.register_keras_serializable("kerasbert")

@@ -9,10 +9,11 @@ from kerasbert.layers.attention import AttentionBias
 from kerasbert.layers.embeddings import Embeddings
 from kerasbert.layers.heads import Pooler
 from kerasbert.layers.transformer import TransformerBlock
+from kerasbert.models.unquantized import Unquantized
 
 
 @keras.saving.register_keras_serializable("kerasbert")
-class BertEncoder(keras.Model):
+class BertEncoder(Unquantized, keras.Model):
     """BERT's encoder (Devlin et al. 2018, section 3) as a functional Keras model.
 
     ```python

@@ -11,6 +11,7 @@ from kerasbert.examples.readers import read_examples
 from kerasbert.tasks.batches import Lesson
 from kerasbert.tasks.columns import check_columns, examples_of, is_dataset, is_texts
 from kerasbert.tasks.lessons import class_weights, lessons_of
+from kerasbert.tasks.remarks import count_cut, warn_cut
 from kerasbert.tasks.task import Example, labels_of
 
 ROUND_TO = 8
@@ -222,8 +223,10 @@ class OnTexts:
 
         if not examples:
             raise DataError("there are no examples to learn from or to judge")
+        lessons = self._lessons(examples, class_weight)
+        warn_cut(count_cut([each.row for group in lessons for each in group]), len(examples), self.settings)
         return make_dataset(
-            self._lessons(examples, class_weight),
+            lessons,
             graph=self.graphs()[0],
             batch_size=batch_size,
             max_length=self.max_length,

@@ -11,6 +11,7 @@ from kerasbert.layers.heads import ClassificationHead, MaskedLMHead
 from kerasbert.layers.masked_lm_loss import masked_lm_loss
 from kerasbert.layers.tracing import traced_with
 from kerasbert.models.encoder import BertEncoder
+from kerasbert.models.unquantized import Unquantized
 from kerasbert.training.metrics import Perplexity
 from kerasbert.training.trainer import SummedLossTrainer
 
@@ -18,7 +19,7 @@ LEARNED = ("input_ids", "attention_mask", "mlm_positions", "mlm_ids", "mlm_weigh
 
 
 @keras.saving.register_keras_serializable("kerasbert")
-class PretrainingModel(SummedLossTrainer, keras.Model):
+class PretrainingModel(Unquantized, SummedLossTrainer, keras.Model):
     """BERT with its two pre-training heads (Devlin et al. 2018, section 3.1).
 
     ```python

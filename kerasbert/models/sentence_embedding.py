@@ -19,11 +19,15 @@ class SentenceEncoder(TextModel):
     a @ b                                             # cosine, from -1 to 1
     ```
 
+    `from_pretrained` takes pooling and `max_length` from the modules of a sentence-transformers folder. A module that
+    kerasbert does not have, such as Dense, is an error.
+
     Inputs: the encoder's. Output: float32 (batch, hidden_size), each row of length 1.
 
     Args:
         encoder: the encoder. It should have no pooler, because a pooler's weights would not be used.
-        pooling: "mean" of all tokens without padding, or "cls", the first token.
+        pooling: "mean" of all tokens without padding; "cls", the first token; or "max", in each place of the vector
+            the largest number of any token.
         max_length: number of tokens that a text is cut to; None: the encoder's limit.
 
     Raises:

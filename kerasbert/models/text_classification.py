@@ -35,6 +35,7 @@ class TextClassifier(TextModel):
         problem_type: "single_label_classification", "multi_label_classification" or "regression".
         pooling: "cls" (the first token, as in the paper), "mean" or "additive" (learned weights).
         max_length: number of tokens that a text is cut to; None: the encoder's limit.
+        pairs: whether the model was trained on pairs of texts, for warnings; None if that is not known.
         outputs: logits of layers of your own, a symbolic tensor (batch, labels) made of the encoder's tensors and of
             inputs of numbers. Texts then come with these numbers by name: `model.predict_text(texts, price=prices)`.
             None: the usual classifier; only this uses `pooling`.
@@ -55,11 +56,14 @@ class TextClassifier(TextModel):
         problem_type: str = SINGLE,
         pooling: str = "cls",
         max_length: int | None = None,
+        pairs: bool | None = None,
         outputs=None,
         **kwargs,
     ):
         max_length = encoder.config.max_length if max_length is None else max_length
-        settings = Settings(labels=labels, problem_type=problem_type, pooling=pooling, max_length=max_length)
+        settings = Settings(
+            labels=labels, problem_type=problem_type, pooling=pooling, max_length=max_length, pairs=pairs
+        )
         logits = _logits(encoder, settings, kwargs.get("dtype")) if outputs is None else None
         super().__init__(encoder=encoder, settings=settings, outputs=logits, head=outputs, **kwargs)
 

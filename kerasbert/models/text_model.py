@@ -12,6 +12,7 @@ from kerasbert.errors import ConfigError
 from kerasbert.models.combined import head_of, with_head
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.on_texts import ROUND_TO, OnTexts
+from kerasbert.models.unquantized import Unquantized
 from kerasbert.tasks.ask import Answered, ask, joined, outputs_of
 from kerasbert.tasks.numbers import with_numbers
 from kerasbert.tasks.task import Example, Graph, Task
@@ -20,7 +21,7 @@ from kerasbert.training.optimizers import adamw, finetuning_rate
 from kerasbert.training.trainer import CompiledLossTrainer
 
 
-class TextModel(OnTexts, CompiledLossTrainer, keras.Model):
+class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
     """A functional Keras model for a task. Its inputs are those of its encoder.
 
     A subclass sets the class attribute `task`, and builds layers and graph from an encoder and the task's settings.

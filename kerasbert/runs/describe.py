@@ -195,7 +195,9 @@ def _words(value) -> int:
     return len(value.split()) if isinstance(value, str) else len(value)
 
 
-PREPARED = "pre-training data"
+def is_prepared(path: Path) -> bool:
+    """Whether a path is a folder of pre-training data."""
+    return any((path / name).is_file() for name, kind in FOLDERS.items() if kind is _prepared)
 
 
 def draw_lengths(folder: Path, picture: Path) -> None:
@@ -213,7 +215,7 @@ def _prepared(path: Path) -> dict:
     index = Index.read(path)
     rows, tokens, instances = (index.total(name) for name in ("rows", "tokens", "instances"))
     return {
-        "kind": PREPARED,
+        "kind": "pre-training data",
         **index.settings,
         "vocab_size": index.vocab_size,
         "shards": len(index.shards),
@@ -231,6 +233,7 @@ FOLDERS: dict[str, Kind] = {
     MANIFEST: _bundle,
     "saved_model.pb": _saved_model,
     "config.json": _model,
+    "bert_config.json": _model,  # an error that names the format
 }
 FILES: dict[str, Kind] = {
     ".tflite": _tflite,

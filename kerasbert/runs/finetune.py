@@ -15,6 +15,7 @@ from kerasbert.examples.readers import read_examples
 from kerasbert.files import check_target
 from kerasbert.models.opening import model_class
 from kerasbert.tasks import task_named
+from kerasbert.tasks.remarks import warn
 from kerasbert.training.callbacks import FiniteLoss, Progress
 from kerasbert.training.optimizers import adamw, finetuning_rate
 
@@ -101,6 +102,7 @@ def finetune(
     settings = definition.Settings(**given)
     for each in filter(None, (examples, held_out)):
         definition.check(each, settings)
+        warn(definition, each, settings)
     keras.utils.set_random_seed(options.seed)
     model = model_class(task).from_pretrained(options.checkpoint, **given)
     check_target(folder, megabytes=model.count_params() * 4e-6)

@@ -1,5 +1,6 @@
 """The options of a pre-training run, checked before anything is read."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +75,7 @@ class PretrainOptions:
             ("accumulate save_every keep log_every", _is_count, "a whole number, 1 or more"),
             ("positions evaluate_every", lambda x: x is None or _is_count(x), "a whole number, 1 or more, or None"),
             ("max_rollbacks", lambda x: x == 0 or _is_count(x), "a whole number, 0 or more"),
-            ("save_minutes", lambda x: x > 0, "a number above 0"),
+            ("save_minutes", lambda x: 0 < x < math.inf, "a number above 0"),
             ("buckets", lambda x: not x or all(map(_is_count, x)), "whole numbers, 1 or more, such as 32, 64, 128"),
             ("jit_compile", lambda x: x in (True, False, "auto"), "True, False or 'auto'"),
         ):

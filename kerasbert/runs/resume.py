@@ -12,6 +12,7 @@ from safetensors.numpy import load_file
 
 from kerasbert.errors import CheckpointError, ConfigError, KerasBertError
 from kerasbert.files import new_folder, write_tensors, write_text
+from kerasbert.reading import read_json
 
 TENSORS, STATE, SETTINGS = "tensors.safetensors", "state.json", "settings.json"
 
@@ -66,9 +67,9 @@ class Checkpoints:
             CheckpointError: not whole, or of another model.
         """
         try:
-            state = json.loads((path / STATE).read_text(encoding="utf-8"))
+            state = read_json(path / STATE, CheckpointError)
             tensors = load_file(path / TENSORS)
-        except (OSError, ValueError, SafetensorError) as error:
+        except (OSError, CheckpointError, SafetensorError) as error:
             raise CheckpointError(
                 f"{path}: not a whole checkpoint ({error}); remove it to use the one before"
             ) from None
@@ -105,8 +106,8 @@ def check_settings(folder: Path, settings: dict) -> None:
     """
     path = folder / SETTINGS
     try:
-        begun = _flat(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, AttributeError) as error:
+        begun = _flat(read_json(path, KerasBertError))
+    except KerasBertError as error:
         raise KerasBertError(f"{path}: not readable ({error}), so the run cannot go on; begin it anew") from None
     now = _flat(json.loads(json.dumps(settings)))
     for name in {**begun, **now}:

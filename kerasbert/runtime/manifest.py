@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from kerasbert.errors import BundleError, ConfigError
+from kerasbert.reading import parse, read_text
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.schema import from_json
 from kerasbert.tasks import task_named
@@ -136,8 +137,10 @@ class Manifest:
             BundleError: there is no bundle, it is not whole, it was edited, or another version wrote it.
         """
         path = Path(folder) / NAME
+        if not path.exists():
+            raise BundleError(f"{folder}: no {NAME}, so no bundle; make one with `kerasbert export`")
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = parse(read_text(path, BundleError))
             version = values["version"]
             if not isinstance(version, int) or version != VERSION:
                 raise BundleError(
@@ -147,11 +150,9 @@ class Manifest:
             if not edited and digest != _own_digest(values):
                 raise BundleError(f"{path}: {EDITED}")
             return from_json(cls, values, whole=True)
-        except (FileNotFoundError, NotADirectoryError):
-            raise BundleError(f"{folder}: no {NAME}, so no bundle; make one with `kerasbert export`") from None
         except KeyError as error:
             raise BundleError(f"{path}: no key {error}; export again") from None
-        except (OSError, ValueError, TypeError, AttributeError, RecursionError, ConfigError) as error:
+        except (ValueError, TypeError, AttributeError, ConfigError) as error:
             raise BundleError(f"{path}: not readable as a bundle's description ({error}); export again") from None
 
     def check_others(self, folder: Path) -> None:

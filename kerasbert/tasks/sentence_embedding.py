@@ -10,7 +10,7 @@ from kerasbert.tasks.encoding import TEXT_FIELDS, check_length, text_rows
 from kerasbert.tasks.golden import CALIBRATION, EXAMPLES
 from kerasbert.tasks.task import MODEL_INPUTS, Example, Graph, Output, Row, Task, Words
 
-POOLINGS = ("mean", "cls")
+POOLINGS = ("mean", "cls", "max")
 COSINE = 0.98
 """Smallest cosine of two vectors that count as the same answer."""
 
@@ -24,14 +24,14 @@ class Settings:
     """
 
     pooling: str = "mean"
-    """The "mean" of all tokens, or the first token ("cls")."""
+    """The "mean" of all tokens, the first token ("cls"), or the largest number of any token in each place ("max")."""
     max_length: int
     """Number of tokens that a text is cut to."""
 
     def __post_init__(self):
         check_length(self.max_length)
         if self.pooling not in POOLINGS:
-            raise ConfigError(f"pooling is {self.pooling!r}: an embedding is the 'mean' of all tokens, or 'cls'")
+            raise ConfigError(f"pooling is {self.pooling!r}: use one of {', '.join(POOLINGS)}")
 
 
 def graphs(settings: Settings) -> tuple[Graph, ...]:

@@ -263,6 +263,7 @@ class Task:
         truth: example, settings -> its right answer, in the form that `targets` and `figures` take. Raises DataError.
         survey: the labelled examples of one file. Logs in one line how their right answers are read, such as the scheme
             of tags. Raises DataError.
+        remarks: examples, settings -> warnings about right answers that may not be as they were meant.
         observe: training examples, the settings given so far -> settings that follow from the examples, such as labels.
         targets: tokenizer, row, settings -> inputs, targets and weights of the row; None if the task cannot be trained.
         group: rows -> groups of rows that share a batch and a loss.
@@ -290,6 +291,7 @@ class Task:
     stored: Callable[[Mapping, Callable[[str], int]], Mapping] = lambda config, outputs: {}
     truth: Callable[[Example, object], object] = lambda example, settings: example.truth
     survey: Callable[[Sequence[Example]], None] = lambda examples: None
+    remarks: Callable[[Sequence[Example], object], Iterable[str]] = lambda examples, settings: ()
     observe: Callable[[Sequence[Example], Mapping], Mapping] = lambda examples, known: {}
     targets: Callable[[object, Row, object], tuple] | None = None
     group: Callable[[Sequence[Row]], list[list[Row]]] = alone

@@ -1,5 +1,6 @@
 """Text classification: one label, several labels or a number, for a text or a pair of texts."""
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from kerasbert.tasks.encoding import TEXT_FIELDS, check_length, text_rows
 from kerasbert.tasks.figures import classification as figures
 from kerasbert.tasks.golden import CALIBRATION, EXAMPLES
 from kerasbert.tasks.labels import checked_labels, stored_labels
+from kerasbert.tasks.remarks import about_labels
 from kerasbert.tasks.task import MODEL_INPUTS, Example, Graph, Output, Row, Task, Words, option
 
 SINGLE, SEVERAL, NUMBER = PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
@@ -48,6 +50,8 @@ class Settings:
     """Input of the classifier: the first token ("cls", as in the paper), the "mean", or a learned mean ("additive")."""
     max_length: int
     """Number of tokens that a text is cut to."""
+    pairs: bool | None = None
+    """Whether it was trained on pairs of texts; None if nobody recorded it. Only warnings depend on it."""
 
     def __post_init__(self):
         check_length(self.max_length)
@@ -139,13 +143,23 @@ def stored(config: Mapping, outputs: Callable[[str], int]) -> Mapping:
     return {"labels": labels, "problem_type": problem_type}
 
 
+def remarks(examples: Sequence[Example], settings: Settings) -> list[str]:
+    """Warnings about labels that look alike, that stand for a missing value, or that are decimal numbers."""
+    if settings.problem_type == NUMBER:
+        return []
+    names = _names if settings.problem_type == SEVERAL else lambda example: [_name(example)]
+    return list(about_labels(examples, names))
+
+
 def observe(examples: Sequence[Example], known: Mapping) -> Mapping:
-    """The labels of training examples, as a setting; see `labels_of`.
+    """The labels of training examples, see `labels_of`, and whether there are pairs among them, as settings.
 
     Raises:
         DataError: a label is missing, or there are too few labels to learn from.
     """
-    return {"labels": labels_of(examples, known.get("problem_type") or SINGLE, known.get("labels") or ())}
+    pairs = any("text_pair" in example.fields for example in examples)
+    labels = labels_of(examples, known.get("problem_type") or SINGLE, known.get("labels") or ())
+    return {"labels": labels, "pairs": pairs}
 
 
 def labels_of(examples: Sequence[Example], problem_type: str, known: Sequence[str] = ()) -> tuple[str, ...]:
@@ -185,10 +199,23 @@ def _name(example: Example) -> str:
 
 
 def _names(example: Example) -> list[str]:
-    """The labels of an example, from a JSON list or from text such as "urgent|billing". There may be none."""
-    if isinstance(example.truth, list):
-        return [_text(example, label) for label in example.truth]
+    """The labels of an example, from a JSON list or from text such as "urgent|billing". There may be none.
+
+    In a CSV file the list is the text of a cell: `["urgent", "billing"]`.
+    """
+    listed = _listed(example.truth) if isinstance(example.truth, str) else example.truth
+    if isinstance(listed, list):
+        return [_text(example, label) for label in listed]
     return [name.strip() for name in str(example.truth).split(SEPARATOR) if name.strip()]
+
+
+def _listed(text: str) -> list | None:
+    """The list that a text is in JSON; None if it is none."""
+    try:
+        value = json.loads(text) if text.lstrip().startswith("[") else None
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, list) else None
 
 
 def _text(example: Example, label) -> str:
@@ -237,7 +264,7 @@ TASK = Task(
     name="text-classification",
     Settings=Settings,
     fields=TEXT_FIELDS,
-    truths=("label", "labels", "category", "class", "target", "score", "Quality"),
+    truths=("label", "labels", "category", "class", "target", "sentiment", "score", "Quality"),
     golden=EXAMPLES,
     calibration=CALIBRATION,
     words=Words(
@@ -252,6 +279,7 @@ TASK = Task(
     rows=text_rows,
     stored=stored,
     truth=truth,
+    remarks=remarks,
     observe=observe,
     targets=targets,
     decode=decode,

@@ -7,8 +7,9 @@ operations of a TensorFlow graph.
 from pathlib import Path
 
 from kerasbert.errors import TokenizerError
+from kerasbert.reading import read_json
 from kerasbert.tokenizers.bytepair import BytePairTokenizer
-from kerasbert.tokenizers.host import HostTokenizer, read_json
+from kerasbert.tokenizers.host import HostTokenizer
 from kerasbert.tokenizers.wordpiece import WordPieceTokenizer
 
 __all__ = ["BytePairTokenizer", "HostTokenizer", "WordPieceTokenizer", "check_vocabulary", "from_options", "load"]
@@ -26,9 +27,9 @@ def load(folder: str | Path) -> HostTokenizer:
     """
     folder = Path(folder)
     if (folder / "tokenizer.json").exists():
-        model = read_json(folder / "tokenizer.json").get("model")
+        model = read_json(folder / "tokenizer.json", TokenizerError).get("model")
         kind = model.get("type") or ("BPE" if "merges" in model else "WordPiece") if isinstance(model, dict) else model
-        if kind not in _CLASSES:
+        if not isinstance(kind, str) or kind not in _CLASSES:
             raise TokenizerError(
                 f"{folder / 'tokenizer.json'}: a tokenizer of the kind {kind!r}; "
                 f"only {' and '.join(_CLASSES)} (BERT and RoBERTa) are supported"

@@ -1,6 +1,7 @@
 """RoBERTa's byte-pair tokenizer, which runs on the host only."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,9 +13,14 @@ from tokenizers.processors import RobertaProcessing
 
 from kerasbert.errors import TokenizerError
 from kerasbert.files import write_text
-from kerasbert.tokenizers.host import HostTokenizer, read_json
+from kerasbert.reading import read_json, read_text
+from kerasbert.tokenizers.declared import add_tokens, declared_tokens, placed, tokenizer_config
+from kerasbert.tokenizers.host import HostTokenizer
+from kerasbert.tokenizers.post_processor import check_post_processor
 
 REQUIRED = ("<s>", "</s>", "<pad>", "<unk>")
+_FIRST = [("<s>", 0), ("A", 0), ("</s>", 0)]
+_PAIR = [*_FIRST, ("</s>", 0), ("B", 0), ("</s>", 0)]
 
 
 class BytePairTokenizer(HostTokenizer):
@@ -51,17 +57,30 @@ class BytePairTokenizer(HostTokenizer):
 
     @classmethod
     def read(cls, folder: Path) -> "BytePairTokenizer":
-        """Reads tokenizer.json or, if there is none, vocab.json and merges.txt.
+        """Reads tokenizer.json or, if there is none, vocab.json and merges.txt, and the tokens that other files add.
+
+        `add_prefix_space` in tokenizer_config.json overrides tokenizer.json.
 
         Raises:
             TokenizerError: a file cannot be used; the message names it.
         """
+        config = tokenizer_config(folder, cls.kind, cls.special)
+        declared = declared_tokens(folder, config, cls.special)
         path = folder / "tokenizer.json"
+        if path.exists():
+            check_post_processor(path, read_json(path, TokenizerError), single=_FIRST, pair=_PAIR)
         try:
             if path.exists():
-                return cls(Tokenizer.from_str(path.read_text(encoding="utf-8")))
-            path = folder / "vocab.json"
-            return cls(_from_vocab_and_merges(folder))
+                backend = Tokenizer.from_str(read_text(path, TokenizerError))
+            else:
+                path = folder / "vocab.json"
+                backend = _from_vocab_and_merges(folder, {token["content"] for token in declared})
+            known = {token.content for token in backend.get_added_tokens_decoder().values()}
+            ids = backend.get_vocab(with_added_tokens=True)
+            add_tokens(backend, (token for token in placed(declared, ids, folder) if token["content"] not in known))
+            if "add_prefix_space" in config:
+                _add_prefix_space(backend, config["add_prefix_space"])
+            return cls(backend)
         except TokenizerError as error:
             raise TokenizerError(f"{path}: {error}") from error
         except Exception as error:  # the library raises a bare Exception for files that it cannot use
@@ -101,12 +120,27 @@ class BytePairTokenizer(HostTokenizer):
         write_text(folder / "merges.txt", "\n".join(["#version: 0.2", *merges, ""]))
 
 
-def _from_vocab_and_merges(folder: Path) -> Tokenizer:
-    config = read_json(folder / "tokenizer_config.json") if (folder / "tokenizer_config.json").exists() else {}
+def _from_vocab_and_merges(folder: Path, declared: Collection[str]) -> Tokenizer:
+    """Reads the vocabulary, and adds the special tokens that are not declared in another file."""
     backend = Tokenizer(BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt"), unk_token="<unk>"))
-    backend.pre_tokenizer = ByteLevel(add_prefix_space=bool(config.get("add_prefix_space", False)))
+    backend.pre_tokenizer = ByteLevel(add_prefix_space=False)
     backend.decoder = ByteLevelDecoder()
-    backend.add_special_tokens([token for token in REQUIRED if backend.token_to_id(token) is not None])
-    if backend.token_to_id("<mask>") is not None:  # with lstrip, "a <mask>" has no piece for the space
-        backend.add_special_tokens([AddedToken("<mask>", lstrip=True)])
+    special = [token for token in (*REQUIRED, "<mask>") if backend.token_to_id(token) is not None]
+    # With lstrip, "a <mask>" has no piece for the space.
+    backend.add_special_tokens([AddedToken(x, lstrip=x == "<mask>") for x in special if x not in declared])
     return backend
+
+
+def _add_prefix_space(backend: Tokenizer, wanted: object) -> None:
+    """Sets whether a text begins with a space, as transformers does.
+
+    Raises:
+        TokenizerError: the value is not true or false, or the words are not those of a RoBERTa.
+    """
+    words = backend.pre_tokenizer
+    if not isinstance(wanted, bool):
+        raise TokenizerError(f"add_prefix_space in tokenizer_config.json is {wanted!r}, not true or false")
+    if getattr(words, "add_prefix_space", None) is None:
+        raise TokenizerError("add_prefix_space in tokenizer_config.json needs the pre-tokenizer ByteLevel")
+    words.add_prefix_space = wanted
+    backend.pre_tokenizer = words

@@ -182,21 +182,6 @@ class HostTokenizer:
         write_text(folder / "tokenizer_config.json", json.dumps(config, indent=2) + "\n")
 
 
-def read_json(path: Path) -> dict:
-    """Reads a JSON file that must hold an object.
-
-    Raises:
-        TokenizerError: it cannot be read, or holds something else.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise TokenizerError(f"{path} cannot be read as JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise TokenizerError(f"{path} holds a JSON {type(content).__name__}, not an object")
-    return content
-
-
 def _columns(texts, pairs) -> tuple[list[str], list[str] | None]:
     texts = _rows(texts, "texts")
     if pairs is None and texts and all(isinstance(row, tuple) and len(row) == 2 for row in texts):

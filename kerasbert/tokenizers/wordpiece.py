@@ -1,12 +1,11 @@
 """BERT's WordPiece tokenizer, which runs on the host."""
 
-import itertools
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from tokenizers import AddedToken, Tokenizer
+from tokenizers import Tokenizer
 from tokenizers.decoders import WordPiece as WordPieceDecoder
 from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
@@ -15,13 +14,18 @@ from tokenizers.processors import TemplateProcessing
 
 from kerasbert.errors import TokenizerError
 from kerasbert.files import write_text
-from kerasbert.tokenizers.host import HostTokenizer, read_json
+from kerasbert.reading import read_json, read_text
+from kerasbert.tokenizers.declared import FLAGS, add_tokens, declared_tokens, placed, tokenizer_config
+from kerasbert.tokenizers.host import HostTokenizer
+from kerasbert.tokenizers.post_processor import check_post_processor
 
 REQUIRED = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 SPECIAL = (*REQUIRED, "[MASK]")
 MAX_CHARACTERS_PER_WORD = 100  # a longer word is [UNK], as in the paper's code
 
-_FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
+STRIPPED = "\u2028"
+"""The piece of the Chinese vocabulary that transformers 5 writes as "" into tokenizer.json."""
+
 _CASED_PIECE = re.compile(r"(##)?[A-Za-z]*[A-Z][A-Za-z]*")
 
 
@@ -87,18 +91,14 @@ class WordPieceTokenizer(HostTokenizer):
             special_tokens=[(token, ids[token]) for token in ("[CLS]", "[SEP]")],
         )
         backend.add_special_tokens([token for token in SPECIAL if token in ids])
-        added = [
-            AddedToken(token["content"], **{flag: token[flag] for flag in _FLAGS if flag in token})
-            for token in self.added_tokens
-        ]
-        # Ids follow the order of the calls. One call per run, because each call takes time for all tokens added so far.
-        for special, run in itertools.groupby(added, key=lambda token: token.special):
-            (backend.add_special_tokens if special else backend.add_tokens)(list(run))
+        add_tokens(backend, self.added_tokens)
         super().__init__(backend)
 
     @classmethod
     def read(cls, folder: Path) -> "WordPieceTokenizer":
-        """Reads a folder with vocab.txt, tokenizer.json or both. Options in tokenizer_config.json override the others.
+        """Reads a folder with vocab.txt, tokenizer.json or both, and the tokens that other files add.
+
+        Options in tokenizer_config.json override the others.
 
         vocab.txt alone does not say whether letters are lower-cased. They are, as in transformers, unless a piece made
         of the letters A to Z has a capital, which a lower-casing tokenizer could never produce.
@@ -107,7 +107,8 @@ class WordPieceTokenizer(HostTokenizer):
             TokenizerError: a file cannot be used, or the two files disagree; the message names the file.
         """
         vocab_txt, tokenizer_json = folder / "vocab.txt", folder / "tokenizer.json"
-        options = {}
+        config = tokenizer_config(folder, cls.kind, cls.special)
+        options = {"added_tokens": []}
         if tokenizer_json.exists():
             pieces, options = _read_tokenizer_json(tokenizer_json)
             if vocab_txt.exists():
@@ -115,7 +116,9 @@ class WordPieceTokenizer(HostTokenizer):
         else:
             pieces = read_vocab(vocab_txt)
             options["do_lower_case"] = not any(_CASED_PIECE.fullmatch(piece) for piece in pieces)
-        config = read_json(folder / "tokenizer_config.json") if (folder / "tokenizer_config.json").exists() else {}
+        ids = {piece: index for index, piece in enumerate(pieces)}
+        added = declared_tokens(folder, config, cls.special, options["added_tokens"])
+        options["added_tokens"] = placed(added, ids, folder)
         for name in ("do_lower_case", "strip_accents", "tokenize_chinese_chars"):
             if name in config:
                 options[name] = config[name]
@@ -166,15 +169,7 @@ def read_vocab(path: Path) -> list[str]:
     Raises:
         TokenizerError: the file cannot be read, or does not hold a vocabulary.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError as error:
-        raise TokenizerError(f"{path} does not exist") from error
-    except OSError as error:
-        raise TokenizerError(f"{path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise TokenizerError(f"{path}, line {line}: not UTF-8; save the file as UTF-8") from error
+    text = read_text(path, TokenizerError)
     pieces = text.replace("\r\n", "\n").rstrip("\n").split("\n")
     if pieces == [""]:
         raise TokenizerError(f"{path} is empty; it must hold one word piece per line")
@@ -201,7 +196,16 @@ def _ids(pieces: list[str]) -> dict[str, int]:
 
 def _read_tokenizer_json(path: Path) -> tuple[list[str], dict]:
     """Reads the pieces, in the order of their ids, and the options. The file's truncation and padding are ignored."""
-    content = read_json(path)
+    content = read_json(path, TokenizerError)
+    try:
+        return _pieces_and_options(path, content)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise TokenizerError(f"{path}: holds no usable vocabulary ({error!r})") from error
+
+
+def _pieces_and_options(path: Path, content: dict) -> tuple[list[str], dict]:
+    first = [("[CLS]", 0), ("A", 0), ("[SEP]", 0)]
+    check_post_processor(path, content, single=first, pair=[*first, ("B", 1), ("[SEP]", 1)])
     model, normalizer = content["model"], content.get("normalizer") or {}
     settings = {
         "normalizer": (normalizer.get("type"), "BertNormalizer"),
@@ -216,38 +220,28 @@ def _read_tokenizer_json(path: Path) -> tuple[list[str], dict]:
             raise TokenizerError(
                 f"{path}: {name} is {value!r}; a BERT tokenizer has {expected!r}, no other is supported"
             )
-    try:
-        by_id = {int(index): piece for piece, index in model["vocab"].items()}
-        added = sorted(content.get("added_tokens") or [], key=lambda token: token["id"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise TokenizerError(f"{path}: holds no usable vocabulary ({error!r})") from error
+    by_id = {int(index): piece or STRIPPED for piece, index in model["vocab"].items()}
+    added = sorted(content.get("added_tokens") or [], key=lambda token: token["id"])
     for token in added:
-        flags = [token.get(flag, False) for flag in _FLAGS]
+        flags = [token.get(flag, False) for flag in FLAGS]
         if not isinstance(token.get("content"), str) or not all(isinstance(flag, bool) for flag in flags):
             raise TokenizerError(f"{path}: {token!r:.200} does not describe an added token")
     size = len(model["vocab"])
     if sorted(by_id) != list(range(size)):
         raise TokenizerError(f"{path}: the ids of its {size} pieces do not run from 0 to {size - 1}")
-    for place, token in enumerate(token for token in added if token["content"] not in model["vocab"]):
-        if token["id"] != size + place:
-            raise TokenizerError(
-                f"{path}: the added token {token['content']!r} has id {token['id']}, the next free is {size + place}"
-            )
+    placed(added, model["vocab"], path)
     options = {
         "do_lower_case": normalizer.get("lowercase", True),
         "strip_accents": normalizer.get("strip_accents"),
         "tokenize_chinese_chars": normalizer.get("handle_chinese_chars", True),
-        "added_tokens": [
-            {key: value for key, value in token.items() if key != "id"}
-            for token in added
-            if token["content"] not in SPECIAL
-        ],
+        "added_tokens": [token for token in added if token["content"] not in SPECIAL],
     }
     return [by_id[index] for index in range(size)], options
 
 
 def _check_agreement(lines: list[str], pieces: list[str], added_tokens: list[dict], path: Path) -> None:
     extended = pieces + [token["content"] for token in added_tokens if token["content"] not in set(pieces)]
+    lines, pieces, extended = ([piece.rstrip() for piece in each] for each in (lines, pieces, extended))  # see STRIPPED
     if lines in (pieces, extended):
         return
     for line, (here, there) in enumerate(zip(lines, extended, strict=False), 1):

@@ -1,6 +1,7 @@
 """Pre-training recipes of the literature, as data."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 
 import keras
@@ -55,11 +56,11 @@ class Recipe:
     def __post_init__(self):
         for names, fits, mend in (
             ("batch_size steps max_length", lambda x: isinstance(x, int) and x > 0, "a whole number above 0"),
-            ("learning_rate epsilon", lambda x: x > 0, "a number above 0"),
-            ("warmup end weight_decay", lambda x: x >= 0, "0 or more"),
+            ("learning_rate epsilon", lambda x: 0 < x < math.inf, "a number above 0"),
+            ("warmup end weight_decay", lambda x: 0 <= x < math.inf, "0 or more"),
             ("beta_1 beta_2 dropout", lambda x: 0 <= x < 1, "0 or more, below 1"),
             ("mask_rate", lambda x: 0 < x < 1, "a number between 0 and 1, such as 0.15"),
-            ("clip_norm", lambda x: x is None or x > 0, "a number above 0, or None for no clipping"),
+            ("clip_norm", lambda x: x is None or 0 < x < math.inf, "a number above 0, or None for no clipping"),
         ):
             for name in names.split():
                 value = getattr(self, name)

@@ -162,7 +162,9 @@ def test_shards_that_an_index_names_are_read_together(altered):
 def test_an_index_that_is_none_is_an_error(altered, index):
     folder = altered(without=["model.safetensors"])
     (folder / "model.safetensors.index.json").write_text(index, "utf-8")
-    with pytest.raises(CheckpointError, match="not an index of shards"):
+    with pytest.raises(
+        CheckpointError, match=r"index.json: (not an index of shards|cannot be read as JSON|holds a JSON list)"
+    ):
         BertEncoder.from_pretrained(folder)
 
 

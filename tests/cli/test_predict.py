@@ -42,3 +42,14 @@ def test_examples_that_cannot_be_made_are_one_line(fields, others, said):
     with pytest.raises(click.UsageError) as refused:
         _examples(task_of(*fields), ("a",), others)
     assert refused.value.message == said
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate"])
+def test_texts_that_are_empty_or_cut_are_counted(run, tiny_classifier, file, command):
+    path = file("test.csv", f"text,label\n{'good ' * 50},positive\n,negative\nbad,negative\n")
+    result = run(command, tiny_classifier, "--input" if command == "predict" else "--data", path)
+    assert result.exit_code == 0, result.output
+    assert result.stderr.splitlines() == [
+        f"{path}: 1 of 3 texts (the first on line 3) is empty",
+        "1 of 3 texts were cut, at 32 tokens",
+    ]

@@ -66,7 +66,7 @@ def embeddings(**changes) -> Embeddings:
 
 @pytest.mark.parametrize("offset", [0, 2])
 def test_embeddings_are_the_normalised_sum_of_three_rows(offset):
-    layer, ids, types = embeddings(position_offset=offset), np.array([[4, 9, 1]]), np.array([[0, 1, 1]])
+    layer, ids, types = embeddings(position_offset=offset), np.array([[4, 9, 3]]), np.array([[0, 1, 1]])
     layer.build(ids.shape)
     words, positions, segments = (np.asarray(t) for t in (layer.word_table, layer.position_table, layer.type_table))
     total = words[ids] + positions[offset : offset + 3] + segments[types]
@@ -77,12 +77,19 @@ def test_embeddings_are_the_normalised_sum_of_three_rows(offset):
 @pytest.mark.parametrize("offset", [0, 2])
 def test_positions_that_are_given_count_from_the_first_row_of_a_text(offset):
     """As in packed rows, where positions begin anew with each instance."""
-    layer, ids = embeddings(position_offset=offset), np.array([[4, 9, 1, 4, 9]])
+    layer, ids = embeddings(position_offset=offset), np.array([[4, 9, 3, 4, 9]])
     layer.build(ids.shape)
     packed = layer(ids, np.zeros_like(ids), np.array([[0, 1, 2, 0, 1]]))
     alone = layer(ids[:, :3], np.zeros_like(ids[:, :3]))
     np.testing.assert_allclose(packed[:, :3], alone, atol=1e-6)
     np.testing.assert_allclose(packed[:, 3:], alone[:, :2], atol=1e-6)
+
+
+def test_padding_in_a_text_takes_no_position_where_it_has_a_row_of_its_own():
+    layer, ids = embeddings(position_offset=2), np.array([[4, 1, 9, 1, 1, 3]])
+    layer.build(ids.shape)
+    given = np.array([[0, -1, 1, -1, -1, 2]])  # -1: the row before that of the first token
+    np.testing.assert_allclose(layer(ids), layer(ids, None, given), atol=1e-6)
 
 
 def test_embeddings_without_segments_given_take_the_first_row():

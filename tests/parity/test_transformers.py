@@ -167,3 +167,15 @@ def test_jax_gives_the_same_outputs():
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert all(name in done.stdout for name in ENCODERS)
+
+
+def test_a_literal_pad_takes_the_position_that_transformers_gives_it():
+    """transformers 5.24 gave these numbers for <s> 5 <pad> 6 </s>, all attended to."""
+    wanted = [
+        [2.130520820617676, -0.26467421650886536, 0.1166759580373764, 2.3659753799438477],
+        [2.1064445972442627, -0.34526920318603516, -0.0008153924136422575, 2.4621732234954834],
+    ]
+    ids = np.array([[0, 5, 1, 6, 2]], "int32")
+    encoder = BertEncoder.from_pretrained(FIXTURES / "roberta")
+    found = encoder.predict_on_batch({"input_ids": ids, "attention_mask": np.ones_like(ids)})["sequence_output"]
+    np.testing.assert_allclose(np.asarray(found)[0, [2, 4], :4], wanted, atol=1e-5)

@@ -30,7 +30,7 @@ def write(tmp_path):
 
 def test_it_learns_what_is_trivial_and_the_folder_answers(tiny_classifier):
     model = TextClassifier.from_pretrained(str(tiny_classifier))
-    assert model.settings == Settings(labels=("negative", "positive"), max_length=32)
+    assert model.settings == Settings(labels=("negative", "positive"), max_length=32, pairs=False)
     answers = model.predict_text(["the story was lovely", "the story was rude", "my hotel is clean", "a broken door"])
     assert [answer["label"] for answer in answers] == ["positive", "negative", "positive", "negative"]
     assert min(answer["score"] for answer in answers) > 0.9
@@ -227,4 +227,4 @@ def test_training_goes_on_as_the_kind_of_classification_that_the_checkpoint_is(t
     train = write("train.jsonl", [("good", "a|b"), ("bad", ""), ("film", "b")])
     finetune(TASK, train, tmp_path / "out", checkpoint=str(tmp_path / "model"), epochs=1, max_length=16)
     settings = TextClassifier.from_pretrained(tmp_path / "out").settings
-    assert settings == Settings(labels=("b", "a"), problem_type=SEVERAL, max_length=16)
+    assert settings == Settings(labels=("b", "a"), problem_type=SEVERAL, max_length=16, pairs=False)

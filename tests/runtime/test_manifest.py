@@ -32,7 +32,13 @@ def file(kind, path, content):
 MODEL, OTHER, VOCABULARY = b"a model", b"another model", b"[PAD]\n[UNK]\n"
 MANIFEST = Manifest(
     task="text-classification",
-    settings={"labels": LABELS, "problem_type": "single_label_classification", "pooling": "cls", "max_length": 64},
+    settings={
+        "labels": LABELS,
+        "problem_type": "single_label_classification",
+        "pooling": "cls",
+        "max_length": 64,
+        "pairs": None,
+    },
     graphs=[GRAPH],
     lengths=[16, 32, 64],
     tokenizer=TOKENIZER,
@@ -149,7 +155,7 @@ def test_a_folder_without_it_is_no_bundle(tmp_path):
         Manifest.read(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"3", b"\xff\xfe", b"[" * 100_000])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"3", b"[" * 100_000])
 def test_what_is_no_json_object_is_named(tmp_path, content):
     (tmp_path / NAME).write_bytes(content)
     for read in (Manifest.read, rehash):

@@ -128,6 +128,7 @@ def test_a_model_with_segments_gets_them_from_a_tokenizer_that_has_none():
             "problem_type": "single_label_classification",
             "pooling": "cls",
             "max_length": 9,
+            "pairs": None,
         },
         graphs=[graph],
         lengths=[9],

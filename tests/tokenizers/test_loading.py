@@ -143,7 +143,7 @@ def test_files_that_contradict_each_other(saved):
     [
         (b"", "vocab.txt is empty"),
         (b"\n\n", "vocab.txt is empty"),
-        (b"[PAD]\n[UNK]\n\xff\n", "vocab.txt, line 3: not UTF-8"),
+        (b"[PAD]\n[UNK]\n\xff\n", "vocab.txt, line 3: byte 0xff is not UTF-8"),
         ("\n".join([*PIECES, "a"]).encode(), "the piece 'a' appears twice, on lines 6 and 13"),
         ("\n".join([*PIECES, "", "c"]).encode(), "line 13 is empty"),
         ("\n".join(PIECES[2:]).encode(), "lacks [PAD], [UNK], which BERT needs"),
@@ -177,6 +177,10 @@ def test_mask_may_be_missing(tmp_path):
         (lambda c: c["added_tokens"][-1].pop("content"), "does not describe an added token"),
         (lambda c: c["added_tokens"][-1].update(special="yes"), "does not describe an added token"),
         (lambda c: c["added_tokens"].append("x"), "no usable vocabulary"),
+        (lambda c: c.update(normalizer=-1), "no usable vocabulary"),
+        (lambda c: c.update(pre_tokenizer=[1]), "no usable vocabulary"),
+        (lambda c: c["model"].update(type=[1]), "a tokenizer of the kind [1]"),
+        (lambda c: c["model"]["vocab"].update(a=float("inf")), "no usable vocabulary"),
     ],
 )
 def test_a_tokenizer_json_that_cannot_be_used(saved, change, message):
@@ -186,11 +190,11 @@ def test_a_tokenizer_json_that_cannot_be_used(saved, change, message):
 
 def test_json_that_is_none(saved):
     (saved / "tokenizer.json").write_bytes(b"{")
-    fails(saved, "tokenizer.json cannot be read as JSON")
+    fails(saved, "tokenizer.json: cannot be read as JSON")
     (saved / "tokenizer.json").write_bytes(b"[1]")
-    fails(saved, "tokenizer.json holds a JSON list, not an object")
+    fails(saved, "tokenizer.json: holds a JSON list, not an object")
     (saved / "tokenizer.json").write_bytes(b'{"a": "\xff"}')
-    fails(saved, "tokenizer.json cannot be read as JSON")
+    fails(saved, "tokenizer.json, line 1: byte 0xff is not UTF-8")
 
 
 def test_options_of_the_wrong_kind(saved):

@@ -1,0 +1,105 @@
+"""Reads how a sentence-transformers folder makes a vector: modules.json, and the folder of each module."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from kerasbert.errors import CheckpointError
+from kerasbert.reading import parse, read_json, read_text
+
+NAME = "modules.json"
+POOLINGS = {"cls": "cls", "mean": "mean", "max": "max"}
+"""Mode of the module Pooling -> our setting `pooling`."""
+_FLAGS = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
+}
+_UNLIMITED = 10**9
+"""transformers writes a larger `model_max_length` where a tokenizer has no limit."""
+
+
+def embedding_settings(folder: Path, *, limit: int, lower_cases: bool) -> dict:
+    """The settings of a sentence encoder that a sentence-transformers folder was made with.
+
+    The module Normalize changes nothing, because a `SentenceEncoder` always scales its vectors to length 1.
+
+    Args:
+        folder: holds modules.json.
+        limit: the encoder's own limit of tokens.
+        lower_cases: whether the tokenizer lower-cases letters.
+
+    Returns:
+        `pooling` and `max_length`, the number of tokens that texts are cut to.
+
+    Raises:
+        CheckpointError: a module, a pooling or a setting that kerasbert does not have; the message names it.
+    """
+    pooling, transformer = None, folder
+    for kind, path in _modules(folder):
+        if kind == "Transformer":
+            transformer = path
+        elif kind == "Pooling" and pooling is None:
+            pooling = _pooling(path / "config.json")
+        elif kind != "Normalize":
+            raise CheckpointError(f"{folder / NAME}: the module {kind} is not supported; kerasbert has {_KNOWN}")
+    if pooling is None:
+        raise CheckpointError(f"{folder / NAME}: no module Pooling, which makes one vector of a text's tokens")
+    _check_prompts(folder / "config_sentence_transformers.json")
+    return {"pooling": pooling, "max_length": _length(folder, transformer, limit, lower_cases)}
+
+
+_KNOWN = "Transformer, Pooling and Normalize"
+
+
+def _modules(folder: Path) -> list[tuple[str, Path]]:
+    """The name and the folder of each module, in their order."""
+    path = folder / NAME
+    try:
+        listed = parse(read_text(path, CheckpointError))
+        # Only folders inside this one: the file is somebody's text, and must not read files elsewhere.
+        return [(each["type"].rpartition(".")[2], folder / Path(each["path"]).name) for each in listed]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path}: not a list of modules ({error!r})") from None
+
+
+def _pooling(path: Path) -> str:
+    content = read_json(path, CheckpointError)
+    modes = content.get("pooling_mode", [mode for flag, mode in _FLAGS.items() if content.get(flag)] or "mean")
+    modes = [modes] if isinstance(modes, str) else modes
+    if not isinstance(modes, list) or len(modes) != 1 or modes[0] not in POOLINGS:
+        shown = " and ".join(map(str, modes)) if isinstance(modes, list) else repr(modes)
+        raise CheckpointError(f"{path}: pooling {shown} is not supported; kerasbert has {', '.join(POOLINGS)}")
+    return POOLINGS[modes[0]]
+
+
+def _length(folder: Path, transformer: Path, limit: int, lower_cases: bool) -> int:
+    """The number of tokens that sentence-transformers cuts a text to."""
+    content = _optional(transformer / "sentence_bert_config.json") or _optional(folder / "sentence_bert_config.json")
+    if content.get("do_lower_case") and not lower_cases:
+        raise CheckpointError(
+            f"{folder}: sentence_bert_config.json lower-cases texts before a tokenizer that keeps capitals; this is "
+            'not supported: set "do_lower_case" to true in tokenizer_config.json instead'
+        )
+    given = content.get("max_seq_length") or _optional(folder / "tokenizer_config.json").get("model_max_length")
+    if given is None or (isinstance(given, int | float) and given > _UNLIMITED):
+        return limit
+    if not isinstance(given, int) or isinstance(given, bool) or given < 1:
+        raise CheckpointError(f"{folder}: max_seq_length is {given!r}: use a number of tokens")
+    return min(given, limit)
+
+
+def _check_prompts(path: Path) -> None:
+    content = _optional(path)
+    prompts, name = content.get("prompts"), content.get("default_prompt_name")
+    if isinstance(prompts, Mapping) and name is not None and prompts.get(name):
+        raise CheckpointError(
+            f"{path}: the prompt {prompts[name]!r} is put before every text ({name}); kerasbert does not add prompts: "
+            "set default_prompt_name to null, and put the prompt before the texts yourself"
+        )
+
+
+def _optional(path: Path) -> dict:
+    return read_json(path, CheckpointError) if path.exists() else {}

@@ -1,0 +1,62 @@
+"""Compares the sizes in config.json with the tensors of the file, before a model of these sizes is built."""
+
+from collections.abc import Callable, Mapping
+from itertools import count
+
+from kerasbert.config import BertConfig
+from kerasbert.errors import ConfigError
+
+MOST = 4
+"""A config.json may describe an encoder with this many times the numbers of the file. Strict reading lists smaller
+differences tensor by tensor; a larger model would fill the memory before anything could be compared."""
+
+
+def check_sizes(
+    config: BertConfig, shapes: Mapping[str, tuple[int, ...]], place: Callable[[str], tuple[str, bool]]
+) -> None:
+    """Checks that an encoder can be built from a file.
+
+    Args:
+        config: the configuration.
+        shapes: stored name -> shape.
+        place: path of our weight -> its stored name; see `kerasbert.checkpoints.loading.Names`.
+
+    Raises:
+        ConfigError: the configuration describes far more numbers than the file holds; the message names the sizes.
+    """
+    stored = sum(_product(shape) for shape in shapes.values())
+    if numbers(config) <= MOST * max(stored, 1):
+        return
+    rows = {name: shapes.get(place(path)[0], (0,)) for name, path in _TOLD_BY.items()}
+    found = {name: shape[-1] if name == "hidden_size" else shape[0] for name, shape in rows.items()}
+    found["num_hidden_layers"] = next(n for n in count() if place(f"block_{n}/output/bias")[0] not in shapes)
+    wrong = [
+        f"{name} is {getattr(config, name)}, but the weights have {size}"
+        for name, size in found.items()
+        if getattr(config, name) > size
+    ]
+    raise ConfigError(f"{'; '.join(wrong)}: correct the file, or fetch it again")
+
+
+_TOLD_BY = {
+    "vocab_size": "embeddings/word_embeddings",
+    "hidden_size": "embeddings/word_embeddings",
+    "max_position_embeddings": "embeddings/position_embeddings",
+    "type_vocab_size": "embeddings/token_type_embeddings",
+    "intermediate_size": "block_0/intermediate/bias",
+}
+"""Size -> the weight whose shape tells it."""
+
+
+def numbers(config: BertConfig) -> int:
+    """How many numbers the tables and blocks of an encoder hold."""
+    rows = config.vocab_size + config.max_position_embeddings + config.type_vocab_size
+    block = 4 * config.hidden_size**2 + 2 * config.hidden_size * config.intermediate_size
+    return rows * config.hidden_size + config.num_hidden_layers * block
+
+
+def _product(shape: tuple[int, ...]) -> int:
+    size = 1
+    for length in shape:
+        size *= length
+    return size

@@ -1,0 +1,102 @@
+"""Remarks about examples that can be used, but perhaps not as they were meant: each kind is counted in one line."""
+
+import logging
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from kerasbert.tasks.task import Example, Row, Task
+
+log = logging.getLogger("kerasbert")
+
+MISSING = ("nan", "<na>", "null")
+"""What programs write for a missing value, in lower case."""
+_DECIMAL = re.compile(r"[+-]?\d+\.\d+")
+_SHOWN = 5
+
+
+def warn(task: Task, examples: Sequence[Example], settings, *, labelled: bool = True) -> None:
+    """Logs a warning for each kind of remark about examples from one file.
+
+    Args:
+        labelled: whether their right answers count.
+    """
+    for remark in (
+        *_about_texts(task, examples),
+        *_about_pairs(examples, settings),
+        *(task.remarks(examples, settings) if labelled else ()),
+    ):
+        log.warning("%s%s", f"{examples[0].path}: " if examples[0].path else "", remark)
+
+
+def warn_cut(cut: int, total: int, settings) -> None:
+    """Logs how many of the examples were cut, if there are any."""
+    if cut:
+        log.warning("%d of %d texts were cut, at %d tokens", cut, total, settings.max_length)
+
+
+def count_cut(rows: Sequence[Row]) -> int:
+    """How many examples have tokens that are in none of their rows. An example of several rows, windows, has none."""
+    counts = Counter(id(row.example) for row in rows)
+    return sum(counts[id(row.example)] == 1 and bool(getattr(row.encoding, "overflowing", ())) for row in rows)
+
+
+def _about_texts(task: Task, examples: Sequence[Example]) -> Iterator[str]:
+    kinds: tuple[tuple[str, Callable[[str], bool]], ...] = (
+        ("empty", lambda text: not text.strip()),
+        ("'nan' or 'null', which programs write for a missing value", lambda text: text.strip().lower() in MISSING),
+    )
+    for each in task.fields:
+        for what, fits in kinds:
+            values = ((example, example.fields.get(each.name)) for example in examples)
+            found = [example for example, value in values if isinstance(value, str) and fits(value)]
+            if found:
+                yield f"{_count(found, examples, f'{each.name}s')} {what}"
+
+
+def _about_pairs(examples: Sequence[Example], settings) -> Iterator[str]:
+    """Second texts for a model of single texts, or single texts for a model of pairs."""
+    trained = getattr(settings, "pairs", None)
+    found = [example for example in examples if ("text_pair" in example.fields) != trained]
+    if trained is not None and found:
+        has, learned = ("no second text", "pairs") if trained else ("a second text", "single texts")
+        yield f"{len(found)} of {len(examples)} texts have {has}, but the model was trained on {learned}"
+
+
+def about_labels(examples: Sequence[Example], names: Callable[[Example], Iterable[str]]) -> Iterator[str]:
+    """Remarks about labels.
+
+    Args:
+        examples: labelled examples.
+        names: example -> the names of its labels.
+    """
+    counts, where = Counter(), {}
+    for example in examples:
+        for name in names(example):
+            counts[name] += 1
+            where.setdefault(name, example)
+    for name in sorted(counts):
+        if name.lower() in MISSING:
+            first = f" (the first on line {where[name].line})" if where[name].line else ""
+            yield f"{counts[name]} labels are {name!r}{first}, which programs write for a missing value"
+    alike = defaultdict(list)
+    for name in sorted(counts):
+        alike[" ".join(unicodedata.normalize("NFKC", name).casefold().split())].append(name)
+    for group in alike.values():
+        if len(group) > 1:
+            listed = " and ".join(f"{name!r} ({counts[name]})" for name in group)
+            yield f"the labels {listed} differ only in case, spaces or Unicode form, and count as different labels"
+    decimal = [name for name in sorted(counts) if _DECIMAL.fullmatch(name)]
+    if decimal:
+        listed = ", ".join(decimal[:_SHOWN]) + (", ..." if len(decimal) > _SHOWN else "")
+        yield (
+            f"{len(decimal)} labels are decimal numbers ({listed}) and are taken as names; "
+            "for a number as the answer choose the problem type regression"
+        )
+
+
+def _count(found: Sequence[Example], examples: Sequence[Example], what: str) -> str:
+    """Such as "3 of 200 texts (the first on line 7) are"."""
+    first = f" (the first on line {found[0].line})" if found[0].line else ""
+    return f"{len(found)} of {len(examples)} {what}{first} {'is' if len(found) == 1 else 'are'}"

@@ -1,0 +1,128 @@
+"""What is used but perhaps not meant is counted in one line of warning for each kind."""
+
+import logging
+
+import pytest
+
+from kerasbert import TextClassifier
+from kerasbert.examples.readers import read_examples
+from kerasbert.tasks import task_named
+from kerasbert.tasks.remarks import count_cut, warn
+
+TASK = task_named("text-classification")
+
+
+@pytest.fixture
+def said(file, caplog):
+    """`said("text,label...", problem_type=...)` -> the warnings about a CSV file, without its name."""
+
+    def remarks(content, **settings):
+        path = file("a.csv", content)
+        examples = read_examples(path, TASK)
+        known = {"problem_type": "single_label_classification", **settings}
+        chosen = TASK.Settings(max_length=8, **known, **TASK.observe(examples, known))
+        with caplog.at_level(logging.WARNING, "kerasbert"):
+            warn(TASK, examples, chosen)
+        return [record.getMessage().removeprefix(f"{path}: ") for record in caplog.records]
+
+    return remarks
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        ("text,label\na,x\nb,y\n", []),
+        ("text,label\na,x\n,y\n  ,y\n", ["2 of 3 texts (the first on line 3) are empty"]),
+        ("text,label\na,x\n,y\n", ["1 of 2 texts (the first on line 3) is empty"]),
+        (
+            "text,label\nnan,x\nNaN,y\nnanny,y\nnull,x\n",
+            ["3 of 4 texts (the first on line 2) are 'nan' or 'null', which programs write for a missing value"],
+        ),
+        ("text,pair,label\na,b,x\nc,,y\n", ["1 of 2 text_pairs (the first on line 3) is empty"]),
+        (
+            "text,label\na,x\nb,nan\nc,nan\n",
+            ["2 labels are 'nan' (the first on line 3), which programs write for a missing value"],
+        ),
+        (
+            "text,label\na,Good\nb,good\nc,go  od\nd,go od\ne,bad\nf,good\n",
+            [
+                "the labels 'Good' (1) and 'good' (2) differ only in case, spaces or Unicode form, and count as "
+                "different labels",
+                "the labels 'go  od' (1) and 'go od' (1) differ only in case, spaces or Unicode form, and count as "
+                "different labels",
+            ],
+        ),
+        (
+            "text,label\na,\u00e9\nb,e\u0301\n",
+            [
+                "the labels 'e\u0301' (1) and '\u00e9' (1) differ only in case, spaces or Unicode form, and count as "
+                "different labels"
+            ],
+        ),
+        (
+            "text,label\na,0.0\nb,1.0\nc,1.0\n",
+            [
+                "2 labels are decimal numbers (0.0, 1.0) and are taken as names; for a number as the answer choose the "
+                "problem type regression"
+            ],
+        ),
+    ],
+)
+def test_each_kind_is_one_line(said, content, lines):
+    assert said(content) == lines
+
+
+def test_numbers_are_right_for_a_regression(said):
+    assert said("text,label\na,0.0\nb,1.5\n", problem_type="regression") == []
+
+
+def test_labels_of_several_are_looked_at_one_by_one(said):
+    found = said("text,label\na,x|Y\nb,y\n", problem_type="multi_label_classification")
+    assert [line.partition(" differ")[0] for line in found] == ["the labels 'Y' (1) and 'y' (1)"]
+
+
+def test_texts_that_are_cut_are_counted_in_training(tiny_bert, caplog):
+    model = TextClassifier.from_pretrained(tiny_bert, labels=["a", "b"], max_length=6)
+    examples = TASK.examples(["the film is good", "the film is good and the staff is kind", "good"])
+    rows = [row for example in examples for row in TASK.rows(model.tokenizer, example, model.settings)]
+    assert count_cut(rows) == 1
+    with caplog.at_level(logging.WARNING, "kerasbert"):
+        model.dataset(["good", "the film is good and the staff is kind"], ["a", "b"])
+    assert "1 of 2 texts were cut, at 6 tokens" in caplog.text
+
+
+def test_windows_lose_nothing(tiny_bert):
+    task = task_named("token-classification")
+    model = TextClassifier.from_pretrained(tiny_bert, labels=["a", "b"])
+    settings = task.Settings(labels=("O", "B-X"), max_length=8)
+    (example,) = task.examples(["the film is good and the staff is kind and the room is clean"])
+    rows = task.rows(model.tokenizer, example, settings)
+    assert len(rows) > 1
+    assert count_cut(rows) == 0
+
+
+@pytest.mark.parametrize(
+    ("trained", "pairs", "lines"),
+    [
+        (False, True, ["2 of 2 texts have a second text, but the model was trained on single texts"]),
+        (True, False, ["2 of 2 texts have no second text, but the model was trained on pairs"]),
+        (True, True, []),
+        (False, False, []),
+        (None, True, []),
+        (None, False, []),
+    ],
+)
+def test_second_texts_that_the_model_did_not_learn_are_said(caplog, trained, pairs, lines):
+    settings = TASK.Settings(labels=("a", "b"), max_length=8, pairs=trained)
+    examples = TASK.examples(["x", "y"], ["z", "w"] if pairs else None)
+    with caplog.at_level(logging.WARNING, "kerasbert"):
+        warn(TASK, examples, settings, labelled=False)
+    assert [record.getMessage() for record in caplog.records] == lines
+
+
+def test_training_records_whether_there_were_pairs(file, tiny_bert, tmp_path):
+    path = file("a.csv", "text,pair,label\na,b,x\nc,d,y\n")
+    found = TASK.observe(read_examples(path, TASK), {})
+    assert found["pairs"] is True
+    TextClassifier.from_pretrained(tiny_bert, **found, max_length=8).save_pretrained(tmp_path / "saved")
+    assert TextClassifier.from_pretrained(tmp_path / "saved").settings.pairs is True
