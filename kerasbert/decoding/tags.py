@@ -77,7 +77,8 @@ def scheme_of(sentences: Iterable[Sequence[str]]) -> tuple[str, int]:
             before = kind
     if letters and bare:
         raise ValueError(
-            f"the tag {min(bare)!r} has none of the prefixes B-, I-, E-, S-, L- and U-, but others have one"
+            f"the tag {min(bare)!r} has none of the prefixes B-, I-, E-, S-, L- and U-, but others have one; "
+            "write all tags in one scheme"
         )
     for scheme, marks in (("BIOES", "ES"), ("BILOU", "LU")):
         if letters & set(marks):

@@ -144,7 +144,8 @@ def test_in_bio_an_inside_after_nothing_is_counted():
 
 def test_a_tag_without_the_prefix_that_others_have_is_named():
     with pytest.raises(
-        ValueError, match=r"^the tag 'X-A' has none of the prefixes B-, I-, E-, S-, L- and U-, but others"
+        ValueError,
+        match=r"^the tag 'X-A' has none of the prefixes B-, I-, E-, S-, L- and U-, but others have one; write all",
     ):
         scheme_of([["B-A", "O"], ["X-A"]])
 
