@@ -100,7 +100,8 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
             optimizer: None: AdamW at `kerasbert.training.optimizers.finetuning_rate`.
             loss: None: the usual one of each output (`kerasbert.training.losses.USUAL`), with the usual metrics unless
                 some are given. A task whose outputs are vectors has none.
-            loss_weights, metrics, weighted_metrics: Keras's.
+            loss_weights, metrics, weighted_metrics: Keras's. Where an output has one answer per token, give
+                `weighted_metrics`: `metrics` also count padding and special tokens.
             options: `accumulate`, `recompute`, `jit_compile` and the others of
                 `kerasbert.training.trainer.CompiledLossTrainer.compile`.
 
