@@ -38,10 +38,14 @@ SETTINGS = "\n".join(f"  {name:<10} {what}" for name, what in reversed(QUANTIZE.
 @click.option(
     "--task",
     type=click.Choice(NAMES),
-    help="What the files answer: labels, one vector per text, or one vector per token.  [default: as MODEL was saved]",
+    help="What the files answer: labels, entities, one vector per text, or one vector per token.  "
+    "[default: as MODEL was saved]",
 )
 @click.option(
-    "--max-length", type=click.IntRange(min=3), help="Number of tokens that a text is cut to.  [default: the model's]"
+    "--max-length",
+    type=click.IntRange(min=3),
+    help="Largest number of tokens in a row. A longer text is cut; token-classification makes several rows of it.  "
+    "[default: the model's]",
 )
 @click.option(
     "--sequence-length",

@@ -55,8 +55,8 @@ RECIPE = (
     click.option(
         "--max-length",
         type=click.IntRange(min=3),
-        help="Number of tokens that a text is cut to.  [default: the checkpoint's, else 128, or the model's "
-        "limit if that is less]",
+        help="Largest number of tokens in a row. A longer text is cut; token-classification makes several rows of "
+        "it.  [default: the checkpoint's, else 128, or the model's limit if that is less]",
     ),
 )
 

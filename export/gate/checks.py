@@ -351,7 +351,7 @@ def _misplaced(subject: Subject, found: Sequence[Answered]) -> list[str]:
         if _joined(words[: len(row)].tolist()) != _joined(row.encoding.word_ids):
             failures.append(f"words of {texts[0][0][:40]!r} differ")
         if truncated != (len(whole) > longest):
-            failures.append(f"{texts[0][0][:40]!r} is said to be {'cut' if truncated else 'whole'}, which it is not")
+            failures.append(f"truncated is {bool(truncated)} for {texts[0][0][:40]!r}, which has {len(whole)} tokens")
     return failures
 
 

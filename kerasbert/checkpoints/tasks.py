@@ -61,5 +61,6 @@ def no_classifier(checkpoint: Checkpoint) -> CheckpointError:
     """The error for a classifier that is asked of a checkpoint without one, and without labels for a new head."""
     held = "" if checkpoint.task == ENCODER else f"holds {checkpoint.holds}, "
     return CheckpointError(
-        f'{checkpoint.folder}: {held}has no classifier; fine-tune it first, or give labels=["negative", "positive"]'
+        f"{checkpoint.folder}: {held}has no classifier; fine-tune it first, or name the labels of a new one, "
+        "labels=[...]"
     )

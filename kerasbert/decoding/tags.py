@@ -5,7 +5,7 @@ further E- (end) and S- (single) in BIOES, L- (last) and U- (unit) in BILOU. In 
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -38,6 +38,22 @@ def in_bio_letters(tag: str) -> str:
     return tag if not letter else f"{'B' if letter in _BEGINS else 'I'}-{kind}"
 
 
+def in_scheme_of(labels: Collection[str], tags: Sequence[str]) -> list[str]:
+    """The BIO tags of a sentence as a model with these labels names them: in BIOES the last word of an entity is E-, in
+    IO no word is B-. A tag for which there is no label stays as it is."""
+    found = []
+    for place, tag in enumerate(tags):
+        letter, kind = split_label(tag)
+        last = f"I-{kind}" != (tags[place + 1] if place + 1 < len(tags) else OUTSIDE)
+        names = [*(f"{each}-{kind}" for each in _LETTERS.get((letter, last), "")), kind]
+        found.append(next((name for name in names if name in labels), tag))
+    return found
+
+
+_LETTERS = {("B", True): "SUBI", ("B", False): "BI", ("I", True): "ELI", ("I", False): "I"}
+"""Letter in BIO, whether the word is the last one of its entity -> the letters that other schemes have for it."""
+
+
 def scheme_of(sentences: Iterable[Sequence[str]]) -> tuple[str, int]:
     """The scheme of tags: "BIO", "IOB1", "IO", "BIOES" or "BILOU".
 
@@ -61,7 +77,8 @@ def scheme_of(sentences: Iterable[Sequence[str]]) -> tuple[str, int]:
             before = kind
     if letters and bare:
         raise ValueError(
-            f"the tag {min(bare)!r} has none of the prefixes B-, I-, E-, S-, L- and U-, but others have one"
+            f"the tag {min(bare)!r} has none of the prefixes B-, I-, E-, S-, L- and U-, but others have one; "
+            "write all tags in one scheme"
         )
     for scheme, marks in (("BIOES", "ES"), ("BILOU", "LU")):
         if letters & set(marks):

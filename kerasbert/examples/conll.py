@@ -35,7 +35,10 @@ def conll_rows(path: Path, content: str) -> Iterator[tuple[int, dict]]:
         if len(word) != columns:
             if line.startswith("#") and not sentence:
                 continue
-            raise DataError(f"{path}, line {number}: {len(word)} columns, but the first word of the file has {columns}")
+            raise DataError(
+                f"{path}, line {number}: {len(word)} columns, but the first word of the file has {columns}; give each "
+                "word the same columns"
+            )
         if not sentence:
             start = number
         sentence.append(word)

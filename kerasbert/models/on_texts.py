@@ -9,7 +9,7 @@ import numpy as np
 from kerasbert.errors import ConfigError, DataError
 from kerasbert.examples.readers import read_examples
 from kerasbert.tasks.batches import Lesson
-from kerasbert.tasks.columns import examples_of, is_dataset, is_texts
+from kerasbert.tasks.columns import check_columns, examples_of, is_dataset, is_texts
 from kerasbert.tasks.lessons import class_weights, lessons_of
 from kerasbert.tasks.remarks import count_cut, warn_cut
 from kerasbert.tasks.task import Example, labels_of
@@ -65,7 +65,7 @@ class OnTexts:
             x, y: see the class.
             batch_size: texts per batch, 32 by default.
             validation_split: share of the texts that is held out: the last ones, before shuffling.
-            validation_data: `(x, y)`, `(x, y, sample_weight)`, a DataFrame or a data set.
+            validation_data: `(x, y)`, `(x, y, sample_weight)`, a DataFrame, a list of examples or a data set.
             shuffle: whether texts are shuffled anew in each epoch, by NumPy's global generator, which
                 `keras.utils.set_random_seed` sets. Texts of similar length share a batch. None: yes, except for a
                 `tf.data.Dataset`, which Keras cannot shuffle.
@@ -81,11 +81,16 @@ class OnTexts:
             TokenizerError: a text is not a string.
             ConfigError: an argument is not allowed, or the model has no tokenizer.
         """
-        if validation_split and validation_data is None and self._reads(x) and not is_dataset(x):
+        if validation_split and validation_data is None and self._reads(x):
+            if is_dataset(x):
+                raise ConfigError(
+                    f"validation_split is {validation_split}: a data set is not cut; give validation_data"
+                )
             x, validation_data = _split(self._examples(x, y, sample_weight), validation_split)
             y = sample_weight = None
         if validation_data is not None:
-            held_out = (validation_data,) if isinstance(validation_data, list) else validation_data
+            alone = isinstance(validation_data, list) and isinstance(validation_data[0], str | Example)
+            held_out = (validation_data,) if alone else validation_data
             size = options.get("validation_batch_size") or batch_size
             held_out = self._for_keras(*keras.utils.unpack_x_y_sample_weight(held_out), batch_size=size)
             validation_data = keras.utils.pack_x_y_sample_weight(*held_out)
@@ -171,9 +176,9 @@ class OnTexts:
         """Makes batches for `fit` and `evaluate`.
 
         Args:
-            x: a `.csv`, `.tsv` or `.jsonl` file (see `kerasbert.examples.readers.read_examples`), or texts as `fit`
-                takes them: lists, a DataFrame, a `tf.data.Dataset` of strings.
-            y, sample_weight, class_weight: as in `fit`.
+            x: a labelled file (see `kerasbert.examples.readers.read_examples`), or texts as `fit` takes them: lists, a
+                DataFrame, a `tf.data.Dataset` of strings.
+            y, sample_weight, class_weight: as in `fit`. A file and a data set have right answers of their own.
             batch_size: rows per batch.
             shuffle: whether rows are shuffled anew in each epoch, from `seed`. Rows of similar length share a batch. A
                 `tf.data.Dataset` keeps its order.
@@ -186,11 +191,18 @@ class OnTexts:
 
         Raises:
             DataError: a row cannot be used, or has a label that the model does not know; the message names its place.
+            ConfigError: an argument does not go with this kind of `x`.
         """
         named = {name.removesuffix("_column"): column for name, column in columns.items()}
+        given = y is not None or sample_weight is not None
+        check_columns(x, named)
         if is_dataset(x):
+            if given:
+                raise ConfigError("the data set's elements hold y and sample_weight: (x, y) or (x, y, sample_weight)")
             return self._mapped(x, batch_size=batch_size, class_weight=class_weight)
         if isinstance(x, str | os.PathLike):
+            if given:
+                raise ConfigError(f"{x}: the right answers of a file are in its column; leave y and sample_weight out")
             examples = read_examples(x, self.task, columns=named)
         else:
             examples = self._examples(x, y, sample_weight, columns=named)
@@ -229,8 +241,6 @@ class OnTexts:
         """x, y and weights as Keras takes them: texts become a data set."""
         if not self._reads(x):
             return x, y, sample_weight
-        if is_dataset(x) and not (y is None and sample_weight is None):
-            raise ConfigError("the data set's elements hold y and sample_weight: (x, y) or (x, y, sample_weight)")
         data = self.dataset(
             [x] if isinstance(x, str) else x,
             y,

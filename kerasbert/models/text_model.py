@@ -65,7 +65,7 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
 
     @property
     def max_length(self) -> int:
-        """Number of tokens that a text is cut to."""
+        """Largest number of tokens in a row. A longer text is cut, or makes several rows if the task says so."""
         return self.settings.max_length
 
     def graphs(self) -> tuple[Graph, ...]:
@@ -100,12 +100,13 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
             optimizer: None: AdamW at `kerasbert.training.optimizers.finetuning_rate`.
             loss: None: the usual one of each output (`kerasbert.training.losses.USUAL`), with the usual metrics unless
                 some are given. A task whose outputs are vectors has none.
-            loss_weights, metrics, weighted_metrics: Keras's.
+            loss_weights, metrics, weighted_metrics: Keras's. Where an output has one answer per token, give
+                `weighted_metrics`: `metrics` also count padding and special tokens.
             options: `accumulate`, `recompute`, `jit_compile` and the others of
                 `kerasbert.training.trainer.CompiledLossTrainer.compile`.
 
         Raises:
-            ConfigError: a value that cannot be.
+            ConfigError: a value is not allowed.
         """
         given = {"loss": loss, "metrics": metrics, "weighted_metrics": weighted_metrics}
         if loss is None:

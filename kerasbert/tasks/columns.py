@@ -1,11 +1,12 @@
 """Texts and right answers as a Keras user has them (lists, arrays, columns of a DataFrame) become examples."""
 
 import dataclasses
+import os
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from kerasbert.errors import DataError, TokenizerError
+from kerasbert.errors import ConfigError, DataError, TokenizerError
 from kerasbert.tasks.task import Example, Graph, Task, labels_of
 from kerasbert.tasks.truths import as_truth
 
@@ -33,6 +34,17 @@ def is_texts(x, inputs: Collection[str]) -> bool:
     if isinstance(x, str | Example) or _is_frame(x):
         return True
     return hasattr(x, "__array__") and np.asarray(x[:1]).dtype.kind in "OSTU"
+
+
+def check_columns(x, columns: Mapping[str, str | None]) -> None:
+    """Checks that data have columns to choose, if some are chosen: they are a file or a DataFrame.
+
+    Raises:
+        ConfigError: columns of other data are named.
+    """
+    named = [word for word, name in columns.items() if name is not None]
+    if named and not isinstance(x, str | os.PathLike) and not _is_frame(x):
+        raise ConfigError(f"{named[0]}_column is given, but only files and DataFrames have columns; leave it out")
 
 
 def examples_of(
@@ -147,8 +159,8 @@ def _plain(x):
         return tuple(map(_plain, x))
     x = x.numpy() if hasattr(x, "numpy") else x
     x = x.tolist() if isinstance(x, np.ndarray) else x
-    if isinstance(x, list) and any(isinstance(each, bytes) for each in x):
-        return [_decoded(each) for each in x]
+    if isinstance(x, list) and any(isinstance(each, bytes | list) for each in x):
+        return [_plain(each) if isinstance(each, list) else _decoded(each) for each in x]
     return x
 
 

@@ -185,7 +185,9 @@ class Field:
 
     def read(self, value: object) -> object:
         """A value of a file or of NumPy, in the form that the field holds, if it has that kind."""
-        return _number(value) if self.kind == "number" else value
+        if self.kind == "number":
+            return _number(value)
+        return value.tolist() if isinstance(value, np.ndarray) and self.holds([]) else value
 
     @property
     def wanted(self) -> str:

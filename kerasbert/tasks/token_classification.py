@@ -11,6 +11,7 @@ from kerasbert.decoding.tags import (
     STRATEGIES,
     entities,
     in_bio_letters,
+    in_scheme_of,
     runs,
     scores_of_words,
     split_label,
@@ -204,10 +205,13 @@ def targets(tokenizer, row: Row, settings: Settings) -> tuple[dict, dict, dict]:
     Returns:
         The window's inputs. The index of each token's label, int32 (tokens,). Its weight, float32 (tokens,): 1 for the
         first token of each word that this window keeps, and 0 for all others.
+
+    Raises:
+        DataError: the model has no label for a tag, in whichever scheme its labels are.
     """
     right = truth(row.example, settings)
     tokens = Tokens.of(row.example, [(row.encoding, slice(1, len(row) - 1))])
-    tags = tokens.tags(right)
+    tags = in_scheme_of(settings.labels, tokens.tags(right))
     wanted, weights = np.zeros(len(row), np.int32), np.zeros(len(row), np.float32)
     for first in tokens.firsts:
         if row.kept.start <= first + 1 < row.kept.stop:
@@ -217,9 +221,8 @@ def targets(tokenizer, row: Row, settings: Settings) -> tuple[dict, dict, dict]:
 
 
 def _index(tag: str, example: Example, settings: Settings) -> int:
-    for name in (tag, split_label(tag)[1]):  # the labels of IO have no letter
-        if name in settings.labels:
-            return settings.labels.index(name)
+    if tag in settings.labels:
+        return settings.labels.index(tag)
     raise DataError(f"{example.place}: unknown label {tag!r}; the model knows {', '.join(settings.labels)}")
 
 

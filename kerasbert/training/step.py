@@ -52,7 +52,7 @@ class TrainStep:
             Keras's own `jit_compile`.
 
         Raises:
-            ConfigError: a value that cannot be.
+            ConfigError: a value is not allowed.
         """
         if not isinstance(accumulate, int) or accumulate < 1:
             raise ConfigError(f"accumulate is {accumulate!r}: use a whole number of micro-batches, 1 or more")

@@ -43,7 +43,7 @@ class SummedLossTrainer(TrainStep):
             run_eagerly: without a graph, to debug.
 
         Raises:
-            ConfigError: a value that cannot be.
+            ConfigError: a value is not allowed.
         """
         jit_compile = self.configure_step(accumulate=accumulate, jit_compile=jit_compile)
         optimizer = scaled_for_float16(optimizer, self)
@@ -131,7 +131,7 @@ class CompiledLossTrainer(TrainStep):
             auto_scale_loss: whether the loss is scaled if a layer computes in float16.
 
         Raises:
-            ConfigError: a value that cannot be.
+            ConfigError: a value is not allowed.
         """
         if recompute and not TENSORFLOW:
             raise ConfigError(f"recompute is {recompute}: on {keras.backend.backend()} leave it out")
@@ -149,7 +149,10 @@ class CompiledLossTrainer(TrainStep):
             auto_scale_loss=False,
         )
         self.recompute = recompute
-        self._step_said = {"accumulate": accumulate, "recompute": recompute, "jit_compile": jit_compile}
+        # Keras compiles a clone of the model, which is no trainer of ours, with this: it knows no options of ours.
+        own = {"accumulate": (accumulate, 1), "recompute": (recompute, False)}
+        self._step_said = {name: value for name, (value, usual) in own.items() if value != usual}
+        self._step_said["jit_compile"] = jit_compile
 
     def get_compile_config(self):
         config = super().get_compile_config()
@@ -204,22 +207,24 @@ class CompiledLossTrainer(TrainStep):
     def _results_of_all(self, context) -> dict:
         """The metrics' results for the rows of all replicas: each replica has its own sums, and they are added."""
         variables = [each for each in self.metrics_variables if each.aggregation == "sum"]
-        own = [
-            tf.identity(each.value) for each in variables
-        ]  # a variable's reading has no device under several workers
+        # Under several workers a variable's reading has no device, and its copy has one.
+        own = [tf.identity(each.value) for each in variables]
         sums = context.all_reduce(tf.distribute.ReduceOp.SUM, own)
         with keras.StatelessScope(state_mapping=list(zip(variables, sums, strict=True))):
             return self.get_metrics_result()
 
     def _build_metrics(self, batch):
-        parts = [part for part in (self._compile_loss, self._compile_metrics) if part is not None and not part.built]
-        if not parts:
-            return
-        with self.distribute_strategy.scope():
-            self._symbolic_build(data_batch=keras.tree.map_structure(_one_replica, _unpacked(batch)))
-        if self._compile_loss in parts and self._compile_loss.built:
-            found = self._compile_loss._flat_losses
-            self._compile_loss._flat_losses = [each._replace(loss=InParts(each.loss)) for each in found]
+        loss, (x, y, weights) = self._compile_loss, _unpacked(batch)
+        if loss is not None and y is None and type(self).compute_loss is keras.Model.compute_loss:
+            raise ConfigError(f"{self.name}: its loss needs right answers; give y, or a data set of (x, y)")
+        if any(part is not None and not part.built for part in (loss, self._compile_metrics)):
+            with self.distribute_strategy.scope():
+                self._symbolic_build(data_batch=keras.tree.map_structure(_one_replica, (x, y, weights)))
+        if loss is not None and loss.built:  # perhaps since an earlier batch that did not fit
+            loss._flat_losses = [
+                each if isinstance(each.loss, InParts) else each._replace(loss=InParts(each.loss))
+                for each in loss._flat_losses
+            ]
 
 
 def _unpacked(batch) -> tuple:

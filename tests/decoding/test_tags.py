@@ -7,6 +7,7 @@ from kerasbert.decoding.tags import (
     STRATEGIES,
     entities,
     in_bio_letters,
+    in_scheme_of,
     scheme_of,
     scores_of_words,
     split_label,
@@ -120,13 +121,31 @@ def test_a_scheme_is_recognised_and_becomes_bio(scheme, tags, bio):
     assert to_bio(bio.split()) == bio.split()
 
 
+@pytest.mark.parametrize(
+    ("labels", "wanted"),
+    [
+        ("O B-A I-A B-B I-B", "B-A I-A I-A B-A O B-B I-B"),
+        ("O B-A I-A E-A S-A B-B I-B E-B S-B", "B-A I-A E-A S-A O B-B E-B"),
+        ("O B-A I-A L-A U-A B-B I-B L-B U-B", "B-A I-A L-A U-A O B-B L-B"),
+        ("O I-A I-B", "I-A I-A I-A I-A O I-B I-B"),
+        ("O A B", "A A A A O B B"),
+        ("O B-A", "B-A I-A I-A B-A O B-B I-B"),
+    ],
+    ids=["BIO", "BIOES", "BILOU", "IO", "IO without letters", "labels that are missing"],
+)
+def test_tags_are_named_as_a_model_of_any_scheme_names_them(labels, wanted):
+    tags = ["B-A", "I-A", "I-A", "B-A", "O", "B-B", "I-B"]
+    assert in_scheme_of(labels.split(), tags) == wanted.split()
+
+
 def test_in_bio_an_inside_after_nothing_is_counted():
     assert scheme_of([["I-A", "B-A"], ["O", "B-A", "I-B", "I-B"]]) == ("BIO", 2)
 
 
 def test_a_tag_without_the_prefix_that_others_have_is_named():
     with pytest.raises(
-        ValueError, match=r"^the tag 'X-A' has none of the prefixes B-, I-, E-, S-, L- and U-, but others"
+        ValueError,
+        match=r"^the tag 'X-A' has none of the prefixes B-, I-, E-, S-, L- and U-, but others have one; write all",
     ):
         scheme_of([["B-A", "O"], ["X-A"]])
 

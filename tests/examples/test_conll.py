@@ -74,8 +74,14 @@ def test_words_without_tags_are_read_where_no_tags_are_needed(file):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("New B-LOC\nYork\n", r"a.conll, line 2: 1 columns, but the first word of the file has 2$"),
-        ("New B-LOC\nYork I-LOC x\n", r"a.conll, line 2: 3 columns, but the first word of the file has 2$"),
+        (
+            "New B-LOC\nYork\n",
+            r"a.conll, line 2: 1 columns, but the first word of the file has 2; give each word the same columns$",
+        ),
+        (
+            "New B-LOC\nYork I-LOC x\n",
+            r"a.conll, line 2: 3 columns, but the first word of the file has 2; give each word the same columns$",
+        ),
         ("New\tB-LOC\n# a\n", r"a.conll, line 2: 1 columns, but"),
         ("\n\n", r"a.conll: holds no rows$"),
     ],

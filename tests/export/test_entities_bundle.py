@@ -83,8 +83,12 @@ def test_a_long_text_is_answered_in_windows_as_keras_does(bundles):
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_programs_find_the_entities_of_the_runtime(bundles, strategy, capsys, monkeypatch):
+@pytest.mark.parametrize("labels", [None, ("O", "T-CELL", "X-RAY", "N-LOC", "M-LOC")], ids=["BIO", "no scheme"])
+def test_programs_find_the_entities_of_the_runtime(bundles, strategy, labels, tmp_path, capsys, monkeypatch):
     _, folder = bundles(strategy)
+    if labels is not None:
+        folder = shutil.copytree(folder, tmp_path / "copy")
+        rewrite(folder, lambda values: values["settings"].update(labels=list(labels)))
     monkeypatch.chdir(folder)
     wanted = load(folder)(TEXT)
     assert wanted

@@ -155,7 +155,7 @@ def test_the_last_share_is_held_out_before_shuffling(model):
     split = model.fit(TEXTS, LABELS, validation_split=0.2, **options).history
     assert split["val_loss"][0] == pytest.approx(model.evaluate(*last, verbose=0)[0], abs=1e-5)
     frame = FRAME[24:].reset_index()
-    given = [last, (*last, np.ones(6)), frame, BATCHES, (arrays(model, last[0]), INDICES[24:])]
+    given = [last, list(last), (*last, np.ones(6)), frame, BATCHES, (arrays(model, last[0]), INDICES[24:])]
     for data in given:
         history = model.fit(TEXTS[:24], LABELS[:24], validation_data=data, validation_batch_size=3, **options).history
         right = model.evaluate(BATCHES, verbose=0) if data is BATCHES else model.evaluate(*last, verbose=0)
@@ -370,3 +370,31 @@ def test_callbacks_of_predict_see_every_batch_in_order(classifier):
     np.testing.assert_array_equal(np.concatenate(seen), found)
     assert len(seen) == 4
     assert classifier.predict(TEXTS, batch_size=8, steps=2, verbose=0).shape == (16, 2)
+
+
+def test_right_answers_that_are_missing_are_missed_and_a_later_fit_goes_on(model):
+    for method in (model.fit, model.evaluate):
+        with pytest.raises(ConfigError, match=r"its loss needs right answers; give y, or a data set of \(x, y\)$"):
+            method(TEXTS, verbose=0)
+    with pytest.raises(ValueError, match="rank"):
+        model.fit(arrays(model, TEXTS), np.zeros((30, 3)), verbose=0)
+    assert np.isfinite(model.fit(TEXTS, LABELS, verbose=0).history["loss"][0])
+
+
+@pytest.mark.parametrize(
+    ("x", "options", "message"),
+    [
+        (TEXTS, {"text_column": "a"}, r"^text_column is given, but only files and DataFrames have columns; leave it"),
+        (BATCHES, {"label_column": "a"}, r"^label_column is given, but only files"),
+        (BATCHES, {"y": LABELS}, r"^the data set's elements hold y and sample_weight"),
+        ("opinions.csv", {"y": LABELS}, r"^opinions.csv: the right answers of a file are in its column; leave y and"),
+    ],
+)
+def test_arguments_that_would_be_ignored_are_refused(classifier, x, options, message):
+    with pytest.raises(ConfigError, match=message):
+        classifier.dataset(x, **options)
+
+
+def test_a_data_set_of_texts_is_not_split(classifier):
+    with pytest.raises(ConfigError, match=r"^validation_split is 0.2: a data set is not cut; give validation_data$"):
+        classifier.fit(BATCHES, validation_split=0.2, verbose=0)

@@ -86,3 +86,12 @@ def test_a_model_that_learns_without_labels_gets_texts_alone(tiny_bert):
 
     model = made(Alike, tiny_bert, metrics=[])
     assert min(model.fit(TEXTS, epochs=2, verbose=0).history["loss"]) > 0
+
+
+def test_keras_clones_a_compiled_model(tiny_bert):
+    model = TextClassifier(BertEncoder.from_pretrained(tiny_bert), labels=["negative", "positive"], max_length=16)
+    model.compile(keras.optimizers.Adam(1e-3), run_eagerly=True)
+    clone = keras.models.clone_model(model)
+    clone.set_weights(model.get_weights())
+    ids = model.tokenizer(TEXTS)
+    np.testing.assert_allclose(clone.predict(ids, verbose=0), model.predict(TEXTS, verbose=0), atol=1e-6)

@@ -150,7 +150,7 @@ def test_a_label_that_the_model_does_not_know_is_named_with_its_line(model, tmp_
 def test_a_checkpoint_without_a_classifier_says_what_to_do(tiny_bert):
     with pytest.raises(
         CheckpointError,
-        match=rf'^{tiny_bert}: has no classifier; fine-tune it first, or give labels=\["negative", "positive"\]$',
+        match=rf"^{tiny_bert}: has no classifier; fine-tune it first, or name the labels of a new one, labels=\[...\]$",
     ):
         TextClassifier.from_pretrained(tiny_bert)
     for labels, said in (([], "labels is empty: give names"), ("ab", "labels is 'ab': give a list of names")):

@@ -4,11 +4,13 @@ import logging
 import re
 
 import numpy as np
+import pandas
 import pytest
 from conftest import small_vocabulary
 
 from kerasbert.errors import ConfigError, DataError
 from kerasbert.tasks.ask import Answered
+from kerasbert.tasks.columns import examples_of
 from kerasbert.tasks.task import Example
 from kerasbert.tasks.token_classification import TASK, Settings, predicted_tags
 from kerasbert.tokenizers import WordPieceTokenizer
@@ -188,6 +190,12 @@ def test_labels_without_letters_are_learned_as_they_are():
         TASK.targets(TOKENIZER, row, settings(labels=("O", "B-PER")))
 
 
+def test_a_model_of_another_scheme_learns_in_its_own():
+    chosen = settings(labels=("O", "B-PER", "I-PER", "E-PER", "S-PER"))
+    (row,) = TASK.rows(TOKENIZER, example(["film", "hotel", "room", "day"], ["I-PER", "I-PER", "O", "I-PER"]), chosen)
+    assert TASK.targets(TOKENIZER, row, chosen)[1]["logits"].tolist() == [0, 1, 3, 0, 4, 0]
+
+
 # Right answers of files.
 
 
@@ -269,6 +277,23 @@ def test_a_tag_of_no_scheme_is_named():
     fine = Example({"text": ["a"]}, ["B-PER"], 2, "a.conll")
     with pytest.raises(DataError, match=r"^a.conll, line 7: the tag 'X-PER' has none of the prefixes"):
         TASK.check([fine, example(["a", "b"], ["B-PER", "X-PER"])], settings())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pandas.DataFrame({"tokens": [np.array(["film", "hotel"], object), np.array(["very"], object)]}),
+        [[b"film", b"hotel"], [b"very"]],
+        [np.array(["film", "hotel"]), np.array(["very"])],
+    ],
+    ids=["DataFrame of arrays", "bytes of a data set", "arrays"],
+)
+def test_words_come_in_every_form(words):
+    (graph,) = TASK.graphs(settings())
+    tags = pandas.Series([np.array([1, 2]), np.array([0])])
+    found = examples_of(TASK, settings(), graph, words, tags)
+    assert [each.fields for each in found] == [{"text": ["film", "hotel"]}, {"text": ["very"]}]
+    assert [each.truth for each in found] == [["B-PER", "I-PER"], ["O"]]
 
 
 # Figures.

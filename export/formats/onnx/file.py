@@ -31,11 +31,10 @@ def write_onnx(model, targets: Mapping[Path, str], settings: Settings | None = N
     """Writes a model as `.onnx` files of opset 17 that differ in how they store the weights.
 
     Inputs: the model's, int64 (batch, sequence), both axes free, as in transformers' exports, and float32 (batch,
-    width) for numbers. Outputs: those of
-    `model.export_outputs`, float32 (batch, ...) in every precision. All operations are ONNX's own, so any runtime with
-    opset 17 runs the file. ONNX Runtime fuses some of them into operations of its domain com.microsoft (Attention,
-    SkipLayerNormalization, BiasGelu) when it opens the file. A graph that was written with these was 1.04 times as slow
-    on a CPU, in float32 and in int8 (BERT-base, 128 tokens).
+    width) for numbers. Outputs: those of `model.export_outputs`, float32 (batch, ...) in every precision. All
+    operations are ONNX's own, so any runtime with opset 17 runs the file. ONNX Runtime fuses some of them into
+    operations of its domain com.microsoft (Attention, SkipLayerNormalization, BiasGelu) when it opens the file. A graph
+    that was written with these was 1.04 times as slow on a CPU, in float32 and in int8 (BERT-base, 128 tokens).
 
     The weights are arguments of the traced function. So TensorFlow, tf2onnx and the checker see a graph without large
     constants, and the model is not copied in memory: BERT-base takes 7 s and 0.2 GB instead of 147 s.

@@ -25,7 +25,7 @@ for (const part of parts) {
   const best = (wordScores[strategy] ?? wordScores.first)(part);
   const score = Math.max(...best);
   const label = labels[best.indexOf(score)];
-  const divided = strategy !== "none" && label[1] === "-";
+  const divided = strategy !== "none" && /^[BIESLU]-./.test(label);
   const kind = divided ? label.slice(2) : label;
   const begins = strategy === "none" || (divided && "BSU".includes(label[0]));
   if (begins || groups.at(-1)?.kind !== kind)

@@ -27,7 +27,7 @@ val groups = mutableListOf<Group>()
 for (part in parts) {
     val best = scoresOf(part)
     val label = labels[best.indices.maxBy { best[it] }]
-    val split = strategy != "none" && label.getOrNull(1) == '-'
+    val split = strategy != "none" && Regex("[BIESLU]-.+").matches(label)
     val kind = if (split) label.drop(2) else label
     val begins = strategy == "none" || (split && label[0] in "BSU")
     if (begins || groups.lastOrNull()?.label != kind) {

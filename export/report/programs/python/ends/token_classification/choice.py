@@ -17,7 +17,7 @@ groups = []
 for tokens in words.values():
     best = word_scores.get(strategy, word_scores["first"])(tokens)
     label, prefix = labels[best.argmax()], ""
-    if label[1:2] == "-" and strategy != "none":
+    if label[1:2] == "-" and label[0] in "BIESLU" and strategy != "none":
         prefix, label = label[0], label[2:]
     begins = strategy == "none" or prefix in tuple("BSU")
     if begins or not groups or groups[-1][0] != label:

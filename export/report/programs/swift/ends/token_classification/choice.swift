@@ -34,7 +34,8 @@ var groups: [(label: String, scores: [Float], start: Int, end: Int)] = []
 for part in parts {
     let best = scoresOf(part)
     let label = labels[best.firstIndex(of: best.max()!)!]
-    let split = strategy != "none" && label.dropFirst().first == "-"
+    let marked = label.dropFirst().first == "-" && "BIESLU".contains(label.first!)
+    let split = strategy != "none" && marked
     let kind = split ? String(label.dropFirst(2)) : label
     let begins = strategy == "none" || (split && "BSU".contains(label.first!))
     if begins || groups.last?.label != kind {
