@@ -8,6 +8,7 @@ import numpy as np
 
 from kerasbert.errors import ConfigError, DataError
 from kerasbert.examples.readers import read_examples
+from kerasbert.tasks.amounts import check_batch_size, check_share
 from kerasbert.tasks.batches import Lesson
 from kerasbert.tasks.columns import check_columns, examples_of, is_dataset, is_texts
 from kerasbert.tasks.lessons import class_weights, lessons_of
@@ -69,18 +70,22 @@ class OnTexts:
             shuffle: whether texts are shuffled anew in each epoch, by NumPy's global generator, which
                 `keras.utils.set_random_seed` sets. Texts of similar length share a batch. None: yes, except for a
                 `tf.data.Dataset`, which Keras cannot shuffle.
-            class_weight: weights of labels in the loss, by index or by name.
-            sample_weight: one weight per text.
+            class_weight: a dict of weights of labels in the loss, by index or by name: finite numbers from 0.
+            sample_weight: one weight per text, a finite number from 0.
             epochs, verbose, callbacks, options: the arguments of `keras.Model.fit` of these names.
 
         Returns:
             Keras's `History`.
 
         Raises:
-            DataError: a value of `y` is no right answer, or columns differ in length. The message names the place.
+            DataError: a value of `y` is no right answer, one of `sample_weight` no weight, or columns differ in
+                length. The message names the place.
             TokenizerError: a text is not a string.
             ConfigError: an argument is not allowed, or the model has no tokenizer.
         """
+        check_batch_size(batch_size)
+        check_batch_size(options.get("validation_batch_size"), "validation_batch_size")
+        check_share(validation_split)
         if validation_split and validation_data is None and self._reads(x):
             if is_dataset(x):
                 raise ConfigError(
@@ -125,6 +130,7 @@ class OnTexts:
             x, y, sample_weight: as in `fit`.
             batch_size, verbose, options: the arguments of `keras.Model.evaluate`, such as `return_dict`.
         """
+        check_batch_size(batch_size)
         x, y, sample_weight = self._for_keras(x, y, sample_weight, batch_size=batch_size)
         return super().evaluate(x, y, batch_size, verbose, sample_weight, **options)
 
@@ -139,6 +145,7 @@ class OnTexts:
         """
         from kerasbert.tf.datasets import make_dataset
 
+        check_batch_size(batch_size)
         options = {"verbose": verbose, "steps": steps, "callbacks": callbacks}
         if not self._reads(x):
             return super().predict(x, batch_size, **options)
@@ -193,6 +200,7 @@ class OnTexts:
             DataError: a row cannot be used, or has a label that the model does not know; the message names its place.
             ConfigError: an argument does not go with this kind of `x`.
         """
+        check_batch_size(batch_size)
         named = {name.removesuffix("_column"): column for name, column in columns.items()}
         given = y is not None or sample_weight is not None
         check_columns(x, named)

@@ -13,6 +13,7 @@ from kerasbert.models.combined import head_of, with_head
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.on_texts import ROUND_TO, OnTexts
 from kerasbert.models.unquantized import Unquantized
+from kerasbert.tasks.amounts import check_batch_size
 from kerasbert.tasks.ask import Answered, ask, joined, outputs_of
 from kerasbert.tasks.numbers import with_numbers
 from kerasbert.tasks.task import Example, Graph, Task
@@ -139,7 +140,7 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
             One answer per example, as returned by the task's `decode`.
 
         Raises:
-            ConfigError: the model has no tokenizer.
+            ConfigError: the model has no tokenizer, or `batch_size` is not a whole number from 1.
             TokenizerError: a text is not a string, or the columns do not fit the task.
         """
         return list(self.answers(self.task.examples(*columns, **named), batch_size=batch_size))
@@ -173,6 +174,7 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
         return self.task, self._own_tokenizer(), {"model": self._run}, examples, self.settings
 
     def _batching(self, batch_size: int) -> dict:
+        check_batch_size(batch_size)
         return {
             "graphs": self.graphs(),
             "batch_tokens": batch_size * self.max_length,

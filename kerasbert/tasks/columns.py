@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from kerasbert.errors import ConfigError, DataError, TokenizerError
+from kerasbert.tasks.amounts import as_weight
 from kerasbert.tasks.task import Example, Graph, Task, labels_of
 from kerasbert.tasks.truths import as_truth
 
@@ -65,11 +66,11 @@ def examples_of(
         x: texts, a tuple or a dict of columns, a DataFrame, or a list of examples, to which `y` may be added.
         y: a right answer per example (see `kerasbert.tasks.truths`), or a dict of arrays by output name; None: unknown.
             If the task makes no targets, these are arrays. None with a DataFrame: its column of right answers, if any.
-        sample_weight: one number per example.
+        sample_weight: one finite number from 0 per example.
         columns: names of the DataFrame's columns by option, as in `kerasbert.examples.readers.read_examples`.
 
     Raises:
-        DataError: a value is no right answer, or columns differ in length.
+        DataError: a value is no right answer or no weight, or columns differ in length.
         TokenizerError: a text is not a string, or the columns do not fit the task.
     """
     place = "y"
@@ -85,11 +86,11 @@ def examples_of(
             for index, (example, truth) in enumerate(zip(examples, truths, strict=True))
         ]
     if sample_weight is not None:
-        weights = np.asarray(sample_weight, np.float32)
-        if weights.shape != (len(examples),):
-            raise DataError(f"sample_weight has the shape {weights.shape}: give one number for each of {len(examples)}")
-        pairs = zip(examples, weights.tolist(), strict=True)
-        examples = [dataclasses.replace(example, weight=weight) for example, weight in pairs]
+        weights = _rows(sample_weight, len(examples), "sample_weight")
+        examples = [
+            dataclasses.replace(example, weight=as_weight(weight, f"sample_weight[{index}]", DataError))
+            for index, (example, weight) in enumerate(zip(examples, weights, strict=True))
+        ]
     return examples
 
 
@@ -114,7 +115,8 @@ def _rows(values, count: int, place: str) -> Sequence:
     for method in ("numpy", "to_numpy"):  # of tensors, and of pandas and polars
         if hasattr(values, method):
             values = getattr(values, method)()
-    if not hasattr(values, "__len__") or isinstance(values, str):
+    listed = hasattr(values, "__len__") and getattr(values, "ndim", 1) > 0
+    if not listed or isinstance(values, str | bytes | set | frozenset):
         raise DataError(f"{place} is {values!r:.60}: give one value for each of {count} texts")
     if len(values) != count:
         raise DataError(f"{count} texts, but {len(values)} values in {place}; each text needs one")

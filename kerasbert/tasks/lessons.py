@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from kerasbert.errors import ConfigError, DataError
+from kerasbert.tasks.amounts import as_weight
 from kerasbert.tasks.batches import Lesson
 from kerasbert.tasks.task import Example, Graph, Row, Task, labels_of
 
@@ -55,8 +56,11 @@ def class_weights(given: Mapping, labels: Sequence[str], graph: Graph) -> np.nda
     """Keras's `class_weight`, by index or by name of the label, as one float32 weight per label.
 
     Raises:
-        ConfigError: a key is no label, or the answers of the graph are not one label each.
+        ConfigError: it is no dict, a key is no label, a weight is no finite number from 0, or the answers of the graph
+            are not one label each.
     """
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"class_weight is {given!r:.60}: give a dict of weights by label, such as {{0: 1.0, 1: 2.5}}")
     if not labels or any(each.bar != "choice" for each in graph.outputs):
         raise ConfigError("class_weight: this model's answers are not one label each; use sample_weight")
     weights = np.ones(len(labels), np.float32)
@@ -64,7 +68,7 @@ def class_weights(given: Mapping, labels: Sequence[str], graph: Graph) -> np.nda
         index = labels.index(key) if key in labels else key
         if not isinstance(index, int | np.integer) or not 0 <= index < len(labels):
             raise ConfigError(f"class_weight has the key {key!r}: use a label's name, or an index to {len(labels) - 1}")
-        weights[index] = weight
+        weights[index] = as_weight(weight, f"class_weight[{key!r}]")
     return weights
 
 

@@ -301,7 +301,7 @@ def test_what_is_wrong_is_named_with_its_place(classifier, x, y, error, message)
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"sample_weight": [1.0]}, DataError, r"^sample_weight has the shape \(1,\): give one number for each of 30$"),
+        ({"sample_weight": [1.0]}, DataError, r"^30 texts, but 1 values in sample_weight; each text needs one$"),
         (
             {"class_weight": {"odd": 2}},
             ConfigError,

@@ -1,0 +1,46 @@
+"""Numbers that a Keras user gives beside the data: batch sizes, shares and weights, checked before long work."""
+
+from numbers import Integral, Real
+
+import numpy as np
+
+from kerasbert.errors import ConfigError
+
+LARGEST = float(np.finfo(np.float32).max)
+
+
+def check_batch_size(value, name: str = "batch_size") -> None:
+    """Checks a number of rows per batch; None stands for the default.
+
+    Raises:
+        ConfigError: it is no whole number from 1.
+    """
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if value is not None and not (whole and value > 0):
+        raise ConfigError(f"{name} is {value!r:.60}: give a whole number from 1")
+
+
+def check_share(value, name: str = "validation_split") -> None:
+    """Checks a share of the data; None is none, as in Keras.
+
+    Raises:
+        ConfigError: it is no number from 0 to below 1.
+    """
+    if value is not None and not (isinstance(value, Real) and 0 <= value < 1):
+        raise ConfigError(f"{name} is {value!r:.60}: give a share from 0 to below 1, such as 0.2")
+
+
+def as_weight(value, place: str, error: type[Exception] = ConfigError) -> float:
+    """Converts a weight in the loss, of Python or of NumPy.
+
+    Args:
+        place: such as "class_weight['good']", for messages.
+        error: what to raise.
+
+    Raises:
+        error: it is no number from 0 that float32 can hold.
+    """
+    number = value.item() if isinstance(value, np.generic) else value
+    if not isinstance(number, Real) or not 0 <= number <= LARGEST:
+        raise error(f"{place} is {number!r:.60}: give a finite number from 0")
+    return float(number)
