@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from types import GeneratorType
 
 import keras
 import numpy as np
@@ -10,7 +11,15 @@ from kerasbert.errors import ConfigError, DataError
 from kerasbert.examples.readers import read_examples
 from kerasbert.tasks.amounts import check_batch_size, check_share
 from kerasbert.tasks.batches import Lesson
-from kerasbert.tasks.columns import check_columns, examples_of, is_dataset, is_texts
+from kerasbert.tasks.columns import (
+    check_batch,
+    check_columns,
+    check_indices,
+    check_readable,
+    examples_of,
+    is_dataset,
+    is_texts,
+)
 from kerasbert.tasks.lessons import class_weights, lessons_of
 from kerasbert.tasks.remarks import count_cut, warn_cut
 from kerasbert.tasks.task import Example, labels_of
@@ -69,7 +78,7 @@ class OnTexts:
             validation_data: `(x, y)`, `(x, y, sample_weight)`, a DataFrame, a list of examples or a data set.
             shuffle: whether texts are shuffled anew in each epoch, by NumPy's global generator, which
                 `keras.utils.set_random_seed` sets. Texts of similar length share a batch. None: yes, except for a
-                `tf.data.Dataset`, which Keras cannot shuffle.
+                `tf.data.Dataset` or a generator, which Keras cannot shuffle.
             class_weight: a dict of weights of labels in the loss, by index or by name: finite numbers from 0.
             sample_weight: one weight per text, a finite number from 0.
             epochs, verbose, callbacks, options: the arguments of `keras.Model.fit` of these names.
@@ -80,7 +89,7 @@ class OnTexts:
         Raises:
             DataError: a value of `y` is no right answer, one of `sample_weight` no weight, or columns differ in
                 length. The message names the place.
-            TokenizerError: a text is not a string.
+            TokenizerError: a text is not a string, or `x` is nothing that is read.
             ConfigError: an argument is not allowed, or the model has no tokenizer.
         """
         check_batch_size(batch_size)
@@ -94,22 +103,22 @@ class OnTexts:
             x, validation_data = _split(self._examples(x, y, sample_weight), validation_split)
             y = sample_weight = None
         if validation_data is not None:
-            alone = isinstance(validation_data, list) and isinstance(validation_data[0], str | Example)
+            alone = isinstance(validation_data, list) and all(isinstance(x, str | Example) for x in validation_data[:1])
             held_out = (validation_data,) if alone else validation_data
             size = options.get("validation_batch_size") or batch_size
             held_out = self._for_keras(*keras.utils.unpack_x_y_sample_weight(held_out), batch_size=size)
             validation_data = keras.utils.pack_x_y_sample_weight(*held_out)
-        shuffle = not is_dataset(x) if shuffle is None else shuffle
+        shuffle = not (is_dataset(x) or isinstance(x, GeneratorType)) if shuffle is None else shuffle
         if self._reads(x):
             x, y, sample_weight = self._for_keras(
                 x, y, sample_weight, batch_size=batch_size, shuffle=shuffle, class_weight=class_weight
             )
             class_weight, shuffle, validation_split = None, False, 0.0
-        elif class_weight is not None:
-            weights = class_weights(class_weight, labels_of(self.settings), self.graphs()[0])
-            class_weight = dict(enumerate(weights.tolist()))
+        else:
+            check_indices(y)
+            class_weight = self._by_index(class_weight)
         return super().fit(
-            x,
+            self._from_generator(x),
             y,
             batch_size=batch_size,
             epochs=epochs,
@@ -132,7 +141,7 @@ class OnTexts:
         """
         check_batch_size(batch_size)
         x, y, sample_weight = self._for_keras(x, y, sample_weight, batch_size=batch_size)
-        return super().evaluate(x, y, batch_size, verbose, sample_weight, **options)
+        return super().evaluate(self._from_generator(x), y, batch_size, verbose, sample_weight, **options)
 
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
         """Computes the model's outputs for texts or arrays, and returns them as `keras.Model.predict` does.
@@ -148,7 +157,7 @@ class OnTexts:
         check_batch_size(batch_size)
         options = {"verbose": verbose, "steps": steps, "callbacks": callbacks}
         if not self._reads(x):
-            return super().predict(x, batch_size, **options)
+            return super().predict(self._from_generator(x), batch_size, **options)
         if is_dataset(x):
             return super().predict(self._mapped(x, batch_size=batch_size, labelled=False), **options)
         tokenizer = self._own_tokenizer()
@@ -242,12 +251,64 @@ class OnTexts:
             seed=seed,
         )
 
+    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
+        """Takes one step on texts or arrays, which are one batch, as `keras.Model.train_on_batch` does.
+
+        Args:
+            x, y, sample_weight, class_weight: as in `fit`.
+        """
+        batch = self._batch(x, y, sample_weight, class_weight)
+        return super().train_on_batch(*batch, return_dict=return_dict)
+
+    def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
+        """Computes loss and metrics of one batch of texts or arrays, as `keras.Model.test_on_batch` does."""
+        x, y, sample_weight, _ = self._batch(x, y, sample_weight)
+        return super().test_on_batch(x, y, sample_weight, return_dict=return_dict)
+
+    def predict_on_batch(self, x):
+        """Computes the outputs of one batch of texts or arrays, as `keras.Model.predict_on_batch` does."""
+        return super().predict_on_batch(self._batch(x)[0])
+
+    def _batch(self, x, y=None, sample_weight=None, class_weight=None) -> tuple:
+        """x, y and the weights as Keras takes them: texts become one batch of ids."""
+        if not self._reads(x):
+            return x, y, sample_weight, self._by_index(class_weight)
+        every = np.iinfo(np.int32).max
+        data, *_ = self._for_keras(x, y, sample_weight, batch_size=every, class_weight=class_weight)
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(next(iter(data)))
+        return x, y, sample_weight, None
+
+    def _by_index(self, class_weight: Mapping | None) -> dict | None:
+        """Weights of labels as Keras takes them."""
+        if class_weight is None:
+            return None
+        return dict(enumerate(class_weights(class_weight, labels_of(self.settings), self.graphs()[0]).tolist()))
+
     def _reads(self, x) -> bool:
-        return is_texts(x, [each.name for each in self.graphs()[0].inputs])
+        """Whether these are texts; raises TokenizerError for what Keras cannot read either."""
+        names = [each.name for each in self.graphs()[0].inputs]
+        if is_texts(x, names):
+            return True
+        check_readable(x, names)
+        return False
+
+    def _from_generator(self, x):
+        """A generator whose batches are checked as they come; other data as they are."""
+        if not isinstance(x, GeneratorType):
+            return x
+        names = [each.name for each in self.graphs()[0].inputs]
+
+        def batches():
+            for batch in x:
+                check_batch(batch, names)
+                yield batch
+
+        return batches()
 
     def _for_keras(self, x, y=None, sample_weight=None, *, batch_size=None, shuffle=False, class_weight=None) -> tuple:
         """x, y and weights as Keras takes them: texts become a data set."""
         if not self._reads(x):
+            check_indices(y)
             return x, y, sample_weight
         data = self.dataset(
             [x] if isinstance(x, str) else x,

@@ -11,6 +11,11 @@ from kerasbert.tasks.amounts import as_weight
 from kerasbert.tasks.task import Example, Graph, Task, labels_of
 from kerasbert.tasks.truths import as_truth
 
+_TAKEN = (
+    "give texts (a list, an array of strings, a column of a DataFrame, a tf.data.Dataset of strings), or a dict of ids"
+)
+"""What `x` may be, for messages."""
+
 
 def is_dataset(x) -> bool:
     """Whether this is a `tf.data.Dataset`, of texts or not."""
@@ -31,10 +36,60 @@ def is_texts(x, inputs: Collection[str]) -> bool:
     if isinstance(x, Mapping):
         return not x.keys() <= set(inputs)
     if isinstance(x, list | tuple):
-        return not x or is_texts(x[0], inputs)
+        # Keras takes a list of arrays. A list of anything else is texts, of which some may be no strings.
+        return not any(map(_is_array, x)) or any(is_texts(each, inputs) for each in x)
     if isinstance(x, str | Example) or _is_frame(x):
         return True
-    return hasattr(x, "__array__") and np.asarray(x[:1]).dtype.kind in "OSTU"
+    if not hasattr(x, "__array__"):
+        return False
+    x = np.asarray(x[:1] if _is_array(x) else x)
+    return x.dtype.kind in "OSTU" or x.shape == (0,)
+
+
+def check_readable(x, inputs: Collection[str]) -> None:
+    """Checks data that are no texts: whether they can be the inputs of an encoder, of which there are several.
+
+    Raises:
+        TokenizerError: they are one array or one tensor, a set, no data at all, or batches of texts that nothing reads.
+    """
+    held = x
+    if is_dataset(x):
+        held = x.element_spec[0] if isinstance(x.element_spec, tuple) else x.element_spec
+    kind = ""
+    if hasattr(held, "dtype"):
+        kind = f"{'a data set' if is_dataset(x) else 'an array'} of {getattr(held.dtype, 'name', held.dtype)}"
+    elif isinstance(x, set | frozenset | bytes | int | float | None):
+        kind = f"{x!r:.60} ({type(x).__name__})"
+    elif hasattr(x, "num_batches") and hasattr(x, "__getitem__"):  # a PyDataset of Keras
+        check_batch(x[0], inputs)
+    if kind:
+        raise TokenizerError(f"x is {kind}: {_TAKEN}")
+
+
+def check_batch(batch, inputs: Collection[str]) -> None:
+    """Checks a batch of a generator or a PyDataset, which Keras reads.
+
+    Raises:
+        TokenizerError: it has texts.
+    """
+    if is_texts(batch[0] if isinstance(batch, tuple) else batch, inputs):
+        raise TokenizerError(f"x gives batches of texts: {_TAKEN}")
+
+
+def check_indices(y) -> None:
+    """Checks right answers that come with ids.
+
+    Raises:
+        DataError: they are names of labels.
+    """
+    kind = getattr(getattr(y, "dtype", None), "kind", "")
+    if (isinstance(y, list | tuple) and any(isinstance(each, str | bytes) for each in y)) or kind in ("U", "S", "O"):
+        raise DataError(f"y has names, such as {y[0]!r:.60}: with ids give indices of labels, or give texts")
+
+
+def _is_array(x) -> bool:
+    """Whether this is an array, a tensor or a column, with at least one axis."""
+    return len(getattr(x, "shape", ())) > 0
 
 
 def check_columns(x, columns: Mapping[str, str | None]) -> None:

@@ -1,6 +1,6 @@
 """The labels of a task: what they may be, and how transformers writes them into config.json."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from kerasbert.errors import ConfigError
 
@@ -11,7 +11,8 @@ def checked_labels(labels: Sequence[str]) -> tuple[str, ...]:
     Raises:
         ConfigError: they are no list of names, there are none, or one is there twice.
     """
-    if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
+    listed = isinstance(labels, Iterable) and not isinstance(labels, str)
+    if not listed or not all(isinstance(label, str) for label in labels):
         raise ConfigError(f"labels is {labels!r}: give a list of names")
     if not labels:
         raise ConfigError('labels is empty: give names such as ["negative", "positive"], in any order you like')

@@ -359,7 +359,7 @@ def _column(field: Field, values) -> list:
     """Converts a column to a list of the field's values; a single string is a column of one."""
     if isinstance(values, str) or (field.kind == "number" and isinstance(values, Real)):
         values = [values]
-    if not isinstance(values, Iterable):
+    if not isinstance(values, Iterable) or isinstance(values, bytes | set | frozenset):
         wanted = "a number or a list of numbers" if field.kind == "number" else "a string or a list of strings"
         raise TokenizerError(f"{field.name} is {values!r:.60} ({type(values).__name__}), not {wanted}")
     values = [field.read(value) for value in values]

@@ -3,9 +3,10 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from kerasbert import TextClassifier
-from kerasbert.errors import ConfigError, DataError, KerasBertError
+from kerasbert import BertEncoder, TextClassifier
+from kerasbert.errors import ConfigError, DataError, KerasBertError, TokenizerError
 
 TEXTS, LABELS = ["a film", "an odd book", "a cup"], ["good", "bad", "good"]
 
@@ -77,3 +78,100 @@ def test_a_batch_has_rows(classifier, size):
 def test_a_share_is_held_out(classifier, share):
     message = r"^validation_split is .*: give a share from 0 to below 1, such as 0.2$"
     refused(lambda: classifier.fit(TEXTS, LABELS, validation_split=share, verbose=0), message, ConfigError)
+
+
+class TextBatches(keras.utils.PyDataset):
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        return np.array(TEXTS), np.array([1, 0, 1])
+
+
+TAKEN = (
+    r": give texts \(a list, an array of strings, a column of a DataFrame, a tf.data.Dataset of strings\), or a dict "
+)
+UNREADABLE = {
+    "None first": (lambda: [None, "a"], r"^text\[0\] is None \(NoneType\), not a string$"),
+    "a number first": (lambda: [3, "a"], r"^text\[0\] is 3 \(int\), not a string$"),
+    "a NumPy number first": (lambda: [np.int64(3), "a"], r"^text\[0\] is .*3.* \(int64\), not a string$"),
+    "bytes that are no text first": (lambda: [b"\xff", "a"], r"^the text b'\\xff' is not UTF-8$"),
+    "a dict first": (lambda: [{"text": "a"}], r"^text\[0\] is \{'text': 'a'\} \(dict\), not a string$"),
+    "lists of ids": (lambda: ([101, 102], [103]), r"^text\[0\] is 101 \(int\), not a string$"),
+    "a set": (lambda: {"a"}, r"^x is \{'a'\} \(set\)" + TAKEN),
+    "None": (lambda: None, r"^x is None \(NoneType\)" + TAKEN),
+    "an array of numbers": (lambda: np.array([1, 2]), r"^x is an array of int64" + TAKEN),
+    "a data set of numbers": (lambda: tf.data.Dataset.from_tensors([1, 2]), r"^x is a data set of int32" + TAKEN),
+    "a generator": (lambda: (np.array([text]) for text in TEXTS), r"^x gives batches of texts" + TAKEN),
+    "a PyDataset": (TextBatches, r"^x gives batches of texts" + TAKEN),
+}
+
+
+@pytest.mark.parametrize("form", UNREADABLE)
+def test_what_is_no_text_is_named_with_its_place(classifier, form):
+    make, message = UNREADABLE[form]
+    for method in (classifier.fit, classifier.evaluate, classifier.predict):
+        refused(lambda method=method: method(make(), verbose=0), message, TokenizerError)
+
+
+def test_a_set_has_no_order(classifier):
+    refused(lambda: classifier.predict_text({"a", "b"}), r"^text is \{.*\} \(set\), not a string or a list of strings$")
+    message = r"^y is \{.*\}: give one value for each of 3 texts$"
+    refused(lambda: classifier.fit(TEXTS, {"good", "bad", "odd"}, verbose=0), message, DataError)
+
+
+def test_an_array_may_hold_one_text_or_none(classifier):
+    np.testing.assert_array_equal(
+        classifier.predict(np.array("a film"), verbose=0), classifier.predict(["a film"], verbose=0)
+    )
+    assert classifier.predict(np.array([]), verbose=0).shape == (0, 2)
+    np.testing.assert_array_equal(
+        classifier.predict([b"a film", "an odd book"], verbose=0), classifier.predict(TEXTS[:2], verbose=0)
+    )
+
+
+def test_generators_of_ids_go_to_keras(classifier):
+    ids = dict(classifier.tokenizer(TEXTS))
+    labels = np.array([1, 0, 1])
+    wanted = classifier.evaluate(ids, labels, verbose=0)
+    assert classifier.evaluate(iter_of((ids, labels)), steps=1, verbose=0) == pytest.approx(wanted, abs=1e-6)
+    data = tf.data.Dataset.from_tensor_slices((ids, [1, 0, 1])).batch(3)
+    assert classifier.evaluate(data, verbose=0) == pytest.approx(wanted, abs=1e-6)
+
+
+def iter_of(*batches):
+    yield from batches
+
+
+@pytest.mark.parametrize("labels", [LABELS, tuple(LABELS), np.array(LABELS), np.array(LABELS, object)], ids=type)
+def test_ids_learn_from_indices(classifier, labels):
+    ids = dict(classifier.tokenizer(TEXTS))
+    for method in (classifier.fit, classifier.evaluate):
+        message = r"^y has names, such as .*'good'.*: with ids give indices of labels, or give texts$"
+        refused(lambda method=method: method(ids, labels, verbose=0), message, DataError)
+
+
+@pytest.mark.parametrize("labels", [2, None, "good", [1, 2]], ids=repr)
+def test_labels_are_a_list_of_names(tiny_bert, labels):
+    encoder = BertEncoder.from_pretrained(tiny_bert)
+    refused(lambda: TextClassifier(encoder, labels=labels), r"^labels is .*: give a list of names$", ConfigError)
+
+
+def test_one_batch_of_texts_is_what_the_arrays_are(tiny_bert):
+    models = []
+    for texts in (True, False):
+        keras.utils.set_random_seed(3)
+        model = TextClassifier.from_pretrained(tiny_bert, labels=["bad", "good"], max_length=16)
+        model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
+        for layer in model._flatten_layers():
+            if isinstance(layer, keras.layers.Dropout):
+                layer.rate = 0.0
+        x, y = (TEXTS, LABELS) if texts else (dict(model.tokenizer(TEXTS)), np.array([1, 0, 1]))
+        found = [model.predict_on_batch(x), *model.test_on_batch(x, y)]
+        weights = {"sample_weight": np.array([1.0, 2.0, 0.5]), "class_weight": {"good": 3.0} if texts else None}
+        if not texts:
+            weights["sample_weight"] *= [3, 1, 3]
+        model.train_on_batch(x, y, **weights)
+        models.append([*found, *model.get_weights()])
+    for one, two in zip(*models, strict=True):
+        np.testing.assert_allclose(one, two, atol=1e-5)
