@@ -49,9 +49,10 @@ class OnTexts:
     - A `tf.data.Dataset` of texts, of `(x, y)` or of `(x, y, sample_weight)`, where `x` is a tensor of strings, or a
       tuple or dict of these. It is tokenised as it is read. If it has no batches, batches are made.
 
-    `y` has one value per text: the name or the index of a label; a list of names, or an array of 0 and 1, where a text
-    can have several labels; a number for regression. For a task without right answers of its own, such as sentence
-    embedding, it is an array, or a dict of arrays by output name. Without `y`, the model gets no targets.
+    `y` has one value per text: the name or the index of a label, or a row of 0 with a 1 in its place; a list of names,
+    or an array of 0 and 1, where a text can have several labels; a number for regression. For a task without right
+    answers of its own, such as sentence embedding, it is an array, or a dict of arrays by output name. Without `y`, the
+    model gets no targets.
     """
 
     def fit(

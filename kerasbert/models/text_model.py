@@ -17,7 +17,7 @@ from kerasbert.tasks.amounts import check_batch_size
 from kerasbert.tasks.ask import Answered, ask, joined, outputs_of
 from kerasbert.tasks.numbers import with_numbers
 from kerasbert.tasks.task import Example, Graph, Task
-from kerasbert.training.losses import usual_losses
+from kerasbert.training.losses import as_meant, usual_losses, weighted_by_token
 from kerasbert.training.optimizers import adamw, finetuning_rate
 from kerasbert.training.trainer import CompiledLossTrainer
 
@@ -100,23 +100,25 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
         Args:
             optimizer: None: AdamW at `kerasbert.training.optimizers.finetuning_rate`.
             loss: None: the usual one of each output (`kerasbert.training.losses.USUAL`), with the usual metrics unless
-                some are given. A task whose outputs are vectors has none.
-            loss_weights, metrics, weighted_metrics: Keras's. Where an output has one answer per token, give
-                `weighted_metrics`: `metrics` also count padding and special tokens.
+                some are given. A task whose outputs are vectors has none. "sparse_categorical_crossentropy" or, where a
+                text can have several labels, "binary_crossentropy" are computed from logits, which the outputs are.
+            loss_weights, metrics, weighted_metrics: Keras's. Where the output has one answer per token, `metrics` are
+                weighted too, so that they do not count padding and special tokens.
             options: `accumulate`, `recompute`, `jit_compile` and the others of
                 `kerasbert.training.trainer.CompiledLossTrainer.compile`.
 
         Raises:
-            ConfigError: a value is not allowed.
+            ConfigError: a value is not allowed, or the loss suits another kind of right answers.
         """
-        given = {"loss": loss, "metrics": metrics, "weighted_metrics": weighted_metrics}
+        outputs = self.graphs()[0].outputs
+        given = {"loss": as_meant(loss, outputs), "metrics": metrics, "weighted_metrics": weighted_metrics}
         if loss is None:
-            usual = usual_losses(self.graphs()[0].outputs)
+            usual = usual_losses(outputs)
             measured = metrics is not None or weighted_metrics is not None
             given = {**usual, **{name: x for name, x in given.items() if measured and name != "loss"}}
         if optimizer is None:
             optimizer = adamw(learning_rate=finetuning_rate(self.config))
-        super().compile(optimizer, loss_weights=loss_weights, **given, **options)
+        super().compile(optimizer, loss_weights=loss_weights, **weighted_by_token(given, outputs), **options)
 
     def export_outputs(self, inputs: dict) -> dict:
         """The function that an exported file computes: tensors of inputs by name -> tensors of outputs by name."""

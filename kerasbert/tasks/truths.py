@@ -10,8 +10,9 @@ def as_truth(value, output: Output, labels: Sequence[str], place: str):
     """Converts one right answer.
 
     Args:
-        value: for labels that exclude each other the name of a label or its index, or a list of these, such as one per
-            word. For labels that do not, a list of names, or one 0 or 1 per label. For a number the number.
+        value: for labels that exclude each other the name of a label, its index, or a list of 0 with a 1 in its place;
+            for an output per token a list of names or indices, such as one per word. For labels that do not, a list of
+            names, or one 0 or 1 per label. For a number the number.
         output: the output that learns from it. Its `bar` says which of these it is.
         labels: the names of the labels.
         place: such as "y[3]", for messages.
@@ -25,7 +26,14 @@ def as_truth(value, output: Output, labels: Sequence[str], place: str):
     value = value.tolist() if hasattr(value, "tolist") else value  # of NumPy
     if output.axis == "row" and isinstance(value, list) and len(value) == 1 and output.bar != "choices":
         value = value[0]  # of an array (rows, 1)
+    if output.axis == "row" and output.bar == "choice" and _is_one_hot(value, labels):
+        value = value.index(1)
     return _FORMS.get(output.bar, _as_it_is)(value, labels, place)
+
+
+def _is_one_hot(value, labels: Sequence[str]) -> bool:
+    numbers = isinstance(value, list | tuple) and all(isinstance(each, int | float) for each in value)
+    return numbers and len(value) == len(labels) and sorted(value) == [0] * (len(labels) - 1) + [1]
 
 
 def _as_it_is(value, labels: Sequence[str], place: str):

@@ -8,6 +8,8 @@ import keras
 import keras.src.losses.loss as keras_loss
 from keras import ops
 
+from kerasbert.errors import ConfigError
+
 USUAL: dict[str, tuple[Callable, Callable]] = {
     "choice": (
         lambda reduction: keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=reduction),
@@ -46,6 +48,51 @@ def usual_losses(outputs: Sequence) -> dict:
     if len(outputs) == 1:
         return {argument: next(iter(by_name.values()), None) for argument, by_name in found.items()}
     return {argument: by_name or None for argument, by_name in found.items()}
+
+
+CROSSENTROPIES = {
+    "sparsecategoricalcrossentropy": "choice",
+    "binarycrossentropy": "choices",
+    "categoricalcrossentropy": "",
+}
+"""Keras's names of losses on probabilities, without underscores -> the `bar` of the outputs that they suit."""
+
+
+def as_meant(loss, outputs: Sequence):
+    """Keras's loss by name, for outputs that are logits: its function of this name takes them for probabilities.
+
+    Args:
+        loss: what `compile` is given: a loss, or a list or dict of losses.
+        outputs: as in `usual_losses`.
+
+    Raises:
+        ConfigError: the loss suits other right answers.
+    """
+    if len(outputs) > 1 or outputs[0].bar not in USUAL:
+        return loss
+
+    def meant(each):
+        bar = CROSSENTROPIES.get(each.replace("_", "").casefold()) if isinstance(each, str) else None
+        if bar is None:
+            return each
+        if bar != outputs[0].bar:
+            raise ConfigError(f"loss is {each!r}: this model has another kind of right answers; leave loss out")
+        return USUAL[bar][0](REDUCTIONS[outputs[0].axis])
+
+    return keras.tree.map_structure(meant, loss)
+
+
+def weighted_by_token(given: dict, outputs: Sequence) -> dict:
+    """Metrics of one answer per token, all with weights: without these they would count padding and special tokens.
+
+    Args:
+        given: `metrics` and `weighted_metrics`, perhaps with more.
+        outputs: as in `usual_losses`.
+    """
+    if len(outputs) > 1 or outputs[0].axis != "token" or given["metrics"] is None:
+        return given
+    every = [*keras.tree.flatten(given["metrics"]), *keras.tree.flatten(given["weighted_metrics"] or [])]
+    return {**given, "metrics": None, "weighted_metrics": every}
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,7 @@ FORMS = {
     "a DataFrame and other labels": (FRAME[["sentence"]], INDICES),
     "a dict": ({"text": TEXTS}, LABELS),
     "whole numbers as floats, in a column": (TEXTS, INDICES[:, None].astype("float64")),
+    "one-hot": (TEXTS, np.eye(2)[INDICES]),
     "a data set": (BATCHES,),
     "a data set of names": (tf.data.Dataset.from_tensor_slices((TEXTS, LABELS)).batch(7),),
     "a data set without batches": (tf.data.Dataset.from_tensor_slices(({"text": TEXTS}, INDICES)),),
@@ -278,7 +279,7 @@ def test_numbers_of_a_regression(tiny_bert):
         (["a", "b"], [-1, 0], DataError, r"^y\[0\]: -1 is not a label"),
         (["a", "b"], ["positive", None], DataError, r"^y\[1\]: None is not a label$"),
         (["a", "b"], [0.5, 1], DataError, r"^y\[0\]: 0.5 is not a label$"),
-        (["a", "b"], [[0, 1], [1, 0]], DataError, r"^y\[0\]: a list of labels; for several labels per text, choose"),
+        (["a", "b"], [[0, 1], [1, 1]], DataError, r"^y\[1\]: a list of labels; for several labels per text, choose"),
         (["a", "b"], ["positive"], DataError, r"^2 texts, but 1 values in y; each text needs one$"),
         (["a", "b"], 1, DataError, r"^y is 1: give one value for each of 2 texts$"),
         (["a", 3], [0, 1], TokenizerError, r"^text\[1\] is 3 \(int\), not a string$"),
@@ -302,11 +303,7 @@ def test_what_is_wrong_is_named_with_its_place(classifier, x, y, error, message)
     ("options", "error", "message"),
     [
         ({"sample_weight": [1.0]}, DataError, r"^30 texts, but 1 values in sample_weight; each text needs one$"),
-        (
-            {"class_weight": {"odd": 2}},
-            ConfigError,
-            r"^class_weight has the key 'odd': use a label's name, or an index",
-        ),
+        ({"class_weight": {"odd": 2}}, ConfigError, r"^class_weight has the key 'odd': use a label's name, or an"),
         ({"class_weight": {2: 2}}, ConfigError, r"^class_weight has the key 2: use a label's name, or an index to 1$"),
     ],
 )

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasbert import BertEncoder, TextClassifier
+from kerasbert import BertEncoder, TextClassifier, TokenClassifier
 from kerasbert.errors import ConfigError, DataError, KerasBertError, TokenizerError
 
 TEXTS, LABELS = ["a film", "an odd book", "a cup"], ["good", "bad", "good"]
@@ -175,3 +175,65 @@ def test_one_batch_of_texts_is_what_the_arrays_are(tiny_bert):
         models.append([*found, *model.get_weights()])
     for one, two in zip(*models, strict=True):
         np.testing.assert_allclose(one, two, atol=1e-5)
+
+
+# Losses and metrics that would mean something else than they say.
+
+
+def all_wrong(model) -> tuple:
+    """Sentences of words, and tags that the model gives none of."""
+    words = ["the", "film", "was", "good"]
+    (each,) = model.answered(model.task.examples([words]))
+    (row,), (logits,) = each.rows, each.outputs["logits"]
+    firsts = [row.encoding.word_ids.index(number) for number in range(len(words))]
+    best = {"O": "B-A", "B-A": "O"}
+    found = [model.labels[logits[place].argmax()] for place in firsts]
+    return [words, words[:1]], [[best[tag] for tag in found], [best[found[0]]]]
+
+
+@pytest.mark.parametrize("given", [["accuracy"], "accuracy", {"logits": ["accuracy"]}], ids=str)
+def test_metrics_per_token_do_not_count_padding(tiny_bert, given):
+    keras.utils.set_random_seed(3)
+    model = TokenClassifier.from_pretrained(tiny_bert, labels=["O", "B-A"], max_length=16)
+    kernel, bias = model.get_layer("classifier").get_weights()
+    model.get_layer("classifier").set_weights([kernel * 0, bias + np.array([1, 0])])  # always O
+    texts, tags = all_wrong(model)
+    for options in ({"metrics": given}, {"metrics": given, "loss": "sparse_categorical_crossentropy"}):
+        model.compile(run_eagerly=True, **options)
+        found = model.evaluate(texts, tags, verbose=0, return_dict=True)
+        assert found["accuracy"] == 0
+        assert found["loss"] == pytest.approx(np.log(1 + np.e), abs=1e-5)
+    right = [["O"] * len(each) for each in tags]
+    assert model.evaluate(texts, right, verbose=0, return_dict=True)["accuracy"] == 1
+
+
+@pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", "SparseCategoricalCrossentropy"])
+@pytest.mark.parametrize("form", [str, lambda x: [x]], ids=["alone", "list"])
+def test_a_loss_by_name_is_of_logits(classifier, tiny_bert, loss, form):
+    model = TextClassifier.from_pretrained(tiny_bert, labels=["bad", "good"], max_length=16)
+    model.set_weights(classifier.get_weights())
+    model.compile(keras.optimizers.SGD(0.1), loss=form(loss), metrics=["accuracy"], run_eagerly=True)
+    wanted = classifier.evaluate(TEXTS, LABELS, verbose=0)
+    assert model.evaluate(TEXTS, LABELS, verbose=0) == pytest.approx(wanted, abs=1e-6)
+
+
+def test_several_labels_take_binary_crossentropy(tiny_bert):
+    model = TextClassifier.from_pretrained(
+        tiny_bert, labels=["bad", "good"], problem_type="multi_label_classification", max_length=16
+    )
+    losses = []
+    for loss in (None, "binary_crossentropy"):
+        model.compile(loss=loss, run_eagerly=True)
+        found = model.evaluate(TEXTS, [["good"], [], ["bad", "good"]], verbose=0, return_dict=True)
+        losses.append(found["loss"])
+    assert losses[0] == pytest.approx(losses[1], abs=1e-6)
+    refused(
+        lambda: model.compile(loss="sparse_categorical_crossentropy"), r"^loss is 'sparse_categorical_crossentropy': th"
+    )
+
+
+@pytest.mark.parametrize("loss", ["binary_crossentropy", "categorical_crossentropy", "CategoricalCrossentropy"])
+def test_a_loss_for_other_right_answers_is_refused(tiny_bert, loss):
+    model = TextClassifier.from_pretrained(tiny_bert, labels=["bad", "good"], max_length=16)
+    message = rf"^loss is '{loss}': this model has another kind of right answers; leave loss out$"
+    refused(lambda: model.compile(loss=loss), message, ConfigError)

@@ -66,8 +66,7 @@ def test_so_it_is_with_weights_for_each_token(reduction):
         batch("tags"),
         lambda: {
             "loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=reduction),
-            "metrics": ["accuracy"],
-            "weighted_metrics": [keras.metrics.SparseTopKCategoricalAccuracy(k=2, name="top_2")],
+            "weighted_metrics": ["accuracy", keras.metrics.SparseTopKCategoricalAccuracy(k=2, name="top_2")],
         },
     )
 
