@@ -47,6 +47,9 @@ def read_examples(
     if not rows:
         raise DataError(f"{path}: holds no rows")
     names = list(dict.fromkeys(name for _, row in rows for name in row))  # a JSON line may lack any
+    for each in task.fields:
+        if each.kind == "number" and not chosen.get(each.option) and _usual(names, each.columns) is None:
+            raise DataError(f"{path}: no column {each.name!r} among {', '.join(names)}; the model takes this number")
     places = {
         each.name: _column(path, names, chosen.get(each.option), each.columns, each.option, required=each.required)
         for each in task.fields

@@ -19,7 +19,7 @@ def head_of(encoder: BertEncoder, outputs) -> keras.Model:
         A functional model from these tensors, by name, to the outputs.
 
     Raises:
-        ConfigError: the graph has another kind of input, or uses a layer of the encoder anew.
+        ConfigError: the graph has another kind of input or a second encoder, or uses a layer of the encoder anew.
     """
     known = {id(tensor): name for name, tensor in reversed(tensors_of(encoder).items())}
     places = {id(tensor): place for place, tensor in enumerate(keras.tree.flatten(encoder.output))}
@@ -42,6 +42,10 @@ def head_of(encoder: BertEncoder, outputs) -> keras.Model:
             raise ConfigError(
                 f"outputs call the encoder's layer {operation.name!r} anew; take what it gives in the encoder, such as "
                 'encoder.output["sequence_output"]'
+            )
+        elif isinstance(operation, BertEncoder | type(encoder.embeddings)):
+            raise ConfigError(
+                f"outputs use {operation.name!r} of another encoder: a model has one, and its own layers stand on that"
             )
         else:
             wanted += operation._inbound_nodes[node].input_tensors

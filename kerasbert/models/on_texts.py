@@ -41,8 +41,9 @@ class OnTexts:
 
     `x` is one of these. Anything else, such as arrays of ids or a data set of them, goes to Keras as it is.
 
-    - Texts: a list or tuple of strings, a NumPy array, a column of a DataFrame.
-    - Pairs of texts: a tuple `(texts, second_texts)`, or a list of tuples.
+    - Texts: a list or tuple of strings, a NumPy array (texts,) or (texts, 1), a column of a DataFrame.
+    - Pairs of texts: a tuple `(texts, second_texts)`, an array (pairs, 2), a list of tuples, or a list of lists unless
+      the task takes lists of words.
     - A dict of columns by field name, such as `{"text": ..., "text_pair": ...}`.
     - A list of `kerasbert.tasks.task.Example`, with their right answers.
     - A DataFrame with the usual names of columns. Without `y`, its column of right answers is used.
@@ -150,8 +151,9 @@ class OnTexts:
         Returns:
             An array, or a dict of arrays if the model has several outputs, float32 with the rows on axis 0, in the
             order of the texts. An output with one vector per token is (rows, tokens, width). Behind a row's own tokens
-            its vectors have no meaning; `predict_outputs` returns them without these. If the task makes several rows
-            of a long text, they follow each other.
+            its vectors have no meaning; `predict_outputs` returns them without these. Texts are padded to the longest
+            of them, those of a `tf.data.Dataset` to `max_length`, since the longest is not known. If the task makes
+            several rows of a long text, they follow each other.
         """
         from kerasbert.tf.datasets import make_dataset
 
@@ -211,6 +213,10 @@ class OnTexts:
             ConfigError: an argument does not go with this kind of `x`.
         """
         check_batch_size(batch_size)
+        known = [f"{each.option}_column" for each in self.task.fields] + ["label_column"] * bool(self.task.truths)
+        unknown = next((name for name in columns if name not in known), None)
+        if unknown is not None:
+            raise ConfigError(f"{unknown}: dataset takes no such argument; columns are named by {', '.join(known)}")
         named = {name.removesuffix("_column"): column for name, column in columns.items()}
         given = y is not None or sample_weight is not None
         check_columns(x, named)

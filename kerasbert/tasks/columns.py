@@ -118,7 +118,8 @@ def examples_of(
     Args:
         task, settings: the task and its settings.
         graph: the model's graph.
-        x: texts, a tuple or a dict of columns, a DataFrame, or a list of examples, to which `y` may be added.
+        x: texts, a tuple or a dict of columns, an array (examples, fields), a DataFrame, or a list of examples, to
+            which `y` may be added.
         y: a right answer per example (see `kerasbert.tasks.truths`), or a dict of arrays by output name; None: unknown.
             If the task makes no targets, these are arrays. None with a DataFrame: its column of right answers, if any.
         sample_weight: one finite number from 0 per example.

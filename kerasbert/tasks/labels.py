@@ -15,7 +15,7 @@ def checked_labels(labels: Sequence[str]) -> tuple[str, ...]:
     if not listed or not all(isinstance(label, str) for label in labels):
         raise ConfigError(f"labels is {labels!r}: give a list of names")
     if not labels:
-        raise ConfigError('labels is empty: give names such as ["negative", "positive"], in any order you like')
+        raise ConfigError('labels is empty: give names such as ["negative", "positive"], or ["price"] for a number')
     if len(set(labels)) != len(labels):
         raise ConfigError(f"labels repeat: {', '.join(sorted({x for x in labels if list(labels).count(x) > 1}))}")
     return tuple(labels)

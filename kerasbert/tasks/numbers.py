@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import cycle
 
+from kerasbert.errors import ConfigError
 from kerasbert.tasks.task import Example, Field, Graph, Input, Task
 
 GOLDEN = (0.5, -0.25, 2.0)
@@ -24,9 +25,16 @@ def with_numbers(task: Task, inputs: Sequence[Input]) -> Task:
     Args:
         task: the task of a model without these inputs.
         inputs: inputs of the axis "number"; none leaves the task as it is.
+
+    Raises:
+        ConfigError: an input is named as a field or a column of the task.
     """
     if not inputs:
         return task
+    taken = {name for each in task.fields for name in (each.name, each.option)} | {"label"}
+    for each in inputs:
+        if each.name in taken:
+            raise ConfigError(f"the input {each.name!r} is named as a part of {task.name}: give it a name of its own")
 
     def graphs(settings) -> tuple[Graph, ...]:
         return tuple(replace(graph, inputs=(*graph.inputs, *inputs)) for graph in task.graphs(settings))
@@ -37,7 +45,7 @@ def with_numbers(task: Task, inputs: Sequence[Input]) -> Task:
         pairs = zip(examples, further, strict=True)
         return tuple(replace(example, fields={**example.fields, **more}) for example, more in pairs)
 
-    fields = (Field(each.name, (each.name,), option=each.name, kind="number") for each in inputs)
+    fields = (Field(each.name, (each.name,), option=each.name, kind="number", width=each.width) for each in inputs)
     return replace(
         task,
         fields=(*task.fields, *fields),

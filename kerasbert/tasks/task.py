@@ -164,6 +164,7 @@ class Field:
         required: whether every example has it.
         kind: what it holds, a key of `KINDS_OF_FIELDS`: "text", "words" for a list of words, "text or
             words", or "number" for a float or a list of floats.
+        width: how many numbers it holds; 0 for any.
 
     Raises:
         ValueError: an unknown kind.
@@ -174,6 +175,7 @@ class Field:
     option: str
     required: bool = True
     kind: str = "text"
+    width: int = 0
 
     def __post_init__(self):
         if self.kind not in KINDS_OF_FIELDS:
@@ -181,7 +183,8 @@ class Field:
 
     def holds(self, value: object) -> bool:
         """Whether a value is of the field's kind."""
-        return KINDS_OF_FIELDS[self.kind](value)
+        size = len(value) if isinstance(value, list) else 1
+        return KINDS_OF_FIELDS[self.kind](value) and self.width in (0, size)
 
     def read(self, value: object) -> object:
         """A value of a file or of NumPy, in the form that the field holds, if it has that kind."""
@@ -192,7 +195,7 @@ class Field:
     @property
     def wanted(self) -> str:
         """What it holds, for messages."""
-        return self.kind.replace("words", "list of words")
+        return f"list of {self.width} numbers" if self.width > 1 else self.kind.replace("words", "list of words")
 
 
 def option(default=MISSING, *, help: str, choices: Sequence[str] = ()):
@@ -317,8 +320,8 @@ class Task:
         Args:
             columns: one sequence of texts (or one text) per field, in the order of `fields`; None for a field that
                 the examples lack. A field of words takes a sequence of lists of words. A single tuple of sequences is
-                the same. In a single list of tuples, each tuple holds all fields of one example. A single dict has the
-                columns by field name.
+                the same. In a single list of tuples, or of lists if no field takes words, each holds all fields of one
+                example. A single dict has the columns by field name.
             named: the same by field name.
 
         Raises:
@@ -330,14 +333,17 @@ class Task:
             columns, named = (), {**columns[0], **named}
         if len(columns) == 1 and isinstance(columns[0], tuple) and not all(isinstance(x, str) for x in columns[0]):
             columns = columns[0] if len(names) > 1 else columns
-        if len(columns) == 1 and isinstance(columns[0], list) and all(isinstance(x, tuple) for x in columns[0]):
+        together = tuple if self.fields[0].holds([]) else (tuple, list)  # a list may be the words of a text
+        if len(columns) == 1 and isinstance(columns[0], list) and all(isinstance(x, together) for x in columns[0]):
             sizes = sorted({len(values) for values in columns[0]})
             if len(sizes) > 1 or sizes == [0]:
                 listed = " and of ".join(map(str, sizes))
-                raise TokenizerError(f"{self.name}: tuples of {listed} values; each example needs one value of each")
+                raise TokenizerError(f"{self.name}: rows of {listed} values; each example needs one value of each")
             columns = tuple(map(list, zip(*columns[0], strict=True))) or ([],)
-        if len(columns) > len(names) or not named.keys() <= set(names):
-            raise TokenizerError(f"{self.name} takes {', '.join(names)}, not {len(columns)} columns and {list(named)}")
+        unknown = [f"{name!r}" for name in named if name not in names]
+        if len(columns) > len(names) or unknown:
+            found = ", ".join(unknown) or f"{len(columns)} columns"
+            raise TokenizerError(f"{self.name} takes {', '.join(names)}, not {found}")
         given = dict(zip(names, columns, strict=False))
         twice = [name for name in named if name in given]
         if twice:

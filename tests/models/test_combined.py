@@ -127,7 +127,7 @@ def test_hidden_states_and_several_numbers(encoder, tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(again.predict({"text": TEXTS, "sizes": numbers}, verbose=0), found, atol=1e-5)
-    with pytest.raises(DataError, match=r"^an example: 2 numbers in sizes, but the model takes 3$"):
+    with pytest.raises(TokenizerError, match=r"^sizes\[0\] is \[1.0, 2.0\] \(list\), not a list of 3 numbers$"):
         model.predict_text(["a"], sizes=[[1, 2]])
 
 
@@ -153,6 +153,21 @@ def test_a_vector_of_the_encoder_is_computed_only_if_it_is_used(encoder):
             lambda e, x: layers.Dense(2)(e.pooler(e.first_output)),
             r"^outputs call the encoder's layer 'pooler' anew; take what it gives in the encoder, such as",
         ),
+        (
+            lambda e, x: layers.Dense(2)(x + BertEncoder.from_config(e.get_config()).output["pooled_output"]),
+            r"^outputs use 'embeddings' of another encoder: a model has one, and its own layers stand on that$",
+        ),
+        (
+            lambda e, x: layers.Dense(2)(x + BertEncoder.from_config(e.get_config())(e.input)["pooled_output"]),
+            r"^outputs use '.*encoder.*' of another encoder: a model has one",
+        ),
+        *(
+            (
+                lambda e, x, name=name: layers.Dense(2)(layers.Concatenate()([x, keras.Input((1,), name=name)])),
+                rf"^the input '{name}' is named as a part of text-classification: give it a name of its own$",
+            )
+            for name in ("text", "text_pair", "pair", "label")
+        ),
     ],
 )
 def test_layers_that_do_not_fit_are_refused(encoder, make, message):
@@ -168,6 +183,8 @@ def test_layers_that_do_not_fit_are_refused(encoder, make, message):
         ({"price": ["cheap", 1]}, r"^price\[0\] is 'cheap' \(str\), not a number$"),
         ({"price": [1, float("nan")]}, r"^price\[1\] is nan \(float\), not a number$"),
         ({"price": None}, r"^text-classification needs price$"),
+        ({"price": [1, [2, 3]]}, r"^price\[1\] is \[2.0, 3.0\] \(list\), not a number$"),
+        ({"price": [1, 2], "prize": 3}, r"^text-classification takes text, text_pair, price, not 'prize'$"),
         ({"price": object()}, r"^price is <object .*> \(object\), not a number or a list of numbers$"),
     ],
 )
@@ -177,7 +194,7 @@ def test_numbers_that_are_missing_or_none_are_named(model, further, message):
 
 
 def test_a_file_without_the_number_is_an_error_with_its_line(model, file):
-    with pytest.raises(DataError, match=r"a.csv: no price column among text, label; name it with --price-column$"):
+    with pytest.raises(DataError, match=r"a.csv: no column 'price' among text, label; the model takes this number$"):
         model.dataset(file("a.csv", "text,label\ngood,a\n"))
     with pytest.raises(DataError, match=r"b.csv, line 2: no number in 'price' \(found 'cheap'\)$"):
         model.dataset(file("b.csv", "text,price,label\ngood,cheap,a\n"))

@@ -58,6 +58,7 @@ FORMS = {
     "tuple and indices": (tuple(TEXTS), INDICES.tolist()),
     "NumPy strings": (np.array(TEXTS), INDICES),
     "NumPy objects and names": (np.array(TEXTS, object), np.array(LABELS)),
+    "a column of an array": (np.array(TEXTS)[:, None], INDICES),
     "NumPy bytes": (np.array(TEXTS).astype("S"), INDICES.astype("uint8")),
     "a tensor of strings": (tf.constant(TEXTS), tf.constant(INDICES)),
     "columns of a DataFrame": (FRAME["sentence"], FRAME["label"]),
@@ -92,6 +93,8 @@ def test_predict_gives_for_texts_what_it_gives_for_arrays(classifier, form):
 PAIRS = {
     "a tuple of columns": (TEXTS, SECOND),
     "a list of tuples": list(zip(TEXTS, SECOND, strict=True)),
+    "a list of lists": list(map(list, zip(TEXTS, SECOND, strict=True))),
+    "an array": np.array([TEXTS, SECOND]).T,
     "a dict": {"text": TEXTS, "text_pair": SECOND},
     "a tuple of columns of a DataFrame": (pandas.Series(TEXTS), pandas.Series(SECOND)),
     "a DataFrame": pandas.DataFrame({"premise": TEXTS, "hypothesis": SECOND}),
@@ -161,11 +164,6 @@ def test_the_last_share_is_held_out_before_shuffling(model):
         history = model.fit(TEXTS[:24], LABELS[:24], validation_data=data, validation_batch_size=3, **options).history
         right = model.evaluate(BATCHES, verbose=0) if data is BATCHES else model.evaluate(*last, verbose=0)
         assert history["val_loss"][0] == pytest.approx(right[0], abs=1e-5)
-
-
-def test_a_split_that_leaves_nothing_is_refused(model):
-    with pytest.raises(ConfigError, match=r"^validation_split is 0.6: of 2 texts it leaves none on one side$"):
-        model.fit(TEXTS[:2], LABELS[:2], validation_split=0.6, verbose=0)
 
 
 def test_shuffling_follows_the_global_seed_and_differs_from_epoch_to_epoch(tiny_bert):
@@ -285,7 +283,7 @@ def test_numbers_of_a_regression(tiny_bert):
         (["a", 3], [0, 1], TokenizerError, r"^text\[1\] is 3 \(int\), not a string$"),
         (pandas.Series(["a", None]), [0, 1], TokenizerError, r"^text\[1\] is (None|nan) \(\w+\), not a string$"),
         ((["a"], ["b", "c"]), [0], TokenizerError, r"^text-classification: 1 in text, 2 in text_pair; each example"),
-        ({"txt": ["a"]}, [0], TokenizerError, r"^text-classification takes text, text_pair, not 0 columns and \['txt"),
+        ({"txt": ["a"]}, [0], TokenizerError, r"^text-classification takes text, text_pair, not 'txt'$"),
         (pandas.DataFrame({"a": ["b"]}), None, DataError, r"^no text column among a; rename it to 'text', or give"),
         (pandas.DataFrame({"text": ["b"], "label": ["c"]}), None, DataError, r"^label\[0\]: unknown label 'c'; the"),
         ([], [], DataError, r"^there are no examples to learn from or to judge$"),
@@ -382,6 +380,11 @@ def test_right_answers_that_are_missing_are_missed_and_a_later_fit_goes_on(model
     ("x", "options", "message"),
     [
         (TEXTS, {"text_column": "a"}, r"^text_column is given, but only files and DataFrames have columns; leave it"),
+        (
+            FRAME,
+            {"foo": "a"},
+            r"^foo: dataset takes no such argument; columns are named by text_column, pair_column, lab",
+        ),
         (BATCHES, {"label_column": "a"}, r"^label_column is given, but only files"),
         (BATCHES, {"y": LABELS}, r"^the data set's elements hold y and sample_weight"),
         ("opinions.csv", {"y": LABELS}, r"^opinions.csv: the right answers of a file are in its column; leave y and"),
@@ -390,8 +393,3 @@ def test_right_answers_that_are_missing_are_missed_and_a_later_fit_goes_on(model
 def test_arguments_that_would_be_ignored_are_refused(classifier, x, options, message):
     with pytest.raises(ConfigError, match=message):
         classifier.dataset(x, **options)
-
-
-def test_a_data_set_of_texts_is_not_split(classifier):
-    with pytest.raises(ConfigError, match=r"^validation_split is 0.2: a data set is not cut; give validation_data$"):
-        classifier.fit(BATCHES, validation_split=0.2, verbose=0)

@@ -80,6 +80,20 @@ def test_a_share_is_held_out(classifier, share):
     refused(lambda: classifier.fit(TEXTS, LABELS, validation_split=share, verbose=0), message, ConfigError)
 
 
+def test_a_share_is_of_texts_and_leaves_some(classifier):
+    message = r"^validation_split is 0.6: of 2 texts it leaves none on one side$"
+    refused(lambda: classifier.fit(TEXTS[:2], LABELS[:2], validation_split=0.6, verbose=0), message, ConfigError)
+    message = r"^validation_split is 0.2: a data set is not cut; give validation_data$"
+    data = tf.data.Dataset.from_tensors((TEXTS, LABELS))
+    refused(lambda: classifier.fit(data, validation_split=0.2, verbose=0), message, ConfigError)
+
+
+def test_an_argument_that_names_no_column_is_named(classifier):
+    message = r"^foo: dataset takes no such argument; columns are named by text_column, pair_column, label_column$"
+    for x in (TEXTS, "opinions.csv"):
+        refused(lambda x=x: classifier.dataset(x, text_column=None, foo="a"), message, ConfigError)
+
+
 class TextBatches(keras.utils.PyDataset):
     def __len__(self):
         return 1
@@ -98,6 +112,14 @@ UNREADABLE = {
     "bytes that are no text first": (lambda: [b"\xff", "a"], r"^the text b'\\xff' is not UTF-8$"),
     "a dict first": (lambda: [{"text": "a"}], r"^text\[0\] is \{'text': 'a'\} \(dict\), not a string$"),
     "lists of ids": (lambda: ([101, 102], [103]), r"^text\[0\] is 101 \(int\), not a string$"),
+    "rows of several lengths": (
+        lambda: [["a", "b"], ["c"]],
+        r"^text-classification: .* of 1 and of 2 values; each example needs one value of each$",
+    ),
+    "rows that are too long": (
+        lambda: [["a", "b", "c"]],
+        r"^text-classification takes text, text_pair, not 3 columns$",
+    ),
     "a set": (lambda: {"a"}, r"^x is \{'a'\} \(set\)" + TAKEN),
     "None": (lambda: None, r"^x is None \(NoneType\)" + TAKEN),
     "an array of numbers": (lambda: np.array([1, 2]), r"^x is an array of int64" + TAKEN),
@@ -237,3 +259,9 @@ def test_a_loss_for_other_right_answers_is_refused(tiny_bert, loss):
     model = TextClassifier.from_pretrained(tiny_bert, labels=["bad", "good"], max_length=16)
     message = rf"^loss is '{loss}': this model has another kind of right answers; leave loss out$"
     refused(lambda: model.compile(loss=loss), message, ConfigError)
+
+
+def test_a_list_of_lists_is_words_where_a_task_takes_words(tiny_bert):
+    model = TokenClassifier.from_pretrained(tiny_bert, labels=["O", "B-A"], max_length=16)
+    found = model.task.examples([["a", "film"], ["an", "odd"]])
+    assert [each.fields["text"] for each in found] == [["a", "film"], ["an", "odd"]]
