@@ -56,7 +56,8 @@ RECIPE = (
         "--max-length",
         type=click.IntRange(min=3),
         help="Largest number of tokens in a row. A longer text is cut; for token-classification this is a window, and "
-        "a longer text is read in several.  [default: the checkpoint's, else 128, or the model's limit if that is less]",
+        "a longer text is read in several.  [default: the checkpoint's, else 128, or the model's limit if that is "
+        "less]",
     ),
 )
 

@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from kerasbert.errors import DataError
+from kerasbert.examples.readers import read_examples
 from kerasbert.tasks.task import Example
 from kerasbert.tasks.token_classification import TASK, Settings
 
@@ -129,3 +130,17 @@ def test_a_tag_of_no_scheme_is_named():
     fine = Example({"text": ["a"]}, ["B-PER"], 2, "a.conll")
     with pytest.raises(DataError, match=r"^a.conll, line 7: the tag 'X-PER' has none of the prefixes"):
         TASK.check([fine, example(["a", "b"], ["B-PER", "X-PER"])], SETTINGS)
+
+
+def test_a_column_of_entities_may_be_named_label_and_an_empty_list_means_none(file):
+    path = file(
+        "a.jsonl", '{"text": "Ann", "label": [{"start": 0, "end": 3, "label": "PER"}]}\n{"text": "a", "label": []}'
+    )
+    found = [TASK.truth(each, SETTINGS) for each in read_examples(path, TASK)]
+    assert found == [[{"start": 0, "end": 3, "label": "PER"}], []]
+
+
+def test_spans_in_a_table_are_said_to_need_json_lines(file):
+    (given,) = read_examples(file("a.csv", "text,spans\nAnn,none\n"), TASK)
+    with pytest.raises(DataError, match=r"a.csv, line 2: 'none' is neither .*, and texts with spans as .jsonl$"):
+        TASK.truth(given, SETTINGS)
