@@ -55,8 +55,9 @@ RECIPE = (
     click.option(
         "--max-length",
         type=click.IntRange(min=3),
-        help="Largest number of tokens in a row. A longer text is cut; token-classification makes several rows of "
-        "it.  [default: the checkpoint's, else 128, or the model's limit if that is less]",
+        help="Largest number of tokens in a row. A longer text is cut; for token-classification this is a window, and "
+        "a longer text is read in several.  [default: the checkpoint's, else 128, or the model's limit if that is "
+        "less]",
     ),
 )
 

@@ -49,20 +49,20 @@ def judge_numbers(actual: np.ndarray, expected: np.ndarray, bar: str, precision:
     return []
 
 
-def judge_answers(alike: Sequence[bool], precision: str, *, where: str = "") -> list[str]:
+def judge_answers(alike: Sequence[bool], precision: str, *, what: str = "answers") -> list[str]:
     """Checks the share of a file's answers that equal Keras's.
 
     Args:
         alike: for each answer, whether it equals Keras's or may differ from it (`hesitates`).
         precision: the file's precision, as in kerasbert.json.
-        where: words for the message, such as " on the data".
+        what: words for the message, such as "answers on the data".
 
     Returns:
         A list of one line that describes the failure, or an empty list.
     """
     share = float(np.mean(alike))
     wanted = 1.0 if precision == "float32" else ROUGH.get(precision, AGREEMENT)
-    return [f"{share:.2%} of answers{where} agree, {wanted:.0%} wanted"] if share < wanted else []
+    return [f"{share:.2%} of {what} agree, {wanted:.0%} wanted"] if share < wanted else []
 
 
 def judge_figure(before: float | None, after: float | None, precision: str, drop: float | None, name: str) -> list[str]:
@@ -92,20 +92,27 @@ def largest_difference(actual: np.ndarray, expected: np.ndarray, bar: str, *, sc
     return float(np.abs(actual - expected).max())
 
 
-def with_excused_labels(actual: np.ndarray, expected: np.ndarray, bar: str) -> np.ndarray:
-    """Keras's numbers, with those of a quantised file in the places where the file may choose another label.
-
-    These are the places where the two choose different labels, and neither has a clear one (`HESITATES`, `SURE`).
+def changed_labels(actual: np.ndarray, expected: np.ndarray, bar: str) -> tuple[np.ndarray, np.ndarray]:
+    """Where a quantised file chooses another label than Keras, and where neither has a clear one (`HESITATES`, `SURE`).
 
     Args:
         actual, expected: the numbers of the file and of Keras, with labels on the last axis: of a row, or per token.
-        bar: the kind of numbers. Only labels ("choice" and "choices") can be unclear.
+        bar: the kind of numbers, a key of `LABELS`.
+
+    Returns:
+        Two bool arrays whose last axis is 1 for a choice, or the labels.
     """
     ours, theirs = np.asarray(actual), np.asarray(expected)
-    if bar not in _MARGINS:
-        return theirs
-    undecided = (_MARGINS[bar](theirs) < HESITATES) & (_MARGINS[bar](ours) < SURE)
-    return np.where(_CHANGED[bar](ours, theirs) & undecided, ours, theirs)
+    unclear = (_MARGINS[bar](theirs) < HESITATES) & (_MARGINS[bar](ours) < SURE)
+    return _CHANGED[bar](ours, theirs), unclear
+
+
+def with_excused_labels(actual: np.ndarray, expected: np.ndarray, bar: str) -> np.ndarray:
+    """Keras's numbers, with those of a quantised file in the places where it may choose another label."""
+    if bar not in LABELS:
+        return expected
+    changed, unclear = changed_labels(actual, expected, bar)
+    return np.where(changed & unclear, actual, expected)
 
 
 def _two_best(logits: np.ndarray) -> np.ndarray:
@@ -113,6 +120,8 @@ def _two_best(logits: np.ndarray) -> np.ndarray:
     return best[..., -1:] - best[..., -2:-1]
 
 
+LABELS = ("choice", "choices")
+"""The kinds of numbers that are logits of labels. Only labels can be unclear."""
 _MARGINS: Mapping[str, Callable] = {"choice": _two_best, "choices": lambda logits: np.abs(2 * sigmoid(logits) - 1)}
 """Kind of numbers -> the margin of the labels, from 0 (unclear) to 1 (clear): one for a choice, or one per label."""
 _CHANGED: Mapping[str, Callable] = {

@@ -4,8 +4,7 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,106 +17,19 @@ from kerasbert.export.gate.bars import (
     judge_figure,
     judge_numbers,
     largest_difference,
-    with_excused_labels,
 )
-from kerasbert.export.gate.opening import Opened
+from kerasbert.export.gate.subject import Subject
 from kerasbert.quiet import quiet
 from kerasbert.runtime.kinds import KINDS
-from kerasbert.runtime.manifest import File
 from kerasbert.runtime.pipelines import Pipeline
 from kerasbert.tasks.ask import Answered
-from kerasbert.tasks.task import Example
 from kerasbert.tasks.words import as_text
 
 log = logging.getLogger("kerasbert")
 ONE_BATCH = 2**31
 """A limit of tokens that no golden examples reach, so that all of them share one batch."""
-Check = Callable[["Subject", object], list[str]]
+Check = Callable[[Subject, object], list[str]]
 """Takes the subject and its row of the report, which it may fill in. Returns one line per failure."""
-
-
-@dataclass(kw_only=True)
-class Subject:
-    """One file on its way through the checks.
-
-    Attributes:
-        opened: the file.
-        recorded: the golden examples that this kind of file can answer.
-        data, reference, max_drop: see `kerasbert.export.gate.verify.verify`.
-        alone: the file's outputs for the recorded examples, each in a batch of its own.
-        comparable: whether its numbers can be compared with the recorded ones. They cannot if ids differ.
-        answers_on_data, found_on_data: the file's answers for `data`, and the examples with its outputs; empty if it
-            cannot answer them.
-    """
-
-    opened: Opened
-    recorded: list[golden.Golden]
-    data: Sequence[Example]
-    reference: object
-    max_drop: float | None
-    alone: list[Answered] = field(default_factory=list)
-    comparable: bool = True
-    answers_on_data: list = field(default_factory=list)
-    found_on_data: list[Answered] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, opened: Opened, **options) -> "Subject":
-        """Creates the subject of a file, with the recorded examples of its bundle."""
-        recorded = golden.read(opened.folder, opened.pipeline.manifest.graphs)
-        golden.check_fields(recorded, opened.pipeline.task, opened.folder)
-        return cls(opened=opened, recorded=recorded, **options)
-
-    @property
-    def name(self) -> str:
-        return self.opened.name
-
-    @property
-    def pipeline(self) -> Pipeline:
-        return self.opened.pipeline
-
-    @property
-    def file(self) -> File:
-        return self.pipeline.manifest.files[self.name]
-
-    @property
-    def in_scores(self) -> bool:
-        """Whether the file returns scores instead of logits, as MediaPipe needs them."""
-        return self.file.kind == "mediapipe"
-
-    @cached_property
-    def graph_outputs(self) -> dict:
-        """The outputs of the file's graphs, by name."""
-        return {each.name: each for graph in self.pipeline.graphs() for each in graph.outputs}
-
-    def answer(self, found: Answered):
-        """The answer that follows from the outputs."""
-        return self.pipeline.task.decode(found.example, found.rows, found.outputs, self.pipeline.settings)
-
-    def alike(self, ours, theirs) -> bool:
-        """Whether two answers count as equal."""
-        return golden.alike(ours, theirs, self.pipeline.task, self.pipeline.settings)
-
-    def hesitates(self, found: Answered, theirs: Mapping) -> bool:
-        """Whether a quantised file's answer may differ from Keras's, because it follows from unclear labels only.
-
-        Keras's own numbers must give another answer. With the file's numbers in the places where neither has a clear
-        label, they must give the file's answer.
-
-        Args:
-            found: the file's numbers. theirs: Keras's numbers in the same form.
-        """
-        if self.file.precision == "float32":
-            return False
-        excused = {
-            name: [
-                with_excused_labels(a, b, output.bar) for a, b in zip(found.outputs[name], theirs[name], strict=True)
-            ]
-            for name, output in self.graph_outputs.items()
-        }
-        keras, ours, mixed = (
-            self.answer(replace(found, outputs=outputs)) for outputs in (theirs, found.outputs, excused)
-        )
-        return not self.alike(ours, keras) and self.alike(ours, mixed)
 
 
 def leaves_out_what_it_reads_differently(subject: Subject, row) -> list[str]:
@@ -169,14 +81,18 @@ def asks_each_alone(subject: Subject, row) -> list[str]:
 
 
 def answers_equally(subject: Subject, row) -> list[str]:
-    """Compares the answers with those recorded of Keras."""
+    """Compares the answers with those recorded of Keras; of a quantised file that tags tokens, the tokens' labels."""
     alike, excused = [], []
+    by_token = subject.tags and subject.file.precision != "float32"
     for each, found in zip(subject.recorded, subject.alone, strict=True):
-        found = replace(found, outputs=_at_places(subject, found, each))
+        found, theirs = replace(found, outputs=_at_places(subject, found, each)), _recorded(subject, each)
         alike.append(subject.alike(subject.answer(found), each.answer))
-        excused.append(alike[-1] or subject.hesitates(found, _recorded(subject, each)))
+        if by_token:
+            excused += subject.kept(found, theirs, each.answer)
+        else:
+            excused.append(alike[-1] or subject.hesitates(found, theirs))
     row.agreement = float(np.mean(alike))
-    return judge_answers(excused, subject.file.precision)
+    return judge_answers(excused, subject.file.precision, what="labels of tokens" if by_token else "answers")
 
 
 def asks_all_at_once(subject: Subject, row) -> list[str]:
@@ -231,8 +147,7 @@ def asks_the_data(subject: Subject, row) -> list[str]:
     """Runs the labelled data.
 
     A float32 file must return Keras's numbers. A quantised file must keep the headline figure and, unless `max_drop` is
-    given, most of Keras's answers. An answer that is made of many tokens differs as a whole where one token does, so
-    for outputs by token the figure alone is judged.
+    given, most of Keras's answers; of one that tags tokens, the figure alone is judged.
     """
     task, settings, precision = subject.pipeline.task, subject.pipeline.settings, subject.file.precision
     reads = subject.pipeline.fields
@@ -263,8 +178,8 @@ def asks_the_data(subject: Subject, row) -> list[str]:
         return _judged_on_data(subject, found)
     before = task.figures(subject.reference.answered, settings).get(task.headline)
     drop = None if subject.max_drop is None else subject.max_drop / 100
-    whole = drop is None and not any(graph.by_token for graph in subject.pipeline.graphs())
-    failures = judge_answers(alike, precision, where=" on the data") if whole else []
+    whole = drop is None and not subject.tags
+    failures = judge_answers(alike, precision, what="answers on the data") if whole else []
     return failures + judge_figure(before, row.figure, precision, drop, task.headline)
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from kerasbert.errors import BundleError, ExportError
 from kerasbert.examples.readers import read_examples
-from kerasbert.export.gate.checks import CHECKS, Subject
+from kerasbert.export.gate.checks import CHECKS
 from kerasbert.export.gate.opening import open_any
+from kerasbert.export.gate.subject import Subject
+from kerasbert.export.variants import VARIANTS
 from kerasbert.quiet import quiet
 from kerasbert.runtime.manifest import Manifest
 from kerasbert.tasks.ask import Answered
@@ -150,7 +152,13 @@ def check(rows: Sequence[Row]) -> None:
     """Raises ExportError if a file failed. The message names each such file and its failures."""
     failed = [f"{row.format}: {row.failed}" for row in rows if row.failed]
     if failed:
-        raise ExportError("the parity gate failed: " + " | ".join(failed))
+        quantised = any(
+            row.failed and row.format in VARIANTS and VARIANTS[row.format].quantize != "none" for row in rows
+        )
+        mend = (
+            "; export without that quantization, or with labelled data and the drop that you allow" if quantised else ""
+        )
+        raise ExportError("the parity gate failed: " + " | ".join(failed) + mend)
 
 
 def report(rows: Sequence[Row]) -> list[dict]:

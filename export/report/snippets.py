@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kerasbert.export.formats.texts import why_not
 from kerasbert.export.gate import golden
 from kerasbert.export.report.engines import ANY, ENGINES, part, program
 from kerasbert.runtime.kinds import KINDS
@@ -95,8 +96,7 @@ def _values(language: str, manifest: Manifest, shown: golden.Golden) -> Iterator
     texts = {name: value for name, value in manifest.settings.items() if isinstance(value, str)} | shown.example
     for name, value in texts.items():
         yield name.upper(), _literal(value, language)
-    # A SavedModel has signatures for texts only with a WordPiece tokenizer.
-    yield "VERB", manifest.definition.words.verb if manifest.tokenizer["kind"] == "wordpiece" else None
+    yield "VERB", None if why_not(manifest.tokenizer, graph) else manifest.definition.words.verb
     yield "MAX_LENGTH", manifest.lengths[-1]
     yield "PAD_ID", next(each.pad for each in graph.inputs if each.name == "input_ids")
     yield "IDS", _listed(ids)

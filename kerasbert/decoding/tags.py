@@ -12,6 +12,8 @@ import numpy as np
 
 OUTSIDE = "O"
 _LABEL = re.compile("([BIESLU])-(.+)", re.DOTALL)
+_ALMOST = re.compile("([BIESLUbieslu])[-_:/.|+](.+)", re.DOTALL)
+"""A label whose letter is small, or whose separator is not "-"."""
 _BEGINS = "BSU"
 
 
@@ -54,6 +56,14 @@ _LETTERS = {("B", True): "SUBI", ("B", False): "BI", ("I", True): "ELI", ("I", F
 """Letter in BIO, whether the word is the last one of its entity -> the letters that other schemes have for it."""
 
 
+class TagError(ValueError):
+    """A tag that does not fit the other tags; `tag` is its name."""
+
+    def __init__(self, tag: str, says: str):
+        super().__init__(f"the tag {tag!r} {says}")
+        self.tag = tag
+
+
 def scheme_of(sentences: Iterable[Sequence[str]]) -> tuple[str, int]:
     """The scheme of tags: "BIO", "IOB1", "IO", "BIOES" or "BILOU".
 
@@ -63,25 +73,35 @@ def scheme_of(sentences: Iterable[Sequence[str]]) -> tuple[str, int]:
         Its name, and in BIO the number of I- that follow no entity of their type, which begin one.
 
     Raises:
-        ValueError: a tag has no letter, but others have; the message names it.
+        TagError: a tag has no letter, but others have; all have another separator than "-" behind the letter; or
+            letters of two schemes are mixed.
     """
-    letters, orphans, begun, bare = set(), 0, 0, set()
+    letters, orphans, begun, bare = {}, 0, 0, set()
     for tags in sentences:
         before = OUTSIDE
         for tag in tags:
             letter, kind = split_label(tag)
             if tag != OUTSIDE:
-                (letters if letter else bare).add(letter or tag)
+                if letter:
+                    letters.setdefault(letter, tag)
+                else:
+                    bare.add(tag)
                 orphans += letter == "I" and kind != before
                 begun += letter == "B" and kind != before
             before = kind
     if letters and bare:
-        raise ValueError(
-            f"the tag {min(bare)!r} has none of the prefixes B-, I-, E-, S-, L- and U-, but others have one; "
-            "write all tags in one scheme"
-        )
+        says = "has none of the prefixes B-, I-, E-, S-, L- and U-, but others have one; write all tags in one scheme"
+        raise TagError(min(bare), says)
+    alike = [_ALMOST.fullmatch(tag) for tag in bare]
+    if alike and all(alike):
+        first = min(alike, key=lambda found: found[0])
+        raise TagError(first[0], f"has a prefix of another form; write {first[1].upper()}-{first[2]}, and all tags so")
+    for letter in letters.keys() & set("LU"):
+        if letters.keys() & set("ES"):
+            says = "is of the scheme BILOU, but others have E- or S-, which are of BIOES; write all tags in one scheme"
+            raise TagError(letters[letter], says)
     for scheme, marks in (("BIOES", "ES"), ("BILOU", "LU")):
-        if letters & set(marks):
+        if letters.keys() & set(marks):
             return scheme, 0
     if "B" not in letters:
         return "IO", 0

@@ -1,1 +1,1 @@
-"""Reads CSV, TSV and JSON lines, with or without labels, and plain text without labels, as the examples of a task."""
+"""Reads CSV, TSV, JSON lines and CoNLL, with labels or without, and plain text, as the examples of a task."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kerasbert.errors import DataError
+from kerasbert.tasks.remarks import counted
 
 log = logging.getLogger("kerasbert")
 
@@ -58,8 +59,8 @@ def csv_rows(path: Path, content: str, usual: str = ",") -> Rows:
                 continue
             if len(row) != len(header):
                 raise DataError(
-                    f"{path}, line {line}: {len(row)} columns, the header has {len(header)} ({', '.join(header)}); "
-                    "quote text that holds the separator"
+                    f"{path}, line {line}: {counted(len(row), 'column')}, the header has {len(header)} "
+                    f"({', '.join(header)}); quote text that holds the separator"
                 )
             yield line, dict(zip(header, row, strict=True))
     except csv.Error as error:

@@ -5,13 +5,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from kerasbert.errors import DataError
-from kerasbert.examples.conll import conll_rows
+from kerasbert.examples.conll import UNTAGGED, conll_rows
 from kerasbert.examples.csv import csv_rows, tsv_rows
 from kerasbert.examples.jsonl import jsonl_rows
 from kerasbert.reading import decode, read_bytes
 from kerasbert.tasks.task import Example, Field, Task
 
-READERS: dict[str, Callable[[Path, str], Iterator[tuple[int, dict]]]] = {
+Rows = Iterator[tuple[int | range, dict]]
+"""The line that a row begins in, or the line of each of its words, counted from 1; and its values by column."""
+READERS: dict[str, Callable[[Path, str], Rows]] = {
     ".csv": csv_rows,
     ".tsv": tsv_rows,
     ".jsonl": jsonl_rows,
@@ -56,15 +58,16 @@ def read_examples(
     }
     truth = _column(path, names, chosen.get(TRUTH), task.truths, TRUTH, required=labelled)
     examples = []
-    for line, row in rows:
+    for place, row in rows:
+        line, lines = (place[0], place) if isinstance(place, range) else (place, ())
         fields = {
             each.name: _field(path, line, row, places[each.name], each)
             for each in task.fields
             if places[each.name] is not None
         }
         if labelled and row.get(truth) is None:
-            raise DataError(f"{path}, line {line}: no value in {truth!r}")
-        examples.append(Example(fields, row.get(truth), line, str(path)))
+            raise DataError(f"{path}, line {line}: no value in {truth!r}; give it one, or [] for an empty list")
+        examples.append(Example(fields, row.get(truth), line, str(path), lines=lines))
     return examples
 
 
@@ -111,8 +114,10 @@ def _decode(path: Path) -> str:
     return decode(path, content, DataError)
 
 
-def _rows(path: Path, otherwise: str) -> Iterator[tuple[int, dict]]:
+def _rows(path: Path, otherwise: str) -> Rows:
     reader = READERS.get(path.suffix.lower()) or (None if path.is_dir() else READERS.get(otherwise))
+    if path.suffix.lower() == ".json":
+        raise DataError(f"{path}: files named '.json' are not read; write one object per line, as .jsonl")
     if reader is None:
         named = f"files named {path.suffix!r}" if path.suffix else "files without an ending"
         what = "folders" if path.is_dir() else named
@@ -125,6 +130,8 @@ def _column(path, columns, wanted, usual, role, *, required) -> str | None:
         raise DataError(f"{path}: no column {wanted!r}; it has {', '.join(columns)}")
     found = wanted or _usual(columns, usual)
     if found is None and required:
+        if tuple(columns) == UNTAGGED:
+            raise DataError(f"{path}: no {role} column, only words; add a tag behind each word and a space")
         raise DataError(f"{path}: no {role} column among {', '.join(columns)}; name it with --{role}-column")
     return found
 

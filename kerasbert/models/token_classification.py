@@ -19,6 +19,8 @@ class TokenClassifier(TextModel):
     model = kb.TokenClassifier.from_pretrained("path-or-hub-id", labels=["O", "B-PER", "I-PER"])
     model.compile()
     model.fit(model.dataset("train.conll", batch_size=16), epochs=3)
+    model.fit([["Ann", "left"]], [["B-PER", "O"]])    # lists of words, and a tag for each
+    model.fit(["Ann left"], [[{"start": 0, "end": 3, "label": "PER"}]])    # texts, and the spans of each; [] for none
     model.predict_text(["Ann Lee"])                   # [[{"entity_group": "PER", "score": 0.98, "start": 0, ...}]]
     model.save_pretrained("out/")
     ```
@@ -28,7 +30,7 @@ class TokenClassifier(TextModel):
 
     Args:
         encoder: the encoder. It should have no pooler, because a pooler's weights would not be used.
-        labels: the names of the labels, in the order of the logits.
+        labels: the names of the labels, in the order of the logits. Words outside of all entities need "O".
         aggregation: "none", "simple", "first", "average" or "max"; see `kerasbert.decoding.tags.STRATEGIES`.
         max_length: number of tokens in a window; None: the encoder's limit.
         outputs: logits of layers of your own, a symbolic tensor (batch, sequence, labels) made of the encoder's tensors

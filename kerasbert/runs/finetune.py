@@ -15,7 +15,7 @@ from kerasbert.examples.readers import read_examples
 from kerasbert.files import check_target
 from kerasbert.models.opening import model_class
 from kerasbert.tasks import task_named
-from kerasbert.tasks.remarks import warn
+from kerasbert.tasks.remarks import counted, warn
 from kerasbert.training.callbacks import FiniteLoss, Progress
 from kerasbert.training.optimizers import adamw, finetuning_rate
 
@@ -109,7 +109,11 @@ def finetune(
     data = model.dataset_of(examples, batch_size=options.batch_size, seed=options.seed)
     steps = len(data) * options.epochs
     log.info(
-        "%s: %d %s%s; %d steps, the first of them slow", train, len(examples), _kind(examples), _said(given), steps
+        "%s: %s%s; %s, the first of them slow",
+        train,
+        counted(len(examples), _kind(examples)),
+        _said(given),
+        counted(steps, "step"),
     )
     rate = finetuning_rate(model.config) if options.learning_rate is None else options.learning_rate
     model.compile(adamw(learning_rate=rate, steps=steps, warmup=options.warmup, layer_decay=options.layer_decay))
@@ -150,7 +154,7 @@ def _settings(task, examples: Sequence, options: FinetuneOptions) -> dict:
 
 
 def _kind(examples: Sequence) -> str:
-    return "pairs" if "text_pair" in examples[0].fields else "examples"
+    return "pair" if "text_pair" in examples[0].fields else "example"
 
 
 def _said(given: Mapping, most: int = 10) -> str:

@@ -96,6 +96,11 @@ def about_labels(examples: Sequence[Example], names: Callable[[Example], Iterabl
         )
 
 
+def counted(count: int, noun: str) -> str:
+    """A number with its noun, such as "1 step" or "2 steps"."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def _count(found: Sequence[Example], examples: Sequence[Example], what: str) -> str:
     """Such as "3 of 200 texts (the first on line 7) are"."""
     first = f" (the first on line {found[0].line})" if found[0].line else ""

@@ -26,6 +26,7 @@ class Example:
         line: its line in `path`, counted from 1; 0 if it does not come from a file.
         path: its file, or another place for messages; empty if there is none.
         weight: its weight in the loss; None if the examples have no weights.
+        lines: the line of each of its words, for a file with one word per line; else empty.
     """
 
     fields: Mapping[str, object]
@@ -33,11 +34,16 @@ class Example:
     line: int = 0
     path: str = ""
     weight: float | None = None
+    lines: Sequence[int] = ()
 
     @property
     def place(self) -> str:
         """File and line, the beginning of an error message about this example."""
         return f"{self.path}, line {self.line}" if self.line else self.path or "an example"
+
+    def place_of(self, word: int) -> str:
+        """File and line of one of its words, counted from 0."""
+        return f"{self.path}, line {self.lines[word]}" if self.lines else self.place
 
 
 @dataclass(frozen=True)

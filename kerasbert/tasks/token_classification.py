@@ -22,7 +22,7 @@ from kerasbert.tasks.encoding import check_length
 from kerasbert.tasks.figures import tokens as figures
 from kerasbert.tasks.golden import TEXTS
 from kerasbert.tasks.labels import checked_labels, stored_labels
-from kerasbert.tasks.tagged import survey, tags_or_spans
+from kerasbert.tasks.tagged import kinds_of, remarks, survey, tags_or_spans
 from kerasbert.tasks.task import MODEL_INPUTS, Example, Field, Graph, Output, Row, Task, Words, option
 from kerasbert.tasks.windows import window_rows
 from kerasbert.tasks.words import as_text, join_words
@@ -52,6 +52,8 @@ class Settings:
     def __post_init__(self):
         check_length(self.max_length)
         object.__setattr__(self, "labels", checked_labels(self.labels))
+        if self.labels == (OUTSIDE,):
+            raise ConfigError("labels is only 'O', no entity: add labels such as 'B-PER' and 'I-PER'")
         if self.aggregation not in STRATEGIES:
             raise ConfigError(f"aggregation is {self.aggregation!r}: use one of {', '.join(STRATEGIES)}")
 
@@ -169,34 +171,34 @@ def truth(example: Example, settings: Settings) -> list:
     """
     found = tags_or_spans(example)
     known = {split_label(label)[1] for label in settings.labels} - {OUTSIDE}
-    for kind in _kinds(found):
-        if kind not in known:
+    for place, kind in enumerate(kinds_of(found)):
+        if kind is not None and kind not in known:
             listed = ", ".join(sorted(known)[:10]) + (", ..." if len(known) > 10 else "")
-            raise DataError(f"{example.place}: unknown entity {kind!r}; the model knows {listed}")
+            mend = "use one of these, or teach a model with its label"
+            raise DataError(f"{example.place_of(place)}: unknown entity {kind!r}; the model knows {listed}; {mend}")
     return found
-
-
-def _kinds(found: Sequence) -> list[str]:
-    """The types of the entities in a right answer."""
-    if found and isinstance(found[0], str):
-        return [split_label(tag)[1] for tag in found if tag != OUTSIDE]
-    return [span["label"] for span in found]
 
 
 def observe(examples: Sequence[Example], known: Mapping) -> Mapping:
     """The labels of training examples: "O", and B- and I- for each type of entity, sorted by type.
 
-    The order of labels that are known already is kept, if they are the same.
+    Labels that are known already stay if they have a name for each of these, in any scheme.
 
     Raises:
         DataError: a right answer cannot be used, or there are no entities to learn from.
     """
-    kinds = sorted({kind for example in examples for kind in _kinds(tags_or_spans(example))})
+    kinds = sorted({kind for each in examples for kind in kinds_of(tags_or_spans(each)) if kind is not None})
     if not kinds:
         raise DataError(f"{examples[0].path}: no entities found, so there is nothing to learn")
     labels = (OUTSIDE, *(f"{letter}-{kind}" for kind in kinds for letter in "BI"))
     before = tuple(known.get("labels") or ())
-    return {"labels": before if set(before) == set(labels) else labels}
+    return {"labels": before if _covers(before, kinds) else labels}
+
+
+def _covers(labels: Sequence[str], kinds: Sequence[str]) -> bool:
+    """Whether there is a label for every word of entities of these types, and for words outside."""
+    found = [[f"{letter}-{kind}" for letter in letters] for kind in kinds for letters in ("B", "BII")]
+    return OUTSIDE in labels and all(set(in_scheme_of(labels, tags)) <= set(labels) for tags in found)
 
 
 def targets(tokenizer, row: Row, settings: Settings) -> tuple[dict, dict, dict]:
@@ -215,15 +217,18 @@ def targets(tokenizer, row: Row, settings: Settings) -> tuple[dict, dict, dict]:
     wanted, weights = np.zeros(len(row), np.int32), np.zeros(len(row), np.float32)
     for first in tokens.firsts:
         if row.kept.start <= first + 1 < row.kept.stop:
-            wanted[first + 1] = _index(tags[tokens.words[first]], row.example, settings)
+            wanted[first + 1] = _index(tags, tokens.words[first], row.example, settings)
             weights[first + 1] = 1.0
     return row.inputs, {"logits": wanted}, {"logits": weights}
 
 
-def _index(tag: str, example: Example, settings: Settings) -> int:
+def _index(tags: Sequence[str], word: int, example: Example, settings: Settings) -> int:
+    """The index of the label of a word."""
+    tag = tags[word]
     if tag in settings.labels:
         return settings.labels.index(tag)
-    raise DataError(f"{example.place}: unknown label {tag!r}; the model knows {', '.join(settings.labels)}")
+    listed = ", ".join(settings.labels)
+    raise DataError(f"{example.place_of(word)}: unknown label {tag!r}; the model knows {listed}; add it to the labels")
 
 
 def predicted_tags(answered, settings: Settings) -> list[str]:
@@ -261,7 +266,7 @@ TASK = Task(
     name="token-classification",
     Settings=Settings,
     fields=(Field("text", ("text", "sentence", "words", "tokens"), option="text", kind="text or words"),),
-    truths=("tags", "ner_tags", "labels", "entities", "spans"),
+    truths=("tags", "ner_tags", "labels", "entities", "spans", "label"),
     format=".conll",
     golden=tuple(Example({"text": text}) for text in GOLDEN),
     calibration=tuple(Example({"text": text}) for text in GOLDEN),
@@ -278,6 +283,7 @@ TASK = Task(
     stored=stored,
     truth=truth,
     survey=survey,
+    remarks=remarks,
     observe=observe,
     targets=targets,
     decode=decode,

@@ -114,7 +114,7 @@ def test_predict_keeps_letters_of_all_scripts(run, tiny_classifier):
         (
             "test.csv",
             "text,label\na,negative\nb\n",
-            r"test\.csv, line 3: 1 columns, the header has 2 \(text, label\); .*",
+            r"test\.csv, line 3: 1 column, the header has 2 \(text, label\); .*",
         ),
         (
             "test.csv",

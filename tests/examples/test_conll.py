@@ -25,11 +25,12 @@ def read(path, task=TASK, **options):
         PLAIN,
         PLAIN.replace(" ", "\t"),
         PLAIN.replace("\n", "\r\n"),
+        PLAIN.replace("\n", "\r"),
         "\ufeff" + PLAIN.removesuffix("\n"),
         PLAIN.replace("\n\n", "\n  \t \n"),
         PLAIN.replace(" ", "  NNP  "),
     ],
-    ids=["spaces", "tabs", "CRLF", "byte-order mark", "blank line with spaces", "columns between"],
+    ids=["spaces", "tabs", "CRLF", "CR", "byte-order mark", "blank line with spaces", "columns between"],
 )
 def test_a_sentence_is_its_words_and_tags_with_the_line_of_its_first_word(file, content):
     assert read(file("a.conll", content)) == SENTENCES
@@ -42,6 +43,24 @@ def test_documents_and_comments_are_no_words_but_hashes_are(file):
         (["Ann"], ["B-PER"], 8),
         (["#", "#tag"], ["O", "O"], 10),
     ]
+
+
+def test_a_comment_of_two_words_is_no_word_and_tag(file):
+    assert read(file("a.conll", f"# comment\n{PLAIN.replace('Ann', '# text' + chr(10) + 'Ann')}")) == [
+        (words, tags, line + 1 + (line > 1)) for words, tags, line in SENTENCES
+    ]
+    assert [words for words, *_ in read(file("a.conll", f"#\tin\ttabs\n{PLAIN}"))] == [words for words, *_ in SENTENCES]
+
+
+def test_a_hash_is_a_word_where_it_can_be_no_comment(file):
+    assert read(file("a.conll", f"#\tB-X\n\n{PLAIN.replace(' ', chr(9))}"))[0] == (["#"], ["B-X"], 1)
+    found = read_unlabelled(file("a.conll", "#\nNew\n\n# \n"), TASK)
+    assert [each.fields["text"] for each in found] == [["#", "New"], ["#"]]
+
+
+def test_each_word_has_its_line(file):
+    found = read_examples(file("a.conll", f"# id\n{PLAIN}"), TASK)
+    assert [[each.place_of(place)[-1] for place in range(len(each.lines))] for each in found] == [list("234"), ["6"]]
 
 
 def test_words_of_a_file_with_tabs_may_hold_spaces(file):
@@ -67,7 +86,9 @@ def test_the_format_of_the_task_reads_endings_that_say_nothing(file, name):
 def test_words_without_tags_are_read_where_no_tags_are_needed(file):
     path = file("a.conll", "New\nYork\n\nAnn\n")
     assert [each.fields["text"] for each in read_unlabelled(path, TASK)] == [["New", "York"], ["Ann"]]
-    with pytest.raises(DataError, match=r"a.conll: no label column among 1, words; name it with --label-column$"):
+    with pytest.raises(
+        DataError, match=r"a.conll: no label column, only words; add a tag behind each word and a space$"
+    ):
         read(path)
 
 
@@ -76,13 +97,14 @@ def test_words_without_tags_are_read_where_no_tags_are_needed(file):
     [
         (
             "New B-LOC\nYork\n",
-            r"a.conll, line 2: 1 columns, but the first word of the file has 2; give each word the same columns$",
+            r"a.conll, line 2: 1 column, but the first word .* has 2; .* the same columns, separated by spaces$",
         ),
         (
             "New B-LOC\nYork I-LOC x\n",
-            r"a.conll, line 2: 3 columns, but the first word of the file has 2; give each word the same columns$",
+            r"a.conll, line 2: 3 columns, but the first word .* has 2; .* the same columns, separated by spaces$",
         ),
-        ("New\tB-LOC\n# a\n", r"a.conll, line 2: 1 columns, but"),
+        ("New\tB-LOC\n# a\n", r"a.conll, line 2: 1 column, but"),
+        ("New\tB-LOC\nYork I-LOC\n", r"a.conll, line 2: 1 column, but .* the same columns, separated by tabs$"),
         ("\n\n", r"a.conll: holds no rows$"),
     ],
 )

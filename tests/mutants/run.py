@@ -87,8 +87,8 @@ MUTANTS = [
     ),
     Mutant(
         "kerasbert/examples/conll.py",
-        'if line.startswith("#") and not sentence:',
-        'if line.startswith("#"):',
+        'if not sentence and line.startswith("#") and',
+        'if line.startswith("#") and',
         "tests/examples/test_conll.py",
     ),
     Mutant(

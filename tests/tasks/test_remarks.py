@@ -7,7 +7,7 @@ import pytest
 from kerasbert import TextClassifier
 from kerasbert.examples.readers import read_examples
 from kerasbert.tasks import task_named
-from kerasbert.tasks.remarks import count_cut, warn
+from kerasbert.tasks.remarks import count_cut, counted, warn
 
 TASK = task_named("text-classification")
 
@@ -126,3 +126,7 @@ def test_training_records_whether_there_were_pairs(file, tiny_bert, tmp_path):
     assert found["pairs"] is True
     TextClassifier.from_pretrained(tiny_bert, **found, max_length=8).save_pretrained(tmp_path / "saved")
     assert TextClassifier.from_pretrained(tmp_path / "saved").settings.pairs is True
+
+
+def test_a_number_agrees_with_its_noun():
+    assert [counted(count, "step") for count in (0, 1, 2)] == ["0 steps", "1 step", "2 steps"]

@@ -1,5 +1,6 @@
 """SavedModel for TensorFlow Serving and plain TensorFlow: takes ids or the texts themselves."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -13,10 +14,13 @@ from kerasbert.export.formats.saved_model.module import save_module
 from kerasbert.export.formats.saved_model.serving_requests import BATCHES, write_requests
 from kerasbert.export.formats.scores import SCORES, scores_names
 from kerasbert.export.formats.settings import Settings
+from kerasbert.export.formats.texts import why_not
 from kerasbert.quiet import quiet
 from kerasbert.tasks.matching import check_matches
 from kerasbert.tasks.numbers import numbers_of
 from kerasbert.tasks.task import Graph, Run, Task
+
+log = logging.getLogger("kerasbert")
 
 TOLD = ("offsets", "words", "truncated")
 """What signatures for texts tell of the tokens, if the task has an output per token."""
@@ -33,11 +37,12 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
     - the same with `_pair` takes all fields, such as `text` and `text_pair`, if the task has fields that are optional.
 
     All give the task's outputs, and for every output of logits also the scores, such as `scores` for `logits`. The
-    signatures for texts exist for WordPiece vocabularies and for examples of one or two texts. The first of them is
-    then the default, `serving_default`. Without them, `predict` is. They cut a text to the model's length. If the task
-    has an output per token, they also give `offsets`, int32 (batch, tokens, 2), the place of each token in its text in
-    code points; `words`, int32 (batch, tokens), the number of its word, -1 for special tokens; and `truncated`, bool
-    (batch,), whether the text was cut.
+    signatures for texts exist for examples of one or two texts, if the graph can follow the tokenizer
+    (`kerasbert.export.formats.texts`); a line says why it cannot. The first of them is then the default,
+    `serving_default`. Without them, `predict` is. They cut a text to the model's length. If the task has an output per
+    token, they also give `offsets`, int32 (batch, tokens, 2), the place of each token in its text in code points;
+    `words`, int32 (batch, tokens), the number of its word, -1 for special tokens; and `truncated`, bool (batch,),
+    whether the text was cut.
 
     Args:
         model: a `TextModel` with float32 variables and a tokenizer.
@@ -67,7 +72,10 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
     )
     signatures = {"predict": predict, "serving_default": predict}
     fields = text_signatures(model.task)
-    if model.tokenizer.kind == "wordpiece" and fields:
+    reason = why_not(model.tokenizer.options(), graph)
+    if reason:
+        log.info("SavedModel: no signature for texts: %s; tokenise on the host and use predict", reason)
+    elif fields:
         from kerasbert.tf.wordpiece import InGraphWordPiece
 
         module.tokenizer = InGraphWordPiece(model.tokenizer)

@@ -23,7 +23,7 @@ from kerasbert.export.gate.bars import (
     largest_difference,
     with_excused_labels,
 )
-from kerasbert.export.gate.checks import Subject
+from kerasbert.export.gate.subject import Subject
 from kerasbert.export.variants import VARIANTS
 from kerasbert.runtime.manifest import BARS
 from kerasbert.tasks import task_named
@@ -43,22 +43,31 @@ LABELS = {"choice": lambda x: np.argmax(x, -1), "choices": lambda x: np.asarray(
 """What an answer is made of; other numbers are answers themselves."""
 
 
-def hesitates(outputs, precision: str = "int8") -> bool:
-    """Whether a file's answer may differ: for each output the numbers of the file, those of Keras, and their kind."""
-    bars = {f"output {index}": bar for index, (_, _, bar) in enumerate(outputs)}
-    ours, theirs = ({name: [np.array(each[side])] for name, each in zip(bars, outputs, strict=True)} for side in (0, 1))
-    graph = Graph("model", MODEL_INPUTS, tuple(Output(name, "row", bar, 2) for name, bar in bars.items()))
+def subject_of(bars, axis: str = "row", precision: str = "int8") -> Subject:
+    """A file whose outputs are of these kinds, and whose answers are made of all labels."""
+    names = {f"output {index}": bar for index, bar in enumerate(bars)}
+    graph = Graph("model", MODEL_INPUTS, tuple(Output(name, axis, bar, 2) for name, bar in names.items()))
     task = SimpleNamespace(
         decode=lambda example, rows, found, settings: [
-            LABELS.get(bar, np.asarray)(found[name][0]).tolist() for name, bar in bars.items()
+            LABELS.get(bar, np.asarray)(found[name][0]).tolist() for name, bar in names.items()
         ],
         same=lambda a, b, settings: a == b,
     )
     manifest = SimpleNamespace(files={"onnx-int8": SimpleNamespace(precision=precision)})
     pipeline = SimpleNamespace(graphs=lambda: (graph,), manifest=manifest, task=task, settings=None)
     opened = SimpleNamespace(name="onnx-int8", pipeline=pipeline)
-    subject = Subject(opened=opened, recorded=[], data=[], reference=None, max_drop=None)
-    return subject.hesitates(Answered(example=None, rows=[], outputs=ours), theirs)
+    return Subject(opened=opened, recorded=[], data=[], reference=None, max_drop=None)
+
+
+def outputs_of(numbers) -> dict:
+    return {f"output {index}": [np.array(each)] for index, each in enumerate(numbers)}
+
+
+def hesitates(outputs, precision: str = "int8") -> bool:
+    """Whether a file's answer may differ: for each output the numbers of the file, those of Keras, and their kind."""
+    ours, theirs, bars = zip(*outputs, strict=True)
+    found = Answered(example=None, rows=[], outputs=outputs_of(ours))
+    return subject_of(bars, precision=precision).hesitates(found, outputs_of(theirs))
 
 
 # Numbers.
@@ -137,7 +146,7 @@ def test_one_of_the_golden_answers_is_enough_to_fail():
 
 
 def test_labelled_data_is_named():
-    said = judge_answers([False] * 3 + [True] * 97, "int8", where=" on the data")
+    said = judge_answers([False] * 3 + [True] * 97, "int8", what="answers on the data")
     assert said == ["97.00% of answers on the data agree, 99% wanted"]
 
 
@@ -204,6 +213,19 @@ def test_a_token_that_no_answer_is_made_of_needs_no_excuse(monkeypatch):
     assert hesitates([(ours, theirs, "choice")])
     mixed = with_excused_labels(ours, theirs, "choice")
     assert mixed.tolist() == [ours[0], theirs[1]]
+
+
+def test_of_tags_each_token_counts_unless_keras_s_numbers_do_not_give_the_recorded_answer():
+    theirs = [[0, 9], with_margin(0.05), [9, 0], [0, 9]]
+    ours = [[0, 9], with_margin(0.05, label=0), [0, 9], [0, 9]]
+    subject, found = subject_of(["choice"], "token"), Answered(example=None, rows=[], outputs=outputs_of([ours]))
+    assert subject.tags
+    assert not subject_of(["choice"]).tags
+    assert not subject_of(["vector"], "token").tags
+    labels = np.argmax(theirs, -1).tolist()
+    assert subject.kept(found, outputs_of([theirs]), [labels]) == [True, True, False, True]
+    exchanged = [[1 - label for label in labels]]
+    assert subject.kept(found, outputs_of([theirs]), exchanged) == [False] * 4
 
 
 # Figures.

@@ -2,21 +2,26 @@
 
 import dataclasses
 import json
+import logging
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_text  # noqa: F401 - registers the ops of the text signatures
+from conftest import small_vocabulary
 
-from kerasbert import TextClassifier
+from kerasbert import BertConfig, BertEncoder, TextClassifier, TokenClassifier
 from kerasbert.errors import ExportError
 from kerasbert.export.formats.saved_model.file import open_saved_model, text_signatures, write_saved_model
 from kerasbert.export.formats.scores import scores_names
+from kerasbert.export.formats.texts import why_not
 from kerasbert.tasks import NAMES, task_named
 from kerasbert.tasks.golden import TEXTS
-from kerasbert.tasks.task import Field, Output
+from kerasbert.tasks.task import Field, Graph, Output
+from kerasbert.tokenizers import WordPieceTokenizer
 
 ALONE = """
 import json, sys
@@ -106,6 +111,23 @@ def test_scores_have_names_of_their_own():
         scores_names([Output("tags", "token", "choice", 3)])
     with pytest.raises(ExportError, match=r"^'scores' is an output, and the scores of 'logits' need that name$"):
         scores_names([Output("logits", "row", "choice", 2), Output("scores", "row", "vector", 2)])
+
+
+def test_a_token_classifier_takes_only_ids_if_an_added_token_takes_spaces(tmp_path, caplog):
+    keras.utils.set_random_seed(0)
+    added = [{"content": "<e>", "lstrip": True}]
+    tokenizer = WordPieceTokenizer(small_vocabulary(), added_tokens=added)
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+    config = BertConfig(vocab_size=tokenizer.vocab_size, max_position_embeddings=16, **sizes)
+    encoder = BertEncoder(config, tokenizer=tokenizer, pooler=False)
+    model = TokenClassifier(encoder, labels=["O", "B-PER", "I-PER"])
+    with caplog.at_level(logging.INFO, "kerasbert"):
+        write_saved_model(model, {tmp_path / "saved_model": "none"})
+    assert "SavedModel: no signature for texts: the added token '<e>' takes the spaces beside it" in caplog.text
+    assert set(tf.saved_model.load(str(tmp_path / "saved_model")).signatures) == {"predict", "serving_default"}
+    (graph,) = model.graphs()
+    assert why_not({**tokenizer.options(), "added_tokens": []}, graph) is None
+    assert why_not(tokenizer.options(), Graph("model", graph.inputs, (Output("logits", "row", "choice", 2),))) is None
 
 
 @pytest.mark.slow

@@ -55,7 +55,7 @@ def names_run_outside(path) -> Counter:
 def test_one_partition_holds_nearly_all(exported, name, file):
     graph = read_graph(exported(name).bundle / file)
     assert graph["partitions"] == 1
-    assert sum(graph["nodes_outside"].values()) <= 4
+    assert sum(graph["nodes_outside"].values()) <= (8 if name == "roberta" else 4)  # it counts positions
     assert sum(graph["operations"].values()) > 80
 
 

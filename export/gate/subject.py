@@ -1,0 +1,120 @@
+"""A file on its way through the parity gate, with what every check asks of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from kerasbert.export.gate import golden
+from kerasbert.export.gate.bars import LABELS, changed_labels, with_excused_labels
+from kerasbert.export.gate.opening import Opened
+from kerasbert.runtime.manifest import File
+from kerasbert.runtime.pipelines import Pipeline
+from kerasbert.tasks.ask import Answered
+from kerasbert.tasks.task import Example
+
+
+@dataclass(kw_only=True)
+class Subject:
+    """One file on its way through the checks.
+
+    Attributes:
+        opened: the file.
+        recorded: the golden examples that this kind of file can answer.
+        data, reference, max_drop: see `kerasbert.export.gate.verify.verify`.
+        alone: the file's outputs for the recorded examples, each in a batch of its own.
+        comparable: whether its numbers can be compared with the recorded ones. They cannot if ids differ.
+        answers_on_data, found_on_data: the file's answers for `data`, and the examples with its outputs; empty if it
+            cannot answer them.
+    """
+
+    opened: Opened
+    recorded: list[golden.Golden]
+    data: Sequence[Example]
+    reference: object
+    max_drop: float | None
+    alone: list[Answered] = field(default_factory=list)
+    comparable: bool = True
+    answers_on_data: list = field(default_factory=list)
+    found_on_data: list[Answered] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, opened: Opened, **options) -> "Subject":
+        """Creates the subject of a file, with the recorded examples of its bundle."""
+        recorded = golden.read(opened.folder, opened.pipeline.manifest.graphs)
+        golden.check_fields(recorded, opened.pipeline.task, opened.folder)
+        return cls(opened=opened, recorded=recorded, **options)
+
+    @property
+    def name(self) -> str:
+        return self.opened.name
+
+    @property
+    def pipeline(self) -> Pipeline:
+        return self.opened.pipeline
+
+    @property
+    def file(self) -> File:
+        return self.pipeline.manifest.files[self.name]
+
+    @property
+    def in_scores(self) -> bool:
+        """Whether the file returns scores instead of logits, as MediaPipe needs them."""
+        return self.file.kind == "mediapipe"
+
+    @cached_property
+    def graph_outputs(self) -> dict:
+        """The outputs of the file's graphs, by name."""
+        return {each.name: each for graph in self.pipeline.graphs() for each in graph.outputs}
+
+    def answer(self, found: Answered):
+        """The answer that follows from the outputs."""
+        return self.pipeline.task.decode(found.example, found.rows, found.outputs, self.pipeline.settings)
+
+    def alike(self, ours, theirs) -> bool:
+        """Whether two answers count as equal."""
+        return golden.alike(ours, theirs, self.pipeline.task, self.pipeline.settings)
+
+    def hesitates(self, found: Answered, theirs: Mapping) -> bool:
+        """Whether a quantised file's answer may differ from Keras's, because it follows from unclear labels only.
+
+        Keras's own numbers must give another answer. With the file's numbers in the places where neither has a clear
+        label, they must give the file's answer.
+
+        Args:
+            found: the file's numbers. theirs: Keras's numbers in the same form.
+        """
+        if self.file.precision == "float32":
+            return False
+        excused = {
+            name: [
+                with_excused_labels(a, b, output.bar) for a, b in zip(found.outputs[name], theirs[name], strict=True)
+            ]
+            for name, output in self.graph_outputs.items()
+        }
+        keras, ours, mixed = (
+            self.answer(replace(found, outputs=outputs)) for outputs in (theirs, found.outputs, excused)
+        )
+        return not self.alike(ours, keras) and self.alike(ours, mixed)
+
+    def kept(self, found: Answered, theirs: Mapping, answer) -> list[bool]:
+        """For each token, whether a quantised file keeps Keras's label or neither has a clear one.
+
+        Args:
+            found: the file's numbers. theirs: Keras's numbers in the same form.
+            answer: the recorded answer. If it does not follow from Keras's numbers, no token counts as kept.
+        """
+        follows = self.alike(self.answer(replace(found, outputs=theirs)), answer)
+        tokens = []
+        for name, output in self.graph_outputs.items():
+            for pair in zip(found.outputs[name], theirs[name], strict=True):
+                changed, unclear = changed_labels(*pair, output.bar)
+                tokens += (follows & ~np.any(changed & ~unclear, axis=-1)).tolist()
+        return tokens
+
+    @property
+    def tags(self) -> bool:
+        """Whether answers are made of one label per token. Such an answer differs as a whole where one token does."""
+        outputs = self.graph_outputs.values()
+        return all(output.axis == "token" and output.bar in LABELS for output in outputs)
