@@ -282,7 +282,9 @@ class OnTexts:
             return x, y, sample_weight, self._by_index(class_weight)
         every = np.iinfo(np.int32).max
         data, *_ = self._for_keras(x, y, sample_weight, batch_size=every, class_weight=class_weight)
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(next(iter(data)))
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(
+            keras.tree.map_structure(np.asarray, next(iter(data)))
+        )
         return x, y, sample_weight, None
 
     def _by_index(self, class_weight: Mapping | None) -> dict | None:
