@@ -177,7 +177,8 @@ from kerasbert.config import BertConfig
 from kerasbert.errors import KerasBertError
 table = types.SimpleNamespace(path="embeddings/word_embeddings", numpy=lambda: numpy.zeros((100, 100)))
 try:
-    huggingface.save(types.SimpleNamespace(config=BertConfig(), weights=[table], tokenizer=None), "out")
+    model = types.SimpleNamespace(config=BertConfig(), weights=[table], tokenizer=None, _flatten_layers=list)
+    huggingface.save(model, "out")
 except KerasBertError as error:
     print(error)
 """

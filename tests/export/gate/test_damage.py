@@ -197,10 +197,18 @@ def test_without_its_description_there_is_no_bundle(light, run):
         assert len(result.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]"])
 def test_a_description_that_cannot_be_read_is_named(light, refused, content):
     (light / NAME).write_bytes(content)
     refused(light, NAME, "not readable as a bundle's description (")
+
+
+def test_a_description_that_is_no_text_is_named(light, run):
+    (light / NAME).write_bytes(b"\xff")
+    for command in ("predict", "verify"):
+        result = run(command, light, *["a text"] * (command == "predict"))
+        assert result.exit_code == 1
+        assert result.stderr == f"Error: {light / NAME}, line 1: byte 0xff is not UTF-8; save the file as UTF-8\n"
 
 
 def test_a_bundle_without_files_answers_nothing(light, run, refused):

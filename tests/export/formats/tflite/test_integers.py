@@ -14,6 +14,7 @@ from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.file import write_tflite
 from kerasbert.export.formats.tflite.integers import spread
 from kerasbert.layers.tracing import TracingOptions, tracing_options
+from kerasbert.runs.finetune import finetune
 from kerasbert.runtime import load
 from kerasbert.tasks.golden import PAIRS, TEXTS
 
@@ -21,8 +22,12 @@ KINDS = {"full-int8": schema.TensorType.INT8, "int16x8": schema.TensorType.INT16
 
 
 @pytest.fixture(scope="module")
-def model(tiny_classifier):
-    return TextClassifier.from_pretrained(tiny_classifier)
+def model(tiny_bert, opinion_file, tmp_path_factory):
+    """A classifier that is sure of its answers, also to texts unlike those it learned from."""
+    folder = tmp_path_factory.mktemp("sure") / "model"
+    recipe = {"epochs": 10, "batch_size": 20, "learning_rate": 3e-3, "max_length": 32, "seed": 1}
+    finetune("text-classification", opinion_file, folder, checkpoint=str(tiny_bert), **recipe)
+    return TextClassifier.from_pretrained(folder)
 
 
 @pytest.fixture(scope="module")
