@@ -8,14 +8,14 @@ import numpy as np
 from kerasbert.config import BertConfig
 from kerasbert.errors import ConfigError
 from kerasbert.layers.heads import POOLINGS, ClassificationHead
+from kerasbert.models.classifier import Classifier
 from kerasbert.models.encoder import BertEncoder
-from kerasbert.models.text_model import TextModel
 from kerasbert.tasks.labels import label_keys
 from kerasbert.tasks.text_classification import SINGLE, TASK, Settings
 
 
 @keras.saving.register_keras_serializable("kerasbert")
-class TextClassifier(TextModel):
+class TextClassifier(Classifier):
     """An encoder with a classification head, as a functional Keras model.
 
     ```python
@@ -64,13 +64,30 @@ class TextClassifier(TextModel):
         settings = Settings(
             labels=labels, problem_type=problem_type, pooling=pooling, max_length=max_length, pairs=pairs
         )
-        logits = _logits(encoder, settings, kwargs.get("dtype")) if outputs is None else None
-        super().__init__(encoder=encoder, settings=settings, outputs=logits, head=outputs, **kwargs)
+        super().__init__(encoder, settings=settings, outputs=outputs, **kwargs)
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The names of the labels, in the order of the logits."""
-        return self.settings.labels
+    @staticmethod
+    def usual_logits(encoder: BertEncoder, settings: Settings, dtype):
+        """The usual classifier on an encoder."""
+        config, pooling = encoder.config, settings.pooling
+        if needs_pooler(config, pooling) and encoder.pooler is None:
+            raise ConfigError("pooling 'cls' needs the encoder's pooler: use BertEncoder(config, pooler=True)")
+
+        # Layers
+        head = ClassificationHead(
+            num_labels=len(settings.labels),
+            hidden_activation=config.family.classifier_dense if pooling == "cls" else None,
+            dropout=config.hidden_dropout_prob if config.classifier_dropout is None else config.classifier_dropout,
+            stddev=config.initializer_range,
+            name="classifier",
+            dtype=dtype,
+        )
+
+        # Graph
+        if needs_pooler(config, pooling):
+            return head(encoder.pooler(encoder.first_output))
+        x = encoder.first_output if pooling == "cls" else encoder.output["sequence_output"]
+        return head(POOLINGS[pooling](name="pooling", dtype=dtype)(x, encoder.input["attention_mask"]))
 
     @classmethod
     def reads_pooler(cls, checkpoint, settings) -> bool:
@@ -84,36 +101,6 @@ class TextClassifier(TextModel):
         # transformers has pooling "cls" only, and would use it for a model that was saved with another pooling.
         keys = {**label_keys(self.labels), "problem_type": self.settings.problem_type}
         return {"head": "text-classification", "keys": keys, "says": ("labels", "problem_type")}
-
-    def saved_part(self):
-        return self
-
-    def get_config(self):
-        config = super().get_config()
-        return config if self.head else {**config, "dtype": self.get_layer("classifier").dtype_policy.name}
-
-
-def _logits(encoder: BertEncoder, settings: Settings, dtype):
-    """The usual classifier on an encoder."""
-    config, pooling = encoder.config, settings.pooling
-    if needs_pooler(config, pooling) and encoder.pooler is None:
-        raise ConfigError("pooling 'cls' needs the encoder's pooler: use BertEncoder(config, pooler=True)")
-
-    # Layers
-    head = ClassificationHead(
-        num_labels=len(settings.labels),
-        hidden_activation=config.family.classifier_dense if pooling == "cls" else None,
-        dropout=config.hidden_dropout_prob if config.classifier_dropout is None else config.classifier_dropout,
-        stddev=config.initializer_range,
-        name="classifier",
-        dtype=dtype,
-    )
-
-    # Graph
-    if needs_pooler(config, pooling):
-        return head(encoder.pooler(encoder.first_output))
-    x = encoder.first_output if pooling == "cls" else encoder.output["sequence_output"]
-    return head(POOLINGS[pooling](name="pooling", dtype=dtype)(x, encoder.input["attention_mask"]))
 
 
 def needs_pooler(config: BertConfig, pooling: str) -> bool:

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import keras
 
 from kerasbert.layers.dense import dense
+from kerasbert.models.classifier import Classifier
 from kerasbert.models.encoder import BertEncoder
-from kerasbert.models.text_model import TextModel
 from kerasbert.tasks.labels import label_keys
 from kerasbert.tasks.token_classification import TASK, Settings
 
 
 @keras.saving.register_keras_serializable("kerasbert")
-class TokenClassifier(TextModel):
+class TokenClassifier(Classifier):
     """An encoder with a classifier on each token, which finds named entities (Devlin et al. 2018, section 5.3).
 
     ```python
@@ -56,37 +56,24 @@ class TokenClassifier(TextModel):
     ):
         max_length = encoder.config.max_length if max_length is None else max_length
         settings = Settings(labels=labels, aggregation=aggregation, max_length=max_length)
-        logits = _logits(encoder, settings, kwargs.get("dtype")) if outputs is None else None
-        super().__init__(encoder=encoder, settings=settings, outputs=logits, head=outputs, **kwargs)
+        super().__init__(encoder, settings=settings, outputs=outputs, **kwargs)
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The names of the labels, in the order of the logits."""
-        return self.settings.labels
+    @staticmethod
+    def usual_logits(encoder: BertEncoder, settings: Settings, dtype):
+        """The usual classifier on an encoder."""
+        config = encoder.config
+
+        # Layers
+        rate = config.hidden_dropout_prob if config.classifier_dropout is None else config.classifier_dropout
+        dropout = keras.layers.Dropout(rate, name="dropout", dtype=dtype)
+        classifier = dense(len(settings.labels), stddev=config.initializer_range, name="classifier", dtype=dtype)
+        in_float32 = keras.layers.Activation("linear", name="logits", dtype="float32")
+
+        # Graph
+        return in_float32(classifier(dropout(encoder.output["sequence_output"])))
 
     def transformers_settings(self) -> dict:
         return {"head": "token-classification", "keys": label_keys(self.labels), "says": ("labels",)}
-
-    def saved_part(self):
-        return self
-
-    def get_config(self):
-        config = super().get_config()
-        return config if self.head else {**config, "dtype": self.get_layer("classifier").dtype_policy.name}
-
-
-def _logits(encoder: BertEncoder, settings: Settings, dtype):
-    """The usual classifier on an encoder."""
-    config = encoder.config
-
-    # Layers
-    rate = config.hidden_dropout_prob if config.classifier_dropout is None else config.classifier_dropout
-    dropout = keras.layers.Dropout(rate, name="dropout", dtype=dtype)
-    classifier = dense(len(settings.labels), stddev=config.initializer_range, name="classifier", dtype=dtype)
-    in_float32 = keras.layers.Activation("linear", name="logits", dtype="float32")
-
-    # Graph
-    return in_float32(classifier(dropout(encoder.output["sequence_output"])))
 
 
 MODEL = TokenClassifier
