@@ -134,7 +134,7 @@ def examples_of(
         x, truth = _of_frame(x, task, columns or {})
         if y is None and truth is not None:
             y, place = truth, truth.name
-    examples = x if _are_examples(x) else task.examples(_plain(x))
+    examples = x if _are_examples(x) else task.examples(_in_tuples(_plain(x), task))
     if y is not None:
         truths = _truths(y, task, settings, graph, len(examples), place)
         examples = [
@@ -220,6 +220,13 @@ def _plain(x):
     if isinstance(x, list) and any(isinstance(each, bytes | list) for each in x):
         return [_plain(each) if isinstance(each, list) else _decoded(each) for each in x]
     return x
+
+
+def _in_tuples(x, task: Task):
+    """Rows that are lists, as of an array (examples, fields), as tuples; a list may also be the words of a text."""
+    if not isinstance(x, list) or task.fields[0].holds([]):
+        return x
+    return [tuple(each) if isinstance(each, list) else each for each in x]
 
 
 def _decoded(text):

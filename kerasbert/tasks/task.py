@@ -326,8 +326,8 @@ class Task:
         Args:
             columns: one sequence of texts (or one text) per field, in the order of `fields`; None for a field that
                 the examples lack. A field of words takes a sequence of lists of words. A single tuple of sequences is
-                the same. In a single list of tuples, or of lists if no field takes words, each holds all fields of one
-                example. A single dict has the columns by field name.
+                the same. In a single list of tuples, each holds all fields of one example. A single dict has the
+                columns by field name.
             named: the same by field name.
 
         Raises:
@@ -339,8 +339,7 @@ class Task:
             columns, named = (), {**columns[0], **named}
         if len(columns) == 1 and isinstance(columns[0], tuple) and not all(isinstance(x, str) for x in columns[0]):
             columns = columns[0] if len(names) > 1 else columns
-        together = tuple if self.fields[0].holds([]) else (tuple, list)  # a list may be the words of a text
-        if len(columns) == 1 and isinstance(columns[0], list) and all(isinstance(x, together) for x in columns[0]):
+        if len(columns) == 1 and isinstance(columns[0], list) and all(isinstance(x, tuple) for x in columns[0]):
             sizes = sorted({len(values) for values in columns[0]})
             if len(sizes) > 1 or sizes == [0]:
                 listed = " and of ".join(map(str, sizes))
