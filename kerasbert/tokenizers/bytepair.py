@@ -1,7 +1,8 @@
 """RoBERTa's byte-pair tokenizer, which runs on the host only."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -69,11 +70,12 @@ class BytePairTokenizer(HostTokenizer):
         path = folder / "tokenizer.json"
         if path.exists():
             check_post_processor(path, read_json(path, TokenizerError), single=_FIRST, pair=_PAIR)
-        try:
-            if path.exists():
+        else:
+            path = folder / "vocab.json"
+        with _named(path):
+            if path.name == "tokenizer.json":
                 backend = Tokenizer.from_str(read_text(path, TokenizerError))
             else:
-                path = folder / "vocab.json"
                 backend = _from_vocab_and_merges(folder, {token["content"] for token in declared})
             known = {token.content for token in backend.get_added_tokens_decoder().values()}
             ids = backend.get_vocab(with_added_tokens=True)
@@ -81,18 +83,17 @@ class BytePairTokenizer(HostTokenizer):
             if "add_prefix_space" in config:
                 _add_prefix_space(backend, config["add_prefix_space"])
             return cls(backend)
-        except TokenizerError as error:
-            raise TokenizerError(f"{path}: {error}") from error
-        except Exception as error:  # the library raises a bare Exception for files that it cannot use
-            raise TokenizerError(f"{path}: cannot be read as a byte-pair tokenizer: {error}") from error
 
     def continues_word(self, token: str) -> bool:
         return not token.startswith("\u0120")  # byte-level BPE writes a space as this character
 
     @classmethod
     def from_options(cls, options: dict, folder: Path) -> "BytePairTokenizer":
-        """Reads the tokenizer from a folder; its tokenizer.json holds all options."""
-        return cls.read(folder)
+        """Reads the tokenizer from a folder that kerasbert wrote; its tokenizer.json holds all options."""
+        path = folder / "tokenizer.json"
+        content = read_text(path, TokenizerError)
+        with _named(path):
+            return cls(Tokenizer.from_str(content))
 
     def options(self) -> dict:
         """The options that tokenizer.json does not hold, as plain values for a JSON file."""
@@ -118,6 +119,17 @@ class BytePairTokenizer(HostTokenizer):
         write_text(folder / "vocab.json", json.dumps(model["vocab"], ensure_ascii=False))
         merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
         write_text(folder / "merges.txt", "\n".join(["#version: 0.2", *merges, ""]))
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Names the file in whatever is raised within."""
+    try:
+        yield
+    except TokenizerError as error:
+        raise TokenizerError(f"{path}: {error}") from error
+    except Exception as error:  # the library raises a bare Exception for files that it cannot use
+        raise TokenizerError(f"{path}: cannot be read as a byte-pair tokenizer: {error}") from error
 
 
 def _from_vocab_and_merges(folder: Path, declared: Collection[str]) -> Tokenizer:
