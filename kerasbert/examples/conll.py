@@ -18,8 +18,8 @@ def conll_rows(path: Path, content: str) -> Iterator[tuple[range, dict]]:
     Columns are separated by tabs if any line has one, else by spaces. A column is named by its number, counted from 1.
     The first one is also named "words" and, if there are several, the last one "tags". A line that begins with "#"
     before a sentence is a comment if it has another number of columns than the words, or if it begins with "# " and no
-    other line has its last column. Between tabs, a word may be empty
-    or a space, as in corpora whose words were made of characters that somebody removed.
+    other line has its last column. Between tabs, a word may be empty or a space, as in corpora from whose words
+    somebody removed characters.
 
     Raises:
         DataError: a word has another number of columns than the first word of the file; the line is named.

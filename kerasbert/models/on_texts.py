@@ -295,21 +295,19 @@ class OnTexts:
 
     def _reads(self, x) -> bool:
         """Whether these are texts; raises TokenizerError for what Keras cannot read either."""
-        names = [each.name for each in self.graphs()[0].inputs]
-        if is_texts(x, names):
+        if is_texts(x, self.input):
             return True
-        check_readable(x, names)
+        check_readable(x, self.input)
         return False
 
     def _from_generator(self, x):
         """A generator whose batches are checked as they come; other data as they are."""
         if not isinstance(x, GeneratorType):
             return x
-        names = [each.name for each in self.graphs()[0].inputs]
 
         def batches():
             for batch in x:
-                check_batch(batch, names)
+                check_batch(batch, self.input)
                 yield batch
 
         return batches()

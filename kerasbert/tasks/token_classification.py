@@ -237,7 +237,10 @@ def predicted_tags(answered, settings: Settings) -> list[str]:
     Args:
         answered: an example with its windows and their outputs (`kerasbert.tasks.ask.Answered`).
     """
-    tokens, scores = _scored(answered.example, answered.rows, answered.outputs, settings)
+    return _tags(*_scored(answered.example, answered.rows, answered.outputs, settings), settings)
+
+
+def _tags(tokens: Tokens, scores: np.ndarray, settings: Settings) -> list[str]:
     best = scores_of_words(scores, tokens.words, settings.aggregation).argmax(axis=-1)
     tags = [OUTSIDE] * tokens.count
     for first, label in zip(tokens.firsts, best, strict=True):
@@ -249,8 +252,8 @@ def measured(answered: Sequence, settings: Settings) -> dict[str, float]:
     """seqeval's figures of the words' tags; see `kerasbert.tasks.figures.tokens.evaluate`."""
     predicted, true = [], []
     for each in answered:
-        tokens = Tokens.kept(each.example, each.rows)
-        predicted.append(predicted_tags(each, settings))
+        tokens, scores = _scored(each.example, each.rows, each.outputs, settings)
+        predicted.append(_tags(tokens, scores, settings))
         true.append(tokens.tags(truth(each.example, settings)))
     return figures.evaluate(predicted, true)
 
