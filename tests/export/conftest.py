@@ -51,24 +51,26 @@ def fixtures() -> Path:
     return FIXTURES
 
 
-@pytest.fixture(scope="module")
-def smallest_encoder(tiny_bert):
-    """The smallest there is, because converting takes most of the time; with weights that make a difference.
-
-    Anew for each module, so that a head made after it is the same whatever ran before.
-    """
+def smallest(tiny_bert, *, seed: int, positions: int, **options) -> BertEncoder:
+    """The smallest encoder there is, because converting takes most of the time; with weights that make a difference."""
     tokenizer = BertEncoder.from_pretrained(tiny_bert).tokenizer
-    keras.utils.set_random_seed(5)
+    keras.utils.set_random_seed(seed)
     config = BertConfig(
         vocab_size=tokenizer.vocab_size,
         hidden_size=16,
         num_hidden_layers=1,
         num_attention_heads=2,
         intermediate_size=16,
-        max_position_embeddings=32,
+        max_position_embeddings=positions,
         initializer_range=0.5,
     )
-    return BertEncoder(config, tokenizer=tokenizer)
+    return BertEncoder(config, tokenizer=tokenizer, **options)
+
+
+@pytest.fixture(scope="module")
+def smallest_encoder(tiny_bert):
+    """Anew for each module, so that a head made after it is the same whatever ran before."""
+    return smallest(tiny_bert, seed=5, positions=32)
 
 
 @pytest.fixture(scope="session")
@@ -77,18 +79,7 @@ def tagger(tiny_bert):
     in most texts."""
 
     def make(aggregation: str) -> TokenClassifier:
-        tokenizer = BertEncoder.from_pretrained(tiny_bert).tokenizer
-        keras.utils.set_random_seed(11)
-        config = BertConfig(
-            vocab_size=tokenizer.vocab_size,
-            hidden_size=16,
-            num_hidden_layers=1,
-            num_attention_heads=2,
-            intermediate_size=16,
-            max_position_embeddings=48,
-            initializer_range=0.5,
-        )
-        encoder = BertEncoder(config, tokenizer=tokenizer, pooler=False)
+        encoder = smallest(tiny_bert, seed=11, positions=48, pooler=False)
         return TokenClassifier(encoder, labels=("O", "B-PER", "I-PER", "B-LOC", "I-LOC"), aggregation=aggregation)
 
     return make

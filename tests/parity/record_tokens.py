@@ -11,7 +11,7 @@ import json
 
 import torch
 import transformers
-from record_transformers import BERT, DISTIL, FIXTURES, ROBERTA, random_cases, randomise, record, write_tokenizer
+from record_transformers import BERT, DISTIL, FIXTURES, ROBERTA, make
 
 NAMES = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
 LABELS = {"id2label": dict(enumerate(NAMES)), "label2id": {name: index for index, name in enumerate(NAMES)}}
@@ -38,14 +38,8 @@ def main() -> None:
     torch.set_num_threads(1)
     answers = {}
     for seed, (name, (model_class, config)) in enumerate(MODELS.items(), 20):
-        folder = FIXTURES / name
-        config._attn_implementation = "eager"
-        model = model_class(config).eval()
-        randomise(model, seed)
-        model.save_pretrained(folder)
-        write_tokenizer(folder, config.model_type)
-        record(model, random_cases(config, seed), name)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+        model = make(name, model_class, config, seed)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(FIXTURES / name)
         answers[name] = {}
         for strategy in STRATEGIES:
             ask = transformers.pipeline("ner", model=model, tokenizer=tokenizer, aggregation_strategy=strategy)

@@ -200,15 +200,21 @@ def check(folder: Path, recorded: Path) -> None:
         sys.exit(1)
 
 
+def make(name: str, model_class, config, seed: int):
+    """Writes the folder of a tiny random model and records its outputs. Returns the model."""
+    folder = FIXTURES / name
+    config._attn_implementation = "eager"
+    model = model_class(config).eval()
+    randomise(model, seed)
+    model.save_pretrained(folder)
+    write_tokenizer(folder, config.model_type)
+    record(model, random_cases(config, seed), name)
+    return model
+
+
 def make_all() -> None:
     for seed, (name, (model_class, config)) in enumerate(MODELS.items()):
-        folder = FIXTURES / name
-        config._attn_implementation = "eager"
-        model = model_class(config).eval()
-        randomise(model, seed)
-        model.save_pretrained(folder)
-        write_tokenizer(folder, config.model_type)
-        record(model, random_cases(config, seed), name)
+        make(name, model_class, config, seed)
     in_old_dress(FIXTURES / "bert", FIXTURES / "bert_old")
 
 
