@@ -70,13 +70,13 @@ def predict(model, texts, source, **given):
     examples = read_unlabelled(source, task, columns=columns) if source else _examples(task, texts, others)
     opened, cut = options.open_model(model), 0
     warn(task, examples, opened.settings, labelled=False)
+    numbers = {field.name for field in task.fields if field.kind == "number"}
     # On a terminal the answers themselves are the progress.
     with nullcontext() if sys.stdout.isatty() else bar(len(examples)) as progress:
         for each in opened.answered(examples):
             answer = task.decode(each.example, each.rows, each.outputs, opened.settings)
             cut += count_cut(each.rows)
             shown = answer if isinstance(answer, dict) else {"answers": answer}
-            numbers = {field.name for field in task.fields if field.kind == "number"}
             fields = each.example.fields.items()
             texts = {name: v if name in numbers else as_text(v) for name, v in fields}  # offsets refer to them
             click.echo(json.dumps({**texts, **shown}, ensure_ascii=False))
