@@ -2,22 +2,26 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from kerasbert.errors import DataError
 from kerasbert.examples.conll import UNTAGGED, conll_rows
 from kerasbert.examples.csv import csv_rows, tsv_rows
 from kerasbert.examples.jsonl import jsonl_rows
+from kerasbert.examples.squad import squad_rows
 from kerasbert.reading import decode, read_bytes
 from kerasbert.tasks.task import Example, Field, Task
 
-Rows = Iterator[tuple[int | range, dict]]
-"""The line that a row begins in, or the line of each of its words, counted from 1; and its values by column."""
+Rows = Iterator[tuple[int | range | str, dict]]
+"""The line that a row begins in, the line of each of its words, counted from 1, or words for its place where lines
+say nothing; and its values by column."""
 READERS: dict[str, Callable[[Path, str], Rows]] = {
     ".csv": csv_rows,
     ".tsv": tsv_rows,
     ".jsonl": jsonl_rows,
     ".conll": conll_rows,
+    ".json": squad_rows,
 }
 PLAIN = (".txt", "")
 """Endings of files with one text per line; standard input has none."""
@@ -30,7 +34,8 @@ TRUTH = "label"
 def read_examples(
     path: str | Path, task: Task, *, columns: Mapping[str, str | None] | None = None, labelled: bool = True
 ) -> list[Example]:
-    """Reads `.csv` or `.tsv` with a header line, `.jsonl` with one object per line, or `.conll` with one word per line.
+    """Reads `.csv` or `.tsv` with a header line, `.jsonl` with one object per line, `.conll` with one word per line, or
+    `.json` as SQuAD has it.
 
     A file with another ending is read as the task's `format` says.
 
@@ -59,15 +64,15 @@ def read_examples(
     truth = _column(path, names, chosen.get(TRUTH), task.truths, TRUTH, required=labelled)
     examples = []
     for place, row in rows:
-        line, lines = (place[0], place) if isinstance(place, range) else (place, ())
+        example = _placed(path, place)
         fields = {
-            each.name: _field(path, line, row, places[each.name], each)
+            each.name: _field(example.place, row, places[each.name], each)
             for each in task.fields
             if places[each.name] is not None
         }
         if labelled and row.get(truth) is None:
-            raise DataError(f"{path}, line {line}: no value in {truth!r}; give it one, or [] for an empty list")
-        examples.append(Example(fields, row.get(truth), line, str(path), lines=lines))
+            raise DataError(f"{example.place}: no value in {truth!r}; give it one, or [] for an empty list")
+        examples.append(replace(example, fields=fields, truth=row.get(truth)))
     return examples
 
 
@@ -116,8 +121,6 @@ def _decode(path: Path) -> str:
 
 def _rows(path: Path, otherwise: str) -> Rows:
     reader = READERS.get(path.suffix.lower()) or (None if path.is_dir() else READERS.get(otherwise))
-    if path.suffix.lower() == ".json":
-        raise DataError(f"{path}: files named '.json' are not read; write one object per line, as .jsonl")
     if reader is None:
         named = f"files named {path.suffix!r}" if path.suffix else "files without an ending"
         what = "folders" if path.is_dir() else named
@@ -142,8 +145,19 @@ def _usual(columns: Sequence[str], usual: Sequence[str]) -> str | None:
     return next((by_name[name] for each in usual for name in (each, each.casefold()) if name in by_name), None)
 
 
-def _field(path, line, row, column, field: Field) -> str | list[str] | float | list[float]:
+def _placed(path: Path, place: int | range | str) -> Example:
+    """An example that has its place only."""
+    if isinstance(place, str):
+        return Example({}, path=f"{path}, {place}")
+    return (
+        Example({}, line=place[0], path=str(path), lines=place)
+        if isinstance(place, range)
+        else Example({}, line=place, path=str(path))
+    )
+
+
+def _field(place: str, row, column, field: Field) -> str | list[str] | float | list[float]:
     value = field.read(row.get(column))
     if not field.holds(value):
-        raise DataError(f"{path}, line {line}: no {field.wanted} in {column!r} (found {value!r})")
+        raise DataError(f"{place}: no {field.wanted} in {column!r} (found {value!r})")
     return value
