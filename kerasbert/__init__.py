@@ -18,6 +18,7 @@ _HOME = {
     "BertEncoder": "kerasbert.models.encoder",
     "FeatureExtractor": "kerasbert.models.feature_extraction",
     "PretrainingModel": "kerasbert.models.pretraining",
+    "QuestionAnswerer": "kerasbert.models.question_answering",
     "SentenceEncoder": "kerasbert.models.sentence_embedding",
     "TextClassifier": "kerasbert.models.text_classification",
     "TokenClassifier": "kerasbert.models.token_classification",

@@ -135,7 +135,7 @@ def _check_shape(row: Recorded, output) -> None:
     if any(not 0 <= place < len(row.input_ids) for place in places):
         raise ValueError(f"places are {places}, but the row has {len(row.input_ids)} tokens")
     tokens = len(places)
-    wanted = (output.width,) if output.axis == "row" else (tokens, output.width)
+    wanted = output.shape(tokens)
     if shape != wanted:
         raise ValueError(f"{output.name} has the shape {shape}, not {wanted}")
 

@@ -205,3 +205,26 @@ class ClassificationHead(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), **self.settings}
+
+
+@keras.saving.register_keras_serializable("kerasbert")
+class Column(keras.layers.Layer):
+    """One number of each token's vector: (batch, sequence, width) -> (batch, sequence).
+
+    Args:
+        index: the number's place in the vector.
+    """
+
+    def __init__(self, index: int, **kwargs):
+        super().__init__(**kwargs)
+        self.index = index
+
+    def call(self, x):
+        # Not `x[..., 0]`: see `FirstToken`.
+        return ops.reshape(x[:, :, self.index : self.index + 1], ops.shape(x)[:2])
+
+    def compute_output_shape(self, x_shape):
+        return x_shape[:2]
+
+    def get_config(self):
+        return {**super().get_config(), "index": self.index}

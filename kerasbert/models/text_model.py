@@ -79,7 +79,7 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
         )
         found = self._by_name(self.output)
         outputs = tuple(
-            dataclasses.replace(each, width=int(found[each.name].shape[-1]))
+            dataclasses.replace(each, width=0 if each.axis == "position" else int(found[each.name].shape[-1]))
             for each in graph.outputs
             if each.name in found
         )
@@ -89,10 +89,11 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
         found = self._by_name(self.output)
         for each in self.task.graphs(self.settings)[0].outputs:
             shape = found[each.name].shape if each.name in found else None
-            rank = 2 if each.axis == "row" else 3
-            if shape is not None and (len(shape) != rank or each.width not in (0, shape[-1])):
-                axes = ", ".join(["batch", "sequence"][: rank - 1])
-                raise ConfigError(f"{each.name} are {shape}: the task needs ({axes}, {each.width or 'width'})")
+            wanted = each.shape(None)
+            if shape is not None and (len(shape) != len(wanted) + 1 or each.width not in (0, shape[-1])):
+                axes = {"row": "batch", "token": "batch, sequence", "position": "batch"}[each.axis]
+                last = "sequence" if each.axis == "position" else each.width or "width"
+                raise ConfigError(f"{each.name} are {shape}: the task needs ({axes}, {last})")
 
     def compile(self, optimizer=None, loss=None, loss_weights=None, metrics=None, weighted_metrics=None, **options):
         """Configures `fit` and `evaluate`, as `keras.Model.compile` does. Everything has a default.

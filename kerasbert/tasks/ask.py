@@ -147,7 +147,7 @@ def joined(graphs: Sequence[Graph], answered: Iterable[Answered]) -> dict[str, n
             rows[name].extend(values)
 
     def together(name: str):
-        if outputs[name].axis == "token":
+        if outputs[name].by_token:
             return rows[name]
         return np.stack(rows[name]) if rows[name] else np.zeros((0, outputs[name].width), "float32")
 

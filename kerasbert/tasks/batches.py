@@ -9,6 +9,8 @@ from kerasbert.errors import DataError
 from kerasbert.tasks.task import Graph, Input, Row
 from kerasbert.tasks.words import as_text
 
+NO_TOKEN = -1
+"""Fills right answers behind a row's own tokens where the answer is one of the tokens: 1 for this one, 0 for others."""
 WINDOW = 50
 """Number of training batches that are sorted by length among themselves."""
 
@@ -83,7 +85,8 @@ class Lesson:
 def pad_lessons(lessons: Sequence[Lesson], graph: Graph, **padding) -> tuple[dict, dict, dict]:
     """Makes one training batch: inputs as `pad_rows` makes them, targets and weights by output name.
 
-    Answers per token are padded with 0 to the length of the batch, as their weights are.
+    Answers per token are padded with 0 to the length of the batch, as their weights are. Answers that choose one of the
+    tokens are padded with `NO_TOKEN`.
 
     Args:
         padding: `round_to` and `longest`, as `pad_rows` has them.
@@ -95,9 +98,9 @@ def pad_lessons(lessons: Sequence[Lesson], graph: Graph, **padding) -> tuple[dic
         found = {}
         for each in (each for each in graph.outputs if each.name in answers[0]):
             values = [np.asarray(answer[each.name]) for answer in answers]
-            if each.axis == "token":
-                rest = [(0, 0)] * (values[0].ndim - 1)
-                values = [np.pad(value, [(0, length - len(value)), *rest]) for value in values]
+            if each.by_token and values[0].ndim:
+                rest, pad = [(0, 0)] * (values[0].ndim - 1), NO_TOKEN if each.axis == "position" else 0
+                values = [np.pad(x, [(0, length - len(x)), *rest], constant_values=pad) for x in values]
             found[each.name] = np.stack(values)
         return found
 

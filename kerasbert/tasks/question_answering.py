@@ -45,7 +45,7 @@ class Settings:
 
 
 def graphs(settings: Settings) -> tuple[Graph, ...]:
-    outputs = (Output("start_logits", "token", "position"), Output("end_logits", "token", "position"))
+    outputs = (Output("start_logits", "position", "choice"), Output("end_logits", "position", "choice"))
     return (Graph("model", MODEL_INPUTS, outputs),)
 
 

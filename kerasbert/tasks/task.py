@@ -10,7 +10,7 @@ import numpy as np
 from kerasbert.errors import TokenizerError
 
 Outputs = Mapping[str, Sequence[np.ndarray]]
-"""Output name -> one array per row. An output with one vector per token has the row's own tokens only, no padding."""
+"""Output name -> one array per row. An output with values per token has the row's own tokens only, no padding."""
 Run = Callable[[dict], Mapping[str, Sequence[np.ndarray]]]
 """A batch by input name -> outputs by name, with the rows on axis 0."""
 
@@ -91,17 +91,27 @@ class Output:
     """An output of a graph, float32.
 
     Attributes:
-        axis: "row" for one vector per row, "token" for one per token.
+        axis: "row" for one vector per row, "token" for one per token, "position" for one number per token. The numbers
+            of a row are then one vector, such as the logits of a choice among its tokens.
         bar: the kind of numbers, which decides how the parity gate compares them (`kerasbert.export.gate.bars`):
             "choice" (logits of labels that exclude each other), "choices" (logits of labels that do not), "number", or
             "vector".
-        width: size of the last axis.
+        width: size of the last axis; 0 for "position", where that is the number of tokens.
     """
 
     name: str
     axis: str
     bar: str
     width: int = 0
+
+    @property
+    def by_token(self) -> bool:
+        """Whether it has values per token."""
+        return self.axis in ("token", "position")
+
+    def shape(self, tokens: int | None) -> tuple[int | None, ...]:
+        """The shape of a row's values."""
+        return {"row": (self.width,), "token": (tokens, self.width), "position": (tokens,)}[self.axis]
 
 
 @dataclass(frozen=True)
@@ -124,8 +134,8 @@ class Graph:
 
     @property
     def by_token(self) -> tuple[str, ...]:
-        """The outputs that have one vector per token."""
-        return tuple(output.name for output in self.outputs if output.axis == "token")
+        """The outputs that have values per token."""
+        return tuple(output.name for output in self.outputs if output.by_token)
 
 
 MODEL_INPUTS = (Input("input_ids"), Input("attention_mask"), Input("token_type_ids"))
