@@ -17,12 +17,13 @@ class QuestionAnswerer(TextModel):
     model = kb.QuestionAnswerer.from_pretrained("path-or-hub-id", max_length=384)
     model.compile()
     model.fit(model.dataset("train.json", batch_size=16), epochs=2)
-    model.predict_text(["Who left?"], ["Ann Lee left."])    # [{"answer": "Ann Lee", "score": 0.98, "start": 0, "end": 7}]
+    model.predict_text(["Who left?"], ["Ann Lee left."])
+    # [{"answer": "Ann Lee", "score": 0.98, "start": 0, "end": 7}]
     model.save_pretrained("out/")
     ```
 
-    Inputs: the encoder's. Outputs: float32 `start_logits` and `end_logits`, (batch, sequence). `predict_text` returns an
-    answer for each question, with `start` and `end` in code points of the context, or a list of `top_k` answers.
+    Inputs: the encoder's. Outputs: float32 `start_logits` and `end_logits`, (batch, sequence). `predict_text` returns
+    an answer for each question, with `start` and `end` in code points of the context, or a list of `top_k` answers.
     Contexts may have any length.
 
     Args:
