@@ -124,15 +124,16 @@ def candidates(example: Example, rows: Sequence[Row], outputs, settings: Setting
         longest=settings.max_answer_length,
     )
     none = null_score(starts, ends)
-    ordered = [(span.score, *_in_whole_words(rows[span.window].encoding, span)) for span in spans]
-    if settings.handle_impossible_answer:
-        ordered = sorted([*ordered, (none, 0, 0)], key=lambda each: -each[0])
     found = {}
-    for score, start, end in ordered:
-        found.setdefault(context[start:end], (score, start, end))
-    best = list(found.values())[:N_BEST]
-    if settings.handle_impossible_answer and (none, 0, 0) not in best:
-        best.append((none, 0, 0))
+    for span in spans:
+        start, end = _in_whole_words(rows[span.window].encoding, span)
+        found.setdefault(context[start:end], (span.score, start, end))
+        if len(found) == N_BEST:
+            break
+    best = list(found.values())
+    if settings.handle_impossible_answer:
+        place = sum(score >= none for score, *_ in best)
+        best = [*best[:place], (none, 0, 0), *best[place : N_BEST - 1]]
     return best, none - spans[0].score
 
 
