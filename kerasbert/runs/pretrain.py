@@ -181,7 +181,7 @@ def _write(folder: Path, run: Run, settings: dict, tokens: float) -> None:
     run.model.save_pretrained(folder)
     with new_folder(folder, update=True) as building:
         plot_curves(rows, building / "curves.png")
-        write_report(building, figures, settings)
+        write_report(building, figures, settings, title="Pre-training report")
 
 
 def _held_out(folder, batches: PretrainingData) -> PretrainingData:

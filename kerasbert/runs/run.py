@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from kerasbert.errors import KerasBertError
 from kerasbert.runs.guard import LossGuard, are_finite, caught_signals
@@ -177,7 +178,7 @@ class Run(keras.callbacks.Callback):
         taken = time.monotonic() - started
         self.journal.add({f"val_{name}": value for name, value in figures.items()}, seconds=taken)
         place.measured = place.step
-        value = figures.get(how.metric, math.nan)
+        value = float(np.float32(figures.get(how.metric, math.nan)))  # Keras's callbacks compare in float32
         value = value if math.isfinite(value) else None
         beaten = value is not None and (place.best_value is None or BETTER[how.better](value, place.best_value))
         if place.best is None or beaten:

@@ -72,6 +72,10 @@ def class_weights(given: Mapping, labels: Sequence[str], graph: Graph) -> np.nda
     return weights
 
 
+BALANCED = "balanced"
+"""What users call the weights of `balanced`."""
+
+
 def balanced(groups: Sequence[Sequence[Lesson]], labels: Sequence[str], graph: Graph) -> list[list[Lesson]]:
     """Weighs lessons so that every label counts the same in the loss, by scikit-learn's `class_weight="balanced"`.
 

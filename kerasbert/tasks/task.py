@@ -283,6 +283,10 @@ class Task:
             answer them best; None for a task that tunes nothing.
         figures: examples with their rows and outputs (`kerasbert.tasks.ask.Answered`), settings -> figures by name;
             None if the task has no figures.
+        metrics: settings, or None for any -> the names of the figures, and for each whether its best value is the
+            largest ("max") or the smallest ("min").
+        by_class: examples as for `figures`, settings -> per class its precision, recall, f1 and support (the number of
+            right answers that are this class); empty where there are no classes.
     """
 
     name: str
@@ -309,6 +313,8 @@ class Task:
     same: Callable[[object, object, object], bool]
     tune: Callable[[Sequence, object], object] | None = None
     figures: Callable[[Sequence, object], dict[str, float]] | None = None
+    metrics: Callable[[object | None], Mapping[str, str]] = lambda settings: {}
+    by_class: Callable[[Sequence, object], dict[str, dict[str, float]]] = lambda answered, settings: {}
 
     def check(self, examples: Sequence[Example], settings) -> None:
         """Checks the right answers of a labelled file before long work begins.

@@ -22,6 +22,11 @@ POOLINGS = ("cls", "mean", "additive")
 SEPARATOR = "|"
 """Separates the labels of a text in a file."""
 BARS = {SINGLE: "choice", SEVERAL: "choices", NUMBER: "number"}
+METRICS = {
+    SINGLE: {"accuracy": "max", "macro_f1": "max"},
+    SEVERAL: {"accuracy": "max", "micro_f1": "max"},
+    NUMBER: {"mse": "min", "mae": "min", "pearson": "max"},
+}
 NEAR = 0.05
 """Two numbers count as the same answer if they differ by at most this share of the largest of |a|, |b| and 1."""
 
@@ -260,6 +265,27 @@ def measured(answered: Sequence, settings: Settings) -> dict[str, float]:
     return figures.evaluate(answers, truths, settings.problem_type, settings.labels)
 
 
+def by_class(answered: Sequence, settings: Settings) -> dict[str, dict[str, float]]:
+    """Precision, recall and F1 of each label; nothing for numbers. See `kerasbert.tasks.figures.classification`."""
+    if settings.problem_type == NUMBER:
+        return {}
+    several = settings.problem_type == SEVERAL
+    answers = [decode(each.example, each.rows, each.outputs, settings) for each in answered]
+    truths = [truth(each.example, settings) for each in answered]
+    return figures.by_class(
+        [{each["label"] for each in (answer if several else [answer])} for answer in answers],
+        truths if several else [{each} for each in truths],
+        settings.labels,
+    )
+
+
+def metrics(settings: Settings | None) -> Mapping[str, str]:
+    """The figures of a problem type, or of all of them."""
+    if settings is not None:
+        return METRICS[settings.problem_type]
+    return {name: best for each in METRICS.values() for name, best in each.items()}
+
+
 TASK = Task(
     name="text-classification",
     Settings=Settings,
@@ -285,4 +311,6 @@ TASK = Task(
     decode=decode,
     same=same,
     figures=measured,
+    metrics=metrics,
+    by_class=by_class,
 )

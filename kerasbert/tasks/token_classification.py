@@ -250,12 +250,22 @@ def _tags(tokens: Tokens, scores: np.ndarray, settings: Settings) -> list[str]:
 
 def measured(answered: Sequence, settings: Settings) -> dict[str, float]:
     """seqeval's figures of the words' tags; see `kerasbert.tasks.figures.tokens.evaluate`."""
+    return figures.evaluate(*_predicted_and_true(answered, settings))
+
+
+def by_class(answered: Sequence, settings: Settings) -> dict[str, dict[str, float]]:
+    """seqeval's figures of each type of entity; see `kerasbert.tasks.figures.tokens.by_class`."""
+    return figures.by_class(*_predicted_and_true(answered, settings))
+
+
+def _predicted_and_true(answered: Sequence, settings: Settings) -> tuple[list, list]:
+    """The tags of the words of each text."""
     predicted, true = [], []
     for each in answered:
         tokens, scores = _scored(each.example, each.rows, each.outputs, settings)
         predicted.append(_tags(tokens, scores, settings))
         true.append(tokens.tags(truth(each.example, settings)))
-    return figures.evaluate(predicted, true)
+    return predicted, true
 
 
 GOLDEN = (
@@ -292,4 +302,6 @@ TASK = Task(
     decode=decode,
     same=same,
     figures=measured,
+    metrics=lambda settings: dict.fromkeys(("f1", "precision", "recall", "strict_iob2_f1"), "max"),
+    by_class=by_class,
 )
