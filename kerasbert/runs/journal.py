@@ -11,8 +11,8 @@ import keras
 
 from kerasbert.errors import DataError, KerasBertError
 from kerasbert.files import write_text
+from kerasbert.runs.line import Line
 from kerasbert.tf.events import EventFile
-from kerasbert.training.callbacks import Line
 
 CSV = "training.csv"
 SOON = 3.0
