@@ -9,6 +9,7 @@ import numpy as np
 
 from kerasbert.decoding.labels import sigmoid, softmax
 from kerasbert.errors import ConfigError, DataError
+from kerasbert.tasks import headers
 from kerasbert.tasks.encoding import TEXT_FIELDS, check_length, text_rows
 from kerasbert.tasks.figures import classification as figures
 from kerasbert.tasks.golden import CALIBRATION, EXAMPLES
@@ -264,7 +265,7 @@ TASK = Task(
     name="text-classification",
     Settings=Settings,
     fields=TEXT_FIELDS,
-    truths=("label", "labels", "category", "class", "target", "sentiment", "score", "Quality"),
+    truths=headers.LABEL,
     golden=EXAMPLES,
     calibration=CALIBRATION,
     words=Words(

@@ -18,6 +18,7 @@ from kerasbert.decoding.tags import (
     to_bio,
 )
 from kerasbert.errors import ConfigError, DataError
+from kerasbert.tasks import headers
 from kerasbert.tasks.encoding import check_length
 from kerasbert.tasks.figures import tokens as figures
 from kerasbert.tasks.golden import TEXTS
@@ -268,8 +269,8 @@ GOLDEN = (
 TASK = Task(
     name="token-classification",
     Settings=Settings,
-    fields=(Field("text", ("text", "sentence", "words", "tokens"), option="text", kind="text or words"),),
-    truths=("tags", "ner_tags", "labels", "entities", "spans", "label"),
+    fields=(Field("text", headers.WORDS, option="text", kind="text or words"),),
+    truths=headers.TAGS,
     format=".conll",
     golden=tuple(Example({"text": text}) for text in GOLDEN),
     calibration=tuple(Example({"text": text}) for text in GOLDEN),
