@@ -56,12 +56,12 @@ def test_packed_rows_are_shown_too(run, corpus, tiny_bert):
         ("a.jsonl", b'{"text": "fine"}\n{"txt": 1}\n', 'a.jsonl, line 2: no object with a "text"'),
     ],
 )
-def test_text_that_cannot_be_used_is_named(run, tmp_path, tiny_bert, name, content, message):
+def test_text_that_cannot_be_used_is_named_and_nothing_is_left(run, tmp_path, tiny_bert, name, content, message):
     (tmp_path / name).write_bytes(content)
-    result = run("prepare", tmp_path / name, "--vocab", tiny_bert, "--out", "data")
+    result = run("prepare", tmp_path / name, "--vocab", tiny_bert, "--out", "new/data")
     assert result.exit_code == 1, result.output
     assert message in result.stderr.splitlines()[-1]
-    assert not (tmp_path / "data" / "index.json").exists()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_bytes_that_are_not_utf8_can_be_let_through(run, tmp_path, tiny_bert):
