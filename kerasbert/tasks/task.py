@@ -1,6 +1,6 @@
 """The parts of a task: an example becomes rows, rows become outputs, and outputs become an answer."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field
 from math import isfinite
 from numbers import Real
@@ -8,6 +8,8 @@ from numbers import Real
 import numpy as np
 
 from kerasbert.errors import TokenizerError
+from kerasbert.tasks.choice import Choice
+from kerasbert.tasks.figures.breakdown import Breakdown
 
 Outputs = Mapping[str, Sequence[np.ndarray]]
 """Output name -> one array per row. An output with one vector per token has the row's own tokens only, no padding."""
@@ -278,11 +280,15 @@ class Task:
         group: rows -> groups of rows that share a batch and a loss.
         infer: runs by graph name, batch, settings -> outputs of the batch.
         decode: example, its rows, their outputs, settings -> answer.
+        choices: settings -> the fields of `Choice` that mean something to a model with these settings.
+        choose: the arguments of `decode` and a `Choice` -> answer; None if there are no `choices`.
         same: two answers, settings -> whether they count as equal.
         tune: held-out examples with their rows and outputs (`kerasbert.tasks.ask.Answered`), settings -> settings that
             answer them best; None for a task that tunes nothing.
         figures: examples with their rows and outputs (`kerasbert.tasks.ask.Answered`), settings -> figures by name;
             None if the task has no figures.
+        breakdown: the same arguments -> the figures of each class and a table or points to draw
+            (`kerasbert.tasks.figures.breakdown`); None if the task has no figures.
     """
 
     name: str
@@ -306,9 +312,12 @@ class Task:
     group: Callable[[Sequence[Row]], list[list[Row]]] = alone
     infer: Callable[[Mapping[str, Run], dict, object], Mapping] = run_model
     decode: Callable[[Example, Sequence[Row], Outputs, object], object]
+    choices: Callable[[object], Collection[str]] = lambda settings: ()
+    choose: Callable[[Example, Sequence[Row], Outputs, object, Choice], object] | None = None
     same: Callable[[object, object, object], bool]
     tune: Callable[[Sequence, object], object] | None = None
     figures: Callable[[Sequence, object], dict[str, float]] | None = None
+    breakdown: Callable[[Sequence, object], Breakdown] | None = None
 
     def check(self, examples: Sequence[Example], settings) -> None:
         """Checks the right answers of a labelled file before long work begins.

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerasbert.decoding.labels import sigmoid, softmax
+from kerasbert.decoding.labels import SCORES, sigmoid, softmax
 from kerasbert.errors import ConfigError, DataError
 from kerasbert.tasks import headers
+from kerasbert.tasks.choice import Choice
 from kerasbert.tasks.encoding import TEXT_FIELDS, check_length, text_rows
+from kerasbert.tasks.figures import breakdown
 from kerasbert.tasks.figures import classification as figures
 from kerasbert.tasks.golden import CALIBRATION, EXAMPLES
 from kerasbert.tasks.labels import checked_labels, stored_labels
@@ -101,6 +103,20 @@ def _number(logits: np.ndarray, labels: Sequence[str]) -> dict:
 
 
 _DECODERS = {SINGLE: _single, SEVERAL: _several, NUMBER: _number}
+
+
+def choices(settings: Settings) -> tuple[str, ...]:
+    """A threshold is for several labels: of labels that exclude each other one is the answer, whatever its score."""
+    ranked = ("top_k", "all_scores")
+    return {SINGLE: ranked, SEVERAL: (*ranked, "threshold"), NUMBER: ()}[settings.problem_type]
+
+
+def choose(example: Example, rows: Sequence[Row], outputs, settings: Settings, choice: Choice) -> list[dict]:
+    """The labels with their scores, the highest first: all, the first `top_k`, or those from `threshold` on."""
+    scores = SCORES[BARS[settings.problem_type]](np.asarray(outputs["logits"][0]))
+    order = np.argsort(-scores, kind="stable")[: choice.top_k]
+    least = -math.inf if choice.threshold is None else choice.threshold
+    return [{"label": settings.labels[i], "score": float(scores[i])} for i in order if scores[i] >= least]
 
 
 def same(a, b, settings: Settings) -> bool:
@@ -261,6 +277,19 @@ def measured(answered: Sequence, settings: Settings) -> dict[str, float]:
     return figures.evaluate(answers, truths, settings.problem_type, settings.labels)
 
 
+def broken_down(answered: Sequence, settings: Settings) -> breakdown.Breakdown:
+    """Precision, recall and F1 of each label with the confusion matrix; for numbers the points alone."""
+    answers = [decode(each.example, each.rows, each.outputs, settings) for each in answered]
+    truths = [truth(each.example, settings) for each in answered]
+    if settings.problem_type == NUMBER:
+        points = breakdown.Points(true=tuple(truths), predicted=tuple(each["score"] for each in answers))
+        return breakdown.Breakdown(picture=points)
+    if settings.problem_type == SEVERAL:
+        named = [frozenset(each["label"] for each in answer) for answer in answers]
+        return breakdown.of_sets(truths, named, settings.labels)
+    return breakdown.of_labels(truths, [each["label"] for each in answers], settings.labels)
+
+
 TASK = Task(
     name="text-classification",
     Settings=Settings,
@@ -284,6 +313,9 @@ TASK = Task(
     observe=observe,
     targets=targets,
     decode=decode,
+    choices=choices,
+    choose=choose,
     same=same,
     figures=measured,
+    breakdown=broken_down,
 )

@@ -19,8 +19,10 @@ from kerasbert.decoding.tags import (
 )
 from kerasbert.errors import ConfigError, DataError
 from kerasbert.tasks import headers
+from kerasbert.tasks.choice import Choice
 from kerasbert.tasks.encoding import check_length
 from kerasbert.tasks.figures import tokens as figures
+from kerasbert.tasks.figures.breakdown import Breakdown
 from kerasbert.tasks.golden import TEXTS
 from kerasbert.tasks.labels import checked_labels, stored_labels
 from kerasbert.tasks.tagged import kinds_of, remarks, survey, tags_or_spans
@@ -137,6 +139,11 @@ def decode(example: Example, rows: Sequence[Row], outputs, settings: Settings) -
     return entities(scores, tokens.offsets, tokens.words, text, settings.labels, settings.aggregation)
 
 
+def choose(example: Example, rows: Sequence[Row], outputs, settings: Settings, choice: Choice) -> list[dict]:
+    """The entities whose score is at least the threshold."""
+    return [each for each in decode(example, rows, outputs, settings) if each["score"] >= choice.threshold]
+
+
 def _scored(example: Example, rows: Sequence[Row], outputs, settings: Settings) -> tuple[Tokens, np.ndarray]:
     """The tokens of a text with their probabilities, each from the window that keeps it."""
     tokens = Tokens.kept(example, rows)
@@ -251,12 +258,22 @@ def _tags(tokens: Tokens, scores: np.ndarray, settings: Settings) -> list[str]:
 
 def measured(answered: Sequence, settings: Settings) -> dict[str, float]:
     """seqeval's figures of the words' tags; see `kerasbert.tasks.figures.tokens.evaluate`."""
+    return figures.evaluate(*_tags_of(answered, settings))
+
+
+def broken_down(answered: Sequence, settings: Settings) -> Breakdown:
+    """The figures of each type of entity; see `kerasbert.tasks.figures.tokens.break_down`."""
+    return figures.break_down(*_tags_of(answered, settings))
+
+
+def _tags_of(answered: Sequence, settings: Settings) -> tuple[list[list[str]], list[list[str]]]:
+    """The predicted and the right tags of each text's words."""
     predicted, true = [], []
     for each in answered:
         tokens, scores = _scored(each.example, each.rows, each.outputs, settings)
         predicted.append(_tags(tokens, scores, settings))
         true.append(tokens.tags(truth(each.example, settings)))
-    return figures.evaluate(predicted, true)
+    return predicted, true
 
 
 GOLDEN = (
@@ -291,6 +308,9 @@ TASK = Task(
     observe=observe,
     targets=targets,
     decode=decode,
+    choices=lambda settings: ("threshold",),
+    choose=choose,
     same=same,
     figures=measured,
+    breakdown=broken_down,
 )
