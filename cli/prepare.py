@@ -15,12 +15,12 @@ from kerasbert.cli.numbers import Number, Parallel
     "tokenizer",
     required=True,
     type=click.Path(path_type=Path),
-    help="Folder of the tokenizer, with vocab.txt or tokenizer.json.",
+    help="A vocab.txt, a tokenizer.json, or the folder that holds one.",
 )
 @options.out
 @click.option(
     "--mode",
-    default="mlm-nsp",
+    default="mlm",
     show_default=True,
     type=click.Choice(["mlm", "mlm-nsp", "mlm-sop"]),
     help="mlm: whole sentences. mlm-nsp: pairs that follow each other or not. mlm-sop: pairs in order or swapped.",
@@ -78,7 +78,7 @@ def prepare(texts, tokenizer, folder, slice_mb, workers, runner, beam_options, p
     \b
     Example:
       kerasbert prepare books/ --vocab vocab/ --workers 8 --out data/
-      kerasbert prepare "wiki/*.jsonl.zst" --vocab vocab/ --mode mlm --max-length 512 --pack --out data/
+      kerasbert prepare "wiki/*.jsonl.zst" --vocab vocab/ --max-length 512 --pack --out data/
       kerasbert prepare books/ --vocab vocab/ --runner FlinkRunner --beam=--flink_master=HOST:8081 --out /shared/data
     """
     if beam_options and not runner:

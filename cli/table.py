@@ -30,10 +30,10 @@ def print_rows(rows, headline: str) -> None:
 
 def print_measured(rows) -> None:
     """One line per file and number of threads, with the milliseconds of each length side by side."""
-    lengths = sorted({row.length for row in rows})
+    lengths = sorted({row.sequence_length for row in rows})
     groups = {}
     for row in rows:
-        groups.setdefault((row.name, row.threads), {})[row.length] = row
+        groups.setdefault((row.name, row.threads), {})[row.sequence_length] = row
     cells = [
         ["format", "threads", "MB", "memory MB", "load s", *(f"ms at {length}" for length in lengths), "from text"]
     ]
@@ -47,6 +47,16 @@ def print_measured(rows) -> None:
         "ms: the model alone for one text, as the median (and the time that 95 % of the answers did not exceed); from "
         f"text: from string to answer, for {lengths[-1]} tokens"
     )
+
+
+def print_classes(by_class) -> None:
+    """One line per class, as in `kerasbert.tasks.figures.breakdown.Breakdown.by_class`."""
+    names = list(next(iter(by_class.values())))
+    lines = [
+        [label, *(f"{value:.4f}" if isinstance(value, float) else str(value) for value in figures.values())]
+        for label, figures in by_class.items()
+    ]
+    _print_cells([["", *names], *lines], texts=1)
 
 
 def _print_cells(cells: list[list[str]], *, texts: int) -> None:

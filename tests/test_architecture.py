@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ARROWS = {
     "kerasbert": "_version",
     "cli": "runs export models runtime corpus examples training tf tasks checkpoints tokenizers config files signals "
-    "quiet errors _version",
+    "progress quiet errors _version",
     "runs": "export models runtime examples corpus training tasks checkpoints tf samples config files signals "
     "reading errors _version",
     "export": "models runtime examples layers tasks tf decoding tokenizers schema files quiet reading errors",
@@ -22,7 +22,7 @@ ARROWS = {
     "runtime": "tasks decoding tokenizers schema reading errors",
     "examples": "tasks reading errors",
     "corpus": "tf tokenizers files quiet reading errors",
-    "training": "layers errors",
+    "training": "layers progress errors",
     "layers": "tf",
     "tf": "tasks tokenizers errors",
     "checkpoints": "tasks tokenizers schema presets config files reading errors",
@@ -34,6 +34,7 @@ ARROWS = {
     "files": "errors",
     "reading": "errors",
     "signals": "",
+    "progress": "",
     "quiet": "",
     "presets": "",
     "samples": "",

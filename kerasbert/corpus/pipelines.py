@@ -43,7 +43,7 @@ def prepare(
     """Makes pre-training data of raw text, or goes on with what a killed run left.
 
     Args:
-        inputs: files, folders, patterns. tokenizer_folder: with vocab.txt or tokenizer.json.
+        inputs: files, folders, patterns. tokenizer_folder: a vocab.txt, a tokenizer.json, or a folder with one.
         folder: absent, empty, or one that the same call began.
         settings: what to make.
         workers: local processes. engine: instead of those, a function (folder, slices, settings) -> (number of a slice,

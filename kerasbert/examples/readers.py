@@ -74,7 +74,7 @@ def read_examples(
 
 def read_unlabelled(path: str | Path, task: Task, *, columns: Mapping[str, str | None] | None = None) -> list[Example]:
     """Reads examples without right answers: any file of `read_examples`; `.txt`, or "-" for standard input, with one
-    text per line.
+    text per line. A blank line is an empty text, so that answers and lines keep the same numbers.
 
     Raises:
         DataError: naming the file, the line and the mend.
@@ -90,11 +90,10 @@ def read_unlabelled(path: str | Path, task: Task, *, columns: Mapping[str, str |
         listed = " and ".join(each.name for each in required)
         raise DataError(f"{path}: plain text has no place for {listed}; use {', '.join(READERS)}")
     # Only a line feed ends a line: a text may hold U+2028 and other breaks that splitlines() knows.
-    lines = enumerate(_decode(path).replace("\r\n", "\n").split("\n"), 1)
-    examples = [Example({required[0].name: text}, None, line, str(path)) for line, text in lines if text.strip()]
-    if not examples:
+    lines = _decode(path).replace("\r\n", "\n").removesuffix("\n").split("\n")
+    if not any(map(str.strip, lines)):
         raise DataError(f"{'standard input' if path == Path('-') else path}: holds no text")
-    return examples
+    return [Example({required[0].name: text}, None, line, str(path)) for line, text in enumerate(lines, 1)]
 
 
 def _named(task: Task, columns: Mapping[str, str | None] | None) -> dict[str, str | None]:

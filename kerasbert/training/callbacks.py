@@ -1,13 +1,13 @@
 """Callbacks: a progress line, and a stop when the loss is not a number."""
 
 import math
-import shutil
 import sys
 import time
 
 import keras
 
 from kerasbert.errors import KerasBertError
+from kerasbert.progress import Line, time_left
 
 
 class FiniteLoss(keras.callbacks.Callback):
@@ -26,28 +26,6 @@ class FiniteLoss(keras.callbacks.Callback):
             raise KerasBertError(
                 f"the loss became {loss} in step {batch + 1}, epoch {self.epoch + 1}; try a tenth of the learning rate"
             )
-
-
-class Line:
-    """The line of a long run, rewritten several times per second on a terminal; elsewhere a new one every `seconds`."""
-
-    def __init__(self, stream, seconds: float = 20.0):
-        self.stream, self.live = stream, stream.isatty()
-        self.seconds = 0.2 if self.live else seconds
-        self.shown = time.monotonic()
-
-    def due(self, now: float) -> bool:
-        """Whether it is time for the next one."""
-        return now - self.shown >= self.seconds
-
-    def show(self, text: str, *, last: bool = False) -> None:
-        """Args: last: stays on the terminal."""
-        if not last:
-            self.shown = time.monotonic()
-        if self.live and not last:  # a line that wraps could not be rewritten
-            text = text[: shutil.get_terminal_size().columns - 1]
-        end = "" if self.live and not last else "\n"
-        print(("\r\x1b[K" if self.live else "") + text, end=end, file=self.stream, flush=True)
 
 
 class Progress(keras.callbacks.Callback):
@@ -82,10 +60,10 @@ class Progress(keras.callbacks.Callback):
         if not self.line.due(now):
             return
         rate = self.texts * (done - self.lap[1]) / (now - self.lap[0])
-        left = round((epochs - done) * (now - self.run[0]) / (done - self.run[1]))
+        left = (epochs - done) * (now - self.run[0]) / (done - self.run[1])
         self.line.show(
             f"epoch {self.epoch + 1}/{epochs}  step {batch + 1}/{steps}  {rate:.0f} texts/s  "
-            f"{left // 60}:{left % 60:02d} left  {_figures(logs)}"
+            f"{time_left(left)}  {_figures(logs)}"
         )
 
     def on_epoch_end(self, epoch, logs=None):

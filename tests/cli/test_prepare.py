@@ -31,7 +31,7 @@ def test_from_text_to_data(run, corpus, tmp_path):
     result = run("inspect", "data", "--plot", "lengths.png")
     assert result.exit_code == 0, result.output
     facts = dict(line.split(maxsplit=1) for line in result.stdout.splitlines() if not line.startswith("instance"))
-    assert facts["mode"] == "mlm-nsp"
+    assert facts["mode"] == "mlm"
     assert "[MASK]→" in result.stdout
     assert (tmp_path / "lengths.png").read_bytes().endswith(b"IEND\xae\x42\x60\x82")  # whole
     facts = json.loads(run("inspect", "data", "--json").stdout)
@@ -44,6 +44,27 @@ def test_packed_rows_are_shown_too(run, corpus, tiny_bert):
     assert run("prepare", corpus, "--vocab", tiny_bert, *words).exit_code == 0
     shown = [line for line in run("inspect", "data").stdout.splitlines() if line.startswith("instance 1")]
     assert shown[0].count("[CLS]") > 1
+
+
+def test_defaults_of_prepare_and_pretrain_agree():
+    from kerasbert.cli.prepare import prepare
+    from kerasbert.cli.pretrain import pretrain
+    from kerasbert.corpus.preparation import Settings
+    from kerasbert.training.recipes import Recipe
+
+    usual, settings = {each.name: each.default for each in prepare.params}, Settings()
+    for name in ("mode", "max_length", "short_probability", "sentences", "words", "documents", "errors", "seed"):
+        assert usual[name] == getattr(settings, name), name
+    assert usual["slice_mb"] * 2**20 == settings.slice_bytes
+    recipe = Recipe.named(next(each.default for each in pretrain.params if each.name == "recipe"))
+    assert (recipe.mode, recipe.max_length) == (settings.mode, settings.max_length)
+
+
+@pytest.mark.parametrize("name", ["vocab.txt", "tokenizer.json"])
+def test_a_vocabulary_may_be_named_by_its_file(run, corpus, tiny_bert, tmp_path, name):
+    for out, vocabulary in (("a", tiny_bert), ("b", tiny_bert / name)):
+        assert run("prepare", corpus, "--vocab", vocabulary, "--out", out).exit_code == 0
+    assert (tmp_path / "a" / "index.json").read_bytes() == (tmp_path / "b" / "index.json").read_bytes()
 
 
 @pytest.mark.parametrize(
