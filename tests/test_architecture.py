@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 ARROWS = {
-    "kerasbert": "_version",
+    "kerasbert": "quiet _version",
     "cli": "runs export models runtime corpus examples training tf tasks checkpoints tokenizers config files signals "
     "progress quiet errors _version",
     "runs": "export models runtime examples corpus training tasks checkpoints tf samples config files signals "
