@@ -63,7 +63,7 @@ def test_it_draws_and_writes_the_page_again(run, bundle):
         (("--sequence-length", 2), "2 is not in the range x>=3"),
         (("--sequence-length", 33), "33: its files take 32 tokens"),
         (("--runs", 0), "0 is not in the range x>=1"),
-        (("--plot", "none/chart.png"), "none/chart.png: no such folder"),
+        (("--plot", "none/chart.png"), "none: no such folder"),
     ],
 )
 def test_a_wrong_call_ends_with_2(run, bundle, words, message):

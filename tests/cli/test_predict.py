@@ -131,7 +131,7 @@ def test_answers_go_to_a_file_as_a_whole_or_not_at_all(run, tiny_classifier, fil
 # A model that Keras saved as one file
 
 
-def test_a_keras_file_answers_is_measured_and_exported(run, tiny_classifier, opinion_file, tmp_path):
+def test_a_keras_file_answers_and_is_measured(run, tiny_classifier, opinion_file, tmp_path):
     from kerasbert import TextClassifier
 
     TextClassifier.from_pretrained(tiny_classifier).save(tmp_path / "model.keras")

@@ -53,7 +53,7 @@ def test_defaults_of_prepare_and_pretrain_agree():
     from kerasbert.training.recipes import Recipe
 
     usual, settings = {each.name: each.default for each in prepare.params}, Settings()
-    for name in ("mode", "max_length", "short_probability", "sentences", "words", "documents", "errors", "seed"):
+    for name in ("mode", "max_length", "short_probability", "sentences", "documents", "errors", "seed"):
         assert usual[name] == getattr(settings, name), name
     assert usual["slice_mb"] * 2**20 == settings.slice_bytes
     recipe = Recipe.named(next(each.default for each in pretrain.params if each.name == "recipe"))
