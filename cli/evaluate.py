@@ -46,23 +46,24 @@ def evaluate(model, data, task, batch_size, plot, as_json, **given):
             count.update(1)
     warn_cut(sum(count_cut(each.rows) for each in answered), len(examples), opened.settings)
     figures = {"texts": len(examples), **definition.figures(answered, opened.settings)}
-    breakdown = definition.breakdown(answered, opened.settings)
+    by_class = definition.by_class(answered, opened.settings)
+    picture = definition.picture(answered, opened.settings)
     if plot:
-        from kerasbert.runs.breakdown import plot_breakdown
+        from kerasbert.runs.answers import draw_answers
 
-        plot_breakdown(breakdown.picture, plot)
+        draw_answers(picture, plot)
     if as_json:
-        click.echo(json.dumps({**figures, **breakdown.as_data()}))
+        click.echo(json.dumps({**figures, **({"classes": by_class} if by_class else {}), **picture.as_data()}))
     else:
-        _print(figures, breakdown.by_class)
+        _print(figures, by_class)
 
 
 def _print(figures: dict, by_class: dict) -> None:
-    from kerasbert.cli.table import print_classes
+    from kerasbert.cli.table import print_figures
 
     widest = max(10, *map(len, figures))
     for name, value in figures.items():
         click.echo(f"{name:<{widest}} {value:.4f}" if isinstance(value, float) else f"{name:<{widest}} {value}")
     if by_class:
         click.echo()
-        print_classes(by_class)
+        print_figures(by_class, "class")

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from kerasbert.cli.backend import check_backend
+from kerasbert.cli.numbers import Number
 from kerasbert.quiet import quiet
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import NAME as MANIFEST
@@ -159,6 +160,59 @@ def corpus(command):
 def seed(command):
     return click.option(
         "--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1), help="Seed for every random draw."
+    )(command)
+
+
+STRATEGIES = ("auto", "one", "mirrored", "multi-worker", "tpu")  # a test compares it with the table, which needs Keras
+ABOVE_0 = Number(min=0, min_open=True)
+
+
+def run(command):
+    """The options of a run that can be resumed and that several devices can share."""
+    for decorate in reversed(
+        (
+            click.option("--resume", is_flag=True, help="Continue the run in --out, or start it if there is none."),
+            click.option(
+                "--save-minutes",
+                default=10.0,
+                show_default=True,
+                type=ABOVE_0,
+                help="Longest time between two checkpoints, in minutes.",
+            ),
+            click.option(
+                "--strategy",
+                default="auto",
+                show_default=True,
+                type=click.Choice(STRATEGIES),
+                help="Devices that share the work.",
+            ),
+            click.option(
+                "--accumulate",
+                default=1,
+                show_default=True,
+                type=click.IntRange(min=1),
+                help="Number of parts that a batch is computed in, one after the other.",
+            ),
+            click.option(
+                "--precision",
+                default="float32",
+                show_default=True,
+                type=click.Choice(["float32", "bf16", "fp16"]),
+                help="Number format of matrix products.",
+            ),
+        )
+    ):
+        command = decorate(command)
+    return command
+
+
+def weight_decay(command, **options):
+    """--weight-decay."""
+    return click.option(
+        "--weight-decay",
+        type=Number(min=0),
+        help="Weight decay of matrices. A step removes the learning rate times this share.",
+        **options,
     )(command)
 
 

@@ -1,4 +1,4 @@
-"""A bundle's files as a table on the terminal."""
+"""Tables on the terminal: a bundle's files, and figures by name."""
 
 import click
 
@@ -49,14 +49,14 @@ def print_measured(rows) -> None:
     )
 
 
-def print_classes(by_class) -> None:
-    """One line per class, as in `kerasbert.tasks.figures.breakdown.Breakdown.by_class`."""
-    names = list(next(iter(by_class.values())))
-    lines = [
-        [label, *(f"{value:.4f}" if isinstance(value, float) else str(value) for value in figures.values())]
-        for label, figures in by_class.items()
-    ]
-    _print_cells([["", *names], *lines], texts=1)
+def print_figures(figures: dict[str, dict], head: str) -> None:
+    """One line per name, with its figures side by side. Args: head: what the names are."""
+    columns = list(dict.fromkeys(column for row in figures.values() for column in row))
+    cells = [[head, *columns]]
+    for name, row in figures.items():
+        shown = [row.get(column) for column in columns]
+        cells.append([name, *(f"{x:.4f}" if isinstance(x, float) else "" if x is None else str(x) for x in shown)])
+    _print_cells(cells, texts=1)
 
 
 def _print_cells(cells: list[list[str]], *, texts: int) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from kerasbert.errors import TokenizerError
 from kerasbert.tasks.choice import Choice
-from kerasbert.tasks.figures.breakdown import Breakdown
+from kerasbert.tasks.figures.pictures import Counts, Points
 
 Outputs = Mapping[str, Sequence[np.ndarray]]
 """Output name -> one array per row. An output with one vector per token has the row's own tokens only, no padding."""
@@ -287,8 +287,12 @@ class Task:
             answer them best; None for a task that tunes nothing.
         figures: examples with their rows and outputs (`kerasbert.tasks.ask.Answered`), settings -> figures by name;
             None if the task has no figures.
-        breakdown: the same arguments -> the figures of each class and a table or points to draw
-            (`kerasbert.tasks.figures.breakdown`); None if the task has no figures.
+        metrics: settings, or None for any -> the names of the figures, and for each whether its best value is the
+            largest ("max") or the smallest ("min").
+        by_class: examples as for `figures`, settings -> per class its precision, recall, f1 and support (the number of
+            right answers that are this class); empty where there are no classes.
+        picture: the same arguments -> a table of counts or points, for a drawing of right and wrong answers; None if
+            the task has no figures.
     """
 
     name: str
@@ -317,7 +321,9 @@ class Task:
     same: Callable[[object, object, object], bool]
     tune: Callable[[Sequence, object], object] | None = None
     figures: Callable[[Sequence, object], dict[str, float]] | None = None
-    breakdown: Callable[[Sequence, object], Breakdown] | None = None
+    metrics: Callable[[object | None], Mapping[str, str]] = lambda settings: {}
+    by_class: Callable[[Sequence, object], dict[str, dict[str, float]]] = lambda answered, settings: {}
+    picture: Callable[[Sequence, object], Counts | Points] | None = None
 
     def check(self, examples: Sequence[Example], settings) -> None:
         """Checks the right answers of a labelled file before long work begins.

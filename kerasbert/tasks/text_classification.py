@@ -12,8 +12,8 @@ from kerasbert.errors import ConfigError, DataError
 from kerasbert.tasks import headers
 from kerasbert.tasks.choice import Choice
 from kerasbert.tasks.encoding import TEXT_FIELDS, check_length, text_rows
-from kerasbert.tasks.figures import breakdown
 from kerasbert.tasks.figures import classification as figures
+from kerasbert.tasks.figures import pictures
 from kerasbert.tasks.golden import CALIBRATION, EXAMPLES
 from kerasbert.tasks.labels import checked_labels, stored_labels
 from kerasbert.tasks.remarks import about_labels
@@ -25,6 +25,11 @@ POOLINGS = ("cls", "mean", "additive")
 SEPARATOR = "|"
 """Separates the labels of a text in a file."""
 BARS = {SINGLE: "choice", SEVERAL: "choices", NUMBER: "number"}
+METRICS = {
+    SINGLE: {"accuracy": "max", "macro_f1": "max"},
+    SEVERAL: {"accuracy": "max", "micro_f1": "max"},
+    NUMBER: {"mse": "min", "mae": "min", "pearson": "max"},
+}
 NEAR = 0.05
 """Two numbers count as the same answer if they differ by at most this share of the largest of |a|, |b| and 1."""
 
@@ -277,17 +282,37 @@ def measured(answered: Sequence, settings: Settings) -> dict[str, float]:
     return figures.evaluate(answers, truths, settings.problem_type, settings.labels)
 
 
-def broken_down(answered: Sequence, settings: Settings) -> breakdown.Breakdown:
-    """Precision, recall and F1 of each label with the confusion matrix; for numbers the points alone."""
+def by_class(answered: Sequence, settings: Settings) -> dict[str, dict[str, float]]:
+    """Precision, recall and F1 of each label; nothing for numbers. See `kerasbert.tasks.figures.classification`."""
+    if settings.problem_type == NUMBER:
+        return {}
+    several = settings.problem_type == SEVERAL
+    answers = [decode(each.example, each.rows, each.outputs, settings) for each in answered]
+    truths = [truth(each.example, settings) for each in answered]
+    return figures.by_class(
+        [{each["label"] for each in (answer if several else [answer])} for answer in answers],
+        truths if several else [{each} for each in truths],
+        settings.labels,
+    )
+
+
+def metrics(settings: Settings | None) -> Mapping[str, str]:
+    """The figures of a problem type, or of all of them."""
+    if settings is not None:
+        return METRICS[settings.problem_type]
+    return {name: best for each in METRICS.values() for name, best in each.items()}
+
+
+def picture(answered: Sequence, settings: Settings) -> pictures.Counts | pictures.Points:
+    """The confusion matrix; how often each of several labels is found; or true and predicted numbers."""
     answers = [decode(each.example, each.rows, each.outputs, settings) for each in answered]
     truths = [truth(each.example, settings) for each in answered]
     if settings.problem_type == NUMBER:
-        points = breakdown.Points(true=tuple(truths), predicted=tuple(each["score"] for each in answers))
-        return breakdown.Breakdown(picture=points)
+        return pictures.Points(true=tuple(truths), predicted=tuple(each["score"] for each in answers))
     if settings.problem_type == SEVERAL:
         named = [frozenset(each["label"] for each in answer) for answer in answers]
-        return breakdown.of_sets(truths, named, settings.labels)
-    return breakdown.of_labels(truths, [each["label"] for each in answers], settings.labels)
+        return pictures.found(truths, named, settings.labels)
+    return pictures.confusion(truths, [each["label"] for each in answers], settings.labels)
 
 
 TASK = Task(
@@ -317,5 +342,7 @@ TASK = Task(
     choose=choose,
     same=same,
     figures=measured,
-    breakdown=broken_down,
+    metrics=metrics,
+    by_class=by_class,
+    picture=picture,
 )

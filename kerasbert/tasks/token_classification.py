@@ -22,7 +22,7 @@ from kerasbert.tasks import headers
 from kerasbert.tasks.choice import Choice
 from kerasbert.tasks.encoding import check_length
 from kerasbert.tasks.figures import tokens as figures
-from kerasbert.tasks.figures.breakdown import Breakdown
+from kerasbert.tasks.figures.pictures import Counts, confusion
 from kerasbert.tasks.golden import TEXTS
 from kerasbert.tasks.labels import checked_labels, stored_labels
 from kerasbert.tasks.tagged import kinds_of, remarks, survey, tags_or_spans
@@ -258,16 +258,25 @@ def _tags(tokens: Tokens, scores: np.ndarray, settings: Settings) -> list[str]:
 
 def measured(answered: Sequence, settings: Settings) -> dict[str, float]:
     """seqeval's figures of the words' tags; see `kerasbert.tasks.figures.tokens.evaluate`."""
-    return figures.evaluate(*_tags_of(answered, settings))
+    return figures.evaluate(*_predicted_and_true(answered, settings))
 
 
-def broken_down(answered: Sequence, settings: Settings) -> Breakdown:
-    """The figures of each type of entity; see `kerasbert.tasks.figures.tokens.break_down`."""
-    return figures.break_down(*_tags_of(answered, settings))
+def by_class(answered: Sequence, settings: Settings) -> dict[str, dict[str, float]]:
+    """seqeval's figures of each type of entity; see `kerasbert.tasks.figures.tokens.by_class`."""
+    return figures.by_class(*_predicted_and_true(answered, settings))
 
 
-def _tags_of(answered: Sequence, settings: Settings) -> tuple[list[list[str]], list[list[str]]]:
-    """The predicted and the right tags of each text's words."""
+def picture(answered: Sequence, settings: Settings) -> Counts:
+    """The confusion matrix of words, by the type of their tag; "O" is a word outside of entities."""
+    predicted, true = (
+        [split_label(tag)[1] for tags in sentences for tag in tags]
+        for sentences in _predicted_and_true(answered, settings)
+    )
+    return confusion(true, predicted, (OUTSIDE, *sorted({*true, *predicted} - {OUTSIDE})))
+
+
+def _predicted_and_true(answered: Sequence, settings: Settings) -> tuple[list, list]:
+    """The tags of the words of each text."""
     predicted, true = [], []
     for each in answered:
         tokens, scores = _scored(each.example, each.rows, each.outputs, settings)
@@ -312,5 +321,7 @@ TASK = Task(
     choose=choose,
     same=same,
     figures=measured,
-    breakdown=broken_down,
+    metrics=lambda settings: dict.fromkeys(("f1", "precision", "recall", "strict_iob2_f1"), "max"),
+    by_class=by_class,
+    picture=picture,
 )

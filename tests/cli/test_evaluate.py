@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from kerasbert.runs.breakdown import plot_breakdown
-from kerasbert.tasks.figures.breakdown import Counts, Points
+from kerasbert.runs.answers import draw_answers
+from kerasbert.tasks.figures.pictures import Counts, Points
 
 ROWS = """text,label
 "the film was good, book",positive
@@ -23,13 +23,13 @@ def test_the_table_of_classes_follows_the_figures(run, tiny_classifier, file):
         ["accuracy", "0.6667"],
         ["macro_f1", "0.6667"],
         [],
-        ["precision", "recall", "f1", "support"],
+        ["class", "precision", "recall", "f1", "support"],
         ["negative", "0.5000", "1.0000", "0.6667", "1"],
         ["positive", "1.0000", "0.5000", "0.6667", "2"],
     ]
     assert (path.parent / "confusion.png").read_bytes().endswith(b"IEND\xae\x42\x60\x82")  # whole
     found = json.loads(run("evaluate", tiny_classifier, "--data", path, "--json").stdout)
-    assert found["by_class"]["positive"] == {"precision": 1.0, "recall": 0.5, "f1": 2 / 3, "support": 2}
+    assert found["classes"]["positive"] == {"precision": 1.0, "recall": 0.5, "f1": 2 / 3, "support": 2}
     assert found["confusion"]["counts"] == [[1, 0], [1, 1]]
 
 
@@ -37,7 +37,7 @@ def test_entities_are_reported_by_type(run, tiny_tagger):
     result = run("evaluate", tiny_tagger / "tagger", "--data", tiny_tagger / "train.conll", "--batch-size", 4)
     assert result.exit_code == 0, result.output
     *_, head, praise, thing = (line.split() for line in result.stdout.splitlines())
-    assert head == ["precision", "recall", "f1", "support"]
+    assert head == ["class", "precision", "recall", "f1", "support"]
     assert (praise[0], thing[0]) == ("PRAISE", "THING")
 
 
@@ -56,5 +56,5 @@ def test_what_has_no_figures_is_one_line(fails, tiny_bert, opinion_file):
     ids=["no row of b", "several labels", "numbers"],
 )
 def test_every_kind_of_answers_is_drawn(tmp_path, picture):
-    plot_breakdown(picture, tmp_path / "a.png")
+    draw_answers(picture, tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes().endswith(b"IEND\xae\x42\x60\x82")

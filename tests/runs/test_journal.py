@@ -22,7 +22,7 @@ class Terminal(io.StringIO):
 
 
 def journal_of(folder, *, stream=None, every=2, total=6) -> Journal:
-    journal = Journal(folder, every=every, total=total, tokens=1000.0, stream=stream or io.StringIO())
+    journal = Journal(folder, every=every, total=total, amount=1000.0, stream=stream or io.StringIO())
     journal.set_model(small_model())
     journal.on_train_begin()
     return journal

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from kerasbert.decoding.tags import OUTSIDE, split_label
-from kerasbert.tasks.figures.breakdown import Breakdown, of_labels
+import numpy as np
 
 
 def evaluate(predicted: Sequence[Sequence[str]], true: Sequence[Sequence[str]]) -> dict[str, float]:
@@ -30,29 +29,24 @@ def evaluate(predicted: Sequence[Sequence[str]], true: Sequence[Sequence[str]]) 
     }
 
 
-def break_down(predicted: Sequence[Sequence[str]], true: Sequence[Sequence[str]]) -> Breakdown:
-    """The figures of each type of entity, by seqeval, and a confusion matrix of words.
+def by_class(predicted: Sequence[Sequence[str]], true: Sequence[Sequence[str]]) -> dict[str, dict[str, float]]:
+    """Computes precision, recall and F1 of every type of entity, as seqeval's `classification_report` does by default.
 
     Args:
         predicted, true: as in `evaluate`.
 
     Returns:
-        The support of a type is the number of its true entities. The matrix counts words by the type of their tag, with
-        "O" for words outside of entities.
+        Per type that is predicted or true: `precision`, `recall`, `f1` and `support`, the number of true entities.
     """
-    from seqeval.metrics.sequence_labeling import precision_recall_fscore_support
+    from seqeval.metrics.sequence_labeling import get_entities, precision_recall_fscore_support
 
-    words = [[split_label(tag)[1] for tags in sentences for tag in tags] for sentences in (true, predicted)]
-    kinds = sorted({kind for each in words for kind in each} - {OUTSIDE})
-    by_class = {}
-    if kinds:
-        both = list(map(list, true)), list(map(list, predicted))
-        rows = zip(*precision_recall_fscore_support(*both, average=None, zero_division=0), strict=True)
-        for kind, (precision, recall, f1, support) in zip(kinds, rows, strict=True):
-            by_class[kind] = {
-                "precision": float(precision),
-                "recall": float(recall),
-                "f1": float(f1),
-                "support": int(support),
-            }
-    return Breakdown(by_class=by_class, picture=of_labels(*words, (OUTSIDE, *kinds)).picture)
+    both = list(map(list, true)), list(map(list, predicted))
+    kinds = sorted({entity[0] for tags in both for entity in get_entities(tags)})
+    if not kinds:
+        return {}
+    columns = precision_recall_fscore_support(*both, average=None, zero_division=0)
+    rows = zip(*(np.asarray(column).tolist() for column in columns), strict=True)
+    return {
+        kind: dict(zip(("precision", "recall", "f1", "support"), row, strict=True))
+        for kind, row in zip(kinds, rows, strict=True)
+    }

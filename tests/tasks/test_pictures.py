@@ -1,13 +1,13 @@
-"""Figures by class against scikit-learn's and seqeval's, and what a drawing shows."""
+"""What a drawing of answers shows, against scikit-learn's counts; and parts of answers."""
 
 import numpy as np
 import pytest
-from sklearn.metrics import confusion_matrix, multilabel_confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import confusion_matrix, multilabel_confusion_matrix
 
-from kerasbert.tasks import task_named
+from kerasbert.tasks import task_named, token_classification
 from kerasbert.tasks.ask import Answered
 from kerasbert.tasks.choice import Choice
-from kerasbert.tasks.figures import breakdown, tokens
+from kerasbert.tasks.figures import pictures
 from kerasbert.tasks.task import Example
 from kerasbert.tasks.text_classification import NUMBER, SEVERAL, SINGLE
 
@@ -15,55 +15,40 @@ LABELS = ("a", "b", "c", "d")
 TASK = task_named("text-classification")
 
 
-def same_scores(by_class, true, predicted, **options):
-    names = ("precision", "recall", "f1", "support")
-    wanted = precision_recall_fscore_support(true, predicted, zero_division=0, **options)
-    for index, label in enumerate(LABELS):
-        assert by_class[label] == pytest.approx({n: values[index] for n, values in zip(names, wanted, strict=True)})
-
-
-def test_single_labels_are_those_of_scikit_learn():
-    draw = np.random.default_rng(1)
-    true, predicted = draw.choice(LABELS[:3], (2, 60))  # no text is "d"
-    found = breakdown.of_labels(true, predicted, LABELS)
-    assert found.picture.counts == tuple(map(tuple, confusion_matrix(true, predicted, labels=LABELS).tolist()))
-    same_scores(found.by_class, true, predicted, labels=LABELS)
+def test_a_confusion_matrix_is_that_of_scikit_learn():
+    true, predicted = np.random.default_rng(1).choice(LABELS[:3], (2, 60))  # no text is "d"
+    found = pictures.confusion(true, predicted, LABELS)
+    assert found.counts == tuple(map(tuple, confusion_matrix(true, predicted, labels=LABELS).tolist()))
     assert found.as_data()["confusion"]["rows"] == LABELS
 
 
-def test_several_labels_are_those_of_scikit_learn():
+def test_several_labels_are_counted_as_scikit_learn_counts_them():
     true, predicted = np.random.default_rng(2).random((2, 40, 4)) < [0.5, 0.2, 0.9, 0.0]
     as_sets = [[frozenset(np.array(LABELS)[row]) for row in rows] for rows in (true, predicted)]
-    found = breakdown.of_sets(*as_sets, LABELS)
-    same_scores(found.by_class, true, predicted)
+    found = pictures.found(*as_sets, LABELS)
     wanted = [(both[1, 1], both[1, 0], both[0, 1]) for both in multilabel_confusion_matrix(true, predicted)]
-    assert found.picture.counts == tuple(wanted)
-    assert found.picture.columns == ("found", "missed", "given wrongly")
+    assert found.counts == tuple(wanted)
+    assert found.columns == ("found", "missed", "given wrongly")
 
 
-def test_entities_are_counted_by_type_and_words_by_the_type_of_their_tag():
-    true = [["B-A", "I-A", "O", "B-B"], ["O", "B-A"]]
-    found = tokens.break_down([["B-A", "O", "O", "B-B"], ["B-B", "B-A"]], true)
-    assert found.by_class == {
-        "A": {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 2},
-        "B": {"precision": 0.5, "recall": 1.0, "f1": pytest.approx(2 / 3), "support": 1},
-    }
-    assert (found.picture.rows, found.picture.counts) == (("O", "A", "B"), ((1, 0, 1), (1, 2, 0), (0, 0, 1)))
-    nothing = tokens.break_down([["O"], []], [["O"], []])
-    assert (nothing.by_class, nothing.picture.counts) == ({}, ((1,),))
+def test_words_are_counted_by_the_type_of_their_tag(monkeypatch):
+    tags = [["B-A", "O", "O", "B-B"], ["B-B", "B-A"]], [["B-A", "I-A", "O", "B-B"], ["O", "B-A"]]
+    monkeypatch.setattr(token_classification, "_predicted_and_true", lambda answered, settings: tags)
+    found = token_classification.picture([], None)
+    assert (found.rows, found.counts) == (("O", "A", "B"), ((1, 0, 1), (1, 2, 0), (0, 0, 1)))
 
 
 def answered(logits, truth):
     return Answered(example=Example({"text": "a"}, truth), rows=(), outputs={"logits": [np.array(logits)]})
 
 
-def test_a_classifiers_breakdown_is_of_its_kind():
+def test_a_classifiers_picture_is_of_its_kind():
     settings = TASK.Settings(labels=("n",), problem_type=NUMBER, max_length=8)
-    found = TASK.breakdown([answered([1.5], "1"), answered([2.0], "3")], settings)
-    assert (found.picture, found.as_data()) == (breakdown.Points(true=(1.0, 3.0), predicted=(1.5, 2.0)), {})
+    found = TASK.picture([answered([1.5], "1"), answered([2.0], "3")], settings)
+    assert (found, found.as_data()) == (pictures.Points(true=(1.0, 3.0), predicted=(1.5, 2.0)), {})
     settings = TASK.Settings(labels=("a", "b"), problem_type=SEVERAL, max_length=8)
-    found = TASK.breakdown([answered([1, 1], "a"), answered([-1, -1], "a|b")], settings)
-    assert found.picture.counts == ((1, 1, 0), (0, 1, 1))
+    found = TASK.picture([answered([1, 1], "a"), answered([-1, -1], "a|b")], settings)
+    assert found.counts == ((1, 1, 0), (0, 1, 1))
 
 
 # Parts of answers

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from kerasbert.files import new_file
-from kerasbert.tasks.figures.breakdown import Counts, Points
+from kerasbert.tasks.figures.pictures import Counts, Points
 
 MOST_CELLS = 2500
 """A table of more cells is drawn without its numbers."""
 
 
-def plot_breakdown(picture: Counts | Points, path: Path) -> None:
+def draw_answers(picture: Counts | Points, path: Path) -> None:
     """Draws a table of counts, such as a confusion matrix, or predicted numbers over the true ones; a PNG."""
     from matplotlib.figure import Figure  # no pyplot: it would look for a screen
 
