@@ -16,7 +16,7 @@ ARROWS = {
     "cli": "runs export models runtime corpus examples training tf tasks checkpoints tokenizers config files signals "
     "progress quiet errors _version",
     "runs": "export models runtime examples corpus training tasks checkpoints tf samples config files signals "
-    "reading errors _version",
+    "progress reading errors _version",
     "export": "models runtime examples layers tasks tf decoding tokenizers schema files quiet reading errors",
     "models": "examples training layers checkpoints tasks tf config errors",
     "runtime": "tasks decoding tokenizers schema reading errors",

@@ -14,7 +14,7 @@ from kerasbert.errors import ConfigError
 from kerasbert.files import check_target, new_folder
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.pretraining import PretrainingModel
-from kerasbert.runs.begun import begin_settings, check_settings, is_begun
+from kerasbert.runs.begun import begin_settings, check_settings, held_by, is_begun
 from kerasbert.runs.guard import LossGuard
 from kerasbert.runs.journal import Journal, latest, read_csv
 from kerasbert.runs.plots import plot_curves
@@ -117,19 +117,22 @@ def pretrain(
         callbacks=callbacks,
     )
     settings = _settings(batches, recipe, model.config, options)
-    if begun:
-        check_settings(folder / "run", settings, mend="--init-from in another --out begins a new run with its weights")
-    elif chief:
-        check_target(folder, megabytes=model.count_params() * 12e-6 * (options.keep + 1))
-        begin_settings(folder / "run", settings)
-    with strategy.scope():
-        run.begin()
-        distribution.check_agreed(strategy, run.place.step)
-        log.info(_opening(batches, model, recipe, strategy, run.place.step))
-        with explained(lambda: _read_again(batches, run.place.position, held_out)):
-            run.train(lambda position: distribution.distributed(batches, strategy, position))
-    if chief:
-        _write(folder, run, {**settings, "data": {"folder": str(batches.folder), **settings["data"]}}, tokens)
+    with held_by(chief, folder):
+        if begun:
+            check_settings(
+                folder / "run", settings, mend="--init-from in another --out begins a new run with its weights"
+            )
+        elif chief:
+            check_target(folder, megabytes=model.count_params() * 12e-6 * (options.keep + 1))
+            begin_settings(folder / "run", settings)
+        with strategy.scope():
+            run.begin()
+            distribution.check_agreed(strategy, run.place.step)
+            log.info(_opening(batches, model, recipe, strategy, run.place.step))
+            with explained(lambda: _read_again(batches, run.place.position, held_out)):
+                run.train(lambda position: distribution.distributed(batches, strategy, position))
+        if chief:
+            _write(folder, run, {**settings, "data": {"folder": str(batches.folder), **settings["data"]}}, tokens)
     return run.journal.figures()
 
 
