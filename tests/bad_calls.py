@@ -46,7 +46,7 @@ CALLS = [
     ("export model --out out --max-drop 1", "give labelled data to measure on"),
     ("export model --out out --max-length 2", "2 is not in the range x>=3"),
     ("export model --out out --sequence-length 2", "2 is not in the range x>=3"),
-    ("export model --out out --format savedmodel --quantize int8", "savedmodel: has no int8"),
+    ("export model --out out --format saved_model --quantize int8", "saved_model: has no int8"),
     (f"{PREPARE} --workers 0", "0 is not in the range x>=1"),
     (f"{PREPARE} --workers 1000000", "1000000 is more than"),
     (f"{PREPARE} --short nan", "nan is not a finite number"),

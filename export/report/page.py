@@ -23,7 +23,7 @@ STYLES = {
     "trainable": "tflite",
     "tflite-text": "tflite",
     "onnx": "onnx",
-    "savedmodel": "saved",
+    "saved_model": "saved",
 }
 """Kind of file -> the class that gives it its colour."""
 OTHER = "other"

@@ -213,10 +213,10 @@ def test_finetune_takes_what_a_short_model_can_take(run, finetune, tmp_path):
 
 def test_int8_of_a_format_without_it_is_a_wrong_call(run, tiny_classifier, tmp_path):
     result = run(
-        "export", tiny_classifier, "--format", "savedmodel", "--quantize", "int8", "--out", tmp_path / "bundle"
+        "export", tiny_classifier, "--format", "saved_model", "--quantize", "int8", "--out", tmp_path / "bundle"
     )
     assert (result.exit_code, list(tmp_path.iterdir())) == (2, [])
-    assert "savedmodel: has no int8; quantize can be none there" in result.stderr
+    assert "saved_model: has no int8; quantize can be none there" in result.stderr
 
 
 def test_finetune_refuses_more_tokens_than_positions(fails, finetune):
