@@ -81,13 +81,7 @@ def pretrain(
         written; checkpoints stay.
     """
     folder, options = Path(folder), options or PretrainOptions()
-    masking = options.masking or Masking(rate=recipe.mask_rate)
-    batches = PretrainingData(
-        data, batch_size=recipe.batch_size, masking=masking, seed=options.seed, buckets=options.buckets
-    )
-    held_out = None if options.dev is None else _held_out(options.dev, batches)
-    if recipe.mode != batches.settings["mode"]:
-        log.warning("the recipe is for data of mode %s, %s is of %s", recipe.mode, data, batches.settings["mode"])
+    batches, held_out = _opened(data, recipe, options)
     strategy = distribution.strategy_named(options.strategy)
     begun = is_begun(folder, options.resume)
 
@@ -134,6 +128,17 @@ def pretrain(
         if chief:
             _write(folder, run, {**settings, "data": {"folder": str(batches.folder), **settings["data"]}}, tokens)
     return run.journal.figures()
+
+
+def _opened(data, recipe: Recipe, options: PretrainOptions) -> tuple[PretrainingData, PretrainingData | None]:
+    """The training data, and the held-out data if there are any."""
+    masking = options.masking or Masking(rate=recipe.mask_rate)
+    batches = PretrainingData(
+        data, batch_size=recipe.batch_size, masking=masking, seed=options.seed, buckets=options.buckets
+    )
+    if recipe.mode != batches.settings["mode"]:
+        log.warning("the recipe is for data of mode %s, %s is of %s", recipe.mode, data, batches.settings["mode"])
+    return batches, None if options.dev is None else _held_out(options.dev, batches)
 
 
 def _measured(model: PretrainingModel, data, steps: int) -> dict[str, float]:

@@ -45,7 +45,8 @@ def inputs(tmp_path, tiny_bert):
     """The files and the damaged folders that `INPUTS` names, in the current folder of the calls."""
     for name, content in FILES.items():
         (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    os.mkfifo(tmp_path / "pipe.csv")
+    for name in ("pipe.csv", "pipe.onnx"):
+        os.mkfifo(tmp_path / name)
     (tmp_path / "folder.csv").mkdir()
     config = json.loads((tiny_bert / "config.json").read_text(encoding="utf-8"))
     deep, answering = "[" * 100_000, {**config, "kerasbert": {"task": "sentence-embedding"}}
