@@ -16,7 +16,7 @@ from kerasbert.files import check_target, write_text
 from kerasbert.models.opening import model_class
 from kerasbert.models.text_model import TextModel
 from kerasbert.reading import read_json
-from kerasbert.runs.begun import begin_settings
+from kerasbert.runs.begun import SETTINGS, begin_settings
 from kerasbert.runs.finetune_options import FinetuneOptions
 from kerasbert.runs.guard import LossGuard
 from kerasbert.runs.journal import CSV, Journal
@@ -180,7 +180,7 @@ class Trials:
         several = len(job.rates) > 1
         records = place if several else job.folder
         logs = job.folder / "run" / "tensorboard"
-        if job.chief and not (job.folder / "run").exists():
+        if job.chief and not (job.folder / "run" / SETTINGS).exists():
             check_target(job.folder, megabytes=model.count_params() * 12e-6 * 3)
             begin_settings(job.folder / "run", job.said)
         place.mkdir(parents=True, exist_ok=True)

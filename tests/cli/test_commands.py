@@ -41,8 +41,13 @@ def answers(result) -> list[dict]:
 def test_finetune_writes_a_folder_and_says_what_it_reached(run, finetune, opinion_file, tmp_path):
     result = run(*finetune(**{"dev": opinion_file, "epochs": 2, "learning-rate": 5e-3, "batch-size": 20}))
     assert result.exit_code == 0, result.output
-    figures = r"accuracy \d\.\d{4}, loss \d+\.\d{4}, val_accuracy \d\.\d{4}, val_loss \d+\.\d{4}"
-    assert re.fullmatch(rf"{tmp_path}/out: saved; {figures}\n", result.stdout)
+    figures = ("accuracy", "loss", "val_accuracy", "val_loss", "val_macro_f1")
+    shown = ", ".join(rf"{name} \d\.\d{{4}}" for name in figures)
+    *table, last = result.stdout.splitlines()
+    assert re.fullmatch(rf"{tmp_path}/out: saved; {shown}", last)
+    assert [line.split()[0] if line else "" for line in table] == ["class", "negative", "positive", ""]
+    assert table[0].split() == ["class", "precision", "recall", "f1", "support"]
+    assert re.fullmatch(r"positive +\d\.\d{4} +\d\.\d{4} +\d\.\d{4} +100", table[2])
     lines = result.stderr.splitlines()
     assert lines[0].endswith("bert: new, not from the checkpoint: classifier")
     assert lines[1].endswith("train.csv: 200 examples, labels negative, positive; 20 steps, the first of them slow")
