@@ -52,7 +52,8 @@ def vocab(texts, folder, size, kind, cased, min_frequency, documents, errors):
     slices = plan_slices(files, form)
     passes = 2 if kind == "wordpiece" else 1
     chosen = {"do_lower_case": not cased} if kind == "wordpiece" else {}
-    with counted(sum(span.end - span.start for spans in slices for span in spans), "reading", "MB", 1e6) as count:
+    size_of_text = sum(span.end - span.start for spans in slices for span in spans)
+    with new_folder(folder) as building, counted(size_of_text, "reading", "MB", 1e6) as count:
 
         class Texts:
             def __iter__(self):
@@ -61,6 +62,5 @@ def vocab(texts, folder, size, kind, cased, min_frequency, documents, errors):
                     count.update(sum(span.end - span.start for span in spans) // passes)
 
         tokenizer = TRAINERS[kind](Texts(), size, min_frequency=min_frequency, **chosen)
-    with new_folder(folder) as building:
         tokenizer.save(building)
     click.echo(f"{folder}: {tokenizer.vocab_size} tokens")
