@@ -22,7 +22,7 @@ ARROWS = {
     "runtime": "tasks decoding tokenizers schema reading errors",
     "examples": "tasks reading errors",
     "corpus": "tf tokenizers files quiet reading errors",
-    "training": "layers progress errors",
+    "training": "layers errors",
     "layers": "tf",
     "tf": "tasks tokenizers errors",
     "checkpoints": "tasks tokenizers schema presets config files reading errors",

@@ -1,6 +1,7 @@
 """What is recorded of a run: lines to read, training.csv, TensorBoard, all with the same numbers."""
 
 import io
+import json
 import math
 import os
 import re
@@ -93,6 +94,44 @@ def test_a_run_that_goes_on_records_as_if_it_had_not_stopped(tmp_path):
         [[row[name] for name in compared] for row in read_csv(tmp_path / name)] for name in ("whole", "parts")
     )
     assert parts == whole
+
+
+@pytest.mark.parametrize("stop", [1, 3, 4], ids="stopped after {}".format)
+def test_the_record_of_an_epochs_last_step_has_the_means_of_the_epoch(tmp_path, stop):
+    """Three steps are an epoch, whether or not the run was stopped in it."""
+    options = {"every": 2, "total": 6, "amount": 10.0, "unit": "texts", "epoch": 3, "measured": True}
+    journal = Journal(tmp_path, **options, stream=io.StringIO())
+    journal.set_model(small_model())
+    journal.on_train_begin()
+    for step, loss in enumerate([5.0, 4.0, 3.0, 2.5, 2.0, 1.5], 1):
+        journal.lap -= 100.0  # as if they had passed
+        feed(journal, loss)
+        if step % 3 == 0:
+            journal.add({"val_loss": loss / 2}, seconds=0.0)
+        if step == stop:
+            state = json.loads(json.dumps(journal.state()))
+            journal = Journal(tmp_path, **options, stream=journal.line.stream)
+            journal.set_model(small_model())
+            journal.restore(step, state)
+            journal.on_train_begin()
+    rows = read_csv(tmp_path)
+    assert [(row["step"], row["loss"], row.get("epoch_loss")) for row in rows] == [
+        (2, 4.5, None), (3, 3.0, 4.0), (4, 2.5, None), (6, 1.75, 2.0),
+    ]  # fmt: skip
+    seconds = [row["epoch_seconds"] for row in rows if "epoch_seconds" in row]
+    assert [300 <= each < 400 for each in seconds] == [True, True]
+    assert journal.figures_of(3) == {
+        "loss": 4.0,
+        "mlm_loss": 4.0,
+        "mlm_accuracy": pytest.approx(47 / 180),
+        "val_loss": 1.5,
+    }
+    ends = [line for line in journal.line.stream.getvalue().splitlines() if " s  " in line]
+    assert [line.split("  ")[:2] for line in ends] == [
+        ["epoch 1/2", f"{seconds[0]:.1f} s"],
+        ["epoch 2/2", f"{seconds[1]:.1f} s"],
+    ]
+    assert journal.events.folder == tmp_path / "run" / "tensorboard"
 
 
 def test_most_records_are_appended(tmp_path):
