@@ -71,7 +71,7 @@ function marked(text, marks) {
   const parts = [];
   let done = 0;
   for (const { start, end, label, kind, score } of marks) {
-    const mark = element("mark", text.slice(start, end), { title: `${label} ${score.toFixed(3)}` });
+    const mark = element("mark", text.slice(start, end), { title: `${label} ${score.toFixed(3)}`, dir: "auto" });
     mark.style.setProperty("--hue", HUES[kind % HUES.length]);
     mark.append(element("small", label));
     parts.push(text.slice(done, start), mark);
@@ -204,7 +204,7 @@ function fill() {
   fit();
   at("form").hidden = at("checks").hidden = false;
   at("status").textContent = "";
-  at("answer").before(at("status"));
+  at("result-title").after(at("status"));
   box(task.fields[0]).focus();
 }
 

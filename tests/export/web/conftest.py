@@ -111,7 +111,7 @@ def asked():
         for box, typed in (("field-text_pair", pair), ("field-text", text)):
             page.evaluate(f"document.getElementById('{box}')?.select()")
             page.call("Input.insertText", text=typed)
-        page.press_enter()
+        page.press("Enter")
         page.wait_for("document.getElementById('timing').textContent || /^No answer/.test(document.body.textContent)")
         return page.evaluate("""({
             answer: document.getElementById("answer").textContent,
