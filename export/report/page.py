@@ -143,7 +143,8 @@ def _files(manifest, rows) -> str:
     lines = []
     for row, size, time in zip(rows, sizes, times, strict=True):
         cells = [
-            f'<span class="dot {style_of(manifest, row.format)}"></span><code>{escape(row.path)}</code>',
+            f'<span class="dot {style_of(manifest, row.format)}"></span>{escape(row.format)} '
+            f'<code class="soft">{escape(row.path)}</code>',
             escape(manifest.files[row.format].precision),
             size,
             time,

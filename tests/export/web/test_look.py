@@ -152,6 +152,7 @@ def check(browser: Chromium) -> None:
     assert backgrounds == ["rgb(255, 255, 255)", "rgb(20, 23, 27)"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BUNDLES)
 def test_the_page_fits_and_can_be_read_on_every_screen_whatever_is_asked(browser, address, name):
     open_page(browser, address(name))
