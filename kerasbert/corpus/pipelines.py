@@ -22,12 +22,14 @@ from kerasbert.corpus.index import INDEX, PLAN, Index, Shard, vocabulary_hash
 from kerasbert.corpus.masking import MaskingVocabulary
 from kerasbert.corpus.preparation import Settings, finished_slice, prepare_slice
 from kerasbert.corpus.workers import begin_worker
-from kerasbert.errors import DataError, KerasBertError, MissingDependency
+from kerasbert.errors import ConfigError, DataError, KerasBertError, MissingDependency
 from kerasbert.files import check_target, held, write_text
 
 Slices = Sequence[Sequence[Span]]
 Progress = Callable[[list[Shard], int, int], None]
 """Called after each slice with its shards, the number of finished slices and the total."""
+DASK = "apache_beam.runners.dask.dask_runner.DaskRunner"
+"""Beam knows its runner for Dask by this name only."""
 
 
 def prepare(
@@ -187,18 +189,34 @@ def local_engine(workers: int):
 
 
 def beam_engine(runner: str = "DirectRunner", options: Sequence[str] = ()):
-    """An Apache Beam pipeline: `runner` by Beam's name, `options` as Beam's command line has them.
+    """An Apache Beam pipeline for one call of `prepare`.
 
-    The output folder must be one that the workers share.
+    The output folder must be one that the workers share. Dask's workers need kerasbert installed.
+
+    Args:
+        runner: Beam's name of it, or "DaskRunner".
+        options: as Beam's command line has them.
 
     Raises:
-        MissingDependency: Beam is not installed.
+        MissingDependency: Beam is not installed, or what it needs for the runner.
+        ConfigError: Beam knows no such runner, or the runner lacks an option.
     """
+    extra, name = "beam", runner
+    if runner == "DaskRunner":
+        extra, name = "dask", DASK
+        if not any("partition" in option for option in options):
+            options = [*options, "--dask_partition_size=1"]  # Beam would give 128 slices to one worker
     try:
         import apache_beam as beam
         from apache_beam.options.pipeline_options import PipelineOptions
+
+        pipeline = beam.Pipeline(name, options=PipelineOptions(list(options)))
     except ImportError as error:
-        raise MissingDependency(f"--runner needs Apache Beam ({error}); pip install 'kerasbert[beam]'") from None
+        raise MissingDependency(
+            f"--runner {runner} needs Apache Beam and its parts for it ({error}); pip install 'kerasbert[{extra}]'"
+        ) from None
+    except ValueError as error:
+        raise ConfigError(f"--runner {runner}: {error}") from None
 
     def run(folder: Path, slices: Slices, settings: Settings) -> Iterator[tuple[int, list[Shard]]]:
         folder = folder.absolute()
@@ -206,13 +224,17 @@ def beam_engine(runner: str = "DirectRunner", options: Sequence[str] = ()):
             (number, [Span(os.path.abspath(span.path), span.start, span.end) for span in spans])
             for number, spans in enumerate(slices)
         ]
-        with beam.Pipeline(options=PipelineOptions([f"--runner={runner}", *options])) as pipeline:
-            _ = (
-                pipeline
-                | "Slices" >> beam.Create(work)
-                | "Spread" >> beam.Reshuffle()
-                | "Prepare" >> beam.Map(partial(_prepare_slice, folder, settings))
-            )
+        try:
+            with pipeline:
+                _ = (
+                    pipeline
+                    | "Slices" >> beam.Create(work)
+                    | "Spread" >> beam.Reshuffle()
+                    | "Prepare" >> beam.Map(partial(_prepare_slice, folder, settings))
+                )
+        except Exception as error:  # every runner has its own
+            reason = (str(error).strip() or repr(error)).splitlines()[-1]
+            raise KerasBertError(f"{folder}: {runner} failed: {reason}; the same call goes on from here") from error
         for number, _ in work:
             shards = finished_slice(folder, number)
             if shards is None and _error_file(folder, number).exists():

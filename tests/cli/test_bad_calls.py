@@ -105,6 +105,13 @@ def test_a_backend_that_is_not_there_is_one_line(fails, tiny_bert, monkeypatch, 
     assert fails("export", tiny_bert, "--task", "feature-extraction", "--out", "out") == line
 
 
+def test_the_commands_name_tensorflow_where_there_is_jax_only(fails, tiny_bert, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setattr(backends, "find_spec", lambda name: None if name == "tensorflow" else "found")
+    line = fails("export", tiny_bert, "--task", "feature-extraction", "--out", "out")
+    assert line.startswith("the commands need TensorFlow beside jax: pip install tensorflow tensorflow-text;")
+
+
 def test_the_backend_of_keras_own_file_is_named(tmp_path, monkeypatch):
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
