@@ -177,6 +177,7 @@ def _print_report(folder: Path) -> None:
     for name, head in (("learning rates", "learning rate"), ("classes", "class")):
         if name in report:
             print_figures(report[name], head)
+            click.echo()
 
 
 for _name in NAMES:

@@ -30,10 +30,10 @@ def print_rows(rows, headline: str) -> None:
 
 def print_measured(rows) -> None:
     """One line per file and number of threads, with the milliseconds of each length side by side."""
-    lengths = sorted({row.length for row in rows})
+    lengths = sorted({row.sequence_length for row in rows})
     groups = {}
     for row in rows:
-        groups.setdefault((row.name, row.threads), {})[row.length] = row
+        groups.setdefault((row.name, row.threads), {})[row.sequence_length] = row
     cells = [
         ["format", "threads", "MB", "memory MB", "load s", *(f"ms at {length}" for length in lengths), "from text"]
     ]
@@ -57,7 +57,6 @@ def print_figures(figures: dict[str, dict], head: str) -> None:
         shown = [row.get(column) for column in columns]
         cells.append([name, *(f"{x:.4f}" if isinstance(x, float) else "" if x is None else str(x) for x in shown)])
     _print_cells(cells, texts=1)
-    click.echo()
 
 
 def _print_cells(cells: list[list[str]], *, texts: int) -> None:

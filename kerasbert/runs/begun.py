@@ -1,10 +1,11 @@
 """What a run was begun with: whether a folder holds a run, and whether it is the same one. Imports no Keras."""
 
 import json
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from kerasbert.errors import ConfigError, KerasBertError
-from kerasbert.files import check_target, write_text
+from kerasbert.files import check_target, held, write_text
 from kerasbert.reading import read_json
 
 SETTINGS = "settings.json"
@@ -23,6 +24,15 @@ def is_begun(folder: str | Path, resume: bool) -> bool:
         raise KerasBertError(f"{folder}: holds a run; --resume goes on with it, or name another --out")
     check_target(folder)
     return False
+
+
+def held_by(chief: bool, folder: Path) -> AbstractContextManager:
+    """Holds the folder of a run, if this process is the one that writes it.
+
+    Raises:
+        KerasBertError: another run writes it.
+    """
+    return held(folder) if chief else nullcontext()
 
 
 def begin_settings(folder: Path, settings: dict) -> None:

@@ -15,7 +15,7 @@ from kerasbert.errors import ConfigError, KerasBertError
 from kerasbert.examples.readers import read_examples
 from kerasbert.files import new_folder, write_text
 from kerasbert.reading import read_json
-from kerasbert.runs.begun import check_settings, is_begun
+from kerasbert.runs.begun import check_settings, held_by, is_begun
 from kerasbert.runs.finetune_options import FinetuneOptions
 from kerasbert.runs.journal import CSV, read_csv
 from kerasbert.runs.plots import plot_curves
@@ -71,14 +71,15 @@ def finetune(
         if (folder / "run" / FINISHED).exists():
             log.info("%s: the run had ended, and its model is written", folder)
             return read_json(folder / "run" / FINISHED, KerasBertError)
-    trials = Trials(job)
-    try:
-        run, tried = trials.best()
-    except Diverged:
-        if job.chief:
-            _forget(folder)
-        raise
-    return _finish(job, run, tried, trials.kept_step(run))
+    with held_by(job.chief, folder):
+        trials = Trials(job)
+        try:
+            run, tried = trials.best()
+        except Diverged:
+            if job.chief:
+                _forget(folder)
+            raise
+        return _finish(job, run, tried, trials.kept_step(run))
 
 
 def _job(task: Task, train: str | Path, folder: Path, options: FinetuneOptions) -> Job:

@@ -11,7 +11,7 @@ import keras
 
 from kerasbert.errors import DataError, KerasBertError
 from kerasbert.files import write_text
-from kerasbert.runs.line import Line
+from kerasbert.progress import Line, time_left
 from kerasbert.tf.events import EventFile
 
 CSV = "training.csv"
@@ -165,7 +165,7 @@ class Journal(keras.callbacks.Callback):
     def _pace(self, speed: float | None) -> str:
         if speed is None:
             return ""
-        return f"{speed * self.amount:,.0f} {self.unit}/s  {_clock((self.total - self.step) / speed)} left  "
+        return f"{speed * self.amount:,.0f} {self.unit}/s  {time_left((self.total - self.step) / speed)}  "
 
     def _record(self, speed: float | None, ends: bool) -> None:
         """Args: ends: whether an epoch ends here."""
@@ -233,8 +233,3 @@ def _shown(figures: dict) -> str:
     names = [name for name in figures if name != "perplexity" and not (alone and name in ("loss", "val_loss"))]
     names.sort(key=lambda name: not name.endswith("loss"))
     return "  ".join(f"{name} {float(figures[name]):.4f}" for name in names)
-
-
-def _clock(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"

@@ -14,7 +14,7 @@ from kerasbert.errors import ConfigError
 from kerasbert.files import check_target, new_folder
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.pretraining import PretrainingModel
-from kerasbert.runs.begun import begin_settings, check_settings, is_begun
+from kerasbert.runs.begun import begin_settings, check_settings, held_by, is_begun
 from kerasbert.runs.guard import LossGuard
 from kerasbert.runs.journal import Journal, latest, read_csv
 from kerasbert.runs.plots import plot_curves
@@ -81,13 +81,7 @@ def pretrain(
         written; checkpoints stay.
     """
     folder, options = Path(folder), options or PretrainOptions()
-    masking = options.masking or Masking(rate=recipe.mask_rate)
-    batches = PretrainingData(
-        data, batch_size=recipe.batch_size, masking=masking, seed=options.seed, buckets=options.buckets
-    )
-    held_out = None if options.dev is None else _held_out(options.dev, batches)
-    if recipe.mode != batches.settings["mode"]:
-        log.warning("the recipe is for data of mode %s, %s is of %s", recipe.mode, data, batches.settings["mode"])
+    batches, held_out = _opened(data, recipe, options)
     strategy = distribution.strategy_named(options.strategy)
     begun = is_begun(folder, options.resume)
 
@@ -117,20 +111,34 @@ def pretrain(
         callbacks=callbacks,
     )
     settings = _settings(batches, recipe, model.config, options)
-    if begun:
-        check_settings(folder / "run", settings, mend="--init-from in another --out begins a new run with its weights")
-    elif chief:
-        check_target(folder, megabytes=model.count_params() * 12e-6 * (options.keep + 1))
-        begin_settings(folder / "run", settings)
-    with strategy.scope():
-        run.begin()
-        distribution.check_agreed(strategy, run.place.step)
-        log.info(_opening(batches, model, recipe, strategy, run.place.step))
-        with explained(lambda: _read_again(batches, run.place.position, held_out)):
-            run.train(lambda position: distribution.distributed(batches, strategy, position))
-    if chief:
-        _write(folder, run, {**settings, "data": {"folder": str(batches.folder), **settings["data"]}}, tokens)
+    with held_by(chief, folder):
+        if begun:
+            check_settings(
+                folder / "run", settings, mend="--init-from in another --out begins a new run with its weights"
+            )
+        elif chief:
+            check_target(folder, megabytes=model.count_params() * 12e-6 * (options.keep + 1))
+            begin_settings(folder / "run", settings)
+        with strategy.scope():
+            run.begin()
+            distribution.check_agreed(strategy, run.place.step)
+            log.info(_opening(batches, model, recipe, strategy, run.place.step))
+            with explained(lambda: _read_again(batches, run.place.position, held_out)):
+                run.train(lambda position: distribution.distributed(batches, strategy, position))
+        if chief:
+            _write(folder, run, {**settings, "data": {"folder": str(batches.folder), **settings["data"]}}, tokens)
     return run.journal.figures()
+
+
+def _opened(data, recipe: Recipe, options: PretrainOptions) -> tuple[PretrainingData, PretrainingData | None]:
+    """The training data, and the held-out data if there are any."""
+    masking = options.masking or Masking(rate=recipe.mask_rate)
+    batches = PretrainingData(
+        data, batch_size=recipe.batch_size, masking=masking, seed=options.seed, buckets=options.buckets
+    )
+    if recipe.mode != batches.settings["mode"]:
+        log.warning("the recipe is for data of mode %s, %s is of %s", recipe.mode, data, batches.settings["mode"])
+    return batches, None if options.dev is None else _held_out(options.dev, batches)
 
 
 def _measured(model: PretrainingModel, data, steps: int) -> dict[str, float]:

@@ -1,7 +1,14 @@
-"""The line on stderr that shows how far a long run is."""
+"""The line of a long run on the terminal, and how it says the time that is left."""
 
 import shutil
 import time
+
+
+def time_left(seconds: float) -> str:
+    """A time in minutes and seconds, such as "1:05 left", or from an hour on "2:01:05 left"."""
+    minutes, seconds = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d} left" if hours else f"{minutes}:{seconds:02d} left"
 
 
 class Line:

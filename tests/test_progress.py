@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from kerasbert.runs import line as line_module
-from kerasbert.runs.line import Line
+from kerasbert import progress as line_module
+from kerasbert.progress import Line
 
 
 class Terminal(io.StringIO):
