@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 
 import pytest
-from runs.short_runs import weights
+from runs.ports import free_ports
+from runs.short_runs import difference, weights
 
 from kerasbert.errors import ConfigError, KerasBertError
 from kerasbert.runs import trials
@@ -230,3 +231,32 @@ def test_lines_show_each_epoch_with_its_own_time(whole):
     ends = [(int(end[1]), float(end[2])) for end in ends if end]
     seconds = [row["epoch_seconds"] for row in read_csv(folder)]
     assert ends == [(1, round(seconds[0], 1)), (2, round(seconds[1], 1))]
+
+
+@pytest.mark.slow
+@pytest.mark.cluster
+def test_two_workers_teach_the_model_that_one_teaches(tiny_bert, opinion_file, tmp_path):
+    """200 texts in batches of 30: the last batch of an epoch does not divide. The chief alone writes."""
+    bert = Path(shutil.copytree(tiny_bert, tmp_path / "bert"))
+    config = json.loads((bert / "config.json").read_text())
+    config |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    (bert / "config.json").write_text(json.dumps(config))
+    options = {"batch_size": 30, "keep": "best", "metric": "macro_f1", "learning_rate": 1e-3}
+    figures = teach(bert, opinion_file, tmp_path / "one", **options)
+    hosts = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    words = "finetune text-classification --batch-size 30 --keep best --metric macro_f1 --learning-rate 1e-3 --epochs 2"
+    words += f" --max-length 16 --strategy multi-worker --resume --checkpoint {bert} --out {tmp_path / 'two'}"
+    words += f" --train {opinion_file} --dev {opinion_file}"
+    workers = []
+    for index in range(2):
+        cluster = {"cluster": {"worker": hosts}, "task": {"type": "worker", "index": index}}
+        environment = {**os.environ, "TF_CONFIG": json.dumps(cluster), "CUDA_VISIBLE_DEVICES": ""}
+        called = [sys.executable, "-m", "kerasbert.cli", *words.split()]
+        workers.append(
+            subprocess.Popen(called, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        )
+    for worker in workers:
+        out, err = worker.communicate(timeout=300)
+        assert worker.returncode == 0, out + err
+        assert f"val_macro_f1 {figures['val_macro_f1']:.4f}" in out.splitlines()[-1]
+    assert difference(tmp_path / "one", tmp_path / "two") < 1e-5
