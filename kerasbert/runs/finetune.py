@@ -33,7 +33,6 @@ log = logging.getLogger("kerasbert")
 FINISHED = "finished.json"
 RECIPE = ("epochs", "batch_size", "warmup", "layer_decay", "weight_decay", "class_weight", "early_stopping")
 """The options that decide what is learned, besides the learning rates."""
-SHOWN = ("epoch", "loss")
 MAX_LENGTH = 128
 """Number of tokens that a text is cut to if neither the options nor the checkpoint say. Longer texts take more time."""
 
@@ -80,7 +79,7 @@ def finetune(
             if job.chief:
                 _forget(folder)
             raise
-        return _finish(job, run, tried, trials.kept_step(run)) if job.chief else run.journal.figures()
+        return _finish(job, run, tried, trials.kept_step(run))
 
 
 def _job(task: Task, train: str | Path, folder: Path, options: FinetuneOptions) -> Job:
@@ -144,36 +143,53 @@ def _fingerprint(name: str, examples: Sequence) -> dict:
 
 
 def _finish(job: Job, run: Run, tried: Sequence[dict], step: int) -> dict[str, float]:
-    """Writes the model, curves and the report, and removes the checkpoints. Args: step: of the kept epoch."""
-    task, model, folder = job.task, run.model, job.folder
+    """Measures and writes the model. Args: step: of the kept epoch."""
+    task, model = job.task, run.model
     figures, classes = run.journal.figures_of(step), {}
     if job.held_out:
-        answered = list(model.answered(job.held_out))
+        answered = list(model.answered(job.held_out))  # by all workers, who answer together
         if task.tune is not None:
             model.settings = task.tune(answered, model.settings)
         figures |= {f"val_{name}": value for name, value in task.figures(answered, model.settings).items()}
         classes = task.by_class(answered, model.settings)
-    model.save_pretrained(folder)
-    more = {
-        "step": step,
-        "epoch": step // run.journal.epoch,
-        "seconds": round(run.journal.seconds, 3),
-        "parameters": model.count_params(),
-    }
-    rates = {
-        f"{each['learning_rate']:g}": {k: v for k, v in each.items() if k in SHOWN or k.startswith("val_")}
+    if job.chief:
+        more = {
+            "step": step,
+            "epoch": step // run.journal.epoch,
+            "seconds": round(run.journal.seconds, 3),
+            "parameters": model.count_params(),
+        }
+        parts = {"classes": classes, "learning rates": _table(tried)}
+        _write(job.folder, model, figures, figures | more, _told(job, parts))
+    return figures
+
+
+def _table(tried: Sequence[dict]) -> dict[str, dict]:
+    """The outcomes of the learning rates, as a part of the report."""
+    return {
+        f"{each['learning_rate']:g}": {
+            name: x for name, x in each.items() if name in ("kept", "epoch", "loss") or name.startswith("val_")
+        }
         for each in tried
     }
+
+
+def _told(job: Job, parts: Mapping[str, dict]) -> dict:
+    """The parts of the report, with the files that were read."""
     files = {name: str(each[0].path) for name, each in (("train", job.examples), ("dev", job.held_out)) if each}
-    parts = {"classes": classes, "learning rates": rates, **job.said, "data": {**files, **job.said["data"]}}
+    told = {**parts, **job.said, "data": {**files, **job.said["data"]}}
+    return {name: part for name, part in told.items() if part != {}}
+
+
+def _write(folder: Path, model, figures: dict, reported: dict, told: dict) -> None:
+    """Writes the model, curves and the report, and removes the checkpoints."""
+    model.save_pretrained(folder)
     with new_folder(folder, update=True) as building:
         plot_curves(read_csv(folder), building / "curves.png")
-        told = {name: part for name, part in parts.items() if part != {}}
-        write_report(building, figures | more, told, title="Fine-tuning report")
+        write_report(building, reported, told, title="Fine-tuning report")
     write_text(folder / "run" / FINISHED, json.dumps(figures) + "\n")
     for checkpoints in (folder / "run").rglob("checkpoints"):
         shutil.rmtree(checkpoints, ignore_errors=True)
-    return figures
 
 
 def _forget(folder: Path) -> None:

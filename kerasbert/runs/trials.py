@@ -92,7 +92,8 @@ class Trials:
         """Trains with every rate.
 
         Returns:
-            The run of the best rate, its model at the kept epoch, and the outcome of each rate, if there are several.
+            The run of the best rate, its model at the kept epoch. If there are several rates, also the outcome of each,
+            with `kept`, which is "yes" for the best one.
 
         Raises:
             Stopped: by a signal, state saved. Diverged: no rate led to a model.
@@ -118,7 +119,7 @@ class Trials:
         self._keep(run)
         if self.job.chief:
             shutil.copyfile(self._place(best["learning_rate"]) / CSV, self.job.folder / CSV)
-        return run, tried
+        return run, [{"kept": "yes" if each is best else "", **each} for each in tried]
 
     def kept_step(self, run: Run) -> int:
         """The step after which the kept epoch ended."""
@@ -132,21 +133,30 @@ class Trials:
     def _tried(self, rate: float) -> dict:
         """The outcome of a rate: that of a run that ended already, or of a new one."""
         path = self._place(rate) / OUTCOME
-        if path.exists():
-            return read_json(path, KerasBertError)
+        if not path.exists():
+            outcome = self._outcome(rate)
+            if self.job.chief:
+                write_text(path, json.dumps(outcome) + "\n")
+            self._wait()
+        return read_json(path, KerasBertError)
+
+    def _outcome(self, rate: float) -> dict:
+        """Trains with a rate. Returns the rate, the kept epoch, its figures, and as `value` the one that decides."""
         run = self._begun(rate)
-        outcome = {"learning_rate": rate, "epoch": None, "value": None}
         try:
             self._train(run)
-            step = self.kept_step(run)
-            figures = run.journal.figures_of(step)
-            value = figures.get(f"val_{self.job.metric}", math.nan)
-            outcome |= {"epoch": step // run.journal.epoch, "value": value if math.isfinite(value) else None, **figures}
         except Diverged as error:
             log.warning("learning rate %g: %s", rate, error)
-        if self.job.chief:
-            write_text(path, json.dumps(outcome) + "\n")
-        return outcome
+            return {"learning_rate": rate, "epoch": None, "value": None}
+        step = self.kept_step(run)
+        figures = run.journal.figures_of(step)
+        value = figures.get(f"val_{self.job.metric}", math.nan)
+        value = value if math.isfinite(value) else None
+        return {"learning_rate": rate, "epoch": step // run.journal.epoch, "value": value, **figures}
+
+    def _wait(self) -> None:
+        """Until all workers are here, so that they see the files that the chief has written."""
+        distribution.check_agreed(self.job.strategy, 0)
 
     def _best_of(self, tried: Sequence[dict]) -> dict | None:
         """The first of the best outcomes; None if all runs exploded."""
@@ -183,7 +193,8 @@ class Trials:
         if job.chief and not (job.folder / "run" / SETTINGS).exists():
             check_target(job.folder, megabytes=model.count_params() * 12e-6 * 3)
             begin_settings(job.folder / "run", job.said)
-        place.mkdir(parents=True, exist_ok=True)
+        if job.chief:
+            place.mkdir(exist_ok=True)
         run = Run(
             model,
             Checkpoints(place / "checkpoints", keep=1),
@@ -256,6 +267,7 @@ class Trials:
     def _keep(self, run: Run) -> None:
         """Puts the weights of the kept epoch into the model."""
         step = self.kept_step(run)
-        if step != run.place.step and self.job.chief:
+        if step != run.place.step:
+            self._wait()
             run.checkpoints.load(run.model, run.checkpoints.path(step))
             log.info("epoch %d is kept, the best by val_%s", step // run.journal.epoch, self.job.metric)

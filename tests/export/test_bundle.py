@@ -184,7 +184,10 @@ def test_wrong_data_is_named_before_anything_is_written(model, tmp_path):
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"formats": ()}, r"formats is empty, so there is nothing to export: use one or more of tflite, onnx, saved_mo"),
+        (
+            {"formats": ()},
+            r"formats is empty, so there is nothing to export: use one or more of tflite, onnx, saved_mo",
+        ),
         ({"quantize": ()}, r"quantize is empty, so there is nothing to export: use one or more of int4, full-int8"),
         ({"formats": ("tflite", "onx")}, r"formats is 'onx': use one or more of tflite, onnx, saved_model"),
         ({"formats": "saved_model"}, r"formats is 'saved_model': use one or more of"),

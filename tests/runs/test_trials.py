@@ -108,7 +108,8 @@ def test_several_rates_are_tried_and_the_best_is_kept(tried, tiny_bert, opinion_
     assert table.keys() == {"1e-05", "0.01", "1e+38"}
     assert table["1e-05"]["val_loss"] == 0.75
     assert table["0.01"]["val_loss"] == alone["val_loss"]
-    assert table["1e+38"] == {"epoch": None}
+    assert table["1e+38"] == {"kept": "", "epoch": None}
+    assert [name for name, row in table.items() if row["kept"]] == ["0.01"]
     assert not list(folder.rglob("checkpoints"))
     logs = {path.parent.name for path in (folder / "run" / "tensorboard").rglob("events*")}
     assert logs == {"rate-1e-05", "rate-0.01"}
