@@ -32,19 +32,10 @@ Check = Callable[[Subject, object], list[str]]
 """Takes the subject and its row of the report, which it may fill in. Returns one line per failure."""
 
 
-def leaves_out_what_it_reads_differently(subject: Subject, row) -> list[str]:
-    """Leaves out examples for a file with its own tokenizer: pairs, and texts that its tokenizer splits differently."""
-    if not subject.pipeline.fields:
-        return []
-    from kerasbert.export.formats.tflite import text
-
-    single = [each for each in subject.recorded if set(each.example) == {"text"}]
-    texts = [as_text(each.example["text"]) for each in single]
-    strange = text.read_differently(subject.pipeline.tokenizer, texts, max_length=subject.pipeline.settings.max_length)
-    row.read_differently = strange
-    if strange:
-        _warn(subject.file.path, "it", strange, len(single))
-    subject.recorded = [each for each, text in zip(single, texts, strict=True) if text not in strange]
+def leaves_out_pairs(subject: Subject, row) -> list[str]:
+    """Leaves out the pairs for a file that takes a single text."""
+    reads = subject.pipeline.fields
+    subject.recorded = [each for each in subject.recorded if not reads or set(each.example) == reads]
     return []
 
 
@@ -184,7 +175,7 @@ def asks_the_data(subject: Subject, row) -> list[str]:
 
 
 CHECKS: tuple[Check, ...] = (
-    leaves_out_what_it_reads_differently,
+    leaves_out_pairs,
     asks_each_alone,
     answers_equally,
     asks_all_at_once,
@@ -276,26 +267,13 @@ def _joined(words: Sequence) -> list[bool]:
 
 
 def _judged_on_data(subject: Subject, found: Sequence[Answered]) -> list[str]:
-    """Checks a float32 file's numbers on the data. Texts that its own tokenizer splits differently are left out."""
-    kept = [True] * len(subject.data)
-    if subject.pipeline.fields:
-        from kerasbert.export.formats.tflite import text
-
-        texts = [as_text(example.fields["text"]) for example in subject.data]
-        pipeline = subject.pipeline
-        strange = frozenset(text.read_differently(pipeline.tokenizer, texts, max_length=pipeline.settings.max_length))
-        kept = [each not in strange for each in texts]
-    if not any(kept):
-        said = "%s: no numbers were compared on the data: its tokenizer reads every text differently"
-        log.warning(said, subject.file.path)
-        return []
+    """Checks a float32 file's numbers on the data."""
     failures = []
     for name, output in subject.graph_outputs.items():
-        pairs = zip(found, subject.reference.answered, strict=True)
-        ours, theirs = zip(
-            *[(a.outputs[name], b.outputs[name]) for (a, b), keep in zip(pairs, kept, strict=True) if keep], strict=True
+        ours, theirs = (
+            _stacked([row for each in side for row in each.outputs[name]])
+            for side in (found, subject.reference.answered)
         )
-        actual, expected = (_stacked([row for rows in side for row in rows]) for side in (ours, theirs))
-        wrong = judge_numbers(actual, expected, output.bar, "float32", scores=subject.in_scores)
+        wrong = judge_numbers(ours, theirs, output.bar, "float32", scores=subject.in_scores)
         failures += [f"on the data: {each}" for each in wrong]
     return failures
