@@ -13,7 +13,7 @@ COLUMNS = (
 
 
 def print_rows(rows, headline: str) -> None:
-    """One line per file.
+    """One line per file. Its end is the figure that decides whether the file passes, and FAILED if it does not.
 
     Args:
         headline: the name of the task's figure; shown where it was measured. A file that takes single texts was not
@@ -24,7 +24,8 @@ def print_rows(rows, headline: str) -> None:
     for row in rows:
         shown = [form.format(row) for _, form in COLUMNS]
         figure = [] if not measured else [""] if row.figure is None else [f"{row.figure:.3f}"]
-        cells.append([*shown, *figure, *["FAILED"] * bool(row.failed)])
+        decision = [row.decision.figure] if row.decision else []
+        cells.append([*shown, *figure, *decision, *["FAILED"] * bool(row.failed)])
     _print_cells(cells, texts=2)
 
 

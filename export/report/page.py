@@ -14,6 +14,7 @@ from kerasbert.files import write_text
 from kerasbert.reading import parse, read_text
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import Manifest
+from kerasbert.schema import from_json
 from kerasbert.tasks.numbers import numbers_of
 
 NAME = "report.html"
@@ -93,7 +94,7 @@ def read_rows(folder: Path, manifest: Manifest) -> list[Row]:
     """
     path = folder / "report.json"
     try:
-        rows = {row["format"]: Row(**row) for row in parse(read_text(path, BundleError))}
+        rows = {row.format: row for row in from_json(list[Row], parse(read_text(path, BundleError)), "rows")}
         return [rows[name] for name in manifest.files]
     except (BundleError, ValueError, TypeError, KeyError) as error:
         raise BundleError(f"{path}: not readable as the gate's report ({error}); export again") from None
@@ -166,6 +167,7 @@ def _files(manifest, rows) -> str:
     measured = any(row.figure is not None for row in rows)
     heads = ["file", "precision", "MB", "ms per text", "max difference", "equal answers"]
     heads += [manifest.definition.headline] if measured else []
+    heads += ["decided by"]
     lines = []
     for row in rows:
         cells = [
@@ -176,7 +178,8 @@ def _files(manifest, rows) -> str:
             f"{row.max_difference:.1e}",
             f"{row.agreement:.1%}",
         ]
-        lines.append(cells + (["" if row.figure is None else f"{row.figure:.1%}"] if measured else []))
+        cells += ["" if row.figure is None else f"{row.figure:.1%}"] if measured else []
+        lines.append([*cells, escape(row.decision.figure) if row.decision else ""])
     return _table(heads, lines)
 
 

@@ -18,8 +18,9 @@ from kerasbert.tokenizers.character_table import (
     SEVERAL,
     SPACE,
     CharacterTable,
-    read_characters,
+    characters_of,
     sorted_marks,
+    strips_accents,
 )
 from kerasbert.tokenizers.wordpiece import MAX_CHARACTERS_PER_WORD, WordPieceTokenizer
 
@@ -202,19 +203,6 @@ class InGraphWordPiece(tf.Module):
         return pieces, tf.gather(spans[0], first), tf.gather(spans[1], last - 1), word
 
 
-def characters_of(tokenizer: WordPieceTokenizer) -> CharacterTable:
-    """The effect of a tokenizer's normalizer and pre-tokenizer on each character."""
-    return read_characters(
-        do_lower_case=tokenizer.do_lower_case,
-        strip_accents=_strips_accents(tokenizer),
-        tokenize_chinese_chars=tokenizer.tokenize_chinese_chars,
-    )
-
-
-def _strips_accents(tokenizer: WordPieceTokenizer) -> bool:
-    return tokenizer.do_lower_case if tokenizer.strip_accents is None else tokenizer.strip_accents
-
-
 class _Row:
     """The characters of all texts in one row.
 
@@ -389,7 +377,7 @@ def check_marks(tokenizer: WordPieceTokenizer, table: CharacterTable, normalized
     def marks(texts):
         return sorted_marks(each for each in set("".join(texts)) if table.of(each) == [ord(each)])
 
-    if not _strips_accents(tokenizer):
+    if not strips_accents(tokenizer):
         return
     groups = marks(tokenizer.pieces)
     if len(groups) > 1 or marks(normalized):

@@ -8,8 +8,16 @@ import tensorflow_text as tf_text
 
 from kerasbert.errors import ExportError, TokenizerError
 from kerasbert.export.formats.tflite.normalizer import normalizer_model
-from kerasbert.tf.wordpiece import characters_of, check_marks
-from kerasbert.tokenizers.character_table import ALONE, CODE_POINT, DROPPED, SEVERAL, SPACE, CharacterTable
+from kerasbert.tf.wordpiece import check_marks
+from kerasbert.tokenizers.character_table import (
+    ALONE,
+    CODE_POINT,
+    DROPPED,
+    SEVERAL,
+    SPACE,
+    CharacterTable,
+    characters_of,
+)
 from kerasbert.tokenizers.wordpiece import MAX_CHARACTERS_PER_WORD
 
 _UNKNOWN = 0xF0000  # a private character, for all that no piece has; the characters of the pieces follow it
@@ -32,21 +40,13 @@ class TextReader(tf.Module):
         tokenizer: a `WordPieceTokenizer`. pad_id: fills `input_ids`.
 
     Raises:
-        ExportError: another tokenizer, or added tokens or combining marks that these operations cannot follow.
+        ExportError: see `check_tokenizer`, or tensorflow-text cannot use the vocabulary.
     """
 
     def __init__(self, tokenizer, *, pad_id: int = 0):
         super().__init__()
-        if tokenizer.kind != "wordpiece":
-            raise ExportError(
-                f"tensorflow-text has no {tokenizer.kind} tokenizer for TFLite, only BERT's: leave tflite-text out"
-            )
+        check_tokenizer(tokenizer)
         table, tokens = characters_of(tokenizer), tokenizer._backend.get_added_tokens_decoder()
-        try:
-            check_marks(tokenizer, table)
-        except TokenizerError as error:
-            raise ExportError(f"{error}, or leave tflite-text out") from None
-        _check_added(tokens.values(), table)
         private = {ord(c): chr(_UNKNOWN + n) for n, c in enumerate(_characters(tokenizer.pieces), start=1)}
         pieces = [piece if piece == "[UNK]" else _written(piece, private) for piece in tokenizer.pieces]
         self._words = _Splitter(*_strings(table, private), pieces, MAX_CHARACTERS_PER_WORD * _BYTES)
@@ -160,12 +160,23 @@ def _strings(table: CharacterTable, private: dict[int, str]) -> tuple[list[str],
     return [*numbers], np.array([numbers[text] for text in texts])[choice]
 
 
-def _check_added(tokens: Iterable, table: CharacterTable) -> None:
-    """Raises ExportError for an added token that is not matched as written, or not made of whole words.
+def check_tokenizer(tokenizer) -> None:
+    """Raises ExportError for another tokenizer than BERT's, and for added tokens or combining marks that the operations
+    cannot follow.
 
-    A token is made of whole words in every text if its first and its last character are words by themselves.
+    An added token must be matched as it is written, and be made of whole words in every text. It is, if its first and
+    its last character are words by themselves.
     """
-    for token in tokens:
+    if tokenizer.kind != "wordpiece":
+        raise ExportError(
+            f"tensorflow-text has no {tokenizer.kind} tokenizer for TFLite, only BERT's: leave tflite-text out"
+        )
+    table = characters_of(tokenizer)
+    try:
+        check_marks(tokenizer, table)
+    except TokenizerError as error:
+        raise ExportError(f"{error}, or leave tflite-text out") from None
+    for token in tokenizer._backend.get_added_tokens_decoder().values():
         ends = [table.of(character) for character in token.content[:1] + token.content[-1:]]
         whole = all(len(each) == 1 and each[0] != DROPPED and each[0] & ALONE for each in ends)
         if token.normalized or token.single_word or token.lstrip or token.rstrip or not whole:

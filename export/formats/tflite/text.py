@@ -11,7 +11,7 @@ from pathlib import Path
 from kerasbert.errors import ExportError
 from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.file import Ends, write_tflite
-from kerasbert.export.formats.tflite.reader import TextReader
+from kerasbert.export.formats.tflite.reader import TextReader, check_tokenizer
 
 
 def write_text_tflite(model, targets: Mapping[Path, str], settings: Settings) -> None:
@@ -26,13 +26,18 @@ def write_text_tflite(model, targets: Mapping[Path, str], settings: Settings) ->
         settings: a text is cut to the longest length.
 
     Raises:
-        ExportError: a tokenizer that tensorflow-text does not have, a task that answers for each token, or the
-            converter failed.
+        ExportError: see `check_text_tflite`, or the converter failed.
     """
+    check_text_tflite(model)
+    reader = TextReader(model.tokenizer, pad_id=model.config.pad_token_id)
+    write_tflite(model, targets, replace(settings, lengths=[settings.longest]), ends=Ends(reader=reader))
+
+
+def check_text_tflite(model) -> None:
+    """Raises ExportError for a task that answers for each token, and for a tokenizer that cannot be in the file."""
     if any(graph.by_token for graph in model.graphs()):
         raise ExportError(
             f"{model.task.name}: a tflite-text file returns no token ids, so its per-token outputs cannot be matched "
             "to tokens; leave tflite-text out"
         )
-    reader = TextReader(model.tokenizer, pad_id=model.config.pad_token_id)
-    write_tflite(model, targets, replace(settings, lengths=[settings.longest]), ends=Ends(reader=reader))
+    check_tokenizer(model.tokenizer)
