@@ -1,6 +1,7 @@
 """`verify`: what is said of a bundle that somebody changed, and of one that nobody did."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 
@@ -327,6 +328,16 @@ def test_the_command_gives_json_and_the_accuracy_on_data(run, light, opinion_fil
     result = run("verify", light, "--data", opinion_file, "--json")
     assert result.exit_code == 0, result.output
     assert [(row["format"], row["figure"]) for row in json.loads(result.stdout)] == [(name, 1.0) for name in FILES]
+
+
+def test_the_command_shows_the_figure_that_decides(run, light, opinion_file):
+    result = run("verify", light, "--data", opinion_file, "--max-drop", 3)
+    assert result.exit_code == 0, result.output
+    _, *lines = result.stdout.splitlines()
+    for line in lines[:2]:
+        assert re.search(r"  outputs differ by \S+, 0.0001 allowed$", line)
+    for line in lines[2:]:
+        assert line.endswith("  accuracy on the data falls by 0.00 points, a fall of 3 allowed")
 
 
 def test_the_command_marks_what_failed_and_ends_with_one_line_and_exit_code_1(run, light):
