@@ -13,20 +13,20 @@ COLUMNS = (
 
 
 def print_rows(rows, headline: str) -> None:
-    """One line per file. Its end is the figure that decides whether the file passes, and FAILED if it does not.
+    """One line per file, with the figure that decides whether it passes, and FAILED at the end if it does not.
 
     Args:
         headline: the name of the task's figure; shown where it was measured. A file that takes single texts was not
             asked pairs.
     """
     measured = any(row.figure is not None for row in rows)
-    cells = [[*(name for name, _ in COLUMNS), *[headline] * measured]]
+    cells = [[*(name for name, _ in COLUMNS), *[headline] * measured, "decided by"]]
     for row in rows:
         shown = [form.format(row) for _, form in COLUMNS]
         figure = [] if not measured else [""] if row.figure is None else [f"{row.figure:.3f}"]
         decision = [row.decision.figure] if row.decision else []
         cells.append([*shown, *figure, *decision, *["FAILED"] * bool(row.failed)])
-    _print_cells(cells, texts=2)
+    _print_cells(cells, texts=2, aligned=len(COLUMNS) + measured)
 
 
 def print_measured(rows) -> None:
@@ -43,24 +43,24 @@ def print_measured(rows) -> None:
         first = [name, str(threads), f"{last.megabytes:.1f}", f"{last.memory_mb:.0f}", f"{last.load_s:.2f}"]
         times = [f"{row.ms:.2f} ({row.ms_p95:.2f})" for row in group.values()]
         cells.append([*first, *times, f"{last.text_ms:.2f} ({last.text_ms_p95:.2f})"])
-    _print_cells(cells, texts=1)
+    _print_cells(cells, texts=1, aligned=len(cells[0]))
     click.echo(
         "ms: the model alone for one text, as the median (and the time that 95 % of the answers did not exceed); from "
         f"text: from string to answer, for {lengths[-1]} tokens"
     )
 
 
-def _print_cells(cells: list[list[str]], *, texts: int) -> None:
-    """Prints lines of cells. The first line is the head; a line may be longer than it.
+def _print_cells(cells: list[list[str]], *, texts: int, aligned: int) -> None:
+    """Prints lines of cells. The first line is the head.
 
     Args:
         texts: number of columns, from the left, that are aligned to the left.
+        aligned: number of columns that have one width; the cells behind them follow as they are.
     """
-    columns = len(cells[0])
-    widths = [max(len(line[i]) for line in cells) for i in range(columns)]
+    widths = [max(len(line[i]) for line in cells) for i in range(aligned)]
     for line in cells:
         padded = (
             f"{cell:<{w}}" if i < texts else f"{cell:>{w}}"
             for i, (cell, w) in enumerate(zip(line, widths, strict=False))
         )
-        click.echo("  ".join([*padded, *line[columns:]]).rstrip())
+        click.echo("  ".join([*padded, *line[aligned:]]).rstrip())
