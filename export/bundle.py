@@ -142,9 +142,9 @@ def write_files(
     """
     for kind in dict.fromkeys(variant.kind for variant in variants.values()):
         targets = {folder / variant.path: variant.quantize for variant in variants.values() if variant.kind == kind}
-        source = f"{len(settings.examples)} rows of the data" if settings.examples else "built-in texts"
+        rows = f"{len(settings.examples)} rows of the data and " if settings.examples else ""
         calibrated = set(targets.values()) & set(CALIBRATED)
-        progress(f"writing {kind}{f', calibrated on {source}' if calibrated else ''}")
+        progress(f"writing {kind}{f', calibrated on {rows}built-in texts' if calibrated else ''}")
         writer(kind)(model, targets, settings)
 
 
