@@ -1,4 +1,4 @@
-"""A bundle's files as a table on the terminal."""
+"""Tables on the terminal: a bundle's files, and figures by name."""
 
 import click
 
@@ -31,10 +31,10 @@ def print_rows(rows, headline: str) -> None:
 
 def print_measured(rows) -> None:
     """One line per file and number of threads, with the milliseconds of each length side by side."""
-    lengths = sorted({row.length for row in rows})
+    lengths = sorted({row.sequence_length for row in rows})
     groups = {}
     for row in rows:
-        groups.setdefault((row.name, row.threads), {})[row.length] = row
+        groups.setdefault((row.name, row.threads), {})[row.sequence_length] = row
     cells = [
         ["format", "threads", "MB", "memory MB", "load s", *(f"ms at {length}" for length in lengths), "from text"]
     ]
@@ -43,20 +43,31 @@ def print_measured(rows) -> None:
         first = [name, str(threads), f"{last.megabytes:.1f}", f"{last.memory_mb:.0f}", f"{last.load_s:.2f}"]
         times = [f"{row.ms:.2f} ({row.ms_p95:.2f})" for row in group.values()]
         cells.append([*first, *times, f"{last.text_ms:.2f} ({last.text_ms_p95:.2f})"])
-    _print_cells(cells, texts=1, aligned=len(cells[0]))
+    _print_cells(cells, texts=1)
     click.echo(
         "ms: the model alone for one text, as the median (and the time that 95 % of the answers did not exceed); from "
         f"text: from string to answer, for {lengths[-1]} tokens"
     )
 
 
-def _print_cells(cells: list[list[str]], *, texts: int, aligned: int) -> None:
+def print_figures(figures: dict[str, dict], head: str) -> None:
+    """One line per name, with its figures side by side. Args: head: what the names are."""
+    columns = list(dict.fromkeys(column for row in figures.values() for column in row))
+    cells = [[head, *columns]]
+    for name, row in figures.items():
+        shown = [row.get(column) for column in columns]
+        cells.append([name, *(f"{x:.4f}" if isinstance(x, float) else "" if x is None else str(x) for x in shown)])
+    _print_cells(cells, texts=1)
+
+
+def _print_cells(cells: list[list[str]], *, texts: int, aligned: int | None = None) -> None:
     """Prints lines of cells. The first line is the head.
 
     Args:
         texts: number of columns, from the left, that are aligned to the left.
-        aligned: number of columns that have one width; the cells behind them follow as they are.
+        aligned: number of columns that have one width; the cells behind them follow as they are. None: all.
     """
+    aligned = len(cells[0]) if aligned is None else aligned
     widths = [max(len(line[i]) for line in cells) for i in range(aligned)]
     for line in cells:
         padded = (
