@@ -1,7 +1,8 @@
 """Every kind of file that a bundle can hold, as data. It imports nothing heavy, so that the command line reads it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 
 from kerasbert.errors import ExportError
 
@@ -53,6 +54,11 @@ WRITERS = {
     "tflite-text": "kerasbert.export.formats.tflite.text:write_text_tflite",
 }
 """Kind of file -> the function that writes it, as module:name. Each takes (model, targets, settings)."""
+CHECKS = {
+    "mediapipe": "kerasbert.export.formats.mediapipe.file:check_mediapipe",
+    "tflite-text": "kerasbert.export.formats.tflite.text:check_text_tflite",
+}
+"""Kind of file that not every model can have -> the function that takes a model and raises ExportError."""
 FORMATS = tuple(kind for kind in WRITERS if kind != "trainable")
 """Kinds that are asked for by name. A trainable file is asked for with `trainable_head` instead."""
 USUAL = ("tflite", "onnx", "saved_model")
@@ -96,6 +102,12 @@ def chosen_variants(
             has = ", ".join(variant.quantize for variant in VARIANTS.values() if variant.kind == kind)
             raise ExportError(f"{kind}: has no {', '.join(quantize)}; quantize can be {has} there")
     return chosen
+
+
+def by_name(place: str) -> Callable:
+    """The function of a row of `WRITERS` or `CHECKS`. Its module is imported when it is needed."""
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
 
 
 def in_place_of(name: str) -> str:

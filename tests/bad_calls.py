@@ -73,6 +73,8 @@ CALLS = [
     (f"{PRETRAIN} --buckets 32,x", "'32,x' is not a list of lengths"),
     (f"{PRETRAIN} --size giant", "'giant' is not one of"),
     (f"{PRETRAIN} --init-from a --size tiny", "--size is for a new model"),
+    ("verify bundle --max-drop 1", "--max-drop is for labelled data; give --data"),
+    ("verify bundle --data a.csv --max-drop nan", "nan is not a finite number"),
     ("benchmark bundle --threads 0", "0 is not in the range x>=1"),
     ("benchmark bundle --threads 1000000", "1000000 is more than"),
     ("benchmark bundle --runs 0", "0 is not in the range x>=1"),

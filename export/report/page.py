@@ -14,8 +14,8 @@ from kerasbert.export.report.chart import Mark, draw
 from kerasbert.export.report.snippets import Snippet, shown_example, snippets
 from kerasbert.files import write_text
 from kerasbert.reading import parse, read_text
-from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import Manifest
+from kerasbert.schema import from_json
 from kerasbert.tasks.numbers import numbers_of
 
 NAME = "report.html"
@@ -54,7 +54,7 @@ def read_rows(folder: Path, manifest: Manifest) -> list[Row]:
     """
     path = folder / "report.json"
     try:
-        rows = {row["format"]: Row(**row) for row in parse(read_text(path, BundleError))}
+        rows = {row.format: row for row in from_json(list[Row], parse(read_text(path, BundleError)), "rows")}
         return [rows[name] for name in manifest.files]
     except (BundleError, ValueError, TypeError, KeyError) as error:
         raise BundleError(f"{path}: not readable as the gate's report ({error}); export again") from None
@@ -72,7 +72,8 @@ def page(folder: Path, manifest: Manifest, rows: Sequence[Row], measured: Sequen
         _files(manifest, rows),
         '<p class="soft">Milliseconds are the time for one text, from string to answer, on the machine that exported. '
         "The difference is the largest between any output and Keras's.</p>",
-        *(_strange(manifest, row) for row in rows if row.read_differently),
+        _decisions(rows),
+        *(_strange(row) for row in rows if row.read_differently),
     ]
     if measured:
         body += ["<h2>Measured</h2>", _measured(manifest, measured)]
@@ -155,6 +156,13 @@ def _files(manifest, rows) -> str:
     return _table(heads, lines)
 
 
+def _decisions(rows) -> str:
+    """For each file the figure by which it passed."""
+    decided = [(row.format, row.decision.figure) for row in rows if row.decision]
+    items = [f"<dt>{escape(name)}</dt><dd>{escape(figure)}</dd>" for name, figure in decided]
+    return f"<h3>What decided</h3>\n<dl>{''.join(items)}</dl>" if items else ""
+
+
 def _aligned(numbers: Sequence[float]) -> list[str]:
     """Numbers with the same count of decimals: one, or as many as the least needs for two digits, at most three."""
     least = min((number for number in numbers if number > 0), default=1)
@@ -162,11 +170,10 @@ def _aligned(numbers: Sequence[float]) -> list[str]:
     return [f"{number:.{decimals}f}" for number in numbers]
 
 
-def _strange(manifest, row) -> str:
+def _strange(row) -> str:
     texts = ", ".join(f"<q><bdi>{escape(text[:24])}</bdi></q>" for text in row.read_differently)
-    reader = "the file's own" if KINDS[manifest.files[row.format].kind].reads == "text" else "MediaPipe's"
     return (
-        f"<p><code>{escape(row.path)}</code>: {reader} tokenizer reads {_count(len(row.read_differently), 'text')} "
+        f"<p><code>{escape(row.path)}</code>: MediaPipe's tokenizer reads {_count(len(row.read_differently), 'text')} "
         f'of golden.json differently from BERT\'s: <span class="soft">{texts}</span></p>'
     )
 

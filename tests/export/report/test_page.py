@@ -11,6 +11,7 @@ import pytest
 from kerasbert.errors import BundleError
 from kerasbert.export import web
 from kerasbert.export.benchmark.measure import Measured
+from kerasbert.export.gate.bars import decide_answers
 from kerasbert.export.gate.verify import Row
 from kerasbert.export.report.chart import Mark, draw, shares, sizes, times
 from kerasbert.export.report.page import NAME, page, read_rows, write_report
@@ -224,3 +225,10 @@ def test_a_report_that_is_not_whole_is_named(tmp_path, manifest, content):
     (tmp_path / "report.json").write_text(content)
     with pytest.raises(BundleError, match=r"report.json: not readable as the gate's report \(.*\); export again"):
         read_rows(tmp_path, manifest)
+
+
+def test_the_figure_that_decided_is_shown_with_its_bound(tiny_bundle):
+    manifest = Manifest.read(tiny_bundle)
+    rows = rows_of(manifest, decision=decide_answers([True] * 20 + [False], "int4", what="labels of tokens"))
+    shown = Page(page(tiny_bundle, manifest, rows)).text
+    assert shown.count("95.24% of labels of tokens agree or are unclear, 93% wanted") == len(rows)
