@@ -1,5 +1,6 @@
 """kerasbert export."""
 
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -94,10 +95,8 @@ def export(model, task, max_length, folder, **given):
     """
     columns = options.taken_columns(given)
     given = {name: None if value == () else value for name, value in given.items()}
-    try:
+    with _as_wrong_call():
         chosen = ExportOptions(**given, columns=columns)
-    except ExportError as error:  # all that it checks is how this command was called
-        raise click.UsageError(str(error)) from None
     check_target(folder)
     if (Path(model) / MANIFEST).is_file():
         raise BundleError(f"{model}: is a bundle already; name the model folder that it was made from")
@@ -105,11 +104,24 @@ def export(model, task, max_length, folder, **given):
     options.load_tensorflow()
     from kerasbert.cli.table import print_rows
     from kerasbert.export.bundle import export_bundle
+    from kerasbert.export.exportable import check_formats
     from kerasbert.models.opening import open_model
 
     opened = open_model(model, task=task, max_length=max_length)
+    if opened.tokenizer is not None:
+        with _as_wrong_call():
+            check_formats(opened, chosen)
     rows = export_bundle(opened, folder, chosen, progress=options.progress)
     print_rows(rows, opened.task.headline)
     click.echo(f"{folder}: written and checked")
     if chosen.web:
         click.echo(f"python -m http.server --directory {folder}  # and open http://localhost:8000/web/")
+
+
+@contextmanager
+def _as_wrong_call():
+    """Errors within the block tell how this command was called."""
+    try:
+        yield
+    except ExportError as error:
+        raise click.UsageError(str(error)) from None

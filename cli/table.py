@@ -1,4 +1,4 @@
-"""A bundle's files as a table on the terminal."""
+"""Tables on the terminal: a bundle's files, and figures by name."""
 
 import click
 
@@ -13,27 +13,28 @@ COLUMNS = (
 
 
 def print_rows(rows, headline: str) -> None:
-    """One line per file.
+    """One line per file, with the figure that decides whether it passes, and FAILED at the end if it does not.
 
     Args:
         headline: the name of the task's figure; shown where it was measured. A file that takes single texts was not
             asked pairs.
     """
     measured = any(row.figure is not None for row in rows)
-    cells = [[*(name for name, _ in COLUMNS), *[headline] * measured]]
+    cells = [[*(name for name, _ in COLUMNS), *[headline] * measured, "decided by"]]
     for row in rows:
         shown = [form.format(row) for _, form in COLUMNS]
         figure = [] if not measured else [""] if row.figure is None else [f"{row.figure:.3f}"]
-        cells.append([*shown, *figure, *["FAILED"] * bool(row.failed)])
-    _print_cells(cells, texts=2)
+        decision = [row.decision.figure] if row.decision else []
+        cells.append([*shown, *figure, *decision, *["FAILED"] * bool(row.failed)])
+    _print_cells(cells, texts=2, aligned=len(COLUMNS) + measured)
 
 
 def print_measured(rows) -> None:
     """One line per file and number of threads, with the milliseconds of each length side by side."""
-    lengths = sorted({row.length for row in rows})
+    lengths = sorted({row.sequence_length for row in rows})
     groups = {}
     for row in rows:
-        groups.setdefault((row.name, row.threads), {})[row.length] = row
+        groups.setdefault((row.name, row.threads), {})[row.sequence_length] = row
     cells = [
         ["format", "threads", "MB", "memory MB", "load s", *(f"ms at {length}" for length in lengths), "from text"]
     ]
@@ -49,17 +50,28 @@ def print_measured(rows) -> None:
     )
 
 
-def _print_cells(cells: list[list[str]], *, texts: int) -> None:
-    """Prints lines of cells. The first line is the head; a line may be longer than it.
+def print_figures(figures: dict[str, dict], head: str) -> None:
+    """One line per name, with its figures side by side. Args: head: what the names are."""
+    columns = list(dict.fromkeys(column for row in figures.values() for column in row))
+    cells = [[head, *columns]]
+    for name, row in figures.items():
+        shown = [row.get(column) for column in columns]
+        cells.append([name, *(f"{x:.4f}" if isinstance(x, float) else "" if x is None else str(x) for x in shown)])
+    _print_cells(cells, texts=1)
+
+
+def _print_cells(cells: list[list[str]], *, texts: int, aligned: int | None = None) -> None:
+    """Prints lines of cells. The first line is the head.
 
     Args:
         texts: number of columns, from the left, that are aligned to the left.
+        aligned: number of columns that have one width; the cells behind them follow as they are. None: all.
     """
-    columns = len(cells[0])
-    widths = [max(len(line[i]) for line in cells) for i in range(columns)]
+    aligned = len(cells[0]) if aligned is None else aligned
+    widths = [max(len(line[i]) for line in cells) for i in range(aligned)]
     for line in cells:
         padded = (
             f"{cell:<{w}}" if i < texts else f"{cell:>{w}}"
             for i, (cell, w) in enumerate(zip(line, widths, strict=False))
         )
-        click.echo("  ".join([*padded, *line[columns:]]).rstrip())
+        click.echo("  ".join([*padded, *line[aligned:]]).rstrip())

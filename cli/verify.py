@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from kerasbert.cli import options
+from kerasbert.cli.numbers import Number
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import Manifest
 
@@ -13,9 +14,14 @@ from kerasbert.runtime.manifest import Manifest
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option("--data", type=click.Path(path_type=Path), help="Labelled file to measure every format on as well.")
+@click.option(
+    "--max-drop",
+    type=Number(0, 100),
+    help="Points of accuracy that a quantised file may lose on --data.  [default: 0.5; int4: 2, full-int8: 5]",
+)
 @options.columns
 @options.as_json
-def verify(bundle, data, as_json, **given):
+def verify(bundle, data, max_drop, as_json, **given):
     """Check every file of BUNDLE against the answers that Keras gave when it was exported.
 
     \b
@@ -23,6 +29,8 @@ def verify(bundle, data, as_json, **given):
       kerasbert verify bundle/
       kerasbert verify bundle/ --data test.csv
     """
+    if max_drop is not None and data is None:
+        raise click.UsageError("--max-drop is for labelled data; give --data")
     manifest = Manifest.read(bundle)
     if any(KINDS[file.kind].needs_tensorflow for file in manifest.files.values()):
         options.load_tensorflow()
@@ -32,7 +40,7 @@ def verify(bundle, data, as_json, **given):
 
     columns = options.taken_columns(given)
     examples = read_data(data, manifest.definition, manifest.task_settings, columns) if data else ()
-    rows = verify_bundle(bundle, data=examples, progress=options.progress)
+    rows = verify_bundle(bundle, data=examples, max_drop=max_drop, progress=options.progress)
     if as_json:
         click.echo(json.dumps(report(rows)))
     else:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
-from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from kerasbert.export.gate import golden
 from kerasbert.export.gate.verify import Reference, Row, check, read_data, report, verify
 from kerasbert.export.options import ExportOptions
 from kerasbert.export.report.page import write_report
-from kerasbert.export.variants import CALIBRATED, VARIANTS, WRITERS, Variant, in_place_of
+from kerasbert.export.variants import CALIBRATED, VARIANTS, WRITERS, Variant, by_name, in_place_of
 from kerasbert.export.web import runtimes, write_page
 from kerasbert.export.web.npm import fetch
 from kerasbert.files import check_target, new_folder
@@ -143,16 +142,15 @@ def write_files(
     """
     for kind in dict.fromkeys(variant.kind for variant in variants.values()):
         targets = {folder / variant.path: variant.quantize for variant in variants.values() if variant.kind == kind}
-        source = f"{len(settings.examples)} rows of the data" if settings.examples else "built-in texts"
+        rows = f"{len(settings.examples)} rows of the data and " if settings.examples else ""
         calibrated = set(targets.values()) & set(CALIBRATED)
-        progress(f"writing {kind}{f', calibrated on {source}' if calibrated else ''}")
+        progress(f"writing {kind}{f', calibrated on {rows}built-in texts' if calibrated else ''}")
         writer(kind)(model, targets, settings)
 
 
 def writer(kind: str) -> Callable:
-    """Returns the function that writes a kind of file. Its module is imported when it is needed."""
-    module, _, name = WRITERS[kind].partition(":")
-    return getattr(import_module(module), name)
+    """Returns the function that writes a kind of file."""
+    return by_name(WRITERS[kind])
 
 
 def _gentler(folder: Path, manifest: Manifest, rows: list[Row], progress: Callable[[str], None]) -> dict[str, Variant]:

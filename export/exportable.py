@@ -5,6 +5,7 @@ import keras
 from kerasbert.decoding.labels import SCORES
 from kerasbert.errors import ExportError
 from kerasbert.export.options import ExportOptions
+from kerasbert.export.variants import CHECKS, by_name
 from kerasbert.tasks.numbers import numbers_of
 
 
@@ -12,27 +13,38 @@ def check_model(model, options: ExportOptions) -> None:
     """Checks what can be checked before any work.
 
     Raises:
-        ExportError: another Keras backend, a model without tokenizer, a head that cannot learn on the device, or a
-            format that cannot take numbers for a model that needs them.
+        ExportError: another Keras backend, a model without tokenizer, or a format that cannot hold the model.
     """
-    if options.trainable_head and not _has_labels(model):
-        raise ExportError(f"{model.task.name}: has no head to learn on the device; leave trainable_head out")
     if keras.backend.backend() != "tensorflow":
         raise ExportError(
             f"exports are written by TensorFlow, but Keras runs on {keras.backend.backend()}: save_pretrained the "
             "model, and export it with KERAS_BACKEND=tensorflow"
         )
-    numbers = ", ".join(each.name for each in numbers_of(model.graphs()))
-    texts_alone = {"mediapipe", "tflite-text"} & {variant.kind for variant in options.variants().values()}
-    texts_alone |= {"web"} if options.web else set()
-    if numbers and texts_alone:
-        raise ExportError(
-            f"{', '.join(sorted(texts_alone))}: takes texts alone, and this model also takes {numbers}; leave it out"
-        )
     if model.tokenizer is None:
         raise ExportError(
             "this model has no tokenizer; put vocab.txt or tokenizer.json into its folder, or give its encoder one"
         )
+    check_formats(model, options)
+
+
+def check_formats(model, options: ExportOptions) -> None:
+    """Checks that every chosen format can hold a model with a tokenizer.
+
+    Raises:
+        ExportError: a head that cannot learn on the device, or a format that has not the task, its outputs, its
+            tokenizer or its numbers beside the text.
+    """
+    if options.trainable_head and not _has_labels(model):
+        raise ExportError(f"{model.task.name}: has no head to learn on the device; leave trainable_head out")
+    numbers = ", ".join(each.name for each in numbers_of(model.graphs()))
+    kinds = {variant.kind for variant in options.variants().values()}
+    texts_alone = {"mediapipe", "tflite-text"} & kinds | ({"web"} if options.web else set())
+    if numbers and texts_alone:
+        raise ExportError(
+            f"{', '.join(sorted(texts_alone))}: takes texts alone, and this model also takes {numbers}; leave it out"
+        )
+    for kind in sorted(kinds & CHECKS.keys()):
+        by_name(CHECKS[kind])(model)
 
 
 def _has_labels(model) -> bool:

@@ -1,7 +1,8 @@
 """Every kind of file that a bundle can hold, as data. It imports nothing heavy, so that the command line reads it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 
 from kerasbert.errors import ExportError
 
@@ -31,7 +32,7 @@ VARIANTS = {
     "onnx-int8": Variant("onnx", "model_int8.onnx", "int8"),
     "onnx-int8-mixed": Variant("onnx", "model_int8_mixed.onnx", "int8-mixed"),
     "onnx-float16": Variant("onnx", "model_float16.onnx", "float16"),
-    "saved_model": Variant("savedmodel", "saved_model", "none"),
+    "saved_model": Variant("saved_model", "saved_model", "none"),
     "mediapipe": Variant("mediapipe", "mediapipe.tflite", "none"),
     "mediapipe-int8": Variant("mediapipe", "mediapipe_int8.tflite", "int8"),
     "tflite-int4": Variant("tflite", "model_int4.tflite", "int4"),
@@ -47,15 +48,20 @@ run."""
 WRITERS = {
     "tflite": "kerasbert.export.formats.tflite.file:write_tflite",
     "onnx": "kerasbert.export.formats.onnx.file:write_onnx",
-    "savedmodel": "kerasbert.export.formats.saved_model.file:write_saved_model",
+    "saved_model": "kerasbert.export.formats.saved_model.file:write_saved_model",
     "mediapipe": "kerasbert.export.formats.mediapipe.file:write_mediapipe",
     "trainable": "kerasbert.export.formats.tflite.trainable:write_trainable",
     "tflite-text": "kerasbert.export.formats.tflite.text:write_text_tflite",
 }
 """Kind of file -> the function that writes it, as module:name. Each takes (model, targets, settings)."""
+CHECKS = {
+    "mediapipe": "kerasbert.export.formats.mediapipe.file:check_mediapipe",
+    "tflite-text": "kerasbert.export.formats.tflite.text:check_text_tflite",
+}
+"""Kind of file that not every model can have -> the function that takes a model and raises ExportError."""
 FORMATS = tuple(kind for kind in WRITERS if kind != "trainable")
 """Kinds that are asked for by name. A trainable file is asked for with `trainable_head` instead."""
-USUAL = ("tflite", "onnx", "savedmodel")
+USUAL = ("tflite", "onnx", "saved_model")
 """Formats that are written when none is named. MediaPipe and tensorflow-text cannot read every tokenizer, and every
 file holds the weights once more, so the others are written on request only."""
 QUANTIZE = {
@@ -96,6 +102,12 @@ def chosen_variants(
             has = ", ".join(variant.quantize for variant in VARIANTS.values() if variant.kind == kind)
             raise ExportError(f"{kind}: has no {', '.join(quantize)}; quantize can be {has} there")
     return chosen
+
+
+def by_name(place: str) -> Callable:
+    """The function of a row of `WRITERS` or `CHECKS`. Its module is imported when it is needed."""
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
 
 
 def in_place_of(name: str) -> str:

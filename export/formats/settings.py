@@ -17,7 +17,8 @@ class Settings:
     lengths: Sequence[int]
     """Input lengths of the signatures, in any order. A kind of file with one signature takes the longest."""
     examples: Sequence[Example] = ()
-    """Examples that calibrate integer activations. Empty: the task's own."""
+    """Examples that calibrate integer activations beside the task's own. Texts of one kind alone would leave the ranges
+    too narrow for others."""
     legacy_runtime: bool = False
     """Writes 8-bit matrices with one scale instead of one per column, which TFLite 2.9 to 2.16 need."""
 

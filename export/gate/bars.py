@@ -1,6 +1,7 @@
 """The limits of the parity gate: how far the numbers and answers of an exported file may differ from Keras's."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,20 +10,46 @@ from kerasbert.decoding.labels import SCORES, sigmoid, softmax
 TOLERANCE = 1e-4
 """Largest absolute difference between the numbers of a float32 file and Keras's."""
 AGREEMENT = 0.99
-"""Smallest share of a quantised file's answers that must equal Keras's."""
+"""Smallest share of a quantised file's answers on golden texts that must equal Keras's, or be unclear (`HESITATES`)."""
 ROUGH = {"int4": 0.93, "full-int8": 0.85}
 """The same for precisions that cannot reach `AGREEMENT`. Weights of 4 bits kept 97 % of a fine-tuned encoder's answers.
 With activations of 8 bits, outliers in BERT's residual sums leave few bits for other values (arXiv 2109.12948). A
 fine-tuned MiniLM kept 89 % of its answers, and an encoder with two blocks 92 %; with 16 bits, 100 % and 99 %."""
 HESITATES = 0.1
-"""On golden texts, a quantised file's answer may differ from Keras's if Keras's two best probabilities differ by less
-than this. On labelled data there is no such exception."""
+"""A quantised file's answer on a golden text is unclear if Keras's two best probabilities differ by less than this."""
 SURE = 0.5
-"""The exception of `HESITATES` holds only if the file's two best probabilities differ by less than this."""
+"""And only if the file's own two best probabilities differ by less than this."""
 DROP = 0.005
-"""Largest drop of a quantised file's headline figure on labelled data: 0.5 points."""
+"""Largest drop of a quantised file's headline figure on labelled data: 0.5 points. Where data are given, the drop
+decides, and not the answers on golden texts."""
 ROUGH_DROP = {"int4": 0.02, "full-int8": 0.05}
 """The same for the precisions of `ROUGH`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """The figure that decides whether a file passes.
+
+    Attributes:
+        figure: the figure, its value and its bound, as one line.
+        value, bound: the numbers in that line; shares and drops from 0 to 1.
+        passed: whether the value is within the bound.
+    """
+
+    figure: str
+    value: float
+    bound: float
+    passed: bool
+
+
+def decide_numbers(difference: float) -> Decision:
+    """The decision on a float32 file, from the largest difference of its numbers (or scores) from Keras's."""
+    return Decision(
+        figure=f"outputs differ by {difference:.2g}, {TOLERANCE:g} allowed",
+        value=difference,
+        bound=TOLERANCE,
+        passed=difference <= TOLERANCE,
+    )
 
 
 def judge_numbers(actual: np.ndarray, expected: np.ndarray, bar: str, precision: str, *, scores: bool = False) -> list:
@@ -44,45 +71,48 @@ def judge_numbers(actual: np.ndarray, expected: np.ndarray, bar: str, precision:
     if not np.isfinite(actual).all():
         return ["its outputs are not all finite"]
     difference = largest_difference(actual, expected, bar, scores=scores)
-    if precision == "float32" and difference > TOLERANCE:
-        return [f"outputs differ by {difference:.2g}, {TOLERANCE:g} allowed"]
-    return []
+    decision = decide_numbers(difference)
+    return [decision.figure] if precision == "float32" and not decision.passed else []
 
 
-def judge_answers(alike: Sequence[bool], precision: str, *, what: str = "answers") -> list[str]:
-    """Checks the share of a file's answers that equal Keras's.
+def decide_answers(alike: Sequence[bool], precision: str, *, what: str = "answers") -> Decision:
+    """The decision on a file from the share of its answers that equal Keras's.
 
     Args:
-        alike: for each answer, whether it equals Keras's or may differ from it (`hesitates`).
+        alike: for each answer, whether it equals Keras's or, of a quantised file, is unclear (`HESITATES`).
         precision: the file's precision, as in kerasbert.json.
-        what: words for the message, such as "answers on the data".
-
-    Returns:
-        A list of one line that describes the failure, or an empty list.
+        what: words for the line, such as "labels of tokens".
     """
     share = float(np.mean(alike))
     wanted = 1.0 if precision == "float32" else ROUGH.get(precision, AGREEMENT)
-    return [f"{share:.2%} of {what} agree, {wanted:.0%} wanted"] if share < wanted else []
+    agree = "agree" if precision == "float32" else "agree or are unclear"
+    return Decision(
+        figure=f"{share:.2%} of {what} {agree}, {wanted:.0%} wanted", value=share, bound=wanted, passed=share >= wanted
+    )
 
 
-def judge_figure(before: float | None, after: float | None, precision: str, drop: float | None, name: str) -> list[str]:
-    """Checks a quantised file's headline figure on labelled data.
+def decide_figure(
+    before: float | None, after: float | None, precision: str, drop: float | None, name: str
+) -> Decision | None:
+    """The decision on a quantised file from its headline figure on labelled data; None if the task has none.
 
     Args:
         before, after: the figure of Keras and of the file, from 0 to 1; None if the task has no headline figure.
         precision: the file's precision, as in kerasbert.json.
         drop: the largest drop that is allowed, from 0 to 1; None: that of `ROUGH_DROP` for the precision, or `DROP`.
-        name: name of the figure, for the message.
-
-    Returns:
-        A list of one line that describes the failure, or an empty list.
+        name: name of the figure, for the line.
     """
     if before is None or after is None:
-        return []
+        return None
     drop = ROUGH_DROP.get(precision, DROP) if drop is None else drop
-    if round(before - after, 9) > drop:  # 0.8 - 0.795 is a little more than 0.005
-        return [f"{name} on the data falls by {100 * (before - after):.2f} points, {100 * drop:g} allowed"]
-    return []
+    lost = round(before - after, 9)  # 0.8 - 0.795 is a little more than 0.005
+    moves = "falls" if lost >= 0 else "rises"
+    return Decision(
+        figure=f"{name} on the data {moves} by {100 * abs(lost):.2f} points, a fall of {100 * drop:g} allowed",
+        value=lost,
+        bound=drop,
+        passed=lost <= drop,
+    )
 
 
 def largest_difference(actual: np.ndarray, expected: np.ndarray, bar: str, *, scores: bool = False) -> float:

@@ -13,8 +13,9 @@ from kerasbert.export.formats.mediapipe.check import check_in_mediapipe
 from kerasbert.export.formats.mediapipe.device_tokenizer import read_differently as mediapipe_reads
 from kerasbert.export.gate import golden
 from kerasbert.export.gate.bars import (
-    judge_answers,
-    judge_figure,
+    decide_answers,
+    decide_figure,
+    decide_numbers,
     judge_numbers,
     largest_difference,
 )
@@ -32,19 +33,10 @@ Check = Callable[[Subject, object], list[str]]
 """Takes the subject and its row of the report, which it may fill in. Returns one line per failure."""
 
 
-def leaves_out_what_it_reads_differently(subject: Subject, row) -> list[str]:
-    """Leaves out examples for a file with its own tokenizer: pairs, and texts that its tokenizer splits differently."""
-    if not subject.pipeline.fields:
-        return []
-    from kerasbert.export.formats.tflite import text
-
-    single = [each for each in subject.recorded if set(each.example) == {"text"}]
-    texts = [as_text(each.example["text"]) for each in single]
-    strange = text.read_differently(subject.pipeline.tokenizer, texts, max_length=subject.pipeline.settings.max_length)
-    row.read_differently = strange
-    if strange:
-        _warn(subject.file.path, "it", strange, len(single))
-    subject.recorded = [each for each, text in zip(single, texts, strict=True) if text not in strange]
+def leaves_out_pairs(subject: Subject, row) -> list[str]:
+    """Leaves out the pairs for a file that takes a single text."""
+    reads = subject.pipeline.fields
+    subject.recorded = [each for each in subject.recorded if not reads or set(each.example) == reads]
     return []
 
 
@@ -77,13 +69,19 @@ def asks_each_alone(subject: Subject, row) -> list[str]:
             ),
             default=0.0,
         )
+    if subject.file.precision == "float32":
+        row.decision = decide_numbers(row.max_difference)
     return wrong
 
 
 def answers_equally(subject: Subject, row) -> list[str]:
-    """Compares the answers with those recorded of Keras; of a quantised file that tags tokens, the tokens' labels."""
+    """Compares the answers with those recorded of Keras; of a quantised file that tags tokens, the tokens' labels.
+
+    They decide on a quantised file, unless its figure on labelled data does (`asks_the_data`).
+    """
     alike, excused = [], []
-    by_token = subject.tags and subject.file.precision != "float32"
+    quantised = subject.file.precision != "float32"
+    by_token = subject.tags and quantised
     for each, found in zip(subject.recorded, subject.alone, strict=True):
         found, theirs = replace(found, outputs=_at_places(subject, found, each)), _recorded(subject, each)
         alike.append(subject.alike(subject.answer(found), each.answer))
@@ -92,7 +90,11 @@ def answers_equally(subject: Subject, row) -> list[str]:
         else:
             excused.append(alike[-1] or subject.hesitates(found, theirs))
     row.agreement = float(np.mean(alike))
-    return judge_answers(excused, subject.file.precision, what="labels of tokens" if by_token else "answers")
+    decision = decide_answers(excused, subject.file.precision, what="labels of tokens" if by_token else "answers")
+    if quantised:
+        row.decision = decision
+        return []
+    return [] if decision.passed else [decision.figure]
 
 
 def asks_all_at_once(subject: Subject, row) -> list[str]:
@@ -144,11 +146,7 @@ def asks_mediapipe(subject: Subject, row) -> list[str]:
 
 
 def asks_the_data(subject: Subject, row) -> list[str]:
-    """Runs the labelled data.
-
-    A float32 file must return Keras's numbers. A quantised file must keep the headline figure and, unless `max_drop` is
-    given, most of Keras's answers; of one that tags tokens, the figure alone is judged.
-    """
+    """Runs the labelled data. A float32 file must return Keras's numbers; a quantised file must keep the figure."""
     task, settings, precision = subject.pipeline.task, subject.pipeline.settings, subject.file.precision
     reads = subject.pipeline.fields
     if not subject.data:
@@ -175,22 +173,28 @@ def asks_the_data(subject: Subject, row) -> list[str]:
     alike = [subject.alike(a, b) for a, b in zip(subject.answers_on_data, expected, strict=True)]
     row.agreement = float(np.mean(alike))
     if precision == "float32":
-        return _judged_on_data(subject, found)
+        return _judged_on_data(subject, row, found)
     before = task.figures(subject.reference.answered, settings).get(task.headline)
     drop = None if subject.max_drop is None else subject.max_drop / 100
-    whole = drop is None and not subject.tags
-    failures = judge_answers(alike, precision, what="answers on the data") if whole else []
-    return failures + judge_figure(before, row.figure, precision, drop, task.headline)
+    row.decision = decide_figure(before, row.figure, precision, drop, task.headline) or row.decision
+    return []
+
+
+def decides(subject: Subject, row) -> list[str]:
+    """Fails a quantised file whose deciding figure is out of its bound."""
+    failed = subject.file.precision != "float32" and not row.decision.passed
+    return [row.decision.figure] if failed else []
 
 
 CHECKS: tuple[Check, ...] = (
-    leaves_out_what_it_reads_differently,
+    leaves_out_pairs,
     asks_each_alone,
     answers_equally,
     asks_all_at_once,
     asks_signatures_for_texts,
     asks_mediapipe,
     asks_the_data,
+    decides,
 )
 
 
@@ -275,27 +279,17 @@ def _joined(words: Sequence) -> list[bool]:
     return [a == b for a, b in itertools.pairwise(words)]
 
 
-def _judged_on_data(subject: Subject, found: Sequence[Answered]) -> list[str]:
-    """Checks a float32 file's numbers on the data. Texts that its own tokenizer splits differently are left out."""
-    kept = [True] * len(subject.data)
-    if subject.pipeline.fields:
-        from kerasbert.export.formats.tflite import text
-
-        texts = [as_text(example.fields["text"]) for example in subject.data]
-        pipeline = subject.pipeline
-        strange = frozenset(text.read_differently(pipeline.tokenizer, texts, max_length=pipeline.settings.max_length))
-        kept = [each not in strange for each in texts]
-    if not any(kept):
-        said = "%s: no numbers were compared on the data: its tokenizer reads every text differently"
-        log.warning(said, subject.file.path)
-        return []
+def _judged_on_data(subject: Subject, row, found: Sequence[Answered]) -> list[str]:
+    """Checks a float32 file's numbers on the data. The largest difference there or on golden texts decides."""
     failures = []
     for name, output in subject.graph_outputs.items():
-        pairs = zip(found, subject.reference.answered, strict=True)
-        ours, theirs = zip(
-            *[(a.outputs[name], b.outputs[name]) for (a, b), keep in zip(pairs, kept, strict=True) if keep], strict=True
+        ours, theirs = (
+            _stacked([numbers for each in side for numbers in each.outputs[name]])
+            for side in (found, subject.reference.answered)
         )
-        actual, expected = (_stacked([row for rows in side for row in rows]) for side in (ours, theirs))
-        wrong = judge_numbers(actual, expected, output.bar, "float32", scores=subject.in_scores)
+        wrong = judge_numbers(ours, theirs, output.bar, "float32", scores=subject.in_scores)
         failures += [f"on the data: {each}" for each in wrong]
+        if ours.shape == theirs.shape:
+            worst = largest_difference(ours, theirs, output.bar, scores=subject.in_scores)
+            row.decision = decide_numbers(max(worst, row.max_difference))
     return failures

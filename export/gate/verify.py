@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kerasbert.errors import BundleError, ExportError
 from kerasbert.examples.readers import read_examples
+from kerasbert.export.gate.bars import Decision
 from kerasbert.export.gate.checks import CHECKS
 from kerasbert.export.gate.opening import open_any
 from kerasbert.export.gate.subject import Subject
@@ -55,6 +56,7 @@ class Row:
             if there is none.
         milliseconds: median time for one example, from text to answer.
         figure: the task's headline figure on the labelled data, from 0 to 1; None without data.
+        decision: the figure that decides whether the file passes, with its bound; None if nothing could be compared.
         failed: the limits that it exceeded: the first `SHOWN`, and how many more; None if it passed.
         read_differently: golden texts that the tokenizer inside the file splits differently from kerasbert's.
     """
@@ -66,6 +68,7 @@ class Row:
     agreement: float = 0.0
     milliseconds: float = 0.0
     figure: float | None = None
+    decision: Decision | None = None
     failed: str | None = None
     read_differently: list[str] = field(default_factory=list)
 
@@ -102,8 +105,8 @@ def verify(
         data: labelled examples (`read_data`).
         reference: Keras's answers and numbers for `data`. Without it, the first float32 file that passes serves as the
             reference for the files after it.
-        max_drop: points of the headline figure that a quantised file may lose on the data. With it, the share of equal
-            answers on the data is not checked. None: the limits of `kerasbert.export.gate.bars` for its precision.
+        max_drop: points of the headline figure that a quantised file may lose on the data. None: the limit of
+            `kerasbert.export.gate.bars` for its precision.
         files: names of the files to check, as in kerasbert.json; None: all.
         progress: called before each step, with a line that describes it.
 

@@ -18,8 +18,9 @@ from kerasbert.tokenizers.character_table import (
     SEVERAL,
     SPACE,
     CharacterTable,
-    read_characters,
+    characters_of,
     sorted_marks,
+    strips_accents,
 )
 from kerasbert.tokenizers.wordpiece import MAX_CHARACTERS_PER_WORD, WordPieceTokenizer
 
@@ -45,12 +46,7 @@ class InGraphWordPiece(tf.Module):
     def __init__(self, tokenizer: WordPieceTokenizer):
         super().__init__()
         backend = tokenizer._backend
-        strip_accents = tokenizer.do_lower_case if tokenizer.strip_accents is None else tokenizer.strip_accents
-        table = read_characters(
-            do_lower_case=tokenizer.do_lower_case,
-            strip_accents=strip_accents,
-            tokenize_chinese_chars=tokenizer.tokenize_chinese_chars,
-        )
+        table = characters_of(tokenizer)
         added = backend.get_added_tokens_decoder()
         as_written, normalized = [], []
         for code, token in enumerate(added.values(), _ADDED):
@@ -60,8 +56,7 @@ class InGraphWordPiece(tf.Module):
             else:
                 as_written.append((token.content, code, token))
         _check_added(as_written, normalized)
-        if strip_accents:
-            _check_marks(tokenizer.pieces, normalized, table)
+        check_marks(tokenizer, table, [content for content, _, _ in normalized])
         self._strips = [token.content for token in added.values() if token.lstrip or token.rstrip]
         self._as_written = _Finder(as_written)
         self._normalized = _Finder(normalized)
@@ -369,17 +364,23 @@ def _check_added(as_written: list[tuple], normalized: list[tuple]) -> None:
                 )
 
 
-def _check_marks(pieces: list[str], normalized: list[tuple], table: CharacterTable) -> None:
+def check_marks(tokenizer: WordPieceTokenizer, table: CharacterTable, normalized: Sequence[str] = ()) -> None:
     """Raises TokenizerError if the order of combining marks matters to the vocabulary: the graph does not sort them.
 
-    Only marks in pieces count, because a word with a character that no piece has is [UNK] in any order.
+    They are sorted only where accents are stripped. Only marks in pieces count, because a word with a character that no
+    piece has is [UNK] in any order.
+
+    Args:
+        table: the tokenizer's. normalized: added tokens that are matched in the normalised text, as they are there.
     """
 
     def marks(texts):
         return sorted_marks(each for each in set("".join(texts)) if table.of(each) == [ord(each)])
 
-    groups = marks(pieces)
-    if len(groups) > 1 or marks(content for content, _, _ in normalized):
+    if not strips_accents(tokenizer):
+        return
+    groups = marks(tokenizer.pieces)
+    if len(groups) > 1 or marks(normalized):
         names = ", ".join(f"U+{ord(group[0]):04X}" for group in groups)
         raise TokenizerError(
             f"the vocabulary holds combining marks ({names}) whose order matters when accents are stripped, "

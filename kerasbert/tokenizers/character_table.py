@@ -46,6 +46,20 @@ class CharacterTable:
         return [symbol for symbol in row if symbol != DROPPED]
 
 
+def characters_of(tokenizer) -> CharacterTable:
+    """The table for the options of a `WordPieceTokenizer`."""
+    return read_characters(
+        do_lower_case=tokenizer.do_lower_case,
+        strip_accents=strips_accents(tokenizer),
+        tokenize_chinese_chars=tokenizer.tokenize_chinese_chars,
+    )
+
+
+def strips_accents(tokenizer) -> bool:
+    """Whether a `WordPieceTokenizer` removes accents; its own option may be None."""
+    return tokenizer.do_lower_case if tokenizer.strip_accents is None else tokenizer.strip_accents
+
+
 @functools.cache
 def read_characters(*, do_lower_case: bool, strip_accents: bool, tokenize_chinese_chars: bool) -> CharacterTable:
     """Builds the table for one set of the tokenizer's options. It takes about a second, and the result is cached."""

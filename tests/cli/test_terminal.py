@@ -60,10 +60,4 @@ def test_verify_of_files_that_need_tensorflow_says_its_own_steps_only(tiny_class
     export_bundle(TextClassifier.from_pretrained(tiny_classifier), tmp_path / "bundle", formats="tflite-text")
     done = alone("verify", tmp_path / "bundle")
     assert done.returncode == 0, done.stderr
-    reads = "it reads 1 of 18 golden texts differently than BERT's tokenizer: '这家餐厅的菜很好吃，服务也不错。'"
-    assert done.stderr.splitlines() == [
-        "checking tflite-text ...",
-        f"model_text.tflite: {reads}",
-        "checking tflite-text-int8 ...",
-        f"model_text_int8.tflite: {reads}",
-    ]
+    assert done.stderr == "checking tflite-text ...\nchecking tflite-text-int8 ...\n"

@@ -122,8 +122,8 @@ def test_tensorflows_program_finds_them_too_and_every_kind_of_file_passes(tagger
     assert_found(capsys.readouterr().out, model.predict_text([TEXT])[0])
     text = page(folder, manifest, rows)
     assert "<h1>Named entities</h1>" in text
-    assert text.count(f"Each program answers “{TEXT}”") == 1
-    assert text.count("<pre>") == 7  # four in Python, and one in each other language
+    assert text.count(f"Each program answers “<bdi>{TEXT}</bdi>”") == 1
+    assert text.count("<pre ") == 7  # four in Python, and one in each other language
 
 
 @pytest.mark.parametrize("language", ["kotlin", "swift"])
@@ -149,9 +149,21 @@ def test_files_that_cannot_hold_it_are_refused_in_one_line(tagger, tmp_path):
         ({"formats": "tflite-text"}, "a tflite-text file returns no token ids"),
         ({"trainable_head": True}, "token-classification: has no head to learn on the device"),
     ):
+        steps = []
         with pytest.raises(ExportError, match=said) as refused:
-            export_bundle(model, tmp_path / "bundle", quantize="none", **options)
+            export_bundle(model, tmp_path / "bundle", quantize="none", **options, progress=steps.append)
         assert "\n" not in str(refused.value)
+        assert steps == []  # before anything is computed
+
+
+@pytest.mark.parametrize("format", ["mediapipe", "tflite-text"])
+def test_for_the_command_that_is_a_wrong_call(run, tiny_tagger, tmp_path, format):
+    result = run("export", tiny_tagger / "tagger", "--format", format, "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    *_, error = result.stderr.splitlines()
+    assert error.startswith("Error: ")
+    assert "token-classification" in error
+    assert "recording" not in result.stderr
 
 
 def test_a_file_that_loses_entities_is_replaced(tagger, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import pytest
 from peers.vectors import GROUPS, group, read
 
+from kerasbert.export.formats.tflite.reader import TextReader
 from kerasbert.tf.wordpiece import InGraphWordPiece
 
 each_group = pytest.mark.parametrize("name", GROUPS)
@@ -23,6 +24,19 @@ def test_the_graph_gives_the_published_ids(name, tmp_path):
     for vector, row in zip(published.vectors, published.rows(), strict=True):
         (ids,) = graph([vector["text"]], [vector["pair"]] if "pair" in vector else None)["input_ids"].numpy()
         assert published.published(ids) == row, vector
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    [name for name, each in GROUPS.items() if not {"merges", "added_tokens"} & {*each, *each.get("options", ())}],
+)
+def test_a_file_that_takes_text_reads_the_published_ids(name, tmp_path):
+    published = group(name, tmp_path)
+    reader = TextReader(published.tokenizer)
+    for vector, row in zip(published.vectors, published.rows(), strict=True):
+        if "pair" not in vector:  # it takes one text
+            assert published.published(reader.ids([vector["text"]], 512).numpy()) == row, vector
 
 
 @each_group

@@ -1,16 +1,20 @@
 """The tokenizer that MediaPipe and the Task Library run on the device, in Python. It is not BERT's.
 
-It lower-cases only the letters A to Z and strips no accents. So `Café` is [UNK] for a vocabulary that has `cafe`, and a
-cased vocabulary loses every word with a capital letter. It reads names of special tokens in a text as punctuation and
-letters.
+It lower-cases only the letters A to Z and decomposes nothing. So `Café` is [UNK] for a vocabulary that has `cafe`, and
+a cased vocabulary loses every word with a capital letter. Accents, capitals of Greek, Cyrillic and other scripts,
+voiced kana and all Hangul are read otherwise. No-break spaces and invisible characters are parts of words. Names of
+special tokens in a text are read as punctuation and letters.
 
 Source: MediaPipe, bert_preprocessor_calculator.cc and bert_tokenizer.h; tensorflow-text, wordpiece_tokenizer.cc.
 """
 
 import string
 import unicodedata
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 from functools import cache
+
+from kerasbert.tokenizers.character_table import ALONE, CODE_POINT, SPACE, characters_of
 
 LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 WHITESPACE = "\t\n\f\r "  # RE2's \s: U+00A0 and U+3000 are parts of words
@@ -24,6 +28,17 @@ IDEOGRAPHS = (
     ("\uf900", "\ufaff"),
     ("\U0002f800", "\U0002fa1f"),
 )
+SCRIPTS = {
+    "LATIN": "Latin",
+    "GREEK": "Greek",
+    "CYRILLIC": "Cyrillic",
+    "HIRAGANA": "kana",
+    "KATAKANA": "kana",
+    "HANGUL": "Hangul",
+}
+"""First word of a character's name in Unicode -> the script that messages name."""
+CATEGORIES = {"Mn": "marks", "Zs": "spaces", "Zl": "spaces", "Zp": "spaces", "Cc": "invisible", "Cf": "invisible"}
+"""The same by category, for characters that are no letters."""
 LONGEST_WORD = 100
 """Most bytes of a word in UTF-8; a longer word is [UNK]. BERT's own limit is 100 characters."""
 
@@ -52,6 +67,36 @@ def read_differently(tokenizer, texts: Iterable[str], *, max_length: int) -> lis
         return [ids[piece] for piece in ("[CLS]", *pieces, "[SEP]")]
 
     return [t for t in texts if tokenizer([t], max_length=max_length)["input_ids"][0].tolist() != on_device(t)]
+
+
+def misread_characters(tokenizer) -> dict[str, int]:
+    """How many characters of each script the device reads otherwise than a WordPiece tokenizer, the most first.
+
+    Characters that the tokenizer itself has no pieces for do not count: they are [UNK] in both.
+    """
+    table, known = characters_of(tokenizer), set("".join(tokenizer.pieces))
+    counts = Counter()
+    for code in range(1, 0x30000):  # private and unassigned characters follow
+        character = chr(code)
+        if unicodedata.category(character) in ("Cn", "Co", "Cs"):
+            continue
+        ours = table.of(character)
+        if ours != _symbols(character) and all(each == SPACE or chr(each & CODE_POINT) in known for each in ours):
+            counts[_script(character)] += 1
+    return dict(counts.most_common())
+
+
+def _symbols(character: str) -> list[int]:
+    """What the device makes of a character, as `character_table` says it."""
+    character = character.translate(LOWER)
+    alone = ALONE if _is_alone(character) else 0
+    return [SPACE if character in WHITESPACE else ord(character) | alone]
+
+
+def _script(character: str) -> str:
+    category = unicodedata.category(character)
+    first, _, _ = unicodedata.name(character, "").partition(" ")
+    return CATEGORIES.get(category) or SCRIPTS.get(first, "others")
 
 
 def _words(text: str) -> Iterator[str]:

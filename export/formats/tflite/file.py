@@ -62,7 +62,7 @@ def write_tflite(model, targets: Mapping[Path, str], settings: Settings, *, ends
     }
     for integers in (False, True):
         names = {"serving_default": settings.longest} if integers else names
-        samples = calibration(model, settings.examples or model.task.calibration, names)
+        samples = calibration(model, [*settings.examples, *model.task.calibration], names)
         kinds = {path: quantize for path, quantize in targets.items() if (quantize in INTEGERS) == integers}
         if kinds:
             traced = _traced(model, names, graph, ends, integers=integers)

@@ -17,8 +17,8 @@ from kerasbert.export.gate.bars import (
     ROUGH_DROP,
     SURE,
     TOLERANCE,
-    judge_answers,
-    judge_figure,
+    decide_answers,
+    decide_figure,
     judge_numbers,
     largest_difference,
     with_excused_labels,
@@ -136,18 +136,17 @@ def test_every_table_of_kinds_of_numbers_has_the_manifests_kinds():
 def test_as_many_answers_agree_as_the_precision_demands(precision):
     wanted = 1.0 if precision == "float32" else ROUGH.get(precision, AGREEMENT)
     misses = round(100 * (1 - wanted))
-    assert judge_answers([False] * misses + [True] * (100 - misses), precision) == []
-    (failure,) = judge_answers([False] * (misses + 1) + [True] * (99 - misses), precision)
-    assert failure == f"{99 - misses}.00% of answers agree, {wanted:.0%} wanted"
+    assert decide_answers([False] * misses + [True] * (100 - misses), precision).passed
+    failed = decide_answers([False] * (misses + 1) + [True] * (99 - misses), precision)
+    agree = "agree" if precision == "float32" else "agree or are unclear"
+    assert not failed.passed
+    assert failed.figure == f"{99 - misses}.00% of answers {agree}, {wanted:.0%} wanted"
 
 
 def test_one_of_the_golden_answers_is_enough_to_fail():
-    assert judge_answers([True] * 20 + [False], "int8") == ["95.24% of answers agree, 99% wanted"]
-
-
-def test_labelled_data_is_named():
-    said = judge_answers([False] * 3 + [True] * 97, "int8", what="answers on the data")
-    assert said == ["97.00% of answers on the data agree, 99% wanted"]
+    said = decide_answers([True] * 20 + [False], "int8", what="labels of tokens")
+    assert (said.value, said.bound, said.passed) == (20 / 21, 0.99, False)
+    assert said.figure == "95.24% of labels of tokens agree or are unclear, 99% wanted"
 
 
 @pytest.mark.parametrize(
@@ -235,21 +234,25 @@ def test_of_tags_each_token_counts_unless_keras_s_numbers_do_not_give_the_record
 def test_a_figure_may_fall_as_far_as_the_precision_allows(precision):
     """0.8 - 0.795 is a little more than 0.005 in floating point."""
     drop = ROUGH_DROP.get(precision, DROP)
-    assert judge_figure(0.8, 0.8 - drop, precision, None, "accuracy") == []
-    assert judge_figure(0.8, 0.9, precision, None, "accuracy") == []
-    (failure,) = judge_figure(0.8, 0.8 - drop - 0.001, precision, None, "accuracy")
-    said = f"accuracy on the data falls by {100 * drop + 0.1:.2f} points, {100 * drop:g} allowed"
-    assert failure == said
+    assert decide_figure(0.8, 0.8 - drop, precision, None, "accuracy").passed
+    assert decide_figure(0.8, 0.9, precision, None, "accuracy").passed
+    failed = decide_figure(0.8, 0.8 - drop - 0.001, precision, None, "accuracy")
+    assert not failed.passed
+    said = f"accuracy on the data falls by {100 * drop + 0.1:.2f} points, a fall of {100 * drop:g} allowed"
+    assert failed.figure == said
 
 
 def test_the_user_may_allow_more_or_less():
-    assert judge_figure(0.8, 0.78, "int8", 0.02, "f1") == []
-    assert judge_figure(0.8, 0.799, "int4", 0.0, "f1") == ["f1 on the data falls by 0.10 points, 0 allowed"]
+    assert decide_figure(0.8, 0.78, "int8", 0.02, "f1").passed
+    failed = decide_figure(0.8, 0.799, "int4", 0.0, "f1")
+    assert (failed.figure, failed.passed) == ("f1 on the data falls by 0.10 points, a fall of 0 allowed", False)
+    better = decide_figure(0.8, 0.81, "int8", 0.02, "f1")
+    assert (better.figure, better.value) == ("f1 on the data rises by 1.00 points, a fall of 2 allowed", -0.01)
 
 
 @pytest.mark.parametrize(("before", "after"), [(None, None), (0.8, None), (None, 0.8)])
-def test_a_task_without_that_figure_loses_nothing(before, after):
-    assert judge_figure(before, after, "int8", None, "accuracy") == []
+def test_a_task_without_that_figure_is_not_decided_by_it(before, after):
+    assert decide_figure(before, after, "int8", None, "accuracy") is None
 
 
 # Answers of several labels agree where the sets of labels are equal: that is the task's own word.

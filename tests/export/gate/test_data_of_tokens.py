@@ -5,6 +5,7 @@ import pytest
 from kerasbert.examples.readers import read_examples
 from kerasbert.export import export_bundle
 from kerasbert.export.gate import checks, verify
+from kerasbert.export.gate.bars import decide_figure
 from kerasbert.models.opening import open_model
 
 
@@ -20,11 +21,12 @@ def exported(tiny_tagger, tmp_path_factory):
 @pytest.mark.slow
 def test_the_figure_of_entities_is_judged_and_not_whole_answers(exported, monkeypatch):
     bundle, data, reference = exported
-    monkeypatch.setattr(verify, "CHECKS", (checks.asks_the_data,))
+    monkeypatch.setattr(verify, "CHECKS", (checks.asks_the_data, checks.decides))
     monkeypatch.setattr(checks.Subject, "alike", lambda *answers: False)
     (row,) = verify.verify(bundle, data=data, reference=reference, files=["tflite-int8"])
     assert (row.failed, row.agreement) == (None, 0.0)
     assert row.figure > 0.995
-    monkeypatch.setattr(checks, "judge_figure", lambda before, after, *rest: [f"{rest[-1]} was judged"])
+    assert row.decision.figure.startswith("f1 on the data ")
+    monkeypatch.setattr(checks, "decide_figure", lambda before, after, *rest: decide_figure(1.0, 0.9, *rest))
     (row,) = verify.verify(bundle, data=data, reference=reference, files=["tflite-int8"])
-    assert row.failed == "f1 was judged"
+    assert row.failed == row.decision.figure == "f1 on the data falls by 10.00 points, a fall of 0.5 allowed"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasbert.export.formats.mediapipe.device_tokenizer import mediapipe_tokens, read_differently
+from kerasbert.export.formats.mediapipe.device_tokenizer import mediapipe_tokens, misread_characters, read_differently
 from kerasbert.export.formats.mediapipe.metadata import INPUTS, Metadata, with_metadata
 from kerasbert.quiet import quiet
 from kerasbert.tasks.golden import TEXTS
@@ -17,6 +17,8 @@ LENGTH = 128
 CHARACTERS = string.ascii_lowercase + string.digits + "éü"
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[NEW]", *string.punctuation, *CHARACTERS, *"家电影ß"]
 VOCABULARY += [f"##{piece}" for piece in (*CHARACTERS, "ing", "ness", "ly", "е")]
+VOCABULARY += [*"αηθмоскваかカㄱ하", "##\u1161", *(f"##{each}" for each in "αηθнмосква")]
+VOCABULARY = [*dict.fromkeys(VOCABULARY)]
 VOCABULARY += ["film", "Film", "the", "a1b2", "love", "lovely", "good", "cafe", "café", "не", "ﬁ", "book"]
 MARKS = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~«»„“”‘’–—…¿¡§¶†‰、。！？「」・٪؟۔"
 SPACES = " \t\n\r\f\v\u00a0\u2003\u2028\u3000\u0085\u200b\ufeff\x1c"
@@ -58,6 +60,17 @@ def texts_at_random() -> list[str]:
     return ["".join(word() + draw.choice(["", " "]) for _ in range(draw.randint(0, 40))) for _ in range(1500)]
 
 
+SCRIPTS = [
+    "Αθήνα αθηνα",
+    "Москва москва",
+    "が か\u3099 ガ ｶﾞ",
+    "한국 \u1112\u1161",
+    "Ձ",
+    "a\u00adb",
+    "Ⓐ ß ẞ",
+    "и\u0306",
+    "ﾀﾞ",
+]
 LIMITS = [
     "x" * 100,
     "x" * 101,
@@ -72,7 +85,9 @@ LIMITS = [
 ]
 
 
-@pytest.mark.parametrize("texts", [TEXTS, LIMITS, texts_at_random()], ids=["golden", "limits", "random"])
+@pytest.mark.parametrize(
+    "texts", [TEXTS, LIMITS, SCRIPTS, texts_at_random()], ids=["golden", "limits", "scripts", "random"]
+)
 def test_the_port_reads_as_mediapipe_does(texts, device_ids):
     ids = {piece: number for number, piece in enumerate(VOCABULARY)}
     for text in texts:
@@ -107,3 +122,22 @@ def test_what_is_cut_off_makes_no_difference():
 def test_capitals_of_a_cased_vocabulary_are_lost():
     tokenizer = WordPieceTokenizer(VOCABULARY, do_lower_case=False)
     assert read_differently(tokenizer, ["the film", "the Film"], max_length=32) == ["the Film"]
+
+
+def test_characters_that_it_misreads_are_counted_by_script():
+    words = ["abc", "жизнь", "αβγ", "か", "\u1112", "##\u1161"]
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    counts = misread_characters(WordPieceTokenizer([*special, *words]))
+    assert counts["kana"] == 1  # が
+    assert counts["Hangul"] == 1  # 하
+    assert {"Latin", "Cyrillic", "Greek", "marks", "spaces", "invisible"} <= counts.keys()
+    plain = misread_characters(WordPieceTokenizer([*special, *"0123456789"]))
+    assert {"kana", "Hangul", "Latin", "Cyrillic", "Greek"}.isdisjoint(plain)  # [UNK] in both
+    cased = misread_characters(WordPieceTokenizer([*special, *string.ascii_letters], do_lower_case=False))
+    assert cased["Latin"] == 26
+
+
+@pytest.mark.parametrize("text", ["é", "Ж", "Ω", "が", "하", "a\u00a0a", "a\u00ada"])
+def test_each_of_them_makes_another_word(text):
+    tokenizer = WordPieceTokenizer([*VOCABULARY[:5], "e", "ж", "ω", "か", "\u1112", "##\u1161", "a", "##a"])
+    assert read_differently(tokenizer, [text], max_length=8) == [text]

@@ -1,5 +1,6 @@
 """Files for MediaPipe, run by MediaPipe: the same answers as Keras on every text that its tokenizer reads alike."""
 
+import re
 from functools import cache, partial
 
 import numpy as np
@@ -104,12 +105,11 @@ def test_several_labels_have_independent_scores(smallest_encoder, on_device, tmp
         assert all(score < 0.501 for score in found.values())
 
 
-def test_a_number_comes_as_it_is(smallest_encoder, on_device, tmp_path):
+def test_a_number_is_refused(smallest_encoder, tmp_path):
     model = TextClassifier(smallest_encoder, labels=["stars"], problem_type="regression")
-    texts = alike(model)
-    task = on_device("TextClassifier", write(model, tmp_path))
-    for text, answer in zip(texts, model.predict_text(texts), strict=True):
-        assert scores(task, text) == {"stars": pytest.approx(answer["score"], abs=1e-3)}
+    said = "MediaPipe's TextClassifier gives categories, and this model gives a number: export it without mediapipe"
+    with pytest.raises(ExportError, match=f"^{said}$"):
+        write(model, tmp_path)
 
 
 def test_a_model_without_segments_still_has_three_inputs(fixtures, on_device, tmp_path):
@@ -198,6 +198,14 @@ def test_inspect_shows_the_metadata(bundle):
         "outputs": ["probability"],
         "files": ["vocab.txt", "labels.txt"],
     }
+
+
+def test_export_counts_the_characters_that_the_device_misreads(smallest_encoder, tmp_path, caplog):
+    write(TextClassifier(smallest_encoder, labels=["a", "b"]), tmp_path)
+    (said,) = (line for line in caplog.messages if "otherwise than BERT's" in line)
+    assert re.match(r"mediapipe\.tflite: MediaPipe's tokenizer reads \d+ characters otherwise .*: \d+ \w+, ", said)
+    for script in ("Latin", "spaces", "marks", "invisible"):
+        assert re.search(rf"\d+ {script}\b", said)
 
 
 def test_our_runtime_answers_from_it_too(bundle):
