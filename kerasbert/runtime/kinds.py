@@ -9,12 +9,14 @@ class Kind:
 
     Attributes:
         engine: the module and function that open it, imported when such a file is opened; "" if the runtime opens none.
+        compiled: another engine that apps use and that must answer alike, for the gate; "" if there is none.
         reads: "ids" or "text", what goes in.
         chosen: whether the runtime takes such a file when no file is named.
         batches: whether one call takes several rows.
     """
 
     engine: str
+    compiled: str = ""
     reads: str = "ids"
     chosen: bool = True
     batches: bool = False
@@ -26,12 +28,16 @@ class Kind:
 
 
 KINDS = {
-    "tflite": Kind(engine="kerasbert.runtime.litert:tflite"),
+    "tflite": Kind(engine="kerasbert.runtime.litert:tflite", compiled="kerasbert.runtime.litert:compiled_tflite"),
     "onnx": Kind(engine="kerasbert.runtime.onnx:onnx", batches=True),
-    "mediapipe": Kind(engine="kerasbert.runtime.litert:mediapipe"),
+    "mediapipe": Kind(
+        engine="kerasbert.runtime.litert:mediapipe", compiled="kerasbert.runtime.litert:compiled_mediapipe"
+    ),
     "savedmodel": Kind(engine="", chosen=False, batches=True),
     # For apps to teach.
-    "trainable": Kind(engine="kerasbert.runtime.litert:tflite", chosen=False),
+    "trainable": Kind(
+        engine="kerasbert.runtime.litert:tflite", compiled="kerasbert.runtime.litert:compiled_tflite", chosen=False
+    ),
     # It needs tensorflow-text and reads some texts otherwise than BERT's tokenizer.
     "tflite-text": Kind(engine="kerasbert.tf.text_file:text_tflite", reads="text", chosen=False),
 }
