@@ -257,6 +257,7 @@ def _facts(manifest) -> str:
         "inputs": _listed(each.name for graph in manifest.graphs for each in graph.inputs),
         "outputs": _listed(each.name for graph in manifest.graphs for each in graph.outputs),
         "tokenizer": ", ".join(f"{name} {value}" for name, value in manifest.tokenizer.items()),
+        "lowest runtimes": _runtimes(manifest),
         "written by": ", ".join(f"{name} {version}" for name, version in manifest.versions.items()),
     }
     items = [f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in facts.items() if value]
@@ -264,6 +265,15 @@ def _facts(manifest) -> str:
     lines = [[f"<code>{escape(path)}</code>", f"<code>{escape(digest)}</code>"] for path, digest in sums.items()]
     checksums = f'<div class="wide">{_table(["file", "SHA-256"], lines)}</div>'
     return f"<dl>{''.join(items)}</dl>\n<h3>Checksums</h3>\n{checksums}"
+
+
+def _runtimes(manifest) -> str:
+    """The files by the lowest versions that run them, such as "TFLite 2.9 or LiteRT 1.0: model.tflite"."""
+    groups = {}
+    for file in manifest.files.values():
+        versions = " or ".join(f"{name} {version}" for name, version in file.runtimes.items())
+        groups.setdefault(versions, []).append(file.path)
+    return "; ".join(f"{versions}: {', '.join(paths)}" for versions, paths in groups.items() if versions)
 
 
 def _listed(value) -> str:

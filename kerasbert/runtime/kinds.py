@@ -11,6 +11,7 @@ class Kind:
         engine: the module and function that open it, imported when such a file is opened; "" if the runtime opens none.
         compiled: another engine that apps use and that must answer alike, for the gate; "" if there is none.
         reads: "ids" or "text", what goes in.
+        tflite: whether it is a `.tflite` file.
         chosen: whether the runtime takes such a file when no file is named.
         batches: whether one call takes several rows.
     """
@@ -18,6 +19,7 @@ class Kind:
     engine: str
     compiled: str = ""
     reads: str = "ids"
+    tflite: bool = False
     chosen: bool = True
     batches: bool = False
 
@@ -28,16 +30,21 @@ class Kind:
 
 
 KINDS = {
-    "tflite": Kind(engine="kerasbert.runtime.litert:tflite", compiled="kerasbert.runtime.litert:compiled_tflite"),
+    "tflite": Kind(
+        engine="kerasbert.runtime.litert:tflite", compiled="kerasbert.runtime.litert:compiled_tflite", tflite=True
+    ),
     "onnx": Kind(engine="kerasbert.runtime.onnx:onnx", batches=True),
     "mediapipe": Kind(
-        engine="kerasbert.runtime.litert:mediapipe", compiled="kerasbert.runtime.litert:compiled_mediapipe"
+        engine="kerasbert.runtime.litert:mediapipe", compiled="kerasbert.runtime.litert:compiled_mediapipe", tflite=True
     ),
     "savedmodel": Kind(engine="", chosen=False, batches=True),
     # For apps to teach.
     "trainable": Kind(
-        engine="kerasbert.runtime.litert:tflite", compiled="kerasbert.runtime.litert:compiled_tflite", chosen=False
+        engine="kerasbert.runtime.litert:tflite",
+        compiled="kerasbert.runtime.litert:compiled_tflite",
+        tflite=True,
+        chosen=False,
     ),
     # It needs tensorflow-text and reads some texts otherwise than BERT's tokenizer.
-    "tflite-text": Kind(engine="kerasbert.tf.text_file:text_tflite", reads="text", chosen=False),
+    "tflite-text": Kind(engine="kerasbert.tf.text_file:text_tflite", reads="text", tflite=True, chosen=False),
 }

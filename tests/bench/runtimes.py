@@ -7,17 +7,19 @@
 file it records inputs and what must come out: Keras's numbers, and for a head that learns, the weights after each of 12
 steps as NumPy computes them in float64.
 
-`run` prints one line per file, with the CPU's delegate and without it: the largest difference, or why the file does not
-run. A difference above the file's limit is marked with `!`. The limit is 1e-4 for float32; for the others, 1.5 times
-the difference that the checkout's own LiteRT has. Every file runs in a process of its own, because old runtimes crash.
+`run` prints one line per file and three results: of the interpreter with the CPU's delegate, of the interpreter without
+it, and of `CompiledModel` (`-` where there is none). A result is the largest difference, or the reason why a file does
+not run. A difference above the file's limit is marked with `!`. The limit is 1e-4 for float32; for the others, 1.5
+times the difference that the checkout's own LiteRT has. Every file runs in a process of its own: old runtimes crash.
 
 The lowest versions found this way stand in `kerasbert.export.formats.tflite.lowest`.
 """
 
-import importlib
+import importlib.util
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +29,9 @@ MODULES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter", "tensorfl
 """Modules with an `Interpreter`; the first that is installed is used."""
 REGISTRAR = "tensorflow_text.core.pybinds.tflite_registrar"
 """Has the operations that a tflite-text file needs; without it these files are left out."""
-DELEGATES = {"delegate": "AUTO", "none": "BUILTIN_WITHOUT_DEFAULT_DELEGATES"}
+KERNELS = {"delegate": "AUTO", "own": "BUILTIN_WITHOUT_DEFAULT_DELEGATES"}
+"""How the interpreter computes -> the name of its `OpResolverType`."""
+COMPILED = "compiled"
 LENGTH, STEPS, RATE = 16, 12, 0.01
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz", "##a", "##b", "##c"]
 TEXTS = ["a b c ab", "x y z a b c d e f g h i j k l m n o p", "q"]
@@ -36,38 +40,65 @@ TEXTS = ["a b c ab", "x y z a b c d e f g h i j k l m n o p", "q"]
 # Run: with NumPy and an interpreter only
 
 
-def runs(path: Path, module, delegate: str) -> str:
-    """The largest difference from what is recorded beside a file, or the reason why it does not run."""
-    recorded = dict(np.load(path.with_suffix(".npz")))
-    limit = recorded.pop("limit")
-    options = {"experimental_op_resolver_type": getattr(module.OpResolverType, DELEGATES[delegate])}
+def interpreted(path: Path, module, kernels: str) -> Callable:
+    """A function (signature, inputs, outputs wanted) -> outputs, of an interpreter."""
+    options = {"experimental_op_resolver_type": getattr(module.OpResolverType, KERNELS[kernels])}
     if "_text" in path.stem:
         operations = importlib.import_module(REGISTRAR).SELECT_TFTEXT_OPS
         interpreter = module.InterpreterWithCustomOps(custom_op_registerers=operations, model_path=str(path), **options)
     else:
         interpreter = module.Interpreter(str(path), **options)
-    runners, calls, largest = {}, {}, 0.0
+    runners = {}
+
+    def call(signature: str, given: dict, wanted: dict) -> dict:
+        if signature not in runners:
+            runners[signature] = interpreter.get_signature_runner(signature)
+        texts = {name: array.astype(object) for name, array in given.items() if array.dtype.kind == "S"}
+        return runners[signature](**(given | texts))
+
+    return call
+
+
+def compiled(path: Path) -> Callable:
+    """The same of LiteRT's `CompiledModel`."""
+    model = importlib.import_module("ai_edge_litert.compiled_model").CompiledModel.from_file(str(path))
+    names = model.get_signature_list()
+
+    def call(signature: str, given: dict, wanted: dict) -> dict:
+        inputs = {name: model.create_input_buffer_by_name(signature, name) for name in given}
+        outputs = {name: model.create_output_buffer_by_name(signature, name) for name in names[signature]["outputs"]}
+        for name, array in given.items():
+            inputs[name].write(array)
+        model.run_by_name(signature, inputs, outputs)
+        return {name: outputs[name].read(array.size, np.float32).reshape(array.shape) for name, array in wanted.items()}
+
+    return call
+
+
+def runs(path: Path, module, way: str) -> str:
+    """The largest difference from what is recorded beside a file, or the reason why it does not run."""
+    recorded = dict(np.load(path.with_suffix(".npz")))
+    limit = recorded.pop("limit")
+    calls, largest = {}, 0.0
     for name, array in recorded.items():
         number, signature, side, tensor = name.split()
         calls.setdefault((number, signature), {"given": {}, "wanted": {}})[side][tensor] = array
-    for (_, signature), call in calls.items():
-        if signature not in runners:
-            runners[signature] = interpreter.get_signature_runner(signature)
-        texts = {name: array.astype(object) for name, array in call["given"].items() if array.dtype.kind == "S"}
-        found = runners[signature](**(call["given"] | texts))
-        for name, wanted in call["wanted"].items():
+    call = compiled(path) if way == COMPILED else interpreted(path, module, way)
+    for (_, signature), sides in calls.items():
+        found = call(signature, **sides)
+        for name, wanted in sides["wanted"].items():
             largest = max(largest, float(np.abs(found[name] - wanted).max()))
     return f"{largest:.0e}{'!' if not largest <= limit else ''}"
 
 
-def apart(path: Path, module, delegate: str) -> str:
+def apart(path: Path, module, way: str) -> str:
     """The same in a process of its own."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         try:
-            said = runs(path, module, delegate)
+            said = runs(path, module, way)
         except Exception as error:
             said = " ".join(traceback.format_exception_only(error)[-1].split())
         os.write(writing, said.encode()[:1000])
@@ -86,8 +117,10 @@ def run(folder: Path) -> None:
             break
         except ImportError:
             continue
+    ways = [*KERNELS, *([COMPILED] if importlib.util.find_spec(f"{module.__package__}.compiled_model") else [])]
     for path in sorted(folder.glob("*.tflite")):
-        print(f"{path.stem:<40}", *(f"{apart(path, module, each):<8}" for each in DELEGATES), flush=True)
+        found = [apart(path, module, way) if way != COMPILED or "_text" not in path.stem else "-" for way in ways]
+        print(f"{path.stem:<32}", *(f"{each:<8}" for each in found), flush=True)
 
 
 # Write: with the checkout
@@ -168,7 +201,7 @@ def record(path: Path, own, calls: list, *, floats: bool) -> None:
     found = apart(path, own, "delegate")
     limit = 1e-4 if floats or not found[:1].isdigit() else 1.5 * float(found) + 1e-4
     np.savez(path.with_suffix(".npz"), limit=limit, **arrays)
-    print(f"{path.stem:<40} {found}")
+    print(f"{path.stem:<32} {found}")
 
 
 def answers(model, kind: str) -> list:
