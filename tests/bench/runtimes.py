@@ -191,17 +191,21 @@ def write(folder: Path) -> None:
 
 def record(path: Path, own, calls: list, *, floats: bool) -> None:
     """Writes the calls beside a file, with the limit for their differences."""
+    save(path, calls, limit=1e9)
+    found = apart(path, own, "delegate")
+    save(path, calls, limit=1e-4 if floats or not found[:1].isdigit() else 1.5 * float(found) + 1e-4)
+    print(f"{path.stem:<32} {found}")
+
+
+def save(path: Path, calls: list, *, limit: float) -> None:
+    """Each call is (signature, inputs, outputs that must come out)."""
     arrays = {
         f"{number:03} {signature} {side} {name}": array
         for number, (signature, *sides) in enumerate(calls)
         for side, named in zip(("given", "wanted"), sides, strict=True)
         for name, array in named.items()
     }
-    np.savez(path.with_suffix(".npz"), limit=1e9, **arrays)
-    found = apart(path, own, "delegate")
-    limit = 1e-4 if floats or not found[:1].isdigit() else 1.5 * float(found) + 1e-4
     np.savez(path.with_suffix(".npz"), limit=limit, **arrays)
-    print(f"{path.stem:<32} {found}")
 
 
 def answers(model, kind: str) -> list:
