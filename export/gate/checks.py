@@ -106,7 +106,7 @@ def asks_all_at_once(subject: Subject, row) -> list[str]:
 
 def asks_compiled_model(subject: Subject, row) -> list[str]:
     """Runs each example on LiteRT's `CompiledModel`, which apps use. It must answer as the interpreter does."""
-    if not KINDS[subject.file.kind].compiled:
+    if not KINDS[subject.file.kind].compiled or subject.pipeline.fields:
         return []
     try:
         outputs = compiled_outputs(subject.opened.folder, subject.name)

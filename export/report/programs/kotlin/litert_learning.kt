@@ -5,7 +5,9 @@ val options = CompiledModel.Options(Accelerator.CPU)
 val model = CompiledModel.create(context.assets, "__FILE__", options)
 
 // The signatures share what was learned. IntArray and FloatArray in, FloatArray out.
-fun call(signature: String, given: Map<String, Any>, vararg names: String): Map<String, FloatArray> {
+fun call(
+    signature: String, given: Map<String, Any>, vararg names: String,
+): Map<String, FloatArray> {
     val inputs = given.mapValues { (name, values) ->
         model.createInputBuffer(name, signature).apply {
             if (values is IntArray) writeInt(values) else writeFloat(values as FloatArray)
