@@ -34,6 +34,7 @@ class Version:
 LITERT = [("2.17", "1.0"), ("2.18", "1.1"), ("2.19", "1.2"), ("2.20", "1.4"), ("2.21", "2.1")]
 """A version of TFLite, and the first LiteRT that is not older, by the days of their release."""
 KERNELS = {
+    ("FULLY_CONNECTED", "INT8"): ("2.12", "1.0"),  # 2.9 runs it, but computes it wrongly with a scale per column
     ("RSQRT", "INT16"): ("2.15", "1.0"),
     ("GELU", "INT16"): ("2.20", "1.3"),
     ("DIV", "INT8"): ("2.20", "1.4"),

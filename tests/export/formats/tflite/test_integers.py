@@ -73,7 +73,7 @@ def test_all_products_and_sums_are_of_integers(bundle, kind):
 def test_the_bundle_says_which_runtimes_they_need(bundle):
     runtimes = {file.precision: file.runtimes for file in Manifest.read(bundle).files.values()}
     assert runtimes == {
-        "full-int8": {"TFLite": "2.9", "LiteRT": "1.0"},
+        "full-int8": {"TFLite": "2.12", "LiteRT": "1.0"},
         "int16x8": {"TFLite": "2.20", "LiteRT": "1.3"},
     }
     report = (bundle / "report.html").read_text(encoding="utf-8")
