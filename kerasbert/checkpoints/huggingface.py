@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 
 from kerasbert.checkpoints import hub, names
 from kerasbert.checkpoints.loading import ENCODER, Checkpoint
-from kerasbert.config import family_name, read_config_json
+from kerasbert.config import OWN_TYPE, family_name, read_config_json
 from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.files import new_folder, write_tensors
 from kerasbert.reading import read_json
@@ -62,7 +62,9 @@ def open_checkpoint(path: str | Path | None) -> Checkpoint:
     return Checkpoint(folder, settings, shapes, lambda name: _float32(*places[name]), names.names_of(family))
 
 
-def save(model, folder: str | Path, *, task: str = ENCODER, settings: dict | None = None) -> None:
+def save(
+    model, folder: str | Path, *, task: str = ENCODER, settings: dict | None = None, foreign: bool = False
+) -> None:
     """Writes a folder that transformers opens: config.json, model.safetensors, the tokenizer's files.
 
     The kernels of layers with LoRA are written merged, as in Keras's `model.save`.
@@ -72,6 +74,8 @@ def save(model, folder: str | Path, *, task: str = ENCODER, settings: dict | Non
         folder: made if it is not there; files of the same names are replaced, others stay.
         task: a key of `names.ARCHITECTURES`.
         settings: further keys for config.json.
+        foreign: whether transformers has no such architecture. The folder then says `kerasbert.config.OWN_TYPE`, which
+            transformers refuses; without it, transformers would put random weights where it finds none.
     """
     family = model.config.model_type
     tensors, merged = {}, _merged_kernels(model)
@@ -88,6 +92,9 @@ def save(model, folder: str | Path, *, task: str = ENCODER, settings: dict | Non
         **(settings or {}),
         "dtype": "float32",
     }
+    if foreign:
+        del config["architectures"]
+        config |= {"model_type": OWN_TYPE, "kerasbert": {"model_type": family, **config.get("kerasbert", {})}}
     with new_folder(folder, update=True) as building:
         write_tensors(building / "model.safetensors", tensors, what=f"{folder}: the weights")
         (building / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -37,7 +37,7 @@ KINDS = {
     "mediapipe": Kind(
         engine="kerasbert.runtime.litert:mediapipe", compiled="kerasbert.runtime.litert:compiled_mediapipe", tflite=True
     ),
-    "savedmodel": Kind(engine="", chosen=False, batches=True),
+    "saved_model": Kind(engine="", chosen=False, batches=True),
     # For apps to teach.
     "trainable": Kind(
         engine="kerasbert.runtime.litert:tflite",

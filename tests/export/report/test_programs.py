@@ -92,7 +92,7 @@ def test_marks_are_filled_in_once_and_a_program_without_a_value_is_left_out():
 
 def test_eight_bits_are_shown_first(tiny_bundle):
     shown = files_to_show(Manifest.read(tiny_bundle))
-    assert (shown["tflite"], shown[ANY], shown["savedmodel"]) == (
+    assert (shown["tflite"], shown[ANY], shown["saved_model"]) == (
         "model_int8.tflite",
         "model_int8.tflite",
         "saved_model",
@@ -105,7 +105,7 @@ def programs_of(bundle: Path, language: str = "python") -> list[str]:
 
 def test_the_report_shows_them_and_nothing_is_left_to_fill_in(tiny_bundle):
     text = (tiny_bundle / NAME).read_text(encoding="utf-8")
-    assert text.count("<pre>") == len(snippets(tiny_bundle, Manifest.read(tiny_bundle))) == 7
+    assert text.count("<pre ") == len(snippets(tiny_bundle, Manifest.read(tiny_bundle))) == 7
     assert not MARK.search(text)
 
 
