@@ -9,6 +9,7 @@ from pathlib import Path
 from kerasbert.export.exportable import check_model, in_float32
 from kerasbert.export.formats.settings import Settings, signature_lengths
 from kerasbert.export.formats.tflite.integers import spread
+from kerasbert.export.formats.tflite.lowest import lowest
 from kerasbert.export.gate import golden
 from kerasbert.export.gate.verify import Reference, Row, check, read_data, report, verify
 from kerasbert.export.options import ExportOptions
@@ -17,6 +18,7 @@ from kerasbert.export.variants import CALIBRATED, VARIANTS, WRITERS, Variant, by
 from kerasbert.export.web import runtimes, write_page
 from kerasbert.export.web.npm import fetch
 from kerasbert.files import check_target, new_folder
+from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import File, Manifest, measure
 from kerasbert.tasks.task import Example
 
@@ -120,6 +122,8 @@ def _write_and_check(
 def _described(folder: Path, manifest: Manifest, variant: Variant) -> File:
     (graph,) = manifest.graphs
     facts = {"kind": variant.kind, "graph": graph.name, "precision": variant.precision}
+    if KINDS[variant.kind].tflite:
+        facts["runtimes"] = lowest((folder / variant.path).read_bytes())
     return File.describe(folder, variant.path, **facts)
 
 

@@ -137,9 +137,9 @@ INPUTS = {
     },
     "kotlin litert_learning": {
         "": '    "{name}" to {value},',
-        "input_ids": "padded {{ ids.getOrElse(it) {{ {PAD_ID} }} }}",
-        "attention_mask": "padded {{ if (it < ids.size) 1 else 0 }}",
-        "token_type_ids": "padded {{ 0 }}",
+        "input_ids": "IntArray({MAX_LENGTH}) {{ ids.getOrElse(it) {{ {PAD_ID} }} }}",
+        "attention_mask": "IntArray({MAX_LENGTH}) {{ if (it < ids.size) 1 else 0 }}",
+        "token_type_ids": "IntArray({MAX_LENGTH})",
     },
     "swift": {
         "": '    "{name}": {value},',

@@ -50,7 +50,9 @@ def _bundle(path: Path) -> dict:
 
 
 def _in_words(file: File) -> str:
-    return f"{file.path}, {file.kind}, {file.precision}, {file.bytes / 1e6:.1f} MB"
+    lowest = " or ".join(f"{name} {version}" for name, version in file.runtimes.items())
+    facts = (file.path, file.kind, file.precision, f"{file.bytes / 1e6:.1f} MB", lowest and f"from {lowest} on")
+    return ", ".join(filter(None, facts))
 
 
 def _model(path: Path) -> dict:
@@ -119,8 +121,10 @@ def _safetensors(path: Path) -> dict:
 def _tflite(path: Path) -> dict:
     from kerasbert.export.formats.mediapipe.metadata import read_metadata
     from kerasbert.export.formats.tflite.graph import read_graph
+    from kerasbert.export.formats.tflite.lowest import lowest
 
     facts = {"kind": "TFLite model", "megabytes": _megabytes(path), **read_graph(path)}
+    facts["lowest runtimes"] = lowest(path.read_bytes())
     found = read_metadata(path)
     if found is None:
         return facts

@@ -13,18 +13,20 @@ MOST_THREADS = 4
 """Most threads that an engine takes when nobody says how many: more rarely make a single text faster."""
 
 
-def open_run(path: Path, file: File, graph: Graph, *, threads: int | None = None) -> Run:
+def open_run(path: Path, file: File, graph: Graph, *, threads: int | None = None, compiled: bool = False) -> Run:
     """The function behind a model file. Threads may share it.
 
     Args:
         file: how kerasbert.json describes it. graph: the graph that it computes.
         threads: number of threads that one call may use; None: one per core, at most `MOST_THREADS`.
+        compiled: open it with the kind's second engine, `kerasbert.runtime.kinds.Kind.compiled`, which it must have.
 
     Raises:
         BundleError: a kind of file that needs TensorFlow, a broken file, or one that does not compute the graph.
         MissingDependency: its engine is not installed.
     """
-    module, _, function = KINDS[file.kind].engine.partition(":")
+    kind = KINDS[file.kind]
+    module, _, function = (kind.compiled if compiled else kind.engine).partition(":")
     if not module:
         raise BundleError(f"{path}: the runtime does not run a {file.kind} file; it needs TensorFlow")
     if threads is not None and threads < 1:

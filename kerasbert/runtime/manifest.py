@@ -38,6 +38,8 @@ class File:
         path: inside the bundle. bytes: its size. sha256: of its content (of all files of a folder, by name).
         precision: "float32", "float16", "int8" or "int4" weights; "int8-mixed" multiplies some of them in float32,
             "full-int8" and "int16x8" compute in integers throughout.
+        runtimes: the lowest version of each runtime that runs it, such as {"TFLite": "2.17", "LiteRT": "1.0"}; empty
+            for files that are not `.tflite` files.
     """
 
     kind: str
@@ -46,6 +48,7 @@ class File:
     precision: str
     bytes: int
     sha256: str
+    runtimes: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         _check_path(self.path)
@@ -56,8 +59,8 @@ class File:
         _check_digest(self.path, self.sha256)
 
     @classmethod
-    def describe(cls, folder: Path, path: str, **facts: str) -> "File":
-        """The file at a path of a folder. facts: its kind, graph and precision."""
+    def describe(cls, folder: Path, path: str, **facts) -> "File":
+        """The file at a path of a folder. facts: its kind, graph, precision and runtimes."""
         size, digest = measure(folder / path)
         return cls(path=path, bytes=size, sha256=digest, **facts)
 

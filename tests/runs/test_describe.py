@@ -43,7 +43,8 @@ KINDS = {
     },
     "saved_model.pb": {"kind": "SavedModel"},
     "config.json": {"kind": "model", "family": "bert", "layers": 2, "hidden_size": 32, "positions": 64, "heads": 4},
-    ".tflite": {"kind": "TFLite model", "partitions": 1, "signatures": ["serving_default", "tokens_16"]},
+    ".tflite": {"kind": "TFLite model", "partitions": 1, "signatures": ["serving_default", "tokens_16"]}
+    | {"lowest runtimes": {"TFLite": "2.9", "LiteRT": "1.0"}},
     ".onnx": {"kind": "ONNX model", "outputs": {"logits": ["batch", 2]}},
     ".safetensors": {"kind": "weights", "classifier.bias": [2]},
 }
