@@ -116,7 +116,8 @@ def asks_compiled_model(subject: Subject, row) -> list[str]:
         return [f"in LiteRT's CompiledModel: {error}"]
     found = [replace(each, outputs=mine) for each, mine in zip(subject.alone, outputs, strict=True)]
     alike = [subject.alike(subject.answer(a), subject.answer(b)) for a, b in zip(found, subject.alone, strict=True)]
-    failures = judge_answers(alike, subject.file.precision)
+    decision = decide_answers(alike, subject.file.precision)
+    failures = [] if decision.passed else [decision.figure]
     for name, output in subject.graph_outputs.items():
         ours, theirs = (
             _stacked([row for each in side for row in each.outputs[name]]) for side in (found, subject.alone)
