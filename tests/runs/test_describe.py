@@ -28,7 +28,7 @@ def paths(tiny_classifier, tiny_bundle, tmp_path):
         "saved_model.pb": tiny_bundle / "saved_model",
         "config.json": tiny_classifier,
         ".tflite": tiny_bundle / "model.tflite",
-        ".onnx": tiny_bundle / "model.onnx",
+        ".onnx": tiny_bundle / "onnx/model.onnx",
         ".safetensors": tiny_classifier / "model.safetensors",
         **{f".{kind}": tmp_path / f"texts.{kind}" for kind in ("csv", "tsv", "jsonl", "conll")},
     }

@@ -71,5 +71,12 @@ const ENGINES = { onnx, tflite, mediapipe };
 // The files of a bundle that can run here, by name.
 export const runnable = (files) => Object.entries(files).filter(([, file]) => file.kind in ENGINES);
 
-export const openModel = (file, bytes, { graphs }) =>
-  ENGINES[file.kind](bytes, graphs.find(({ name }) => name === file.graph));
+export async function openModel(file, bytes, { graphs }) {
+  const run = await ENGINES[file.kind](bytes, graphs.find(({ name }) => name === file.graph));
+  const renamed = async (...given) => {
+    const found = await run(...given);
+    for (const [name, ofFile] of Object.entries(file.outputs)) found[name] = found[ofFile];
+    return found;
+  };
+  return Object.assign(renamed, { readsText: run.readsText });
+}

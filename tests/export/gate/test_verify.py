@@ -16,9 +16,9 @@ from kerasbert.runtime.pipelines import Pipeline
 
 FILES = {
     "tflite": "model.tflite",
-    "onnx": "model.onnx",
+    "onnx": "onnx/model.onnx",
     "tflite-int8": "model_int8.tflite",
-    "onnx-int8": "model_int8.onnx",
+    "onnx-int8": "onnx/model_quantized.onnx",
 }
 UNREADABLE = r"golden.json: the recorded answers cannot be read \(.+\); export again$"
 CHANGED = r"its bytes are not the ones that were written; export or copy it again"
