@@ -7,7 +7,7 @@ MODEL is a model folder of kerasbert, BUNDLE what `kerasbert export --format onn
 environment of its own: `--python` names the interpreter of one (optimum; sentence_transformers, with optimum's ONNX
 Runtime; fastembed; transformers, which opens MODEL, a classifier only if its pooling is cls), and `--node` a folder in
 which @huggingface/transformers is installed. A client without one is left out. `--record FILE` also writes what they
-answered, as tests/peers has it.
+answered, as tests/parity/fixtures has it.
 """
 
 import argparse

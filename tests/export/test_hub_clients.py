@@ -20,7 +20,7 @@ from kerasbert.errors import BundleError
 from kerasbert.export import export_bundle
 from kerasbert.runtime import load
 
-PEERS = Path(__file__).resolve().parents[1] / "peers"
+RECORDED = Path(__file__).resolve().parents[1] / "parity" / "fixtures"
 CUTS_THE_END = ("transformers.js, pipeline", "transformers.js, pipeline, pooling mean")
 """Clients that cut a long text without a [SEP] at its end."""
 
@@ -49,7 +49,7 @@ def as_a_client(bundle: Path, texts: list[str]) -> tuple[dict, np.ndarray]:
 
 def recorded(name: str) -> tuple[list[str], dict]:
     """The texts, and by client its numbers."""
-    content = read(PEERS / name)
+    content = read(RECORDED / name)
     assert len(content["answers"]) >= 6
     return content["texts"], content["answers"]
 
