@@ -100,6 +100,11 @@ _REQUIRED = {
 }
 
 
+OWN_TYPE = "kerasbert"
+"""`model_type` of a folder whose architecture transformers does not have: it would read the weights as another one's,
+and answer by chance. Our own section of config.json then has the family."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class BertConfig:
     """The configuration of an encoder. The fields have the names of Hugging Face's config.json.
@@ -220,7 +225,7 @@ class BertConfig:
             warnings.warn(f"config.json has keys that kerasbert does not know: {', '.join(unknown)}", stacklevel=2)
         # transformers writes null for "not set".
         known = {ours[key]: value for key, value in values.items() if key in ours and value is not None}
-        return cls(**{**family.defaults, **known, **family.fixed})
+        return cls(**{**family.defaults, **known, **family.fixed, "model_type": family_name(values)})
 
     def to_dict(self) -> dict:
         """Returns the content of a config.json that transformers can read."""
@@ -258,15 +263,21 @@ def read_config_json(folder: str | Path) -> dict:
 
 
 def family_name(values: Mapping) -> str:
-    """Returns `model_type` from the content of a config.json: a key of `FAMILIES`.
+    """Returns the family from the content of a config.json: a key of `FAMILIES`.
+
+    It is `model_type`, or, where that is `OWN_TYPE`, the one of our own section.
 
     Raises:
         ConfigError: it is missing or unknown.
     """
-    if values.get("model_type") is None:
-        raise ConfigError(f"config.json has no model_type: add one of {', '.join(FAMILIES)}")
-    _family(values["model_type"])
-    return values["model_type"]
+    place, name = "config.json", values.get("model_type")
+    if name == OWN_TYPE:
+        own = values.get("kerasbert")
+        place, name = "the section kerasbert of config.json", own.get("model_type") if isinstance(own, dict) else None
+    if name is None:
+        raise ConfigError(f"{place} has no model_type: add one of {', '.join(FAMILIES)}")
+    _family(name)
+    return name
 
 
 def _family(model_type) -> Family:

@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 
 from kerasbert.checkpoints import hub, names
 from kerasbert.checkpoints.loading import ENCODER, Checkpoint
-from kerasbert.config import family_name, read_config_json
+from kerasbert.config import OWN_TYPE, family_name, read_config_json
 from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.files import new_folder, write_tensors, write_text
 from kerasbert.reading import read_json
@@ -97,6 +97,7 @@ def write_beside(
     task: str,
     settings: Mapping[str, object] | None = None,
     files: Mapping[str, object] | None = None,
+    foreign: bool = False,
 ) -> None:
     """Writes what the hub's clients read beside weights and tokenizer: config.json, and further JSON files.
 
@@ -106,6 +107,8 @@ def write_beside(
         task: a key of `names.ARCHITECTURES`.
         settings: further keys for config.json.
         files: path -> what a further JSON file holds.
+        foreign: whether transformers has no such architecture. The folder then says `kerasbert.config.OWN_TYPE`, which
+            transformers refuses; without it, transformers would put random weights where it finds none.
     """
     config = {
         "architectures": [names.ARCHITECTURES[model.config.model_type][task]],
@@ -113,6 +116,10 @@ def write_beside(
         **(settings or {}),
         "dtype": "float32",
     }
+    if foreign:
+        del config["architectures"]
+        own = {"model_type": model.config.model_type, **config.get("kerasbert", {})}
+        config |= {"model_type": OWN_TYPE, "kerasbert": own}
     for path, content in {"config.json": config, **(files or {})}.items():
         (folder / path).parent.mkdir(exist_ok=True)
         write_text(folder / path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")

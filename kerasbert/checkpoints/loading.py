@@ -90,7 +90,9 @@ class Checkpoint:
         own = self.settings.get("kerasbert") or {}
         if not isinstance(own, dict) or not isinstance(own.get("task", ""), str):
             raise ConfigError(f'{self.folder / "config.json"}: kerasbert is {own!r:.200}: use {{"task": "..."}}')
-        return {} if self._is_stale(own.get("task")) else own
+        if self._is_stale(own.get("task")):
+            return {}
+        return {name: value for name, value in own.items() if name != "model_type"}
 
     def _is_stale(self, task: str | None) -> bool:
         """Whether another tool trained the folder for another task after kerasbert saved it, and kept our section."""

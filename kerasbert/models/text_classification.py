@@ -98,9 +98,11 @@ class TextClassifier(Classifier):
         return self.predict_outputs(*columns, batch_size=batch_size, **named)["logits"]
 
     def transformers_settings(self) -> dict:
-        # transformers has pooling "cls" only, and would use it for a model that was saved with another pooling.
         keys = {**label_keys(self.labels), "problem_type": self.settings.problem_type}
         return {"head": "text-classification", "keys": keys, "says": ("labels", "problem_type")}
+
+    def is_foreign_to_transformers(self) -> bool:
+        return self.settings.pooling != "cls"
 
 
 def needs_pooler(config: BertConfig, pooling: str) -> bool:

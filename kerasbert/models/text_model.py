@@ -225,7 +225,10 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
         return False
 
     def save_pretrained(self, folder: str) -> None:
-        """Writes config.json, model.safetensors and the tokenizer's files. transformers can open the folder.
+        """Writes config.json, model.safetensors and the tokenizer's files.
+
+        transformers can open the folder if it has the architecture. It has no classifier with a pooling other than
+        "cls": such a folder has the `model_type` "kerasbert", which transformers refuses.
 
         Raises:
             ConfigError: layers of the user's own stand on the encoder.
@@ -237,7 +240,9 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
         known = self.transformers_settings()
         own = {name: v for name, v in dataclasses.asdict(self.settings).items() if name not in known["says"]}
         section = {"kerasbert": {"task": self.task.name, **own}}
-        huggingface.save(self.saved_part(), folder, max_length=self.max_length, **self._beside(section))
+        foreign = self.is_foreign_to_transformers()
+        beside = self._beside(section)
+        huggingface.save(self.saved_part(), folder, max_length=self.max_length, foreign=foreign, **beside)
 
     def write_hub_files(self, folder: Path) -> None:
         """Writes what the hub's clients read beside an exported file: config.json, and modules.json for embeddings.
@@ -254,6 +259,10 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
         """How transformers stores this task: `head` (a key of `ARCHITECTURES`), `keys` of config.json, `says`, the
         settings that these keys already contain, and, if there are any, `files`, path -> content, for other clients."""
         return {"head": "encoder", "keys": {}, "says": ()}
+
+    def is_foreign_to_transformers(self) -> bool:
+        """Whether transformers has no such architecture, and would read the weights as those of another one."""
+        return False
 
     def saved_part(self):
         """The model whose weights are saved: the encoder, if the task adds no weights."""

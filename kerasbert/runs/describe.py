@@ -60,7 +60,7 @@ def _model(path: Path) -> dict:
     task = checkpoint.task
     return {
         "kind": "model",
-        "family": checkpoint.settings["model_type"],
+        "family": checkpoint.config.model_type,
         "architecture": checkpoint.architecture,
         "task": task,
         "heads of tasks": checkpoint.heads,

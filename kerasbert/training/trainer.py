@@ -162,6 +162,13 @@ class CompiledLossTrainer(TrainStep):
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        sample_weight = _of_every_output(sample_weight, y)
+        return super().compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        return super().compute_metrics(x, y, y_pred, _of_every_output(sample_weight, y))
+
     # On TensorFlow.
 
     def divisors_of(self, batch):
@@ -174,7 +181,7 @@ class CompiledLossTrainer(TrainStep):
         outputs = self(x, training=training)
         share = rows_share(rows_of(batch), divisors)
         with unscaled():
-            if type(self).compute_loss is not keras.Model.compute_loss:
+            if type(self).compute_loss is not CompiledLossTrainer.compute_loss:
                 mean = self._compute_loss(x=x, y=y, y_pred=outputs, sample_weight=weights, training=training)
                 loss = ops.cast(ops.sum(mean), "float32") * share
                 return loss, {"loss": loss, "losses": []}, outputs
@@ -215,7 +222,7 @@ class CompiledLossTrainer(TrainStep):
 
     def _build_metrics(self, batch):
         loss, (x, y, weights) = self._compile_loss, _unpacked(batch)
-        if loss is not None and y is None and type(self).compute_loss is keras.Model.compute_loss:
+        if loss is not None and y is None and type(self).compute_loss is CompiledLossTrainer.compute_loss:
             raise ConfigError(f"{self.name}: its loss needs right answers; give y, or a data set of (x, y)")
         if any(part is not None and not part.built for part in (loss, self._compile_metrics)):
             with self.distribute_strategy.scope():
@@ -228,11 +235,16 @@ class CompiledLossTrainer(TrainStep):
 
 
 def _unpacked(batch) -> tuple:
-    """Inputs, targets and weights. Outputs without weights may be missing among the weights."""
+    """Inputs, targets and weights."""
     x, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
+    return x, y, _of_every_output(weights, y)
+
+
+def _of_every_output(weights, y):
+    """The weights, with None for outputs that have none: Keras looks up each output's."""
     if isinstance(y, dict) and isinstance(weights, dict):
-        weights = {name: weights.get(name) for name in y}
-    return x, y, weights
+        return {name: weights.get(name) for name in y}
+    return weights
 
 
 def _one_replica(x):

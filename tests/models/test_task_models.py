@@ -1,5 +1,7 @@
 """The pre-training model and the classifier as Keras models."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -7,10 +9,12 @@ import tensorflow as tf
 
 from kerasbert import BertConfig, BertEncoder, TextClassifier, TokenClassifier
 from kerasbert.checkpoints import names
+from kerasbert.checkpoints.huggingface import open_checkpoint
 from kerasbert.config import FAMILIES
 from kerasbert.errors import ConfigError
 from kerasbert.models.pretraining import PretrainingModel
 from kerasbert.models.text_classification import needs_pooler
+from kerasbert.runs.describe import describe
 
 SMALL = {"vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
 SMALL |= {"intermediate_size": 24, "max_position_embeddings": 20}
@@ -85,6 +89,46 @@ def test_save_pretrained_gives_the_same_model(name, tmp_path):
     if "half" not in name:  # there the encoder was float32, and the whole of the loaded model is not
         for output, value in before.items():
             np.testing.assert_array_equal(value, after[output])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("pooling", ["cls", "mean", "additive"])
+def test_a_folder_says_what_transformers_may_open(family, pooling, tmp_path):
+    """transformers would open one with another pooling than "cls", and answer by chance."""
+    model = classifier(family, pooling=pooling)
+    model.save_pretrained(tmp_path / "model")
+    stored = json.loads((tmp_path / "model/config.json").read_text("utf-8"))
+    if pooling == "cls":
+        assert stored["model_type"] == family
+        assert stored["architectures"][0].endswith("ForSequenceClassification")
+        assert "model_type" not in stored["kerasbert"]
+    else:
+        assert (stored["model_type"], stored["kerasbert"]["model_type"]) == ("kerasbert", family)
+        assert "architectures" not in stored
+    checkpoint = open_checkpoint(tmp_path / "model")
+    assert (checkpoint.config, checkpoint.task) == (model.config, "text-classification")
+    assert describe(str(tmp_path / "model"))["family"] == family
+    encoder = BertEncoder.from_pretrained(tmp_path / "model")
+    for weight, again in zip(model.encoder.weights, encoder.weights, strict=False):
+        np.testing.assert_array_equal(weight, again)
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        (None, "the section kerasbert of config.json has no model_type: add one of bert, "),
+        ("yes", "the section kerasbert of config.json has no model_type: add one of bert, "),
+        ({}, "the section kerasbert of config.json has no model_type: add one of bert, "),
+        ({"model_type": "gpt2"}, "model_type is 'gpt2': kerasbert reads bert, "),
+        ({"model_type": "kerasbert"}, "model_type is 'kerasbert': kerasbert reads bert, "),
+    ],
+)
+def test_a_folder_of_ours_needs_a_family(section, said, tmp_path):
+    classifier(pooling="mean").save_pretrained(tmp_path / "model")
+    path = tmp_path / "model/config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), "kerasbert": section}), "utf-8")
+    with pytest.raises(ConfigError, match=said):
+        open_checkpoint(path.parent)
 
 
 def test_a_compiled_and_trained_model_saves_its_weights_alone(tmp_path):

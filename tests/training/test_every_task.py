@@ -8,7 +8,6 @@ from runs.ports import free_ports
 from training.replica_runs import results, run
 from training.task_runs import MODELS
 
-TASKS = ("single label", "several labels", "number", "sentence", "features", "tokens", "two outputs")
 WAYS = {
     "alone": {"evaluate": True},
     "2 micro-batches": {"accumulate": 2},
@@ -18,8 +17,9 @@ WAYS = {
     "4 replicas x 2 micro-batches": {"replicas": 4, "accumulate": 2},
 }
 """All with a batch of 5 rows, so that replicas and micro-batches differ in size."""
-OTHERS = ("alone", "2 micro-batches", "2 replicas")
-"""The ways of the losses that are no task's own."""
+IN_EVERY_WAY = ("single label", "two outputs")
+"""What the others train is made of the same parts, so one way that has all of them serves there."""
+OTHERS = ("alone", "2 replicas x 2 micro-batches")
 ADAMW = {"task": "tokens", "optimizer": "adamw", "steps": 3}
 MORE = {
     "3 micro-batches": {"task": "single label", "accumulate": 3},
@@ -44,7 +44,7 @@ MORE = {
 
 
 def ways_of(name: str) -> tuple[str, ...]:
-    return tuple(WAYS) if name in TASKS else OTHERS
+    return tuple(WAYS) if name in IN_EVERY_WAY else OTHERS
 
 
 @pytest.fixture(scope="module")
