@@ -101,6 +101,24 @@ def test_a_model_says_what_task_it_has(paths, tiny_bert):
     assert "labels" not in plain
 
 
+def test_a_file_says_what_it_is_apart_from_its_bundle(paths, tiny_bundle):
+    """Task, labels, length and the hash of the vocabulary, which must be that of the file beside it."""
+    checksum = describe_json(tiny_bundle)["checksums"]["vocab.txt"]
+    about = {
+        "task": "text-classification",
+        "labels": ["negative", "positive"],
+        "max_length": 32,
+        "vocabulary_sha256": checksum,
+    }
+    assert describe(paths[".tflite"])["about"] == about
+    found = describe(paths[".onnx"])["about"]
+    assert {name: x if name in ("task", "vocabulary_sha256") else json.loads(x) for name, x in found.items()} == about
+
+
+def describe_json(bundle):
+    return json.loads((bundle / "kerasbert.json").read_text(encoding="utf-8"))
+
+
 def test_a_bundle_and_its_parts_name_their_inputs(paths):
     names = {"input_ids", "attention_mask", "token_type_ids"}
     assert set(describe(paths["kerasbert.json"])["inputs"]) == names
