@@ -22,6 +22,9 @@ FLAGS = [
     "--disable-sync",
 ]
 
+KEYS = {"Enter": (13, "\r"), "Tab": (9, "")}
+"""Key -> its code and what it types."""
+
 
 def find() -> str | None:
     """The program, named by $CHROMIUM or found on the path."""
@@ -102,11 +105,11 @@ class Chromium:
                 raise TimeoutError(f"{condition} is still false; the page says {self.errors}")
             time.sleep(0.05)
 
-    def press_enter(self) -> None:
+    def press(self, key: str) -> None:
+        """Presses and lets go a key of `KEYS`."""
+        code, text = KEYS[key]
         for kind in ("keyDown", "keyUp"):
-            self.call(
-                "Input.dispatchKeyEvent", type=kind, key="Enter", code="Enter", windowsVirtualKeyCode=13, text="\r"
-            )
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, text=text)
 
     def _note(self, message: dict) -> None:
         method, params = message.get("method"), message.get("params", {})

@@ -1,21 +1,20 @@
-"""A chart of quality, time and size as an SVG that a page can hold."""
+"""A chart of time, quality and size in HTML: one row per file, so that all names can be read."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-WIDTH, HEIGHT = 580, 310
-LEFT, RIGHT, TOP, BOTTOM = 56, 182, 34, 46
-"""Margins around the plot. Names stand in the right one, so that none covers a dot."""
-LINE = 19
-LARGEST = 22
-"""Radius of the largest file's dot. Areas are proportional to megabytes."""
+LEAST_SPAN = 0.04
+"""Shares that differ by less are drawn on an axis of this length, because a shorter one would make noise look large."""
+MOST_TICKS = 4
+NEAR = 1e-6
+"""A value this near to a line, in steps, stands on it."""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A dot: its name, its class in the page's style sheet, and the figures that it shows."""
+    """A file: its name, its class in the style sheet, and the figures that are shown."""
 
     name: str
     style: str
@@ -24,104 +23,99 @@ class Mark:
     quality: float
 
 
+@dataclass(frozen=True)
+class Axis:
+    """A panel's axis.
+
+    Attributes:
+        ticks: the values that have a line, in rising order; the first and the last are the ends of the axis.
+        say: value -> the words at its line. bend: value -> a number that is drawn in proportion.
+    """
+
+    ticks: Sequence[float]
+    say: Callable[[float], str]
+    bend: Callable[[float], float] = float
+
+    def __call__(self, value: float) -> float:
+        """Where a value stands, in percent of the panel's width."""
+        first, last = self.bend(self.ticks[0]), self.bend(self.ticks[-1])
+        return 100 * min(1.0, max(0.0, (self.bend(value) - first) / (last - first)))
+
+
 def draw(marks: Sequence[Mark], *, quality: str) -> str:
-    """An `<svg>` with one dot per file, whose names stand beside the plot.
+    """A `<figure>` with one row per file, the fastest first: dots for time and quality, a bar for size.
 
     Args:
-        marks: the dots; qualities are from 0 to 1. quality: what they measure, which names the axis.
+        marks: the files; qualities are from 0 to 1. quality: what they measure, which is the head of their panel.
     """
-    times, shares = [mark.milliseconds for mark in marks], [mark.quality for mark in marks]
-    x = _Logarithmic(min(times), max(times), LEFT, WIDTH - RIGHT)
-    y = _Linear(min(shares), max(shares), HEIGHT - BOTTOM, TOP)
-    most = max(mark.megabytes for mark in marks)
-    parts = [
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="{escape(quality)} against milliseconds; the larger a dot, the larger the file">'
-    ]
-    for tick in x.ticks():
-        at = x(tick)
-        parts.append(f'<path class="grid" d="M{at:.1f} {TOP}V{HEIGHT - BOTTOM}"/>')
-        parts.append(f'<text x="{at:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{tick:g}</text>')
-    for tick in y.ticks():
-        at = y(tick)
-        parts.append(f'<path class="grid" d="M{LEFT} {at:.1f}H{WIDTH - RIGHT}"/>')
-        parts.append(f'<text x="{LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{y.say(tick)}</text>')
-    parts.append(f'<text class="soft" x="{LEFT}" y="{TOP - 18}">{escape(quality)}</text>')
-    parts.append(
-        f'<text class="soft" x="{WIDTH - RIGHT}" y="{HEIGHT - 8}" text-anchor="end">milliseconds per text</text>'
+    panels = (
+        ("milliseconds per text", times([mark.milliseconds for mark in marks])),
+        (quality, shares([mark.quality for mark in marks])),
+        ("megabytes", sizes([mark.megabytes for mark in marks])),
     )
-    parts += _names(marks, x, y)
-    # The largest dot first, so that none hides a smaller one.
-    for mark in sorted(marks, key=lambda mark: -mark.megabytes):
-        radius = max(4.0, LARGEST * math.sqrt(mark.megabytes / most))
-        parts.append(
-            f'<circle class="mark {mark.style}" cx="{x(mark.milliseconds):.1f}" cy="{y(mark.quality):.1f}" '
-            f'r="{radius:.1f}"><title>{escape(_words(mark))}</title></circle>'
-        )
-    return "\n".join([*parts, "</svg>"])
+    heads = [head for head, _ in panels]
+    words = escape(f"{', '.join(heads)} of each file; the table has the numbers")
+    parts = [f'<figure class="chart" role="img" aria-label="{words}">']
+    parts += [_lines(axis, column) for column, (_, axis) in enumerate(panels)]
+    parts += ['<span class="corner"></span>', *(f'<span class="head">{escape(head)}</span>' for head in heads)]
+    time, share, size = (axis for _, axis in panels)
+    for mark in sorted(marks, key=lambda mark: mark.milliseconds):
+        parts.append(f'<span class="name">{escape(mark.name)}</span>')
+        parts.append(_mark(mark, "mark", "left", time(mark.milliseconds), f"{mark.milliseconds:.3g} ms"))
+        parts.append(_mark(mark, "mark", "left", share(mark.quality), f"{mark.quality:.2%}"))
+        parts.append(_mark(mark, "bar", "width", size(mark.megabytes), f"{mark.megabytes:.3g} MB"))
+    return "\n".join([*parts, "</figure>"])
 
 
-def _names(marks: Sequence[Mark], x, y) -> list[str]:
-    """The names in a column beside the plot, in the order of the dots from above, each with a line to its dot."""
-    ordered = sorted(marks, key=lambda mark: (y(mark.quality), -mark.milliseconds))
-    wanted = [y(mark.quality) for mark in ordered]
-    start = min(sum(wanted) / len(wanted) - LINE * (len(wanted) - 1) / 2, HEIGHT - BOTTOM - LINE * (len(wanted) - 1))
-    parts, edge = [], WIDTH - RIGHT
-    for index, mark in enumerate(ordered):
-        at = max(start, TOP) + index * LINE
-        parts.append(
-            f'<path class="lead" d="M{x(mark.milliseconds):.1f} {y(mark.quality):.1f}L{edge} {at:.1f}H{edge + 10}"/>'
-        )
-        parts.append(
-            f'<text class="name {mark.style}" x="{edge + 15}" y="{at + 4:.1f}">{escape(mark.name)}'
-            f'<tspan class="soft"> {mark.megabytes:.3g} MB</tspan></text>'
-        )
-    return parts
+def _lines(axis: Axis, column: int) -> str:
+    """The lines of a panel, which stand behind all rows, and the numbers under them."""
+    lines = "".join(
+        f'<i style="left:{axis(tick):.1f}%"></i><span style="left:{axis(tick):.1f}%">{axis.say(tick)}</span>'
+        for tick in axis.ticks
+    )
+    return f'<div class="lines" style="--column:{column}">{lines}</div>'
 
 
-def _words(mark: Mark) -> str:
-    return f"{mark.name}: {mark.quality:.2%}, {mark.milliseconds:.3g} ms, {mark.megabytes:.3g} MB"
+def _mark(mark: Mark, shape: str, side: str, place: float, words: str) -> str:
+    title = escape(f"{mark.name}: {words}")
+    return (
+        f'<span class="track"><i class="{shape} {mark.style}" style="{side}:{place:.1f}%" title="{title}"></i></span>'
+    )
 
 
-class _Logarithmic:
-    """Milliseconds -> pixels, with some room at both ends."""
-
-    def __init__(self, least: float, most: float, start: float, end: float):
-        self.least, self.most = max(least, 1e-3) / 1.6, max(most, 1e-3) * 1.6
-        self.start, self.end = start, end
-
-    def __call__(self, value: float) -> float:
-        share = math.log(max(value, 1e-3) / self.least) / math.log(self.most / self.least)
-        return self.start + share * (self.end - self.start)
-
-    def ticks(self) -> list[float]:
-        """1, 2, 5, 10, 20, ..."""
-        powers = range(math.floor(math.log10(self.least)), math.ceil(math.log10(self.most)) + 1)
-        ticks = [step * 10.0**power for power in powers for step in (1, 2, 5)]
-        return [tick for tick in ticks if self.least <= tick <= self.most]
+def times(values: Sequence[float]) -> Axis:
+    """A logarithmic axis from below the least value to above the largest."""
+    least, most = max(min(values), 1e-3), max([*values, 1e-3])
+    powers = range(math.floor(math.log10(least)) - 1, math.ceil(math.log10(most)) + 2)
+    steps = [step * 10.0**power for power in powers for step in (1, 2, 5)]
+    first = max(index for index, step in enumerate(steps) if step < least)
+    last = min(index for index, step in enumerate(steps) if step > most)
+    ticks = steps[first : last + 1]
+    if len(ticks) > MOST_TICKS:  # whole powers of ten, and of many of them some
+        powers = range(math.floor(math.log10(least)), math.ceil(math.log10(most)) + 1)
+        ticks = [10.0**power for power in powers[:: math.ceil(len(powers) / MOST_TICKS)]]
+        ticks += [10.0 ** powers[-1]] if ticks[-1] < most else []
+    return Axis(ticks, lambda tick: f"{tick:g}", lambda value: math.log10(max(value, 1e-3)))
 
 
-class _Linear:
-    """Shares -> pixels, with room at both ends even if all are equal."""
+def shares(values: Sequence[float]) -> Axis:
+    """An axis around the values, none of it above 100 %. It is at least `LEAST_SPAN` long, if all are equal too."""
+    least, most = min(values), max(values)
+    step = _step(max(most - least, LEAST_SPAN), 2)
+    last = max(math.ceil(most / step - NEAR), math.ceil(LEAST_SPAN / step - NEAR) if least >= 0 else 0)
+    first = math.floor(min(least, last * step - LEAST_SPAN) / step + NEAR)
+    return Axis([step * index for index in range(first, last + 1)], lambda tick: f"{tick:.0%}")
 
-    def __init__(self, least: float, most: float, start: float, end: float):
-        room = max(0.25 * (most - least), 0.005)
-        self.least, self.most, self.start, self.end = least - room, most + room, start, end
-        self.step = next(
-            step * 10.0**power
-            for power in range(-4, 1)
-            for step in (1, 2, 5)
-            if (self.most - self.least) / (step * 10.0**power) <= 6
-        )
 
-    def __call__(self, value: float) -> float:
-        return self.start + (value - self.least) / (self.most - self.least) * (self.end - self.start)
+def sizes(values: Sequence[float]) -> Axis:
+    """An axis from 0 to the largest value or above it."""
+    most = max([*values, 1e-3])
+    step = _step(most, 3)
+    return Axis([step * index for index in range(math.ceil(most / step - NEAR) + 1)], lambda tick: f"{tick:g}")
 
-    def ticks(self) -> list[float]:
-        """Round numbers, none above 100 %."""
-        first = math.ceil(self.least / self.step)
-        ticks = [index * self.step for index in range(first, math.floor(self.most / self.step) + 1)]
-        return [tick for tick in ticks if tick < 1 + 1e-9]
 
-    def say(self, tick: float) -> str:
-        return f"{tick:.{0 if self.step >= 0.01 else 1 if self.step >= 0.001 else 2}%}"
+def _step(span: float, count: int) -> float:
+    """The smallest of ..., 1, 2, 5, 10, ... of which a span has at most `count`."""
+    powers = range(math.floor(math.log10(span)) - 1, math.ceil(math.log10(span)) + 1)
+    steps = (step * 10.0**power for power in powers for step in (1, 2, 5))
+    return next(step for step in steps if span / step <= count + NEAR)

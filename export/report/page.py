@@ -1,15 +1,17 @@
 """report.html, one page without scripts: how good, fast and large each file of a bundle is, and how an app runs it."""
 
 import json
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from importlib import resources
 from pathlib import Path
 
 from kerasbert.errors import BundleError
+from kerasbert.export import web
 from kerasbert.export.gate.verify import Row
 from kerasbert.export.report.chart import Mark, draw
 from kerasbert.export.report.snippets import Snippet, shown_example, snippets
-from kerasbert.export.web import NAME as PAGE
 from kerasbert.files import write_text
 from kerasbert.reading import parse, read_text
 from kerasbert.runtime.kinds import KINDS
@@ -29,51 +31,10 @@ STYLES = {
 OTHER = "other"
 """The class of everything else, such as the Keras model."""
 LANGUAGES = {"python": "Python", "kotlin": "Kotlin", "swift": "Swift", "javascript": "JavaScript"}
-STYLE = """
-:root { color-scheme: light dark; --page: #fff; --ink: #1b1f24; --soft: #5d6875; --line: #dfe4ea; --box: #f5f7f9;
-  --tflite: #1668c7; --onnx: #b4510a; --saved: #23803d; --other: #7a3fb5 }
-@media (prefers-color-scheme: dark) { :root { --page: #14171b; --ink: #e4e8ed; --soft: #99a4b1; --line: #2d343d;
-  --box: #1d2228; --tflite: #6cb1ff; --onnx: #f29a55; --saved: #63c987; --other: #c191f0 } }
-* { box-sizing: border-box }
-body { margin: 0 auto; padding: 2rem 1rem 4rem; max-width: 54rem; background: var(--page); color: var(--ink);
-  font: 16px/1.55 system-ui, sans-serif; -webkit-text-size-adjust: 100% }
-h1 { margin: 0; font-size: 1.7rem; line-height: 1.2 }
-h2 { margin: 2.6rem 0 .7rem; font-size: 1.2rem }
-h3 { margin: 1.6rem 0 .5rem; font-size: 1rem }
-p { margin: .4rem 0 }
-.soft { color: var(--soft); fill: var(--soft) }
-.wide { overflow-x: auto }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .93rem }
-th, td { padding: .45rem .7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap }
-th { color: var(--soft); font-weight: 500 }
-th:first-child, td:first-child { padding-left: 0; text-align: left }
-tbody tr:last-child td { border-bottom: 0 }
-code, pre { font: .86rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace }
-pre { margin: .4rem 0 0; padding: .8rem 1rem; overflow-x: auto; background: var(--box); border-radius: 8px }
-details { margin: .5rem 0; border: 1px solid var(--line); border-radius: 8px; padding: .55rem .9rem }
-summary { cursor: pointer; font-weight: 500; overflow-wrap: anywhere }
-details[open] summary { margin-bottom: .4rem }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .3rem 1.2rem; margin: 0 }
-dt { color: var(--soft) }
-dd { margin: 0; overflow-wrap: anywhere }
-.chart { display: block; width: 100%; min-width: 29rem; max-width: 44rem; font: 13px system-ui, sans-serif }
-.chart text { fill: var(--ink) }
-.chart .soft { fill: var(--soft) }
-.grid { stroke: var(--line); fill: none }
-.lead { stroke: var(--soft); stroke-width: .7; fill: none }
-.mark { fill-opacity: .55; stroke-width: 1.5 }
-.tflite { fill: var(--tflite); stroke: var(--tflite) }
-.onnx { fill: var(--onnx); stroke: var(--onnx) }
-.saved { fill: var(--saved); stroke: var(--saved) }
-.other { fill: var(--other); stroke: var(--other) }
-.chart text.name { stroke: none }
-.dot { display: inline-block; width: .7em; height: .7em; margin-right: .5em; border-radius: 50% }
-.dot.tflite { background: var(--tflite) }
-.dot.onnx { background: var(--onnx) }
-.dot.saved { background: var(--saved) }
-.dot.other { background: var(--other) }
-@media (max-width: 34rem) { dl { grid-template-columns: 1fr; gap: 0 } dd { margin-bottom: .6rem } }
-"""
+STYLE = resources.files(web) / "page" / "style.css"
+"""The style sheet that the page for browsers has too. The report holds a copy, because it is one file."""
+SHOWN = 8
+"""Number of labels in the line under the title. All of them stand in the facts."""
 
 
 def write_report(folder: Path, manifest: Manifest, rows: Sequence[Row], measured: Sequence = ()) -> None:
@@ -102,29 +63,23 @@ def read_rows(folder: Path, manifest: Manifest) -> list[Row]:
 def page(folder: Path, manifest: Manifest, rows: Sequence[Row], measured: Sequence = ()) -> str:
     """The page as text. Everything that comes from the bundle is escaped."""
     title = manifest.definition.words.title
-    labels = ", ".join(manifest.settings.get("labels", ()))
     body = [
         f"<h1>{escape(title)}</h1>",
-        f'<p class="soft">{_count(len(rows), "file")}, each checked against the Keras model'
-        f"{f'. Labels: {escape(labels)}' if labels else ''}</p>",
+        f'<p class="soft">{_count(len(rows), "file")}, each checked against the Keras model{_labels(manifest)}</p>',
+        *_link(folder),
         "<h2>Which file</h2>",
-        f'<div class="wide">{_chart(manifest, rows)}</div>',
-        f'<div class="wide">{_files(manifest, rows)}</div>',
+        _chart(manifest, rows),
+        _files(manifest, rows),
         '<p class="soft">Milliseconds are the time for one text, from string to answer, on the machine that exported. '
         "The difference is the largest between any output and Keras's.</p>",
         *(_strange(manifest, row) for row in rows if row.read_differently),
     ]
     if measured:
-        body += ["<h2>Measured</h2>", f'<div class="wide">{_measured(manifest, measured)}</div>']
+        body += ["<h2>Measured</h2>", _measured(manifest, measured)]
         body.append(
             '<p class="soft">Milliseconds are the time of the model for one text with that number of tokens: the '
             "median and the 95th percentile. Load is the time from the start of a process to its first answer, memory "
             "is the growth of that process.</p>"
-        )
-    if (folder / PAGE).is_dir():
-        body.append(
-            f'<p><a href="{PAGE}/">Try the files in a browser</a> <span class="soft">· once a web server shows this '
-            "folder: <code>python -m http.server</code></span></p>"
         )
     body += ["<h2>How to run it</h2>", *_programs(folder, manifest), "<h2>What it is</h2>", _facts(manifest)]
     return "\n".join(
@@ -132,14 +87,31 @@ def page(folder: Path, manifest: Manifest, rows: Sequence[Row], measured: Sequen
             "<!DOCTYPE html>",
             '<html lang="en">',
             '<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">',
+            '<meta name="color-scheme" content="light dark">',
             f"<title>{escape(title)}</title>",
-            f"<style>{STYLE}</style></head>",
-            "<body>",
+            f"<style>\n{STYLE.read_text(encoding='utf-8')}</style></head>",
+            "<body><main>",
             *body,
-            "</body>",
+            "</main></body>",
             "</html>\n",
         ]
     )
+
+
+def _labels(manifest) -> str:
+    """The first labels in words."""
+    labels = manifest.settings.get("labels", ())
+    shown = len(labels) if len(labels) <= SHOWN + 2 else SHOWN
+    more = f" and {len(labels) - shown} more" if len(labels) > shown else ""
+    return f". Labels: {escape(', '.join(labels[:shown]))}{more}" if labels else ""
+
+
+def _link(folder) -> list[str]:
+    """The way to the page for browsers, if the bundle has it."""
+    if not (folder / web.NAME).is_dir():
+        return []
+    note = "once a web server shows this folder: <code>python -m http.server</code>"
+    return [f'<p><a href="{web.NAME}/">Try the files in a browser</a> <span class="soft">· {note}</span></p>']
 
 
 def style_of(manifest: Manifest, name: str) -> str:
@@ -166,13 +138,16 @@ def _files(manifest, rows) -> str:
     measured = any(row.figure is not None for row in rows)
     heads = ["file", "precision", "MB", "ms per text", "max difference", "equal answers"]
     heads += [manifest.definition.headline] if measured else []
+    sizes = _aligned([row.megabytes for row in rows])
+    times = _aligned([row.milliseconds for row in rows])
     lines = []
-    for row in rows:
+    for row, size, time in zip(rows, sizes, times, strict=True):
         cells = [
-            f'<span class="dot {style_of(manifest, row.format)}"></span><code>{escape(row.path)}</code>',
+            f'<span class="dot {style_of(manifest, row.format)}"></span>{escape(row.format)} '
+            f'<code class="soft">{escape(row.path)}</code>',
             escape(manifest.files[row.format].precision),
-            f"{row.megabytes:.1f}",
-            f"{row.milliseconds:.1f}",
+            size,
+            time,
             f"{row.max_difference:.1e}",
             f"{row.agreement:.1%}",
         ]
@@ -180,8 +155,15 @@ def _files(manifest, rows) -> str:
     return _table(heads, lines)
 
 
+def _aligned(numbers: Sequence[float]) -> list[str]:
+    """Numbers with the same count of decimals: one, or as many as the least needs for two digits, at most three."""
+    least = min((number for number in numbers if number > 0), default=1)
+    decimals = min(3, max(1, 1 - math.floor(math.log10(least))))
+    return [f"{number:.{decimals}f}" for number in numbers]
+
+
 def _strange(manifest, row) -> str:
-    texts = ", ".join(f"<q>{escape(text[:24])}</q>" for text in row.read_differently)
+    texts = ", ".join(f"<q><bdi>{escape(text[:24])}</bdi></q>" for text in row.read_differently)
     reader = "the file's own" if KINDS[manifest.files[row.format].kind].reads == "text" else "MediaPipe's"
     return (
         f"<p><code>{escape(row.path)}</code>: {reader} tokenizer reads {_count(len(row.read_differently), 'text')} "
@@ -214,7 +196,7 @@ def _programs(folder, manifest) -> list[str]:
         said = f"No programs: they answer texts alone, and this model also takes {numbers}."
         return [f'<p class="soft">{escape(said)}</p>']
     shown = shown_example(folder, manifest)
-    asked = "”, “".join(map(escape, shown.example.values()))
+    asked = "”, “".join(f"<bdi>{escape(value)}</bdi>" for value in shown.example.values())
     found = escape(json.dumps(_short(shown.answer), ensure_ascii=False))
     parts = [
         f'<p class="soft">Each program answers “{asked}”; Keras says: <code>{found}</code>. <code>golden.json</code> '
@@ -244,38 +226,49 @@ def _program(snippet: Snippet, *, opened: bool) -> str:
     return (
         f"<details{' open' if opened else ''}><summary>{escape(snippet.title)} "
         f'<span class="soft">· <code>{escape(snippet.install)}</code></span></summary>\n'
-        f'<pre><code class="language-{snippet.language}">{escape(snippet.code)}</code></pre></details>'
+        f'<pre tabindex="0"><code class="language-{snippet.language}">{escape(snippet.code)}</code></pre></details>'
     )
 
 
 def _facts(manifest) -> str:
-    known = {name.replace("_", " "): _listed(value) for name, value in manifest.settings.items()}
+    known = {name.replace("_", " "): _said(value) for name, value in manifest.settings.items()}
+    tokenizer = {name.replace("_", " "): _said(value) for name, value in manifest.tokenizer.items()}
     facts = {
         "task": manifest.task,
         **known,
-        "lengths": _listed(manifest.lengths),
-        "inputs": _listed(each.name for graph in manifest.graphs for each in graph.inputs),
-        "outputs": _listed(each.name for graph in manifest.graphs for each in graph.outputs),
-        "tokenizer": ", ".join(f"{name} {value}" for name, value in manifest.tokenizer.items()),
+        "lengths": _said(manifest.lengths),
+        "inputs": _said(each.name for graph in manifest.graphs for each in graph.inputs),
+        "outputs": _said(each.name for graph in manifest.graphs for each in graph.outputs),
+        "tokenizer": ", ".join(f"{name}: {value}" for name, value in tokenizer.items() if value),
         "written by": ", ".join(f"{name} {version}" for name, version in manifest.versions.items()),
     }
-    items = [f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in facts.items() if value]
     sums = {file.path: file.sha256 for file in manifest.files.values()} | manifest.checksums
-    lines = [[f"<code>{escape(path)}</code>", f"<code>{escape(digest)}</code>"] for path, digest in sums.items()]
-    checksums = f'<div class="wide">{_table(["file", "SHA-256"], lines)}</div>'
-    return f"<dl>{''.join(items)}</dl>\n<h3>Checksums</h3>\n{checksums}"
+    digests = {path: f"<code>{escape(digest)}</code>" for path, digest in sums.items()}
+    facts = {name: escape(value) for name, value in facts.items()}
+    return f"{_definitions(facts)}\n<h3>Checksums, SHA-256</h3>\n{_definitions(digests)}"
 
 
-def _listed(value) -> str:
-    """A setting as text."""
+def _said(value) -> str:
+    """A setting as text; "" for none."""
+    if value is None or isinstance(value, bool):
+        return {True: "yes", False: "no", None: ""}[value]
     return str(value) if isinstance(value, str) or not isinstance(value, Iterable) else ", ".join(map(str, value))
 
 
+def _definitions(values: Mapping[str, str]) -> str:
+    """Names are text, values are HTML."""
+    return f"<dl>{''.join(f'<dt>{escape(name)}</dt><dd>{value}</dd>' for name, value in values.items() if value)}</dl>"
+
+
 def _table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """Cells are HTML, heads are text."""
-    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
-    body = "\n".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in line)}</tr>" for line in lines)
-    return f"<table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>"
+    """Cells are HTML, heads are text. The first cell of a line is its head; on a phone the others show theirs."""
+    heads = [escape(name) for name in heads]
+    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    rows = []
+    for first, *others in lines:
+        cells = "".join(f'<td data-head="{name}">{cell}</td>' for name, cell in zip(heads[1:], others, strict=True))
+        rows.append(f'<tr><th scope="row">{first}</th>{cells}</tr>')
+    return f"<table><thead><tr>{head}</tr></thead>\n<tbody>{chr(10).join(rows)}</tbody></table>"
 
 
 def _count(number: int, what: str) -> str:

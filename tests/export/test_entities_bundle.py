@@ -122,8 +122,8 @@ def test_tensorflows_program_finds_them_too_and_every_kind_of_file_passes(tagger
     assert_found(capsys.readouterr().out, model.predict_text([TEXT])[0])
     text = page(folder, manifest, rows)
     assert "<h1>Named entities</h1>" in text
-    assert text.count(f"Each program answers “{TEXT}”") == 1
-    assert text.count("<pre>") == 7  # four in Python, and one in each other language
+    assert text.count(f"Each program answers “<bdi>{TEXT}</bdi>”") == 1
+    assert text.count("<pre ") == 7  # four in Python, and one in each other language
 
 
 @pytest.mark.parametrize("language", ["kotlin", "swift"])

@@ -1,7 +1,7 @@
 // A bundle's description, vocabulary and files, and its answers. All is read from the folder above this one.
 
 import { BytePair } from "./bytepair.js";
-import { openModel, runnable } from "./engines.js";
+import { openModel, readsText, runnable } from "./engines.js";
 import { WordPiece } from "./wordpiece.js";
 
 const VERSION = 4; // of kerasbert.json, as in kerasbert/runtime/manifest.py
@@ -29,14 +29,15 @@ const TOKENIZERS = {
 };
 
 // task: a module of tasks/, which is named as the task is in kerasbert.json, and exports
-//   fields: the parts of an example, {name, title, note, optional}: its name in golden.json, the title and a note of its
-//     box on the page, and whether an example may lack it
+//   fields: the parts of an example, {name, title, note, optional, when}: its name in golden.json, the title and a note of
+//     its box on the page, whether an example may lack it, and when(settings): whether the model uses it; without it always
 //   asks(texts of an example, in the order of fields): the texts of each run, one list per run
 //   rows(tokenizer, texts of a run, settings): the rows of a run, as tokenizer.js has them; without it one, cut to length
 //   choices: settings that a user may change, {name, title, values}; without it none
 //   about(settings): a few words for the title; without it the labels
-//   decode(runs, settings) -> {label: the answer, scores: [[name, value, from, to], ...]}, and for an answer about parts
-//     of the text also marks: [{start, end, label, kind, score}, ...], places in UTF-16 units, kinds numbered from 0.
+//   decode(runs, settings) -> {label: the answer, scores: [[name, value, from, to], ...]}. It may have a note on the
+//     answer, best: the names of the scores that it is made of, and for an answer about parts of the text marks:
+//     [{start, end, label, kind, score}, ...], places in UTF-16 units, kinds numbered from 0.
 //     A run is {texts, rows, outputs}, with one {name: numbers} in outputs for each row. rows is [null] where the model
 //     reads the text itself.
 //   compare(run, an example of golden.json, settings) -> {same: whether the answer is, difference: the largest one}
@@ -57,9 +58,16 @@ class Bundle {
     const bytes = new Uint8Array(await (await get(new URL(path, this.home))).arrayBuffer());
     if (bytes.length !== written) throw new Error(`${path}: ${bytes.length} bytes, but ${written} were written`);
     await checkDigest(path, bytes, file.sha256);
-    const model = await openModel(file, bytes, this.manifest);
+    const model = Object.assign(await openModel(file, bytes, this.manifest), { readsText: readsText(file) });
     await this.run(model, this.task.fields.filter(({ optional }) => !optional).map(() => "")); // the first run takes longer: the runtimes prepare their kernels then
     return model;
+  }
+
+  // The fields that the model uses and a file can take.
+  fields(name) {
+    const { fields, asks } = this.task;
+    const single = readsText(this.manifest.files[name]) && asks(fields).some((run) => run.length > 1);
+    return fields.filter(({ when, optional }) => (when?.(this.manifest.settings) ?? true) && !(single && optional));
   }
 
   // The texts of an example, such as {text, text_pair}, in the order of the task's fields.
@@ -93,7 +101,8 @@ class Bundle {
     return kept;
   }
 
-  // An example -> {label, scores, ..., tokens, tokenizing, running}: the last two in milliseconds.
+  // An example -> {label, scores, ..., tokens, cut, tokenizing, running}: cut is the number of tokens that were left out,
+  // the last two are milliseconds.
   // changed: settings that the user chose otherwise.
   async ask(name, example, changed = {}) {
     const model = await this.open(name);
@@ -103,6 +112,7 @@ class Bundle {
     return {
       ...this.task.decode(runs, { ...this.manifest.settings, ...changed }),
       tokens: sum((run) => run.rows.reduce((total, row) => total + row?.input_ids.length, 0)),
+      cut: sum((run) => run.rows.reduce((total, row) => total + (row?.cut ?? 0), 0)),
       tokenizing: sum((run) => run.tokenizing),
       running: sum((run) => run.running),
     };

@@ -1,5 +1,5 @@
 // The runtimes: a model file's bytes, and the graph that it computes (kerasbert.json) -> a function from inputs by name
-// (arrays of numbers) to outputs by name (Float32Array), for one text; with `readsText` it takes the text instead. They
+// (arrays of numbers) to outputs by name (Float32Array), for one text; those that read the text take it instead. They
 // run on one thread, because browsers give more only to pages whose server sends certain headers.
 
 const vendor = (name) => new URL(`vendor/${name}/`, import.meta.url).href;
@@ -56,13 +56,12 @@ async function mediapipe(bytes, { outputs: [{ name, bar, width }] }) {
     choices: (score) => Math.log(score / (1 - score)),
     number: (value) => value,
   }[bar];
-  const run = async (_, text) => {
+  return async (_, text) => {
     if (task === TextEmbedder) return { [name]: model.embed(text).embeddings[0].floatEmbedding };
     const logits = new Float32Array(width);
     for (const { index, score } of model.classify(text).classifications[0].categories) logits[index] = logitOf(score);
     return { [name]: logits };
   };
-  return Object.assign(run, { readsText: true });
 }
 
 // Kind of file -> engine. Apps teach a trainable file, and no browser has tensorflow-text, so neither kind has a row.
@@ -70,6 +69,9 @@ const ENGINES = { onnx, tflite, mediapipe };
 
 // The files of a bundle that can run here, by name.
 export const runnable = (files) => Object.entries(files).filter(([, file]) => file.kind in ENGINES);
+
+// Whether a file reads the text itself, and then one text alone.
+export const readsText = ({ kind }) => kind === "mediapipe";
 
 export async function openModel(file, bytes, { graphs }) {
   const run = await ENGINES[file.kind](bytes, graphs.find(({ name }) => name === file.graph));

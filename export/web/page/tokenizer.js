@@ -18,13 +18,15 @@ export class Tokenizer {
 
   // text, pair (or null) -> a row {input_ids, token_type_ids, attention_mask, offsets, words}: arrays as long as the
   // text needs. offsets: [begin, end] of each token in its text, in UTF-16 units; words: the number of its word. Special
-  // tokens have [0, 0] and -1.
+  // tokens have [0, 0] and -1. cut: the number of tokens that did not fit.
   encode(text, pair, maxLength) {
     const first = this.pieces(text);
     const second = pair === null ? null : this.pieces(pair);
     const room = maxLength - 2 - (second === null ? 0 : this.between.length);
     const [a, b] = cut(first.length, second?.length ?? null, room);
-    return this.row(first.slice(0, a), second?.slice(0, b) ?? null);
+    const row = this.row(first.slice(0, a), second?.slice(0, b) ?? null);
+    row.cut = first.length - a + (second === null ? 0 : second.length - b);
+    return row;
   }
 
   // A text of any length -> rows of at most maxLength tokens, of which neighbours share `stride` tokens. `kept` of a row

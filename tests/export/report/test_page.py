@@ -1,7 +1,6 @@
 """report.html: one file that needs nothing else, says nothing that HTML could misread, and whose programs run."""
 
 import dataclasses
-import itertools
 import re
 import shutil
 from html.parser import HTMLParser
@@ -13,7 +12,7 @@ from kerasbert.errors import BundleError
 from kerasbert.export import web
 from kerasbert.export.benchmark.measure import Measured
 from kerasbert.export.gate.verify import Row
-from kerasbert.export.report.chart import Mark, draw
+from kerasbert.export.report.chart import Mark, draw, shares, sizes, times
 from kerasbert.export.report.page import NAME, page, read_rows, write_report
 from kerasbert.runtime.manifest import Manifest
 
@@ -76,7 +75,11 @@ def test_it_is_html_that_fetches_nothing_and_runs_nothing(text):
     assert not [name for name, _ in parsed.attributes if name in FETCHING or name.startswith("on")]
     assert "url(" not in text
     assert "@import" not in text
-    assert "prefers-color-scheme: dark" in text
+
+
+def test_its_style_is_that_of_the_page_for_browsers(text):
+    style = (Path(web.__file__).parent / "page" / "style.css").read_text(encoding="utf-8")
+    assert f"<style>\n{style}</style>" in text
 
 
 def test_it_and_the_page_that_runs_the_files_link_to_each_other(tiny_bundle, manifest, text, tmp_path):
@@ -91,7 +94,9 @@ def test_it_and_the_page_that_runs_the_files_link_to_each_other(tiny_bundle, man
 
 def test_every_file_has_a_line_and_a_dot(text, manifest):
     parsed = Page(text)
-    assert parsed.tags.count("circle") == len(manifest.files)
+    assert [value.split()[0] for name, value in parsed.attributes if name == "class"].count("mark") == 2 * len(
+        rows_of(manifest)
+    )
     for name, file in manifest.files.items():
         assert name in parsed.text
         assert file.path in parsed.text
@@ -138,36 +143,58 @@ def test_texts_that_mediapipe_reads_otherwise_are_named(tiny_bundle, manifest):
     assert "MediaPipe's tokenizer reads 1 text of golden.json differently from BERT's: Caf\u00e9 <b>" in shown
 
 
-def circles(svg: str) -> list[tuple[float, float, float]]:
-    return [tuple(map(float, found)) for found in re.findall(r'cx="([\d.]+)" cy="([\d.]+)" r="([\d.]+)"', svg)]
+def places(chart: str) -> list[list[float]]:
+    """Where the time, the quality and the size of each file are drawn, in percent of their panels, from above."""
+    found = [float(place) for place in re.findall(r'<i class="\w+ \w+" style="\w+:([\d.]+)%"', chart)]
+    return [found[start : start + 3] for start in range(0, len(found), 3)]
 
 
-def test_the_faster_stands_left_the_better_above_and_the_larger_is_larger():
-    marks = [Mark("a", "tflite", 1.0, 100.0, 0.8), Mark("b", "onnx", 50.0, 25.0, 0.9)]
-    (ax, ay, ar), (bx, by, br) = circles(draw(marks, quality="accuracy"))
-    assert ax < bx
-    assert by < ay
-    assert ar == pytest.approx(2 * br, rel=0.01)  # areas are as megabytes
+def test_the_fastest_stands_first_and_larger_figures_stand_further_right():
+    marks = [Mark("a", "tflite", 50.0, 100.0, 0.8), Mark("b", "onnx", 1.5, 25.0, 0.9)]
+    chart = draw(marks, quality="accuracy")
+    first, second = places(chart)
+    assert re.findall(r'class="name">(\w)<', chart) == ["b", "a"]
+    assert first[0] < second[0]
+    assert first[1] > second[1]
+    assert second[2] == pytest.approx(4 * first[2], abs=0.2)  # bars begin at 0
 
 
 @pytest.mark.parametrize(
     "marks",
     [
         [Mark("alone", "tflite", 0.0, 0.001, 1.0)],
-        [Mark(f"same {n}", "onnx", 2.0, 5.0, 0.5) for n in range(12)],
+        [Mark(f"same {n}", "onnx", 2.0, 5.0, 0.5) for n in range(17)],
         [Mark("<&>", "saved", 1e5, 1e4, 0.0), Mark("b", "other", 1e-4, 1e-4, 1.0)],
     ],
 )
-def test_everything_stands_within_the_picture(marks):
-    svg = draw(marks, quality="<quality>")
-    assert Page(svg).tags.count("circle") == len(marks)
-    for x, y, radius in circles(svg):
-        assert radius < x < 580 - radius
-        assert radius <= y <= 310 - radius
-    heights = [float(y) for y in re.findall(r'class="name \w+" x="[\d.]+" y="([\d.]+)"', svg)]
-    assert len(heights) == len(marks)
-    assert all(0 < y < 310 for y in heights)
-    assert all(later - sooner >= 13 for sooner, later in itertools.pairwise(heights))
+def test_every_file_has_a_row_whatever_the_figures(marks):
+    chart = draw(marks, quality="<quality>")
+    assert Page(chart).tags.count("figure") == 1
+    assert len(places(chart)) == chart.count('class="name"') == len(marks)
+    assert all(0 <= place <= 100 for row in places(chart) for place in row)
+    assert "&lt;quality&gt;" in chart
+
+
+@pytest.mark.parametrize(
+    ("axis", "values", "said"),
+    [
+        (shares, [1.0, 1.0], ["96%", "98%", "100%"]),  # all agree
+        (shares, [0.0], ["0%", "2%", "4%"]),
+        (shares, [0.744, 0.75], ["72%", "74%", "76%"]),
+        (shares, [0.7, 0.95], ["60%", "80%", "100%"]),
+        (shares, [-0.3, 0.5], ["-50%", "0%", "50%"]),
+        (times, [2.0, 2.0], ["1", "2", "5"]),
+        (times, [14.7, 56.0], ["10", "20", "50", "100"]),
+        (times, [0.7, 80.0], ["0.1", "1", "10", "100"]),
+        (sizes, [46.4], ["0", "20", "40", "60"]),
+        (sizes, [0.33], ["0", "0.2", "0.4"]),
+    ],
+)
+def test_an_axis_has_a_few_round_numbers_around_the_values(axis, values, said):
+    found = axis(values)
+    assert [found.say(tick) for tick in found.ticks] == said
+    assert found.ticks[0] <= min(values)
+    assert found.ticks[-1] >= max(values)
 
 
 def test_what_was_measured_is_shown(tiny_bundle, manifest):

@@ -102,7 +102,7 @@ def programs_of(bundle: Path, language: str = "python") -> list[str]:
 
 def test_the_report_shows_them_and_nothing_is_left_to_fill_in(tiny_bundle):
     text = (tiny_bundle / NAME).read_text(encoding="utf-8")
-    assert text.count("<pre>") == len(snippets(tiny_bundle, Manifest.read(tiny_bundle))) == 7
+    assert text.count("<pre ") == len(snippets(tiny_bundle, Manifest.read(tiny_bundle))) == 7
     assert not MARK.search(text)
 
 

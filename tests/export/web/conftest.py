@@ -14,6 +14,7 @@ from chromium import Chromium, find
 from kerasbert.errors import ExportError
 from kerasbert.export import web
 from kerasbert.export.web import write_page
+from kerasbert.runtime.manifest import Manifest
 
 PAGE = Path(web.__file__).parent / "page"
 
@@ -75,6 +76,9 @@ def served(tiny_bundle, tmp_path_factory):
         pytest.skip("needs Chromium: apt-get install chromium, or its path in $CHROMIUM")
     bundle = tmp_path_factory.mktemp("served") / "bundle"
     shutil.copytree(tiny_bundle, bundle)
+    manifest = Manifest.read(bundle)
+    manifest.settings["pairs"] = None  # as in models from elsewhere, so that the page has a box for a second text
+    manifest.write(bundle)
     try:
         write_page(bundle)
     except ExportError as error:
@@ -102,12 +106,12 @@ def asked():
     def ask(page, file: str, text: str, pair: str = "") -> dict:
         page.evaluate(f"document.getElementById('file').value = {json.dumps(file)}")
         page.evaluate(
-            "document.getElementById('timing').textContent = document.getElementById('bars').textContent = ''"
+            "document.getElementById('timing').textContent = document.getElementById('scores').textContent = ''"
         )
         for box, typed in (("field-text_pair", pair), ("field-text", text)):
-            page.evaluate(f"document.getElementById('{box}').select()")
+            page.evaluate(f"document.getElementById('{box}')?.select()")
             page.call("Input.insertText", text=typed)
-        page.press_enter()
+        page.press("Enter")
         page.wait_for("document.getElementById('timing').textContent || /^No answer/.test(document.body.textContent)")
         return page.evaluate("""({
             answer: document.getElementById("answer").textContent,

@@ -99,7 +99,7 @@ def test_entities_are_marked_in_the_text(opened, strategy):
     browser.evaluate("document.getElementById('timing').textContent = ''")
     browser.evaluate("document.getElementById('field-text').select()")
     browser.call("Input.insertText", text=text)
-    browser.press_enter()
+    browser.press("Enter")
     browser.wait_for("document.getElementById('timing').textContent")
     marks = browser.evaluate("""[...document.querySelectorAll('mark')].map((mark) =>
         [mark.firstChild.textContent, mark.querySelector('small').textContent, mark.title])""")

@@ -1,6 +1,6 @@
 // Feature extraction: one vector per token, and one per text where the model has a pooler.
 
-import { cosine, largest } from "../numbers.js";
+import { beginning, cosine, largest } from "../numbers.js";
 
 export const fields = [
   { name: "text", title: "Text" },
@@ -9,8 +9,9 @@ export const fields = [
 
 export const asks = (texts) => [texts];
 
-export const decode = ([{ outputs: [{ sequence_output }] }]) => ({
-  label: `${sequence_output.length} numbers, one vector per token`,
+export const decode = ([{ rows: [{ input_ids }], outputs: [{ sequence_output }] }]) => ({
+  label: `${input_ids.length} vectors of ${sequence_output.length / input_ids.length} numbers, one per token`,
+  note: beginning(sequence_output),
   scores: [],
 });
 

@@ -1,6 +1,6 @@
 // Sentence embedding: one text -> a vector, two texts -> how alike they are.
 
-import { cosine, dot, largest } from "../numbers.js";
+import { beginning, cosine, dot, largest } from "../numbers.js";
 
 export const fields = [
   { name: "text", title: "Text" },
@@ -12,9 +12,10 @@ export const asks = (texts) => texts.map((text) => [text]);
 
 export function decode(runs) {
   const [first, second] = runs.map(({ outputs }) => outputs[0]);
-  if (!second) return { label: `${first.embedding.length} numbers; a second text gives a likeness`, scores: [] };
+  if (!second) return { label: `${first.embedding.length} numbers`, note: beginning(first.embedding), scores: [] };
   const likeness = dot(first.embedding, second.embedding);
-  return { label: likeness.toPrecision(3), scores: [["likeness", likeness, 0, 1]] };
+  const note = "The cosine of both vectors: 1 for texts that are alike, about 0 for texts that are not.";
+  return { label: likeness.toFixed(3), note, scores: [["likeness", likeness, 0, 1]] };
 }
 
 export function compare({ outputs: [{ embedding }] }, { rows: [recorded], answer }) {

@@ -4,14 +4,24 @@ import { largest, sigmoid, softmax } from "../numbers.js";
 
 export const fields = [
   { name: "text", title: "Text" },
-  { name: "text_pair", title: "Second text", note: "(for models of pairs)", optional: true },
+  {
+    name: "text_pair",
+    title: "Second text",
+    note: "(for models of pairs)",
+    optional: true,
+    when: ({ pairs }) => pairs !== false, // null: nobody recorded it
+  },
 ];
 
 export const asks = (texts) => [texts];
 
 const decoded = (logits, settings) => DECODERS[settings.problem_type](Array.from(logits), settings.labels);
 
-export const decode = ([{ outputs: [{ logits }] }], settings) => decoded(logits, settings);
+// The highest score first.
+export const decode = ([{ outputs: [{ logits }] }], settings) => {
+  const answer = decoded(logits, settings);
+  return { ...answer, scores: answer.scores.toSorted((a, b) => b[1] - a[1]) };
+};
 
 // The recorded row has Keras's logits, the recorded answer what they mean.
 export function compare({ outputs: [{ logits }] }, { rows: [recorded], answer }, settings) {
@@ -23,15 +33,17 @@ export function compare({ outputs: [{ logits }] }, { rows: [recorded], answer },
 const DECODERS = {
   single_label_classification: (logits, labels) => {
     const scores = softmax(logits);
+    const label = labels[logits.indexOf(Math.max(...logits))];
+    return { label, best: [label], scores: labels.map((label, place) => [label, scores[place], 0, 1]) };
+  },
+  multi_label_classification: (logits, labels) => {
+    const best = labels.filter((_, place) => logits[place] > 0);
     return {
-      label: labels[logits.indexOf(Math.max(...logits))],
-      scores: labels.map((label, place) => [label, scores[place], 0, 1]),
+      label: best.join(", "),
+      best,
+      scores: labels.map((label, place) => [label, sigmoid(logits[place]), 0, 1]),
     };
   },
-  multi_label_classification: (logits, labels) => ({
-    label: labels.filter((_, place) => logits[place] > 0).join(", "),
-    scores: labels.map((label, place) => [label, sigmoid(logits[place]), 0, 1]),
-  }),
   regression: ([value], [label]) => ({
     label: value.toPrecision(4),
     scores: [[label, value, Math.min(0, value), Math.max(1, value)]],

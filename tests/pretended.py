@@ -1,0 +1,107 @@
+"""A bundle whose model files are made up: its description, golden answers, report and page are as those of any other.
+
+Its page has an engine of ten lines in place of the runtimes. So a test of how a page looks needs no conversion, no
+download and no training, and can have the labels that it wants.
+"""
+
+import json
+import shutil
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from kerasbert.export import web
+from kerasbert.export.gate import golden
+from kerasbert.export.gate.verify import Row
+from kerasbert.export.report.page import write_report
+from kerasbert.export.variants import VARIANTS
+from kerasbert.export.web.characters import describe_characters
+from kerasbert.runtime.manifest import File, Manifest, measure
+from kerasbert.tasks import task_named
+from kerasbert.tasks.ask import outputs_of
+from kerasbert.tasks.task import Graph
+
+WIDTH = 8
+"""Size of vectors."""
+ENGINES = """
+const KINDS = ["tflite", "onnx", "mediapipe"];
+export const runnable = (files) => Object.entries(files).filter(([, { kind }]) => KINDS.includes(kind));
+export const readsText = ({ kind }) => kind === "mediapipe";
+export const openModel = async (file, bytes, { graphs: [{ outputs }] }) => async (inputs, text) => {
+  const ids = inputs?.input_ids ?? Array.from(text, (character) => character.codePointAt(0));
+  const seed = ids.reduce((sum, id) => sum + id, 0);
+  const numbers = ({ axis, width }) => Float32Array.from(
+    { length: width * (axis === "token" ? ids.length : 1) }, (_, place) => 4 * Math.sin(seed + 2.7 * place));
+  const unit = (vector) => vector.map((value) => value / Math.hypot(...vector));
+  return Object.fromEntries(outputs.map((each) =>
+    [each.name, each.bar === "vector" && each.axis === "row" ? unit(numbers(each)) : numbers(each)]));
+};
+"""
+
+
+@dataclass
+class Pretended:
+    """Has what `golden.write` asks of a model; all of its numbers are 0."""
+
+    task: object
+    settings: object
+    tokenizer: object
+
+    def graphs(self) -> tuple[Graph, ...]:
+        graphs = self.task.graphs(self.settings)
+        return tuple(
+            replace(graph, outputs=tuple(replace(each, width=each.width or WIDTH) for each in graph.outputs))
+            for graph in graphs
+        )
+
+    def answered(self, examples):
+        (graph,) = graphs = self.graphs()
+        runs = {graph.name: self._zeros}
+        return list(outputs_of(self.task, self.tokenizer, runs, examples, self.settings, graphs=graphs))
+
+    def _zeros(self, batch) -> dict:
+        rows, tokens = np.asarray(batch["input_ids"]).shape
+        (graph,) = self.graphs()
+        return {
+            each.name: np.zeros((rows, tokens, each.width) if each.axis == "token" else (rows, each.width), "float32")
+            for each in graph.outputs
+        }
+
+
+def pretend(folder: Path, task: str, tokenizer, *, files=tuple(VARIANTS), figures=(1.0,), **settings) -> Path:
+    """Writes such a bundle with its report and its page.
+
+    Args:
+        folder: an empty folder. task: its name. settings: the task's settings. files: keys of `VARIANTS`.
+        figures: the share of equal answers of the files, in turn.
+    """
+    model = Pretended(task_named(task), task_named(task).Settings(**settings), tokenizer)
+    tokenizer.save(folder)
+    golden.write(model, folder)
+    checksums = {path.name: measure(path)[1] for path in folder.iterdir()}
+    written, rows = {}, []
+    for at, name in enumerate(files):
+        variant = VARIANTS[name]
+        (folder / variant.path).write_bytes(name.encode())
+        facts = {"kind": variant.kind, "graph": model.graphs()[0].name, "precision": variant.precision}
+        written[name] = File.describe(folder, variant.path, **facts)
+        measured = {"megabytes": 4.0 + at, "milliseconds": 1.7**at, "agreement": figures[at % len(figures)]}
+        rows.append(Row(format=name, path=variant.path, max_difference=1e-6, **measured))
+    manifest = Manifest(
+        task=task,
+        settings=json.loads(json.dumps(asdict(model.settings))),
+        graphs=list(model.graphs()),
+        lengths=[model.settings.max_length],
+        tokenizer=tokenizer.options(),
+        files=written,
+        checksums=checksums,
+        versions={"kerasbert": "1.0"},
+    )
+    manifest.write(folder)
+    shutil.copytree(Path(web.__file__).parent / "page", folder / web.NAME)
+    characters = json.dumps(describe_characters(manifest.tokenizer))
+    (folder / web.NAME / "characters.json").write_text(characters, encoding="utf-8")
+    (folder / web.NAME / "engines.js").write_text(ENGINES, encoding="utf-8")
+    write_report(folder, manifest, rows)
+    return folder
