@@ -75,10 +75,9 @@ export const readsText = ({ kind }) => kind === "mediapipe";
 
 export async function openModel(file, bytes, { graphs }) {
   const run = await ENGINES[file.kind](bytes, graphs.find(({ name }) => name === file.graph));
-  const renamed = async (...given) => {
+  return async (...given) => {
     const found = await run(...given);
     for (const [name, ofFile] of Object.entries(file.outputs)) found[name] = found[ofFile];
     return found;
   };
-  return Object.assign(renamed, { readsText: run.readsText });
 }
