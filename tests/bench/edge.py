@@ -6,7 +6,8 @@
 Random weights of BERT's shape, a classifier of two labels on the first token. Ours: the `.tflite` and `.onnx` files of
 a bundle. The others, left out where they are not installed: PyTorch (SDPA; dynamic int8), transformers through
 torch.onnx and ONNX Runtime (float32; its dynamic int8 per channel), KerasHub through TFLite (float32; dynamic int8).
-The floor is the time of the same matrix products alone, by the fastest of NumPy's and PyTorch's.
+`.onnx` files also run in a default session, with one thread per core. The floor is the time of the same matrix products
+alone, by the fastest of NumPy's and PyTorch's.
 """
 
 import argparse
