@@ -61,9 +61,9 @@ def as_folder(path) -> None:
 
 
 def of_another_kind(path) -> None:
-    other = {"model.tflite": "onnx/model.onnx", "onnx/model.onnx": "model.tflite"}.get(path.name, "model.tflite")
+    bundle = path.parents[1] if path.parent.name == "onnx" else path.parent
     shutil.rmtree(path) if path.is_dir() else path.unlink()
-    shutil.copy(path.with_name(other), path)
+    shutil.copy(bundle / FILES["onnx" if path.name == FILES["tflite"] else "tflite"], path)
 
 
 def missing(path) -> None:

@@ -117,7 +117,7 @@ def test_data_that_a_file_reads_otherwise_throughout_judges_no_number(light, tex
     strange = file("strange.csv", "text,label\n[MASK] good,positive\n")
     (row,) = (row for row in verify(light, data=read(light, strange), files=["tflite", "onnx"]) if row.format == "onnx")
     assert row.failed is None
-    said = "model.onnx: no numbers were compared on the data: its tokenizer reads every text differently"
+    said = "onnx/model.onnx: no numbers were compared on the data: its tokenizer reads every text differently"
     assert said in caplog.messages
 
 
@@ -125,7 +125,7 @@ def test_data_that_a_file_reads_otherwise_throughout_judges_no_number(light, tex
     "file", [*FILES.values(), "saved_model/saved_model.pb", "saved_model/variables/variables.index"]
 )
 def test_a_changed_byte_is_found_before_the_file_runs(copy, file):
-    name = file.split("/")[0]
+    name = "saved_model" if file.startswith("saved_model") else file
 
     def only_it(values):
         values["files"] = {format: kept for format, kept in values["files"].items() if kept["path"] == name}
