@@ -15,7 +15,7 @@ def check_backend() -> None:
     """Checks the backend that Keras is set to, before Keras is imported.
 
     Raises:
-        MissingDependency: it is not installed.
+        MissingDependency: it is not installed, or TensorFlow, which the commands need on every backend.
         KerasBertError: kerasbert does not run on it.
     """
     backend, place = _backend()
@@ -27,6 +27,11 @@ def check_backend() -> None:
         install = "" if backend == "tensorflow" else f"pip install 'kerasbert[{backend}]', or KERAS_BACKEND=tensorflow"
         raise MissingDependency(
             f"Keras is set to {backend} ({place}), which is not installed: {install or 'pip install tensorflow'}"
+        )
+    if find_spec("tensorflow") is None:
+        raise MissingDependency(
+            f"the commands need TensorFlow beside {backend}: pip install tensorflow tensorflow-text; from Python, "
+            "models train on arrays without it"
         )
 
 

@@ -26,59 +26,70 @@ from kerasbert.runtime.manifest import Manifest
     help="Number of threads. Repeatable.  [default: 1, and the number of cores]",
 )
 @click.option(
-    "--length",
-    "lengths",
+    "--sequence-length",
+    "sequence_lengths",
     multiple=True,
     type=click.IntRange(min=3),
     help="Number of tokens in the text. Repeatable.  [default: the lengths of the signatures]",
 )
 @click.option(
-    "--runs", default=30, show_default=True, type=click.IntRange(min=1), help="Number of timed answers per length."
+    "--runs",
+    type=click.IntRange(min=1),
+    help="Number of timed answers per length.  [default: 30; 5 with --quick]",
 )
 @click.option(
-    "--chart", type=click.Path(path_type=Path), help="PNG file to write: milliseconds and accuracy of each file."
+    "--quick",
+    is_flag=True,
+    help="One short round with the usual number of threads, to see which file is fastest here.",
 )
+@options.new_file("--plot", "PNG file to write: milliseconds and accuracy of each file.")
 @click.option("--report", is_flag=True, help="Write the figures into the bundle's report.html.")
 @options.as_json
-def benchmark(bundle, files, model, threads, lengths, runs, chart, report, as_json):
+def benchmark(bundle, files, model, threads, sequence_lengths, runs, quick, plot, report, as_json):
     """Measure every file of BUNDLE: milliseconds per text, load time, memory and size.
 
-    Each file runs on the CPU, in new processes of its own. The files take turns.
+    Each file runs on the CPU, in new processes of its own. The files take turns. The last line names the fastest file.
 
     \b
     Example:
-      kerasbert benchmark bundle/
-      kerasbert benchmark bundle/ --model model/ --threads 1 --length 32 --length 128 --chart files.png
+      kerasbert benchmark bundle/ --quick
+      kerasbert benchmark bundle/ --model model/ --threads 1 --sequence-length 32 --sequence-length 128 --plot files.png
     """
     manifest = Manifest.read(bundle)
     _check("--file", files, lambda name: name in manifest.files, f"the bundle has {', '.join(manifest.files)}")
-    _check("--length", lengths, lambda n: n <= manifest.lengths[-1], f"its files take {manifest.lengths[-1]} tokens")
-    _check("--chart", [chart] if chart else [], lambda path: path.parent.is_dir(), "no such folder")
+    longest = manifest.lengths[-1]
+    _check("--sequence-length", sequence_lengths, lambda n: n <= longest, f"its files take {longest} tokens")
     from kerasbert.cli.progress import measurement_lines
     from kerasbert.cli.table import print_measured
     from kerasbert.export.benchmark import measure as measuring
     from kerasbert.export.benchmark.chart import draw
     from kerasbert.export.report.page import read_rows, write_report
 
-    recorded = read_rows(bundle, manifest) if chart or report else []
+    recorded = read_rows(bundle, manifest) if plot or report else []
     rows = measuring.benchmark(
         bundle,
         files=files or None,
         model=model,
         threads=threads or None,
-        lengths=lengths or None,
+        sequence_lengths=sequence_lengths or None,
         runs=runs,
+        quick=quick,
         progress=measurement_lines(),
     )
-    if chart:
+    if plot:
         figures = {row.format: row.figure for row in recorded if row.figure is not None}
-        draw(rows, figures, chart, headline=manifest.definition.headline)
+        draw(rows, figures, plot, headline=manifest.definition.headline)
     if report:
         write_report(bundle, manifest, recorded, rows)
     if as_json:
         click.echo(json.dumps(measuring.as_data(rows)))
     else:
         print_measured(rows)
+        best = measuring.fastest(rows)
+        click.echo(
+            f"fastest here: {best.name}, {best.text_ms:.2f} ms from text with threads {best.threads}; "
+            f'load("{bundle}", file="{best.name}", threads={best.threads})'
+        )
 
 
 def _check(option: str, values, fits, reason: str) -> None:

@@ -13,38 +13,57 @@ from kerasbert.cli import options
 @click.option(
     "--data", required=True, type=click.Path(path_type=Path), help="Labelled file: .csv, .tsv, .jsonl or .conll."
 )
+@options.task
+@options.batch_size
+@options.new_file("--plot", "PNG file to write: the confusion matrix, or the answers beside the right numbers.")
 @options.columns
 @options.as_json
-def evaluate(model, data, as_json, **given):
-    """Measure MODEL on a labelled file. MODEL is a saved model or a bundle.
+def evaluate(model, data, task, batch_size, plot, as_json, **given):
+    """Measure MODEL on a labelled file, as a whole and by class. MODEL is a saved model, a .keras file or a bundle.
 
     \b
     Example:
       kerasbert evaluate model/ --data test.csv
+      kerasbert evaluate model/ --data test.csv --plot confusion.png
       kerasbert evaluate bundle/ --data test.csv --json
     """
-    from kerasbert.cli.progress import bar
+    from kerasbert.cli.progress import counted
     from kerasbert.errors import DataError
     from kerasbert.examples.readers import read_examples
     from kerasbert.tasks.remarks import count_cut, warn, warn_cut
 
-    task = options.task_of(model)
-    if task.figures is None:
-        raise DataError(f"{model}: {task.name} has no figures to measure on labelled data")
-    examples = read_examples(data, task, columns=options.taken_columns(given))
-    opened = options.open_model(model)
-    task.check(examples, opened.settings)
-    warn(task, examples, opened.settings)
-    with bar(len(examples)) as progress:
+    definition = options.task_of(model, task)
+    if definition.figures is None:
+        raise DataError(f"{model}: {definition.name} has no figures to measure on labelled data")
+    examples = read_examples(data, definition, columns=options.taken_columns(given))
+    opened = options.open_model(model, task)
+    definition.check(examples, opened.settings)
+    warn(definition, examples, opened.settings)
+    with counted(len(examples)) as count:
         answered = []
-        for each in opened.answered(examples):
+        for each in opened.answered(examples, **options.batching(batch_size)):
             answered.append(each)
-            progress.update(1)
+            count.update(1)
     warn_cut(sum(count_cut(each.rows) for each in answered), len(examples), opened.settings)
-    figures = {"texts": len(examples), **task.figures(answered, opened.settings)}
+    figures = {"texts": len(examples), **definition.figures(answered, opened.settings)}
+    by_class = definition.by_class(answered, opened.settings)
+    picture = definition.picture(answered, opened.settings)
+    if plot:
+        from kerasbert.runs.answers import draw_answers
+
+        draw_answers(picture, plot)
     if as_json:
-        click.echo(json.dumps(figures))
+        click.echo(json.dumps({**figures, **({"classes": by_class} if by_class else {}), **picture.as_data()}))
     else:
-        widest = max(10, *map(len, figures))
-        for name, value in figures.items():
-            click.echo(f"{name:<{widest}} {value:.4f}" if isinstance(value, float) else f"{name:<{widest}} {value}")
+        _print(figures, by_class)
+
+
+def _print(figures: dict, by_class: dict) -> None:
+    from kerasbert.cli.table import print_figures
+
+    widest = max(10, *map(len, figures))
+    for name, value in figures.items():
+        click.echo(f"{name:<{widest}} {value:.4f}" if isinstance(value, float) else f"{name:<{widest}} {value}")
+    if by_class:
+        click.echo()
+        print_figures(by_class, "class")

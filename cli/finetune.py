@@ -1,6 +1,7 @@
 """kerasbert finetune: one command per task that learns from labelled files."""
 
 import dataclasses
+import json
 from functools import partial
 from pathlib import Path
 
@@ -36,8 +37,11 @@ RECIPE = (
     click.option("--batch-size", default=32, show_default=True, type=click.IntRange(min=1), help="Texts per step."),
     click.option(
         "--learning-rate",
-        type=Number(min=0, min_open=True),
-        help="Learning rate at its peak.  [default: 5e-5; 1e-4 up to BERT-small, 3e-4 up to BERT-mini]",
+        type=options.ABOVE_0,
+        multiple=True,
+        callback=lambda context, parameter, rates: rates or None,
+        help="Learning rate at its peak. Repeatable: each is tried on --dev, and the best is kept.  [default: 5e-5; "
+        "1e-4 up to BERT-small, 3e-4 up to BERT-mini]",
     ),
     click.option(
         "--warmup",
@@ -52,12 +56,30 @@ RECIPE = (
         help="Learning rate of a block as a share of the rate of the block above it, such as 0.9.  [default: one rate "
         "for all blocks]",
     ),
+    partial(options.weight_decay, default=0.01, show_default=True),
+    click.option(
+        "--class-weight",
+        type=click.Choice(["balanced"]),
+        help="Let every label count the same in the loss, however rare it is.",
+    ),
     click.option(
         "--max-length",
         type=click.IntRange(min=3),
         help="Largest number of tokens in a row. A longer text is cut; for token-classification this is a window, and "
         "a longer text is read in several.  [default: the checkpoint's, else 128, or the model's limit if that is "
         "less]",
+    ),
+    click.option(
+        "--keep",
+        type=click.Choice(["best", "last"]),
+        help="Which epoch's weights are saved: those of the best on --dev, or of the last.  [default: best with "
+        "--early-stopping, else last]",
+    ),
+    click.option(
+        "--early-stopping",
+        metavar="N",
+        type=click.IntRange(min=1),
+        help="End after N epochs that are not better on --dev than the best.",
     ),
 )
 
@@ -85,9 +107,20 @@ def _command(name: str) -> click.Command:
         )
         for each in fields
     ]
-    for decorate in reversed((options.checkpoint, *RECIPE, *made, partial(options.columns, task=task), options.seed)):
+    columns = partial(options.columns, task=task)
+    for decorate in reversed((options.checkpoint, *RECIPE, _metric(task), options.run, *made, columns, options.seed)):
         run = decorate(run)
     return click.command(name)(run)
+
+
+def _metric(task):
+    """--metric, one of the task's figures."""
+    return click.option(
+        "--metric",
+        type=click.Choice(["loss", *task.metrics(None)]),
+        help="Figure on --dev that decides which epoch and which learning rate is the best.  [default: "
+        f"{task.headline}, or loss for a model without it]",
+    )
 
 
 def _with_columns(task) -> str:
@@ -103,11 +136,12 @@ def _with_columns(task) -> str:
 
 def _finetune(name: str, train: Path, folder: Path, given: dict, settings: list[str]) -> None:
     from kerasbert.examples.readers import read_examples
-    from kerasbert.files import check_target
+    from kerasbert.runs.begun import is_begun
 
     columns = options.taken_columns(given)
     # Common mistakes are reported before TensorFlow loads, which takes seconds.
-    check_target(folder)
+    _check_dev(given)
+    is_begun(folder, given["resume"])
     for path in filter(None, (train, given["dev"])):
         read_examples(path, task_named(name), columns=columns)
     options.load_tensorflow()
@@ -116,7 +150,34 @@ def _finetune(name: str, train: Path, folder: Path, given: dict, settings: list[
 
     chosen = {each: given.pop(each) for each in settings}
     figures = teach(name, train, folder, FinetuneOptions(**given, columns=columns, settings=chosen))
+    _print_report(folder)
     click.echo(f"{folder}: saved; " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
+
+
+def _check_dev(given: dict) -> None:
+    """Raises click.UsageError: an option that measures, without a file to measure on."""
+    several = given["learning_rate"] is not None and len(given["learning_rate"]) > 1
+    measuring = {
+        "--keep best": given["keep"] == "best",
+        "--metric": given["metric"] is not None,
+        "--early-stopping": given["early_stopping"] is not None,
+        "more than one --learning-rate": several,
+    }
+    wanting = next((name for name, needed in measuring.items() if needed), None)
+    if wanting is not None and given["dev"] is None:
+        raise click.UsageError(f"{wanting} needs held-out examples: give --dev")
+
+
+def _print_report(folder: Path) -> None:
+    """The learning rates that were tried, and the figures by class, as the run's report has them."""
+    from kerasbert.cli.table import print_figures
+
+    path = folder / "report.json"
+    report = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    for name, head in (("learning rates", "learning rate"), ("classes", "class")):
+        if name in report:
+            print_figures(report[name], head)
+            click.echo()
 
 
 for _name in NAMES:

@@ -10,7 +10,7 @@ from kerasbert.cli import options
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--plot", type=click.Path(path_type=Path), help="PNG file to write: the row lengths of prepared data.")
+@options.new_file("--plot", "PNG file to write: the row lengths of prepared data.")
 @click.option(
     "--rehash", is_flag=True, help="Accept an edit that you made to a bundle's kerasbert.json, and record its new hash."
 )

@@ -11,6 +11,7 @@ import click
 
 from kerasbert._version import __version__
 from kerasbert.errors import KerasBertError
+from kerasbert.quiet import set_level
 from kerasbert.signals import handled
 
 COMMANDS = {
@@ -86,7 +87,7 @@ def _line(error: Exception) -> str:
 
 def _hush() -> None:
     """Silences TensorFlow, Keras and their Python warnings. A warning of kerasbert is printed as one line."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    set_level("3")
     os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
     for name in ("absl", "tensorflow"):
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -109,7 +110,9 @@ def main(debug):
       kerasbert quickstart --out quickstart/
       kerasbert COMMAND --help
     """
-    if not debug:
+    if debug:
+        set_level("0")
+    else:
         _hush()
     log = logging.getLogger("kerasbert")
     log.setLevel(logging.DEBUG if debug else logging.INFO)

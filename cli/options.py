@@ -1,10 +1,12 @@
 """Options that several commands share, and the models that commands open."""
 
+import dataclasses
 from pathlib import Path
 
 import click
 
 from kerasbert.cli.backend import check_backend
+from kerasbert.cli.numbers import Number
 from kerasbert.quiet import quiet
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import NAME as MANIFEST
@@ -12,6 +14,8 @@ from kerasbert.runtime.manifest import Manifest
 from kerasbert.tasks import NAMES, task_named
 from kerasbert.tasks.task import Example, Task
 
+KERAS_FILE = ".keras"
+"""The ending of a model that Keras saved as one file."""
 COLUMN = "_column"
 """The end of the names of columns among a command's parameters."""
 
@@ -46,20 +50,84 @@ def taken_columns(given: dict) -> dict:
     return {name.removesuffix(COLUMN): given.pop(name) for name in names}
 
 
-def task_of(path: str) -> Task:
-    """The task of a saved model or a bundle, without loading TensorFlow."""
+def task_of(path: str, task: str | None = None) -> Task:
+    """The task of a saved model, a .keras file or a bundle. Only a .keras file loads TensorFlow.
+
+    Args:
+        path: the model.
+        task: the task that the user names; None: the one that the model was saved for.
+
+    Raises:
+        click.UsageError: a bundle answers another task than the one that is named.
+    """
     if (Path(path) / MANIFEST).is_file():
-        return Manifest.read(path).definition
+        found = Manifest.read(path).definition
+        if task not in (None, found.name):
+            raise click.UsageError(f"--task {task}: {path} is a bundle, whose task is {found.name}; leave --task out")
+        return found
+    if path.endswith(KERAS_FILE):
+        return open_model(path, task).task
+    if task is not None:
+        return task_named(task)
     from kerasbert.checkpoints import huggingface
     from kerasbert.checkpoints.tasks import answerable_task
 
     return task_named(answerable_task(huggingface.open_checkpoint(path), NAMES))
 
 
+def settings_of(path: str, task: Task):
+    """The settings that a model answers a task with, where they are known before TensorFlow loads; else None."""
+    if (Path(path) / MANIFEST).is_file():
+        return Manifest.read(path).task_settings
+    if path.endswith(KERAS_FILE):
+        return open_model(path).settings
+    from kerasbert.checkpoints import huggingface
+    from kerasbert.checkpoints.tasks import stored_settings
+
+    checkpoint = huggingface.open_checkpoint(path)
+    stored = {"max_length": checkpoint.config.max_length, **stored_settings(checkpoint, task)}
+    needed = {each.name for each in dataclasses.fields(task.Settings) if each.default is dataclasses.MISSING}
+    return task.Settings(**stored) if needed <= stored.keys() else None
+
+
 def out(command):
     return click.option("--out", "folder", required=True, type=click.Path(path_type=Path), help="Folder to create.")(
         command
     )
+
+
+def task(command):
+    """--task, for a model that can answer several."""
+    return click.option("--task", type=click.Choice(NAMES), help="What MODEL answers.  [default: as MODEL was saved]")(
+        command
+    )
+
+
+def batch_size(command):
+    return click.option(
+        "--batch-size",
+        type=click.IntRange(min=1),
+        help="Largest number of rows per call of the model.  [default: 32; by the number of tokens for a bundle]",
+    )(command)
+
+
+def batching(size: int | None) -> dict:
+    """--batch-size as an argument of `answered`."""
+    return {} if size is None else {"batch_size": size}
+
+
+def new_file(option: str, what: str):
+    """An option for a file to write, whose folder must be there."""
+    name = option.removeprefix("--").replace("-", "_")
+    return click.option(option, name, type=click.Path(path_type=Path), callback=_in_a_folder, help=what)
+
+
+def _in_a_folder(context, parameter, path: Path | None) -> Path | None:
+    if path is not None and not path.parent.is_dir():
+        raise click.BadParameter(f"{path.parent}: no such folder")
+    if path is not None and path.is_dir():
+        raise click.BadParameter(f"{path}: is a folder; name a file")
+    return path
 
 
 def checkpoint(command):
@@ -95,6 +163,59 @@ def seed(command):
     )(command)
 
 
+STRATEGIES = ("auto", "one", "mirrored", "multi-worker", "tpu")  # a test compares it with the table, which needs Keras
+ABOVE_0 = Number(min=0, min_open=True)
+
+
+def run(command):
+    """The options of a run that can be resumed and that several devices can share."""
+    for decorate in reversed(
+        (
+            click.option("--resume", is_flag=True, help="Continue the run in --out, or start it if there is none."),
+            click.option(
+                "--save-minutes",
+                default=10.0,
+                show_default=True,
+                type=ABOVE_0,
+                help="Longest time between two checkpoints, in minutes.",
+            ),
+            click.option(
+                "--strategy",
+                default="auto",
+                show_default=True,
+                type=click.Choice(STRATEGIES),
+                help="Devices that share the work.",
+            ),
+            click.option(
+                "--accumulate",
+                default=1,
+                show_default=True,
+                type=click.IntRange(min=1),
+                help="Number of parts that a batch is computed in, one after the other.",
+            ),
+            click.option(
+                "--precision",
+                default="float32",
+                show_default=True,
+                type=click.Choice(["float32", "bf16", "fp16"]),
+                help="Number format of matrix products.",
+            ),
+        )
+    ):
+        command = decorate(command)
+    return command
+
+
+def weight_decay(command, **options):
+    """--weight-decay."""
+    return click.option(
+        "--weight-decay",
+        type=Number(min=0),
+        help="Weight decay of matrices. A step removes the learning rate times this share.",
+        **options,
+    )(command)
+
+
 def as_json(command):
     return click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else on stdout.")(command)
 
@@ -124,8 +245,8 @@ def _warm(pipeline):
     return pipeline
 
 
-def open_model(path: str):
-    """A saved model (through Keras) or a bundle (through the runtime): both have `settings` and `answers`."""
+def open_model(path: str, task: str | None = None):
+    """A saved model (through Keras) or a bundle (through the runtime): both have `settings` and `answered`."""
     folder = Path(path)
     if (folder / MANIFEST).is_file():
         from kerasbert.runtime import load
@@ -140,4 +261,9 @@ def open_model(path: str):
     load_tensorflow()
     from kerasbert.models.opening import open_model as open_folder
 
-    return open_folder(path)
+    if not path.endswith(KERAS_FILE):
+        return open_folder(path, task=task)
+    opened = click.get_current_context().meta  # a command asks such a file for its task first
+    if (path, task) not in opened:
+        opened[path, task] = open_folder(path, task=task)
+    return opened[path, task]

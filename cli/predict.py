@@ -2,13 +2,16 @@
 
 import json
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import click
 
 from kerasbert.cli import options
+from kerasbert.cli.numbers import Number
 from kerasbert.tasks import NAMES, task_named
+from kerasbert.tasks.choice import Choice
 from kerasbert.tasks.words import as_text
 
 
@@ -40,24 +43,64 @@ def _others(command):
     type=click.Path(path_type=Path, allow_dash=True),
     help="File of texts: .csv, .tsv, .jsonl, .conll, or .txt with one text per line. - reads standard input.",
 )
+@options.new_file("--out", "File to write the answers to, as a whole or not at all.  [default: standard output]")
+@options.task
+@click.option("--top-k", type=click.IntRange(min=1), help="Number of labels to show, those with the highest scores.")
+@click.option("--all-scores", is_flag=True, default=None, help="Show every label with its score, the highest first.")
+@click.option(
+    "--threshold",
+    type=Number(0, 1),
+    help="Smallest score of a label, where a text can have several, or of an entity.  [default: 0.5 for labels, none "
+    "for entities]",
+)
+@options.batch_size
 @_others
 @options.text_columns
-def predict(model, texts, source, **given):
+def predict(model, texts, source, out, task, batch_size, **given):
     """Answer TEXTS, or the texts of a file, with MODEL. Prints one JSON object per line.
 
-    MODEL is a saved model or a bundle.
+    MODEL is a saved model, a .keras file or a bundle. Blank lines of a .txt file are answered as empty texts, so that
+    line and answer keep the same number.
 
     \b
     Example:
       kerasbert predict bundle/ "a lovely film" "two lost hours"
-      kerasbert predict model/ --input reviews.txt > answers.jsonl
+      kerasbert predict model/ --input reviews.txt --out answers.jsonl
+      kerasbert predict model/ "a lovely film" --top-k 3
     """
-    from kerasbert.cli.progress import bar
+    from kerasbert.cli.progress import counted
     from kerasbert.examples.readers import read_unlabelled
     from kerasbert.tasks.remarks import count_cut, warn, warn_cut
 
     columns = options.taken_columns(given)
+    choice = {name: given.pop(name) for name in Choice.__dataclass_fields__}
     others = {name: value for name, value in given.items() if value is not None}
+    _check_call(texts, source, others, columns, choice)
+    definition = options.task_of(model, task)
+    chosen = _chosen(model, definition, choice)
+    examples = read_unlabelled(source, definition, columns=columns) if source else _examples(definition, texts, others)
+    opened, cut = options.open_model(model, task), 0
+    warn(definition, examples, opened.settings, labelled=False)
+    numbers = {field.name for field in definition.fields if field.kind == "number"}
+    # On a terminal the answers themselves are the progress.
+    progress = nullcontext() if out is None and sys.stdout.isatty() else counted(len(examples))
+    with _lines(out) as write, progress as count:
+        for each in opened.answered(examples, **options.batching(batch_size)):
+            write(_line(_answer(definition, each, opened.settings, chosen), each.example, numbers))
+            cut += count_cut(each.rows)
+            if count:
+                count.update(1)
+    warn_cut(cut, len(examples), opened.settings)
+    if out:
+        click.echo(f"{out}: {len(examples)} answers")
+
+
+def _check_call(texts: tuple, source: Path | None, others: dict, columns: dict, choice: dict) -> None:
+    """Refuses options that do not go together.
+
+    Raises:
+        click.UsageError: naming them.
+    """
     if bool(texts) == bool(source):
         raise click.UsageError("give texts, or --input FILE, and not both")
     if source and others:
@@ -66,23 +109,52 @@ def predict(model, texts, source, **given):
         )
     if not source and any(columns.values()):
         raise click.UsageError("options that name columns go with --input")
-    task = options.task_of(model)
-    examples = read_unlabelled(source, task, columns=columns) if source else _examples(task, texts, others)
-    opened, cut = options.open_model(model), 0
-    warn(task, examples, opened.settings, labelled=False)
-    numbers = {field.name for field in task.fields if field.kind == "number"}
-    # On a terminal the answers themselves are the progress.
-    with nullcontext() if sys.stdout.isatty() else bar(len(examples)) as progress:
-        for each in opened.answered(examples):
-            answer = task.decode(each.example, each.rows, each.outputs, opened.settings)
-            cut += count_cut(each.rows)
-            shown = answer if isinstance(answer, dict) else {"answers": answer}
-            fields = each.example.fields.items()
-            texts = {name: v if name in numbers else as_text(v) for name, v in fields}  # offsets refer to them
-            click.echo(json.dumps({**texts, **shown}, ensure_ascii=False))
-            if progress:
-                progress.update(1)
-    warn_cut(cut, len(examples), opened.settings)
+    limits = [name for name in ("top_k", "threshold") if choice[name] is not None]
+    if choice["all_scores"] and limits:
+        raise click.UsageError(f"--all-scores shows every label; leave {_option(limits[0])} out")
+
+
+def _chosen(model: str, task, given: dict) -> Choice | None:
+    """What of an answer the user chose to see; None for the usual answer.
+
+    Raises:
+        click.UsageError: an option means nothing to the model; it is named, with those that do.
+    """
+    chosen = {name: value for name, value in given.items() if value is not None}
+    if not chosen:
+        return None
+    settings = options.settings_of(model, task)
+    known = chosen if settings is None else task.choices(settings)  # a model without settings is refused when opened
+    strange = [name for name in chosen if name not in known]
+    if strange:
+        others = f"; {', '.join(map(_option, known))} would" if known else ""
+        raise click.UsageError(f"{_option(strange[0])} means nothing to {model}, for {task.name}{others}")
+    return Choice(**chosen)
+
+
+@contextmanager
+def _lines(path: Path | None) -> Iterator:
+    """A function that writes one line: to a file that appears when all lines are written, or to standard output."""
+    if path is None:
+        yield click.echo
+        return
+    from kerasbert.files import new_file
+
+    with new_file(path, alone=True) as building, open(building, "w", encoding="utf-8", newline="\n") as stream:
+        yield lambda line: print(line, file=stream)
+
+
+def _answer(task, answered, settings, choice: Choice | None):
+    asked = (answered.example, answered.rows, answered.outputs, settings)
+    return task.decode(*asked) if choice is None else task.choose(*asked, choice)
+
+
+def _line(answer, example, numbers: set[str]) -> str:
+    """An example with its answer, as JSON."""
+    shown = answer if isinstance(answer, dict) else {"answers": answer}
+    # The texts are as the offsets in answers refer to them.
+    texts = {name: v if name in numbers else as_text(v) for name, v in example.fields.items()}
+    return json.dumps({**texts, **shown}, ensure_ascii=False)
 
 
 def _examples(task, texts: tuple[str, ...], others: dict[str, str]) -> list:
@@ -103,6 +175,10 @@ def _examples(task, texts: tuple[str, ...], others: dict[str, str]) -> list:
     if missing:
         raise click.UsageError(f"{task.name} needs --{missing[0]}, the {missing[0]} that goes with each of TEXTS")
     return task.examples(list(texts), **{name: [value] * len(texts) for name, value in others.items()})
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _word(name: str) -> str:

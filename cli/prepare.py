@@ -15,12 +15,12 @@ from kerasbert.cli.numbers import Number, Parallel
     "tokenizer",
     required=True,
     type=click.Path(path_type=Path),
-    help="Folder of the tokenizer, with vocab.txt or tokenizer.json.",
+    help="A vocab.txt, a tokenizer.json, or the folder that holds one.",
 )
 @options.out
 @click.option(
     "--mode",
-    default="mlm-nsp",
+    default="mlm",
     show_default=True,
     type=click.Choice(["mlm", "mlm-nsp", "mlm-sop"]),
     help="mlm: whole sentences. mlm-nsp: pairs that follow each other or not. mlm-sop: pairs in order or swapped.",
@@ -61,13 +61,13 @@ from kerasbert.cli.numbers import Number, Parallel
 @click.option("--workers", default=1, show_default=True, type=Parallel(), help="Number of processes on this machine.")
 @click.option(
     "--runner",
-    help="Apache Beam runner to use instead, such as DirectRunner, FlinkRunner, SparkRunner or DataflowRunner.",
+    help="Apache Beam runner to use instead: DaskRunner, FlinkRunner, SparkRunner, DataflowRunner, DirectRunner, ...",
 )
 @click.option(
     "--beam",
     "beam_options",
     multiple=True,
-    help="Option for Beam, such as --beam=--flink_master=HOST. Repeatable.",
+    help="Option for Beam, such as --beam=--dask_client_address=HOST:8786. Repeatable.",
 )
 def prepare(texts, tokenizer, folder, slice_mb, workers, runner, beam_options, pack, **chosen):
     """Turn TEXTS into pre-training data. TEXTS are files, folders or patterns, compressed or not.
@@ -78,8 +78,8 @@ def prepare(texts, tokenizer, folder, slice_mb, workers, runner, beam_options, p
     \b
     Example:
       kerasbert prepare books/ --vocab vocab/ --workers 8 --out data/
-      kerasbert prepare "wiki/*.jsonl.zst" --vocab vocab/ --mode mlm --max-length 512 --pack --out data/
-      kerasbert prepare books/ --vocab vocab/ --runner FlinkRunner --beam=--flink_master=HOST:8081 --out /shared/data
+      kerasbert prepare "wiki/*.jsonl.zst" --vocab vocab/ --max-length 512 --pack --out data/
+      kerasbert prepare books/ --vocab vocab/ --runner DaskRunner --beam=--dask_client_address=HOST:8786 --out data/
     """
     if beam_options and not runner:
         raise click.UsageError("--beam is for a --runner; name one")

@@ -9,8 +9,6 @@ from kerasbert.cli.numbers import Number
 from kerasbert.config import FAMILIES, SIZES
 
 RECIPES = ("bert", "roberta", "lamb", "lamb-2", "24h")  # a test compares it with the table, which needs Keras
-STRATEGIES = ("auto", "one", "mirrored", "multi-worker", "tpu")
-ABOVE_0 = Number(min=0, min_open=True)
 
 
 @click.command()
@@ -28,7 +26,6 @@ ABOVE_0 = Number(min=0, min_open=True)
     help="Most tokens that a new model takes.  [default: as many as a row of the data]",
 )
 @click.option("--init-from", help="Folder or hub id whose weights the run starts from; optimizer and steps start anew.")
-@click.option("--resume", is_flag=True, help="Continue the run in --out, or start it if there is none.")
 @click.option("--dev", type=click.Path(path_type=Path), help="Folder of prepared held-out data to measure on.")
 @click.option(
     "--recipe",
@@ -39,7 +36,7 @@ ABOVE_0 = Number(min=0, min_open=True)
 )
 @click.option("--steps", type=click.IntRange(min=1), help="Number of updates.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Rows per update, over all devices.")
-@click.option("--learning-rate", type=ABOVE_0, help="Learning rate at its peak.")
+@click.option("--learning-rate", type=options.ABOVE_0, help="Learning rate at its peak.")
 @click.option("--warmup", type=Number(0, 1), help="Share of the steps in which the learning rate grows to its peak.")
 @click.option(
     "--schedule",
@@ -47,46 +44,19 @@ ABOVE_0 = Number(min=0, min_open=True)
     help="How the learning rate falls after its peak.",
 )
 @click.option("--optimizer", type=click.Choice(["adamw", "lamb"]), help="Optimizer that updates the weights.")
-@click.option(
-    "--weight-decay",
-    type=Number(min=0),
-    help="Weight decay of matrices. A step removes the learning rate times this share.",
-)
-@click.option("--clip-norm", type=ABOVE_0, help="Largest norm of the gradients; larger ones are clipped.")
+@options.weight_decay
+@click.option("--clip-norm", type=options.ABOVE_0, help="Largest norm of the gradients; larger ones are clipped.")
 @click.option("--dropout", type=Number(0, 1, max_open=True), help="Dropout of a new model.")
 @click.option("--mask-rate", type=Number(0, 1, min_open=True, max_open=True), help="Share of tokens to predict.")
 @click.option("--whole-words", is_flag=True, help="Mask all pieces of a word together.")
 @click.option("--buckets", help="Lengths that rows are padded to, such as 32,64,128.  [default: the longest row]")
-@click.option(
-    "--strategy", default="auto", show_default=True, type=click.Choice(STRATEGIES), help="Devices that share the work."
-)
-@click.option(
-    "--accumulate",
-    default=1,
-    show_default=True,
-    type=click.IntRange(min=1),
-    help="Number of parts that a batch is computed in, one after the other.",
-)
-@click.option(
-    "--precision",
-    default="float32",
-    show_default=True,
-    type=click.Choice(["float32", "bf16", "fp16"]),
-    help="Number format of matrix products.",
-)
+@options.run
 @click.option(
     "--xla/--no-xla", "jit_compile", default=None, help="Whether XLA compiles the training step.  [default: on a GPU]"
 )
 @click.option("--recompute", is_flag=True, help="Save memory by computing each block again in the backward pass.")
 @click.option(
     "--save-every", default=1000, show_default=True, type=click.IntRange(min=1), help="Steps between checkpoints."
-)
-@click.option(
-    "--save-minutes",
-    default=10.0,
-    show_default=True,
-    type=ABOVE_0,
-    help="Longest time between two checkpoints, in minutes.",
 )
 @click.option(
     "--keep",

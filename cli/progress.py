@@ -1,16 +1,59 @@
 """Progress of long work on stderr: how much is done, how fast, and the time left."""
 
-import io
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
+from kerasbert.progress import Line, time_left
 
-def bar(length: int, label: str = "answering"):
-    """A progress bar over `length` texts or bytes; hidden where stderr is not a terminal."""
-    file = sys.stderr if sys.stderr.isatty() else io.StringIO()
-    return click.progressbar(length=length, label=label, show_pos=True, file=file)
+NOTICEABLE = 2.0
+"""Seconds after which a terminal keeps the last line of work that is done."""
+
+
+class Count:
+    """A line such as "answering 120/872  35 texts/s  0:21 left".
+
+    A terminal rewrites it several times per second; elsewhere a new one comes every 20 seconds.
+
+    Args:
+        total: the amount of work, in `size` units of `unit`.
+        size: how much of the work is one unit, such as 10^6 bytes.
+    """
+
+    def __init__(self, total: int, label: str, unit: str, size: float = 1):
+        self.total, self.label, self.unit, self.size = total / size, label, unit, size
+        self.line, self.begun, self.done = Line(sys.stderr), time.monotonic(), 0.0
+
+    def update(self, amount: int) -> None:
+        """Counts finished work."""
+        self.done += amount / self.size
+        now = time.monotonic()
+        if self.line.due(now):
+            self.line.show(self._text(now))
+
+    def end(self) -> None:
+        """Leaves the last line on a terminal, unless it was there for a moment only."""
+        now = time.monotonic()
+        if self.line.live and self.done:
+            self.line.show(self._text(now) if now - self.begun > NOTICEABLE else "", last=now - self.begun > NOTICEABLE)
+
+    def _text(self, now: float) -> str:
+        spent = now - self.begun
+        left = time_left(spent / self.done * (self.total - self.done)) if self.done else ""
+        return f"{self.label} {self.done:,.0f}/{self.total:,.0f}  {self.done / spent:,.1f} {self.unit}/s  {left}"
+
+
+@contextmanager
+def counted(total: int, label: str = "answering", unit: str = "texts", size: float = 1) -> Iterator[Count]:
+    """Yields a `Count`, whose `update` is told of finished work."""
+    count = Count(total, label, unit, size)
+    try:
+        yield count
+    finally:
+        count.end()
 
 
 def slice_lines():
@@ -24,7 +67,7 @@ def slice_lines():
         spent = time.monotonic() - started
         click.echo(
             f"slice {done}/{total}  {tokens / 1e6:.1f} M tokens  {tokens / spent / 1e6:.2f} M tokens/s  "
-            f"{tokens / max(seconds, 1e-3) / 1e6:.2f} M tokens/CPU-s  {_left(spent, done, total)}",
+            f"{tokens / max(seconds, 1e-3) / 1e6:.2f} M tokens/CPU-s  {time_left(spent / done * (total - done))}",
             err=True,
         )
 
@@ -33,20 +76,9 @@ def slice_lines():
 
 def measurement_lines():
     """A callback for `kerasbert.export.benchmark.measure.benchmark` that prints one line per measured process."""
-    started = time.monotonic()
 
-    def show(done: int, total: int, row) -> None:
-        spent = time.monotonic() - started
-        click.echo(
-            f"{done}/{total}  {row.name}, threads {row.threads}: {row.ms:.2f} ms at {row.length} tokens  "
-            f"{spent / done:.1f} s each, {_left(spent, done, total)}",
-            err=True,
-        )
+    def show(done: int, total: int, row, left: float | None) -> None:
+        measured = f"{row.name}, threads {row.threads}: {row.ms:.2f} ms at {row.sequence_length} tokens"
+        click.echo(f"{done}/{total}  {measured}" + ("" if left is None else f"  {time_left(left)}"), err=True)
 
     return show
-
-
-def _left(spent: float, done: int, total: int) -> str:
-    """The remaining time at the rate so far, such as "1:05 left"."""
-    left = int(spent / done * (total - done))
-    return f"{left // 60}:{left % 60:02d} left"

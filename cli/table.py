@@ -1,4 +1,4 @@
-"""A bundle's files as a table on the terminal."""
+"""Tables on the terminal: a bundle's files, and figures by name."""
 
 import click
 
@@ -30,10 +30,10 @@ def print_rows(rows, headline: str) -> None:
 
 def print_measured(rows) -> None:
     """One line per file and number of threads, with the milliseconds of each length side by side."""
-    lengths = sorted({row.length for row in rows})
+    lengths = sorted({row.sequence_length for row in rows})
     groups = {}
     for row in rows:
-        groups.setdefault((row.name, row.threads), {})[row.length] = row
+        groups.setdefault((row.name, row.threads), {})[row.sequence_length] = row
     cells = [
         ["format", "threads", "MB", "memory MB", "load s", *(f"ms at {length}" for length in lengths), "from text"]
     ]
@@ -47,6 +47,16 @@ def print_measured(rows) -> None:
         "ms: the model alone for one text, as the median (and the time that 95 % of the answers did not exceed); from "
         f"text: from string to answer, for {lengths[-1]} tokens"
     )
+
+
+def print_figures(figures: dict[str, dict], head: str) -> None:
+    """One line per name, with its figures side by side. Args: head: what the names are."""
+    columns = list(dict.fromkeys(column for row in figures.values() for column in row))
+    cells = [[head, *columns]]
+    for name, row in figures.items():
+        shown = [row.get(column) for column in columns]
+        cells.append([name, *(f"{x:.4f}" if isinstance(x, float) else "" if x is None else str(x) for x in shown)])
+    _print_cells(cells, texts=1)
 
 
 def _print_cells(cells: list[list[str]], *, texts: int) -> None:

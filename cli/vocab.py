@@ -39,7 +39,7 @@ def vocab(texts, folder, size, kind, cased, min_frequency, documents, errors):
       kerasbert vocab books/ --size 8000 --out vocab/
       kerasbert vocab "wiki/*.jsonl.zst" --kind bpe --size 50265 --out vocab/
     """
-    from kerasbert.cli.progress import bar
+    from kerasbert.cli.progress import counted
     from kerasbert.corpus.documents import find_files, guess_format, plan_slices, read_documents
     from kerasbert.files import check_target, new_folder
     from kerasbert.tokenizers.training import TRAINERS
@@ -52,15 +52,15 @@ def vocab(texts, folder, size, kind, cased, min_frequency, documents, errors):
     slices = plan_slices(files, form)
     passes = 2 if kind == "wordpiece" else 1
     chosen = {"do_lower_case": not cased} if kind == "wordpiece" else {}
-    with bar(sum(span.end - span.start for spans in slices for span in spans), "reading") as shown:
+    size_of_text = sum(span.end - span.start for spans in slices for span in spans)
+    with new_folder(folder) as building, counted(size_of_text, "reading", "MB", 1e6) as count:
 
         class Texts:
             def __iter__(self):
                 for spans in slices:
                     yield from (document.text for document in read_documents(spans, form, errors))
-                    shown.update(sum(span.end - span.start for span in spans) // passes)
+                    count.update(sum(span.end - span.start for span in spans) // passes)
 
         tokenizer = TRAINERS[kind](Texts(), size, min_frequency=min_frequency, **chosen)
-    with new_folder(folder) as building:
         tokenizer.save(building)
     click.echo(f"{folder}: {tokenizer.vocab_size} tokens")

@@ -142,5 +142,5 @@ def saved_model(
         ExportError: the file could not be made, or did not pass the checks.
     """
     return export_bundle(
-        model, folder, formats="savedmodel", quantize="none", data=data, columns=columns, progress=progress
+        model, folder, formats="saved_model", quantize="none", data=data, columns=columns, progress=progress
     )

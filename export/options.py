@@ -17,8 +17,8 @@ class ExportOptions:
     """
 
     formats: str | Sequence[str] | None = None
-    """One or more of "tflite", "onnx", "savedmodel", "mediapipe", "tflite-text". None: "tflite", "onnx" and
-    "savedmodel", as far as they exist for the chosen `quantize`."""
+    """One or more of "tflite", "onnx", "saved_model", "mediapipe", "tflite-text". None: "tflite", "onnx" and
+    "saved_model", as far as they exist for the chosen `quantize`."""
     quantize: str | Sequence[str] = ("none", "int8")
     """How weights are stored: one or more of `kerasbert.export.variants.QUANTIZE`. A file is written for each."""
     sequence_lengths: Sequence[int] | None = None

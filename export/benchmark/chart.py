@@ -18,8 +18,8 @@ def draw(rows: Sequence[Measured], figures: Mapping[str, float], path: Path, *, 
     from matplotlib.figure import Figure  # no pyplot: it would look for a screen
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-    longest, fewest = max(row.length for row in rows), min(row.threads for row in rows)
-    shown = [row for row in rows if (row.length, row.threads) == (longest, fewest)]
+    longest, fewest = max(row.sequence_length for row in rows), min(row.threads for row in rows)
+    shown = [row for row in rows if (row.sequence_length, row.threads) == (longest, fewest)]
     known = [row for row in shown if row.name in figures]
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()

@@ -5,6 +5,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -15,11 +16,18 @@ import numpy as np
 
 from kerasbert import tokenizers
 from kerasbert.errors import BundleError, ExportError
+from kerasbert.export.benchmark.estimate import Cost, Estimate
+from kerasbert.runtime.engines import MOST_THREADS
+from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import Manifest
 from kerasbert.tasks.golden import TEXTS
 
 ROUNDS = 3
 """All files are measured in turn, and the turn is repeated, so a disturbance of the machine affects all of them."""
+RUNS = 30
+"""Usual number of timed answers."""
+QUICK_RUNS = 5
+"""The same for a quick look, in one round."""
 KERAS = "keras"
 ENGINES = ("ai-edge-litert", "onnxruntime", "tensorflow", "keras")
 
@@ -30,7 +38,7 @@ class Measured:
 
     Attributes:
         name, path, precision: as in kerasbert.json; "keras" is the model that the files were made from.
-        megabytes: size of the file. threads: number of threads it may use. length: of the text, in tokens.
+        megabytes: size of the file. threads: number of threads it may use. sequence_length: of the text, in tokens.
         ms, ms_p95: median and 95th percentile of the model alone, from ids to outputs.
         text_ms, text_ms_p95: the same from text to answer.
         load_s: seconds from the start of a process to its first answer.
@@ -43,7 +51,7 @@ class Measured:
     precision: str
     megabytes: float
     threads: int
-    length: int
+    sequence_length: int
     ms: float
     ms_p95: float
     text_ms: float
@@ -59,19 +67,23 @@ def benchmark(
     files: Sequence[str] | None = None,
     model: str | Path | None = None,
     threads: Sequence[int] | None = None,
-    lengths: Sequence[int] | None = None,
-    runs: int = 30,
-    progress: Callable[[int, int, Measured], None] = lambda done, total, row: None,
+    sequence_lengths: Sequence[int] | None = None,
+    runs: int | None = None,
+    quick: bool = False,
+    progress: Callable[[int, int, Measured, float | None], None] = lambda done, total, row, left: None,
 ) -> list[Measured]:
     """Measures files of a bundle, and the Keras model if it is given.
 
     Args:
         files: names in kerasbert.json. None: all.
         model: the folder of the Keras model.
-        threads: numbers of threads to try. None: one, and as many as there are cores.
-        lengths: lengths of the texts, in tokens. None: those of the bundle's signatures.
-        runs: timed answers of a file for each length and number of threads, spread over up to 3 rounds.
-        progress: called after each process with the number of finished processes, their total and the last measurement.
+        threads: numbers of threads to try. None: one, and as many as there are cores; for a quick look the runtime's.
+        sequence_lengths: lengths of the texts, in tokens. None: those of the bundle's signatures.
+        runs: timed answers of a file for each length and number of threads, spread over up to `ROUNDS` rounds. None:
+            `RUNS`, or `QUICK_RUNS`.
+        quick: a quick look: one round.
+        progress: called after each process with the number of finished processes, their total, the last measurement,
+            and the seconds that the rest will take, or None while this is not known.
 
     Returns:
         One row for each file, number of threads and length, in this order; Keras's come first.
@@ -86,28 +98,53 @@ def benchmark(
     files = list(manifest.files) if files is None else list(dict.fromkeys(files))
     for name in files:
         manifest.check_file(folder, name)
-    lengths = manifest.lengths if lengths is None else sorted(set(lengths))
-    threads = sorted({1, cores()} if threads is None else set(threads))
+    lengths = manifest.lengths if sequence_lengths is None else sorted(set(sequence_lengths))
+    usual_threads = {min(MOST_THREADS, cores())} if quick else {1, cores()}
+    threads = sorted(usual_threads if threads is None else set(threads))
     texts = texts_of(manifest, folder, lengths)
 
     subjects = [(name, count) for name in [*([] if model is None else [KERAS]), *files] for count in threads]
-    rounds = min(ROUNDS, runs)
+    estimate = Estimate({subject: _class(manifest, subject[0]) for subject in subjects})
     results = {subject: [] for subject in subjects}
-    for turn in range(rounds):
-        for index, (name, count) in enumerate(subjects):
-            task = {"bundle": str(folder), "name": name, "threads": count, "texts": texts, "runs": -(-runs // rounds)}
-            task["model"] = str(model) if name == KERAS else None
-            results[name, count].append(in_a_process(task))
-            row = _rows(manifest, model, name, count, lengths, results[name, count][-1:])[-1]
-            progress(turn * len(subjects) + index + 1, rounds * len(subjects), row)
+    planned = [(each, count) for count in _runs_per_round(runs, quick) for each in estimate.order()]
+    for done, ((name, count), answers) in enumerate(planned, 1):
+        task = {"bundle": str(folder), "name": name, "threads": count, "texts": texts, "runs": answers}
+        task["model"] = str(model) if name == KERAS else None
+        started = time.monotonic()
+        result = in_a_process(task)
+        estimate.add((name, count), Cost.of(time.monotonic() - started, answers, result["whole"]))
+        results[name, count].append(result)
+        row = _rows(manifest, model, name, count, lengths, [result])[-1]
+        progress(done, len(planned), row, estimate.left(planned[done:]))
     return [
         row for (name, count), made in results.items() for row in _rows(manifest, model, name, count, lengths, made)
     ]
 
 
+def fastest(rows: Sequence[Measured]) -> Measured:
+    """The row of the file that takes the least time from text to answer, for the longest text."""
+    longest = max(row.sequence_length for row in rows)
+    of_files = [row for row in rows if row.sequence_length == longest and row.name != KERAS] or rows
+    return min(of_files, key=lambda row: row.text_ms)
+
+
+def _class(manifest: Manifest, name: str) -> str:
+    """What opens alike: Keras, files that need TensorFlow, and all others."""
+    if name == KERAS:
+        return KERAS
+    return "tensorflow" if KINDS[manifest.files[name].kind].needs_tensorflow else "alone"
+
+
+def _runs_per_round(runs: int | None, quick: bool) -> list[int]:
+    """Timed answers of a file in each round. The first round is short: it tells how long the others will take."""
+    runs = runs or (QUICK_RUNS if quick else RUNS)
+    rounds = 1 if quick else min(ROUNDS, runs)
+    return [runs] if rounds == 1 else [1] + [-(-(runs - 1) // (rounds - 1))] * (rounds - 1)
+
+
 def as_data(rows: Sequence[Measured]) -> dict:
     """The rows and the facts that their times depend on, as plain data."""
-    return {"machine": machine(), "rows": [asdict(row) for row in rows]}
+    return {"machine": machine(), "rows": [asdict(row) for row in rows], "fastest": asdict(fastest(rows))}
 
 
 def in_a_process(task: dict) -> dict:
@@ -200,7 +237,7 @@ def _rows(manifest, model, name: str, threads: int, lengths: Sequence[int], resu
                 name=name,
                 **what,
                 threads=threads,
-                length=length,
+                sequence_length=length,
                 ms=median(alone),
                 ms_p95=float(np.percentile(alone, 95)),
                 text_ms=median(whole),

@@ -33,7 +33,7 @@ def open_any(folder: str | Path, name: str) -> Opened:
     """
     folder = Path(folder)
     manifest = Manifest.read(folder)
-    if name not in manifest.files or manifest.files[name].kind != "savedmodel":
+    if name not in manifest.files or manifest.files[name].kind != "saved_model":
         return Opened(folder=folder, name=name, pipeline=load(folder, file=name), from_text={})
     manifest.check_others(folder)
     path = manifest.check_file(folder, name)

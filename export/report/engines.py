@@ -46,7 +46,7 @@ ENGINES = tuple(
         ("python", "litert", "LiteRT", LITERT, "tflite"),
         ("python", "onnxruntime", "ONNX Runtime", "pip install onnxruntime tokenizers numpy", "onnx"),
         ("python", "litert_learning", "LiteRT, learning", LITERT, "trainable"),
-        ("python", "tensorflow", "TensorFlow", "pip install tensorflow tensorflow-text", "savedmodel"),
+        ("python", "tensorflow", "TensorFlow", "pip install tensorflow tensorflow-text", "saved_model"),
         (
             "python",
             "litert_text",

@@ -25,7 +25,7 @@ STYLES = {
     "trainable": "tflite",
     "tflite-text": "tflite",
     "onnx": "onnx",
-    "savedmodel": "saved",
+    "saved_model": "saved",
 }
 """Kind of file -> the class that gives it its colour."""
 OTHER = "other"
@@ -172,14 +172,14 @@ def _strange(manifest, row) -> str:
 
 
 def _measured(manifest, measured) -> str:
-    lengths = sorted({row.length for row in measured})
+    lengths = sorted({row.sequence_length for row in measured})
     heads = ["file", "threads", "load", "memory", *(f"{length} tokens" for length in lengths)]
     groups = {}
     for row in measured:
         groups.setdefault((row.name, row.threads), []).append(row)
     lines = []
     for (name, threads), group in groups.items():
-        times = {row.length: f"{row.ms:.1f} / {row.ms_p95:.1f}" for row in group}
+        times = {row.sequence_length: f"{row.ms:.1f} / {row.ms_p95:.1f}" for row in group}
         first = [
             f'<span class="dot {style_of(manifest, name)}"></span>{escape(name)}',
             str(threads),

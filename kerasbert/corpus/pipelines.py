@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import asdict, replace
 from functools import partial
 from importlib.metadata import version
@@ -21,12 +22,14 @@ from kerasbert.corpus.index import INDEX, PLAN, Index, Shard, vocabulary_hash
 from kerasbert.corpus.masking import MaskingVocabulary
 from kerasbert.corpus.preparation import Settings, finished_slice, prepare_slice
 from kerasbert.corpus.workers import begin_worker
-from kerasbert.errors import DataError, KerasBertError, MissingDependency
-from kerasbert.files import check_target, write_text
+from kerasbert.errors import ConfigError, DataError, KerasBertError, MissingDependency
+from kerasbert.files import check_target, held, write_text
 
 Slices = Sequence[Sequence[Span]]
 Progress = Callable[[list[Shard], int, int], None]
 """Called after each slice with its shards, the number of finished slices and the total."""
+DASK = "apache_beam.runners.dask.dask_runner.DaskRunner"
+"""Beam knows its runner for Dask by this name only."""
 
 
 def prepare(
@@ -42,7 +45,7 @@ def prepare(
     """Makes pre-training data of raw text, or goes on with what a killed run left.
 
     Args:
-        inputs: files, folders, patterns. tokenizer_folder: with vocab.txt or tokenizer.json.
+        inputs: files, folders, patterns. tokenizer_folder: a vocab.txt, a tokenizer.json, or a folder with one.
         folder: absent, empty, or one that the same call began.
         settings: what to make.
         workers: local processes. engine: instead of those, a function (folder, slices, settings) -> (number of a slice,
@@ -51,7 +54,8 @@ def prepare(
     Raises:
         DataError: text that cannot be used, a folder that holds something else, or data begun with other settings.
         TokenizerError, ConfigError: no usable vocabulary, or one without a mask token.
-        KerasBertError: a full disk, or workers that were killed. The same call goes on from there.
+        KerasBertError: a full disk, workers that were killed, or another process that prepares the same folder. The
+            same call goes on from the finished shards. Without any, nothing is left.
     """
     folder, settings = Path(folder), settings or Settings()
     tokenizer = tokenizers.load(tokenizer_folder)
@@ -60,17 +64,31 @@ def prepare(
     if settings.documents == "auto":
         settings = replace(settings, documents=guess_format(files))
     slices = plan_slices(files, settings.documents, settings.slice_bytes)
-    _begin(folder, tokenizer, settings, slices)
-    finished: dict[int, list[Shard]] = {}
     run = engine or (local_engine(workers) if workers > 1 else in_process)
-    for number, shards in run(folder, slices, settings):
-        finished[number] = shards
-        progress(shards, len(finished), len(slices))
+    finished: dict[int, list[Shard]] = {}
+    with held(folder):
+        plan = _checked_plan(folder, tokenizer, settings, slices)
+        try:
+            write_text(folder / PLAN, plan)
+            (folder / "shards").mkdir(exist_ok=True)
+            tokenizer.save(folder / "tokenizer")
+            with closing(run(folder, slices, settings)) as slices_made:  # it ends its workers
+                for number, shards in slices_made:
+                    finished[number] = shards
+                    progress(shards, len(finished), len(slices))
+        finally:
+            if not _has_shards(folder):
+                _clear(folder)
+        return _finish(folder, inputs, tokenizer, settings, [finished[number] for number in sorted(finished)])
+
+
+def _finish(folder: Path, inputs: Sequence[str], tokenizer, settings: Settings, slices: Sequence[list[Shard]]) -> Index:
+    """Writes the index of all slices."""
     index = Index(
         settings=asdict(settings),
         vocabulary=vocabulary_hash(tokenizer),
         vocab_size=tokenizer.vocab_size,
-        shards=[shard for number in sorted(finished) for shard in finished[number]],
+        shards=[shard for shards in slices for shard in shards],
         versions={package: version(package) for package in ("kerasbert", "tokenizers", "tensorflow-text", "icu4py")},
     )
     if lack := _lack(index, settings):
@@ -97,8 +115,8 @@ def _lack(index: Index, settings: Settings) -> str:
     return ""
 
 
-def _begin(folder: Path, tokenizer, settings: Settings, slices: Slices) -> None:
-    """Makes the folder, or checks that what is there was begun with the same text, vocabulary and settings."""
+def _checked_plan(folder: Path, tokenizer, settings: Settings, slices: Slices) -> str:
+    """What decides the shards, as text. Checks that the folder is empty or was begun with the same plan."""
     if (folder / INDEX).exists():
         raise DataError(f"{folder}: holds prepared data that is whole; name another --out, or remove it first")
     spans = [[(Path(span.path).name, span.start, span.end) for span in spans] for spans in slices]
@@ -106,15 +124,16 @@ def _begin(folder: Path, tokenizer, settings: Settings, slices: Slices) -> None:
     chosen = {name: value for name, value in asdict(settings).items() if name != "errors"}
     plan = {"settings": chosen, "vocabulary": vocabulary_hash(tokenizer), "slices": spans}
     content = json.dumps(plan, indent=1) + "\n"
-    if not (folder / PLAN).exists():
-        check_target(folder).mkdir(parents=True, exist_ok=True)
-        write_text(folder / PLAN, content)
+    begun = (folder / PLAN).exists()
+    if begun and not _has_shards(folder):  # killed before its first shard
+        _clear(folder)
+    elif not begun:
+        check_target(folder)
     elif (folder / PLAN).read_text(encoding="utf-8") != content:
         raise DataError(
             f"{folder}: was begun with other text, vocabulary or settings; name another --out, or remove it first"
         )
-    (folder / "shards").mkdir(exist_ok=True)
-    tokenizer.save(folder / "tokenizer")
+    return content
 
 
 def _tidy(folder: Path, index: Index) -> None:
@@ -126,11 +145,16 @@ def _tidy(folder: Path, index: Index) -> None:
     (folder / PLAN).unlink()
 
 
+def _has_shards(folder: Path) -> bool:
+    """Whether a shard is finished, so that another call can go on from there."""
+    return any((folder / "shards").glob("[0-9]*.json"))
+
+
 def _clear(folder: Path) -> None:
     """Leaves nothing, so that another call can use the folder."""
-    shutil.rmtree(folder / "shards")
-    shutil.rmtree(folder / "tokenizer")
-    (folder / PLAN).unlink()
+    for name in ("shards", "tokenizer"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    (folder / PLAN).unlink(missing_ok=True)
 
 
 def in_process(folder: Path, slices: Slices, settings: Settings) -> Iterator[tuple[int, list[Shard]]]:
@@ -165,18 +189,34 @@ def local_engine(workers: int):
 
 
 def beam_engine(runner: str = "DirectRunner", options: Sequence[str] = ()):
-    """An Apache Beam pipeline: `runner` by Beam's name, `options` as Beam's command line has them.
+    """An Apache Beam pipeline for one call of `prepare`.
 
-    The output folder must be one that the workers share.
+    The output folder must be one that the workers share. Dask's workers need kerasbert installed.
+
+    Args:
+        runner: Beam's name of it, or "DaskRunner".
+        options: as Beam's command line has them.
 
     Raises:
-        MissingDependency: Beam is not installed.
+        MissingDependency: Beam is not installed, or what it needs for the runner.
+        ConfigError: Beam knows no such runner, or the runner lacks an option.
     """
+    extra, name = "beam", runner
+    if runner == "DaskRunner":
+        extra, name = "dask", DASK
+        if not any("partition" in option for option in options):
+            options = [*options, "--dask_partition_size=1"]  # Beam would give 128 slices to one worker
     try:
         import apache_beam as beam
         from apache_beam.options.pipeline_options import PipelineOptions
+
+        pipeline = beam.Pipeline(name, options=PipelineOptions(list(options)))
     except ImportError as error:
-        raise MissingDependency(f"--runner needs Apache Beam ({error}); pip install 'kerasbert[beam]'") from None
+        raise MissingDependency(
+            f"--runner {runner} needs Apache Beam and its parts for it ({error}); pip install 'kerasbert[{extra}]'"
+        ) from None
+    except ValueError as error:
+        raise ConfigError(f"--runner {runner}: {error}") from None
 
     def run(folder: Path, slices: Slices, settings: Settings) -> Iterator[tuple[int, list[Shard]]]:
         folder = folder.absolute()
@@ -184,13 +224,17 @@ def beam_engine(runner: str = "DirectRunner", options: Sequence[str] = ()):
             (number, [Span(os.path.abspath(span.path), span.start, span.end) for span in spans])
             for number, spans in enumerate(slices)
         ]
-        with beam.Pipeline(options=PipelineOptions([f"--runner={runner}", *options])) as pipeline:
-            _ = (
-                pipeline
-                | "Slices" >> beam.Create(work)
-                | "Spread" >> beam.Reshuffle()
-                | "Prepare" >> beam.Map(partial(_prepare_slice, folder, settings))
-            )
+        try:
+            with pipeline:
+                _ = (
+                    pipeline
+                    | "Slices" >> beam.Create(work)
+                    | "Spread" >> beam.Reshuffle()
+                    | "Prepare" >> beam.Map(partial(_prepare_slice, folder, settings))
+                )
+        except Exception as error:  # every runner has its own
+            reason = (str(error).strip() or repr(error)).splitlines()[-1]
+            raise KerasBertError(f"{folder}: {runner} failed: {reason}; the same call goes on from here") from error
         for number, _ in work:
             shards = finished_slice(folder, number)
             if shards is None and _error_file(folder, number).exists():

@@ -41,7 +41,7 @@ class Settings:
     mode: str = "mlm"
     documents: str = "auto"
     sentences: str = "icu"
-    max_length: int = 512
+    max_length: int = 128
     short_probability: float = 0.1
     packed: bool = False
     words: str | None = None

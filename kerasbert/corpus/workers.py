@@ -4,14 +4,14 @@ import multiprocessing
 import os
 import threading
 
-from kerasbert.quiet import quiet
+from kerasbert.quiet import quiet, set_level
 
 
 def begin_worker() -> None:
     """Keeps a worker to one core and off the GPU, and ends it when its parent is killed, which no pool does."""
     parent = multiprocessing.parent_process()
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    set_level("3")
     with quiet():
         import tensorflow as tf
 

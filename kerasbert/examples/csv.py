@@ -4,7 +4,7 @@ import csv
 import io
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kerasbert.errors import DataError
@@ -44,12 +44,14 @@ def csv_rows(path: Path, content: str, usual: str = ",") -> Rows:
     text = io.StringIO(content[named.end() :] if named else content, newline="")
     reader = csv.reader(text, strict=True, delimiter=separator, quoting=quoting)
     before = 1 if named else 0
-    header, start = None, 1 + before
+    header, start, last, blank = None, 1 + before, 0, []
     csv.field_size_limit(2**31 - 1)  # a text may be longer than the module's 128 kB
     try:
         for row in reader:
             line, start = start, reader.line_num + 1 + before
             if not row:
+                if header is not None:
+                    blank.append(line)
                 continue
             if header is None:
                 header = [name.strip() for name in row]
@@ -62,9 +64,18 @@ def csv_rows(path: Path, content: str, usual: str = ",") -> Rows:
                     f"{path}, line {line}: {counted(len(row), 'column')}, the header has {len(header)} "
                     f"({', '.join(header)}); quote text that holds the separator"
                 )
+            last = line
             yield line, dict(zip(header, row, strict=True))
     except csv.Error as error:
         raise DataError(f"{path}, line {start}: not readable as {path.suffix[1:].upper()} ({error})") from None
+    tell_blank(path, [line for line in blank if line < last])
+
+
+def tell_blank(path: Path, lines: Sequence[int]) -> None:
+    """Logs how many blank lines between rows were left out, if any."""
+    if lines:
+        what = "is left out; it holds no row" if len(lines) == 1 else "are left out; they hold no rows"
+        log.warning("%s: %s (the first is line %d) %s", path, counted(len(lines), "blank line"), lines[0], what)
 
 
 def tsv_rows(path: Path, content: str) -> Rows:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kerasbert.errors import DataError
+from kerasbert.examples.csv import tell_blank
 from kerasbert.reading import parse
 
 
@@ -13,8 +14,10 @@ def jsonl_rows(path: Path, content: str) -> Iterator[tuple[int, dict]]:
     Raises:
         DataError: a line that is not a JSON object; it is named.
     """
+    blank, last = [], 0
     for line, text in enumerate(content.split("\n"), 1):
         if not text.strip():
+            blank.append(line)
             continue
         try:
             row = parse(text)
@@ -22,4 +25,6 @@ def jsonl_rows(path: Path, content: str) -> Iterator[tuple[int, dict]]:
             raise DataError(f"{path}, line {line}: not JSON ({error})") from None
         if not isinstance(row, dict):
             raise DataError(f"{path}, line {line}: a {type(row).__name__}; each line holds a JSON object")
+        last = line
         yield line, row
+    tell_blank(path, [line for line in blank if line < last])

@@ -1,7 +1,7 @@
 """Reads a file as examples of a task; each keeps its line for error messages."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from kerasbert.errors import DataError
@@ -9,6 +9,7 @@ from kerasbert.examples.conll import UNTAGGED, conll_rows
 from kerasbert.examples.csv import csv_rows, tsv_rows
 from kerasbert.examples.jsonl import jsonl_rows
 from kerasbert.reading import decode, read_bytes
+from kerasbert.tasks.headers import usual_header
 from kerasbert.tasks.task import Example, Field, Task
 
 Rows = Iterator[tuple[int | range, dict]]
@@ -50,7 +51,7 @@ def read_examples(
         raise DataError(f"{path}: holds no rows")
     names = list(dict.fromkeys(name for _, row in rows for name in row))  # a JSON line may lack any
     for each in task.fields:
-        if each.kind == "number" and not chosen.get(each.option) and _usual(names, each.columns) is None:
+        if each.kind == "number" and not chosen.get(each.option) and usual_header(names, each.columns) is None:
             raise DataError(f"{path}: no column {each.name!r} among {', '.join(names)}; the model takes this number")
     places = {
         each.name: _column(path, names, chosen.get(each.option), each.columns, each.option, required=each.required)
@@ -73,7 +74,7 @@ def read_examples(
 
 def read_unlabelled(path: str | Path, task: Task, *, columns: Mapping[str, str | None] | None = None) -> list[Example]:
     """Reads examples without right answers: any file of `read_examples`; `.txt`, or "-" for standard input, with one
-    text per line.
+    text per line. A blank line is an empty text, so that answers and lines keep the same numbers.
 
     Raises:
         DataError: naming the file, the line and the mend.
@@ -89,11 +90,10 @@ def read_unlabelled(path: str | Path, task: Task, *, columns: Mapping[str, str |
         listed = " and ".join(each.name for each in required)
         raise DataError(f"{path}: plain text has no place for {listed}; use {', '.join(READERS)}")
     # Only a line feed ends a line: a text may hold U+2028 and other breaks that splitlines() knows.
-    lines = enumerate(_decode(path).replace("\r\n", "\n").split("\n"), 1)
-    examples = [Example({required[0].name: text}, None, line, str(path)) for line, text in lines if text.strip()]
-    if not examples:
+    lines = _decode(path).replace("\r\n", "\n").removesuffix("\n").split("\n")
+    if not any(map(str.strip, lines)):
         raise DataError(f"{'standard input' if path == Path('-') else path}: holds no text")
-    return examples
+    return [Example({required[0].name: text}, None, line, str(path)) for line, text in enumerate(lines, 1)]
 
 
 def _named(task: Task, columns: Mapping[str, str | None] | None) -> dict[str, str | None]:
@@ -128,18 +128,12 @@ def _rows(path: Path, otherwise: str) -> Rows:
 def _column(path, columns, wanted, usual, role, *, required) -> str | None:
     if wanted is not None and wanted not in columns:
         raise DataError(f"{path}: no column {wanted!r}; it has {', '.join(columns)}")
-    found = wanted or _usual(columns, usual)
+    found = wanted or usual_header(columns, usual)
     if found is None and required:
         if tuple(columns) == UNTAGGED:
             raise DataError(f"{path}: no {role} column, only words; add a tag behind each word and a space")
         raise DataError(f"{path}: no {role} column among {', '.join(columns)}; name it with --{role}-column")
     return found
-
-
-def _usual(columns: Sequence[str], usual: Sequence[str]) -> str | None:
-    """The column with the first of the usual names, whatever its case; of two, the one in the case of the name."""
-    by_name = {name.strip().casefold(): name for name in columns} | {name: name for name in columns}
-    return next((by_name[name] for each in usual for name in (each, each.casefold()) if name in by_name), None)
 
 
 def _field(path, line, row, column, field: Field) -> str | list[str] | float | list[float]:

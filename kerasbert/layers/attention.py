@@ -98,7 +98,12 @@ class SelfAttention(keras.layers.Layer):
     def fused(self, q, k, v, bias):
         """The same in one kernel, which GPUs have for 16 bits. It never stores the scores. Returns (B, N, Q, H)."""
         q, k, v = (ops.transpose(x, (0, 2, 1, 3)) for x in (q, k, v))
-        return ops.transpose(ops.dot_product_attention(q, k, v, bias=bias), (0, 2, 1, 3))
+        # The kernel takes no bias that is one row for all queries.
+        bias = ops.broadcast_to(bias, (*ops.shape(bias)[:2], ops.shape(q)[1], ops.shape(k)[1]))
+        context = ops.dot_product_attention(
+            q, k, v, bias=bias, flash_attention=keras.config.is_flash_attention_enabled()
+        )
+        return ops.transpose(context, (0, 2, 1, 3))
 
     def split(self, x):
         """(B, T, D) -> (B, N, T, H)."""

@@ -243,12 +243,22 @@ class OnTexts:
         class_weight: Mapping | None = None,
     ):
         """Makes batches of examples for `fit` and `evaluate`, shuffled anew in each epoch if there is a seed."""
-        from kerasbert.tf.datasets import make_dataset
+        return self.batches_of(self.lessons_of(examples, class_weight), batch_size=batch_size, seed=seed)
 
+    def lessons_of(self, examples: Sequence[Example], class_weight: Mapping | None = None) -> list[list[Lesson]]:
+        """Makes the rows of examples with their right answers, see `kerasbert.tasks.lessons.lessons_of`."""
         if not examples:
             raise DataError("there are no examples to learn from or to judge")
         lessons = self._lessons(examples, class_weight)
         warn_cut(count_cut([each.row for group in lessons for each in group]), len(examples), self.settings)
+        return lessons
+
+    def batches_of(
+        self, lessons: Sequence[Sequence[Lesson]], *, batch_size: int, seed: int | None = None, start: int | None = None
+    ):
+        """Makes batches of lessons, see `kerasbert.tf.datasets.make_dataset`."""
+        from kerasbert.tf.datasets import make_dataset
+
         return make_dataset(
             lessons,
             graph=self.graphs()[0],
@@ -256,6 +266,7 @@ class OnTexts:
             max_length=self.max_length,
             round_to=ROUND_TO,
             seed=seed,
+            start=start,
         )
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):

@@ -1,9 +1,11 @@
-"""Opens a model folder as the Keras model of its task."""
+"""Opens a model folder or a `.keras` file as the Keras model of its task."""
 
 from importlib import import_module
 
 from kerasbert.checkpoints import huggingface
 from kerasbert.checkpoints.tasks import answerable_task
+from kerasbert.errors import CheckpointError
+from kerasbert.models.keras_file import ENDING, open_keras_file
 from kerasbert.models.text_model import TextModel
 from kerasbert.tasks import NAMES, module_of
 
@@ -18,15 +20,26 @@ def model_class(task: str) -> type[TextModel]:
 
 
 def open_model(path: str, *, task: str | None = None, max_length: int | None = None) -> TextModel:
-    """Reads a Hugging Face folder or hub id as the model of a task.
+    """Reads a Hugging Face folder, a hub id or a `.keras` file as the model of a task.
 
     Args:
+        path: the folder, id or file.
         task: one of `kerasbert.tasks.NAMES`; None: the task that the folder was saved for.
         max_length: number of tokens that a text is cut to; None: the saved length, or else the encoder's limit.
 
     Raises:
-        CheckpointError: the folder holds another task, or the weights do not fit.
+        CheckpointError: the folder or file holds another task, or the weights do not fit.
     """
+    if str(path).endswith(ENDING):
+        for name in NAMES:  # importing a class registers it
+            model_class(name)
+        model = open_keras_file(path, max_length=max_length)
+        if task not in (None, model.task.name):
+            raise CheckpointError(
+                f"{path}: answers {model.task.name}, not {task}; for its encoder alone save a folder with "
+                "model.encoder.save_pretrained(...)"
+            )
+        return model
     if task is None:
         task = answerable_task(huggingface.open_checkpoint(path), NAMES)
     return model_class(task).from_pretrained(path, max_length=max_length)

@@ -22,6 +22,8 @@ def describe(path: str | Path) -> dict:
     if path.is_dir():
         kind = next((kind for name, kind in FOLDERS.items() if (path / name).exists()), None)
         known = f"a folder with {', '.join(FOLDERS)}"
+    elif not path.is_file():
+        raise KerasBertError(f"{path}: is a pipe or a device, not a regular file; write its content to a file first")
     else:
         kind, known = FILES.get(path.suffix.lower()), f"a file of {', '.join(FILES)}"
     if kind is None:

@@ -1,83 +1,51 @@
-"""Fine-tuning of any task, from file to folder, as the command line does it."""
+"""Fine-tuning of any task, from file to folder, as the command line does it. A stopped run can be resumed."""
 
+import hashlib
+import json
 import logging
-import math
+import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from contextlib import suppress
+from dataclasses import fields, replace
 from pathlib import Path
-
-import keras
 
 from kerasbert.checkpoints import huggingface
 from kerasbert.checkpoints.tasks import stored_settings
-from kerasbert.errors import ConfigError
+from kerasbert.errors import ConfigError, KerasBertError
 from kerasbert.examples.readers import read_examples
-from kerasbert.files import check_target
-from kerasbert.models.opening import model_class
+from kerasbert.files import new_folder, write_text
+from kerasbert.reading import read_json
+from kerasbert.runs.begun import check_settings, held_by, is_begun
+from kerasbert.runs.finetune_options import FinetuneOptions
+from kerasbert.runs.journal import CSV, read_csv
+from kerasbert.runs.plots import plot_curves
+from kerasbert.runs.report import write_report
+from kerasbert.runs.run import Diverged, Run
+from kerasbert.runs.trials import Job, Trials
 from kerasbert.tasks import task_named
 from kerasbert.tasks.remarks import counted, warn
-from kerasbert.training.callbacks import FiniteLoss, Progress
-from kerasbert.training.optimizers import adamw, finetuning_rate
+from kerasbert.tasks.task import Task
+from kerasbert.training import distribution
+from kerasbert.training.optimizers import finetuning_rate
 
 log = logging.getLogger("kerasbert")
 
+FINISHED = "finished.json"
+RECIPE = ("epochs", "batch_size", "warmup", "layer_decay", "weight_decay", "class_weight", "early_stopping")
+"""The options that decide what is learned, besides the learning rates."""
 MAX_LENGTH = 128
 """Number of tokens that a text is cut to if neither the options nor the checkpoint say. Longer texts take more time."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FinetuneOptions:
-    """How a checkpoint is taught a task.
-
-    Raises:
-        ConfigError: a value that no run can have.
-    """
-
-    checkpoint: str | None = None
-    """Folder or hub id to begin with; None: the encoder that comes with the package."""
-    dev: str | Path | None = None
-    """Labelled file to measure after each epoch."""
-    epochs: int = 3
-    """Passes over the training file."""
-    batch_size: int = 32
-    """Number of rows in a step."""
-    learning_rate: float | None = None
-    """Peak of the learning rate; None goes by the model's size (`kerasbert.training.optimizers.finetuning_rate`)."""
-    warmup: float = 0.1
-    """Share of the steps in which the rate grows to its peak; it falls to 0 afterwards."""
-    layer_decay: float | None = None
-    """Factor between the learning rates of a block and of the block above it; None: one rate for all."""
-    max_length: int | None = None
-    """Number of tokens that a text is cut to. None: the number that kerasbert saved with the checkpoint. A checkpoint
-    without one gets `MAX_LENGTH`, or what the model can take if that is less."""
-    seed: int = 0
-    """Seed for every random draw."""
-    columns: Mapping[str, str | None] = field(default_factory=dict)
-    """Names of columns; see `kerasbert.examples.readers.read_examples`."""
-    settings: Mapping[str, object] = field(default_factory=dict)
-    """Settings of the task, such as `problem_type` and `pooling`; those left out or None are the checkpoint's."""
-
-    def __post_init__(self):
-        for names, fits, mend in (
-            ("epochs batch_size", lambda x: x >= 1, "1 or more"),
-            ("learning_rate", lambda x: x is None or 0 < x < math.inf, "a number above 0, or None for the usual one"),
-            ("warmup", lambda x: 0 <= x <= 1, "a share from 0 to 1"),
-            ("layer_decay", lambda x: x is None or 0 < x <= 1, "a number above 0, up to 1, or None for one rate"),
-        ):
-            for name in names.split():
-                if not fits(getattr(self, name)):
-                    raise ConfigError(f"{name} is {getattr(self, name)}: use {mend}")
-        twice = self.settings.get("max_length")
-        if self.max_length is not None and twice is not None:
-            raise ConfigError(f"max_length is {self.max_length}, and {twice} in settings: give it once")
 
 
 def finetune(
     task: str, train: str | Path, folder: str | Path, options: FinetuneOptions | None = None, **changes
 ) -> dict[str, float]:
-    """Trains the model of a task and saves it to `folder`, which must be absent or empty.
+    """Trains the model of a task and writes it to `folder`, which must be absent or empty, with a record of the run.
 
     Everything that can be wrong is checked before the first step: the files' rows, the labels, the output folder.
+    `folder/run` holds the settings, the checkpoints until the end, and TensorBoard's logs; `folder` at the end the
+    model, training.csv, curves.png, report.md and report.json. SIGTERM and Ctrl-C save a checkpoint and leave. A run
+    that had ended is not repeated by `resume`.
 
     Args:
         task: one of `kerasbert.tasks.NAMES`.
@@ -85,59 +53,156 @@ def finetune(
         options, changes: a `FinetuneOptions`, and fields of it that are other.
 
     Returns:
-        The figures of the last epoch: `loss` and the metric, and both with `val_` in front where there is `dev`. With
-        `dev` also the task's headline figure, such as `val_f1`.
+        The figures of the kept epoch: `loss` and Keras's metric, means over the epoch's steps. With `dev` both also
+        with `val_` in front, and all figures of the task, such as `val_f1`.
 
     Raises:
-        KerasBertError: one of its kinds for whatever cannot be read, trained or written.
+        Stopped: by a signal, state saved. Diverged: the loss became no number. KerasBertError: one of its kinds for
+            whatever cannot be read, trained or written; checkpoints stay.
     """
-    options = replace(options or FinetuneOptions(), **changes)
+    options, folder = replace(options or FinetuneOptions(), **changes), Path(folder)
     definition = task_named(task)
     if definition.targets is None:
         raise ConfigError(f"{task}: learns nothing from a labelled file")
-    check_target(folder)
-    examples = read_examples(train, definition, columns=options.columns)
-    held_out = [] if options.dev is None else read_examples(options.dev, definition, columns=options.columns)
-    given = _settings(definition, examples, options)
-    settings = definition.Settings(**given)
+    begun = is_begun(folder, options.resume)
+    job = _job(definition, train, folder, options)
+    if begun:
+        check_settings(folder / "run", job.said, mend="another --out begins a new run")
+        if (folder / "run" / FINISHED).exists():
+            log.info("%s: the run had ended, and its model is written", folder)
+            return read_json(folder / "run" / FINISHED, KerasBertError)
+    with held_by(job.chief, folder):
+        trials = Trials(job)
+        try:
+            run, tried = trials.best()
+        except Diverged:
+            if job.chief:
+                _forget(folder)
+            raise
+        return _finish(job, run, tried, trials.kept_step(run))
+
+
+def _job(task: Task, train: str | Path, folder: Path, options: FinetuneOptions) -> Job:
+    """Reads and checks everything that is given.
+
+    Raises:
+        KerasBertError: one of its kinds for what cannot be used.
+    """
+    strategy = distribution.strategy_named(options.strategy)
+    examples = read_examples(train, task, columns=options.columns)
+    held_out = [] if options.dev is None else read_examples(options.dev, task, columns=options.columns)
+    opened = huggingface.open_checkpoint(options.checkpoint)
+    given = _settings(task, examples, options, opened)
+    settings = task.Settings(**given)
     for each in filter(None, (examples, held_out)):
-        definition.check(each, settings)
-        warn(definition, each, settings)
-    keras.utils.set_random_seed(options.seed)
-    model = model_class(task).from_pretrained(options.checkpoint, **given)
-    check_target(folder, megabytes=model.count_params() * 4e-6)
-    data = model.dataset_of(examples, batch_size=options.batch_size, seed=options.seed)
-    steps = len(data) * options.epochs
-    log.info(
-        "%s: %s%s; %s, the first of them slow",
-        train,
-        counted(len(examples), _kind(examples)),
-        _said(given),
-        counted(steps, "step"),
+        task.check(each, settings)
+        warn(task, each, settings)
+    better = {"loss": "min", **task.metrics(settings)}
+    metric = options.metric or (task.headline if task.headline in better else "loss")
+    if metric not in better:
+        raise ConfigError(f"metric is {metric!r}: use one of {', '.join(better)}")
+    kind = "pair" if "text_pair" in examples[0].fields else "example"
+    rates = options.rates or (finetuning_rate(opened.config),)
+    said = {
+        "task": task.name,
+        "data": {**_fingerprint("", examples), **_fingerprint("dev_", held_out)},
+        "model": opened.config.to_dict(),
+        "settings": given,
+        "recipe": {
+            "learning_rate": list(rates),
+            "metric": metric,
+            "keep": "best" if options.keeps_best else "last",
+            **{name: getattr(options, name) for name in RECIPE},
+        },
+        "seed": options.seed,
+        "precision": options.precision,
+        "checkpoint": options.checkpoint and str(options.checkpoint),
+    }
+    return Job(
+        task=task,
+        options=options,
+        folder=folder,
+        strategy=strategy,
+        examples=examples,
+        held_out=held_out,
+        settings=given,
+        rates=rates,
+        metric=metric,
+        better=better[metric],
+        opening=f"{train}: {counted(len(examples), kind)}{_said(given)}",
+        said=said,
     )
-    rate = finetuning_rate(model.config) if options.learning_rate is None else options.learning_rate
-    model.compile(adamw(learning_rate=rate, steps=steps, warmup=options.warmup, layer_decay=options.layer_decay))
-    history = model.fit(
-        data,
-        epochs=options.epochs,
-        validation_data=model.dataset_of(held_out, batch_size=options.batch_size) if held_out else None,
-        shuffle=False,  # the data set shuffles itself; Keras would warn that it cannot
-        verbose=0,
-        callbacks=[FiniteLoss(), Progress(len(examples))],
-    )
-    figures = {name: float(values[-1]) for name, values in history.history.items()}
-    headline = f"val_{definition.headline}"
-    if held_out and (definition.tune is not None or headline not in figures):
-        answered = list(model.answered(held_out))
-        if definition.tune is not None:
-            model.settings = definition.tune(answered, model.settings)
-        if definition.headline:
-            figures[headline] = definition.figures(answered, model.settings)[definition.headline]
-    model.save_pretrained(folder)
+
+
+def _fingerprint(name: str, examples: Sequence) -> dict:
+    """The number of examples, and a hash of their texts and right answers."""
+    digest = hashlib.sha256()
+    for each in examples:
+        digest.update(json.dumps([each.fields, each.truth], sort_keys=True, default=str).encode() + b"\n")
+    return {f"{name}rows": len(examples), f"{name}sha256": digest.hexdigest()}
+
+
+def _finish(job: Job, run: Run, tried: Sequence[dict], step: int) -> dict[str, float]:
+    """Measures and writes the model. Args: step: of the kept epoch."""
+    task, model = job.task, run.model
+    figures, classes = run.journal.figures_of(step), {}
+    if job.held_out:
+        answered = list(model.answered(job.held_out))  # by all workers, who answer together
+        if task.tune is not None:
+            model.settings = task.tune(answered, model.settings)
+        figures |= {f"val_{name}": value for name, value in task.figures(answered, model.settings).items()}
+        classes = task.by_class(answered, model.settings)
+    if job.chief:
+        more = {
+            "step": step,
+            "epoch": step // run.journal.epoch,
+            "seconds": round(run.journal.seconds, 3),
+            "parameters": model.count_params(),
+        }
+        parts = {"classes": classes, "learning rates": _table(tried)}
+        _write(job.folder, model, figures, figures | more, _told(job, parts))
     return figures
 
 
-def _settings(task, examples: Sequence, options: FinetuneOptions) -> dict:
+def _table(tried: Sequence[dict]) -> dict[str, dict]:
+    """The outcomes of the learning rates, as a part of the report."""
+    return {
+        f"{each['learning_rate']:g}": {
+            name: x for name, x in each.items() if name in ("kept", "epoch", "loss") or name.startswith("val_")
+        }
+        for each in tried
+    }
+
+
+def _told(job: Job, parts: Mapping[str, dict]) -> dict:
+    """The parts of the report, with the files that were read."""
+    files = {name: str(each[0].path) for name, each in (("train", job.examples), ("dev", job.held_out)) if each}
+    told = {**parts, **job.said, "data": {**files, **job.said["data"]}}
+    return {name: part for name, part in told.items() if part != {}}
+
+
+def _write(folder: Path, model, figures: dict, reported: dict, told: dict) -> None:
+    """Writes the model, curves and the report, and removes the checkpoints."""
+    model.save_pretrained(folder)
+    with new_folder(folder, update=True) as building:
+        plot_curves(read_csv(folder), building / "curves.png")
+        write_report(building, reported, told, title="Fine-tuning report")
+    write_text(folder / "run" / FINISHED, json.dumps(figures) + "\n")
+    for checkpoints in (folder / "run").rglob("checkpoints"):
+        shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def _forget(folder: Path) -> None:
+    """Removes a run that led to nothing, unless an epoch of it is saved."""
+    if any((folder / "run").rglob("checkpoints")):
+        return
+    shutil.rmtree(folder / "run", ignore_errors=True)
+    (folder / CSV).unlink(missing_ok=True)
+    with suppress(OSError):  # not empty
+        folder.rmdir()
+
+
+def _settings(task: Task, examples: Sequence, options: FinetuneOptions, opened) -> dict:
     """The settings by name: those of the options, else what the examples decide, else the checkpoint's."""
     names = [each.name for each in fields(task.Settings)]
     wanted = {**options.settings}
@@ -147,14 +212,9 @@ def _settings(task, examples: Sequence, options: FinetuneOptions) -> dict:
     unknown = [name for name in given if name not in names]
     if unknown:
         raise ConfigError(f"{task.name} has no setting {unknown[0]!r}: use {', '.join(names)}")
-    opened = huggingface.open_checkpoint(options.checkpoint)
     usual = {"max_length": min(MAX_LENGTH, opened.config.max_length)}
     known = usual | stored_settings(opened, task) | given
     return {**known, **task.observe(examples, known), **given}
-
-
-def _kind(examples: Sequence) -> str:
-    return "pair" if "text_pair" in examples[0].fields else "example"
 
 
 def _said(given: Mapping, most: int = 10) -> str:

@@ -1,6 +1,7 @@
-"""The record of a pre-training run: a line on stderr, training.csv, TensorBoard."""
+"""The record of a run: a line on stderr, training.csv, TensorBoard."""
 
 import csv
+import dataclasses
 import io
 import sys
 import time
@@ -10,39 +11,80 @@ import keras
 
 from kerasbert.errors import DataError, KerasBertError
 from kerasbert.files import write_text
+from kerasbert.progress import Line, time_left
 from kerasbert.tf.events import EventFile
-from kerasbert.training.callbacks import Line
 
 CSV = "training.csv"
 SOON = 3.0
 """Seconds behind the first step until the first line with a speed."""
 
 
+@dataclasses.dataclass
+class Means:
+    """Sums up figures over steps, and the time that they took."""
+
+    sums: dict[str, float] = dataclasses.field(default_factory=dict)
+    count: int = 0
+    seconds: float = 0.0
+
+    def add(self, figures: dict[str, float]) -> None:
+        for name, value in figures.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+        self.count += 1
+
+    def taken(self) -> dict[str, float]:
+        """The means so far; then begins anew."""
+        means = {name: value / self.count for name, value in self.sums.items()}
+        self.sums, self.count, self.seconds = {}, 0, 0.0
+        return means
+
+
 class Journal(keras.callbacks.Callback):
     """Records the run at regular steps: means since the last record, the learning rate, the speed.
 
     Args:
-        folder: for training.csv and `run/tensorboard`; None: only the line, for workers that are not the chief.
-        every: steps between records. total: steps of the run. tokens: real tokens per step, on average.
+        folder: for training.csv; None: only the line, for workers that are not the chief.
+        logs: for TensorBoard's file; None: `run/tensorboard` in `folder`.
+        every: steps between records. total: steps of the run.
+        amount: units per step, on average. unit: what the speed counts.
+        epoch: steps of an epoch. The record of its last step also holds the time and the means of the whole epoch
+            (`epoch_loss` and so on), and one line shows them with what `add` brings. None: epochs are not counted.
+        measured: whether `add` follows each epoch.
     """
 
-    def __init__(self, folder: Path | None, *, every: int, total: int, tokens: float, stream=None):
+    def __init__(
+        self,
+        folder: Path | None,
+        *,
+        logs: Path | None = None,
+        every: int,
+        total: int,
+        amount: float,
+        unit: str = "tokens",
+        epoch: int | None = None,
+        measured: bool = False,
+        stream=None,
+    ):
         super().__init__()
-        self.folder, self.every, self.total, self.tokens = folder, every, total, tokens
+        self.folder, self.every, self.total = folder, every, total
+        self.amount, self.unit, self.epoch, self.measured = amount, unit, epoch, measured
         self.line = Line(stream or sys.stderr)
-        self.step, self.seconds = 0, 0.0
-        self.sums, self.count = {}, 0
+        self.step, self.since, self.of_epoch = 0, Means(), Means()
         self.rows, self.names = [], []  # names: the columns of the file
-        self.events = folder and EventFile(folder / "run" / "tensorboard")
+        self.events = folder and EventFile(logs or folder / "run" / "tensorboard")
+        self.seconds, self.lap, self.first = 0.0, time.monotonic(), None
 
     def state(self) -> dict:
         """What a checkpoint keeps of it."""
-        return {"seconds": self.seconds, "sums": dict(self.sums), "count": self.count}
+        kept = dataclasses.asdict(self.since) | {"seconds": self.seconds}
+        return kept | ({"epoch": dataclasses.asdict(self.of_epoch)} if self.epoch else {})
 
     def restore(self, step: int, state: dict) -> None:
         """Goes to a step of this run or of one before; later records are removed."""
-        self.step = step
-        self.seconds, self.sums, self.count = state["seconds"], dict(state["sums"]), state["count"]
+        self.step, self.seconds = step, state["seconds"]
+        self.since = Means(dict(state["sums"]), state["count"])
+        if self.epoch:
+            self.of_epoch = Means(**state["epoch"])
         if self.folder is not None:
             self.rows = [row for row in read_csv(self.folder) if row["step"] <= step]
             if (self.folder / CSV).exists():
@@ -56,52 +98,84 @@ class Journal(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         now = time.monotonic()
         self.seconds += now - self.lap
+        self.of_epoch.seconds += now - self.lap
         self.lap = now
         self.step += 1
-        for name, value in logs.items():
-            if name != "perplexity":
-                self.sums[name] = self.sums.get(name, 0.0) + float(value)
-        self.count += 1
+        own = {name: float(value) for name, value in logs.items() if name != "perplexity"}
+        self.since.add(own)
+        self.of_epoch.add(own)
         speed, begins, last = None, self.first is None, self.step == self.total
         if begins:
             self.first = now, self.step
         elif now > self.first[0]:
             speed = (self.step - self.first[1]) / (now - self.first[0])  # steps per second
-        if last or self.step % self.every == 0:
-            self._record(speed)
+        ends = self.epoch is not None and self.step % self.epoch == 0
+        if last or ends or self.step % self.every == 0:
+            self._record(speed, ends)
+        if ends:
+            if not self.measured:
+                self._show_epoch()
+            return
         soon = speed is not None and not self.told and now - self.first[0] > SOON
         if begins or soon or last or self.line.due(now):
             self.told = self.told or speed is not None
-            self.line.show(f"step {self.step:,}/{self.total:,}  {self._pace(speed)}{_shown(logs)}", last=last)
+            self.line.show(f"{self._place()}  {self._pace(speed)}{_shown(logs)}", last=last)
 
     def add(self, figures: dict, *, seconds: float) -> None:
         """Writes figures of held-out data into the record of this step; the seconds it took are not training's."""
         self.lap += seconds
-        self.first = self.first[0] + seconds, self.first[1]
+        if self.first:
+            self.first = self.first[0] + seconds, self.first[1]
         if not self.rows or self.rows[-1]["step"] != self.step:
             self.rows.append({"step": self.step})
         self.rows[-1].update(figures)
         if self.folder is not None:
             self._rewrite()
             self.events.write(self.step, figures)
-        self.line.show(f"step {self.step:,}/{self.total:,}  {_shown(figures)}", last=True)
+        if self.epoch:
+            self._show_epoch()
+        else:
+            self.line.show(f"{self._place()}  {_shown(figures)}", last=True)
+
+    def figures_of(self, step: int) -> dict[str, float]:
+        """The means over the epoch that ended with a step, and the figures of held-out data behind it."""
+        row = next((row for row in self.rows if row["step"] == step), {})
+        own = {name.removeprefix("epoch_"): x for name, x in row.items() if name.startswith("epoch_")}
+        own.pop("seconds", None)
+        return own | {name: value for name, value in row.items() if name.startswith("val_")}
 
     def figures(self) -> dict[str, float]:
         """The last of each kind."""
         last = latest(self.rows)
         return {name: value for name, value in last.items() if name.endswith(("loss", "accuracy", "perplexity"))}
 
+    def _place(self) -> str:
+        """Such as "step 5/12" or "epoch 1/3  step 5/12"."""
+        if not self.epoch:
+            return f"step {self.step:,}/{self.total:,}"
+        epoch, step = divmod(self.step - 1, self.epoch)
+        return f"epoch {epoch + 1}/{self.total // self.epoch}  step {step + 1:,}/{self.epoch:,}"
+
+    def _show_epoch(self) -> None:
+        row = self.rows[-1]
+        taken = f"{row['epoch_seconds']:.1f} s  " if "epoch_seconds" in row else ""
+        shown = f"{self._place().partition('  ')[0]}  {taken}{_shown(self.figures_of(self.step))}"
+        self.line.show(shown, last=True)
+
     def _pace(self, speed: float | None) -> str:
         if speed is None:
             return ""
-        return f"{speed * self.tokens:,.0f} tokens/s  {_clock((self.total - self.step) / speed)} left  "
+        return f"{speed * self.amount:,.0f} {self.unit}/s  {time_left((self.total - self.step) / speed)}  "
 
-    def _record(self, speed: float | None) -> None:
-        figures = {name: value / self.count for name, value in self.sums.items()}
-        self.sums, self.count = {}, 0
+    def _record(self, speed: float | None, ends: bool) -> None:
+        """Args: ends: whether an epoch ends here."""
+        figures = self.since.taken()
         figures["learning_rate"] = float(self.model.optimizer.learning_rate)
         if speed is not None:
-            figures["tokens_per_second"] = round(speed * self.tokens, 1)
+            figures[f"{self.unit}_per_second"] = round(speed * self.amount, 1)
+        if ends:
+            figures["epoch_seconds"] = round(self.of_epoch.seconds, 3)
+            figures |= {f"epoch_{name}": mean for name, mean in self.of_epoch.taken().items()}
         self.rows.append({"step": self.step, "seconds": round(self.seconds, 3), **figures})
         if self.folder is not None:
             self._append() if self.rows[-1].keys() <= set(self.names) else self._rewrite()
@@ -155,12 +229,7 @@ def _lines(rows: list[dict], names: list[str]) -> str:
 
 
 def _shown(figures: dict) -> str:
-    alone = sum(name.endswith("_loss") for name in figures) == 1  # then the loss is that one
+    alone = sum(name.endswith("_loss") and name != "val_loss" for name in figures) == 1  # then the loss is that one
     names = [name for name in figures if name != "perplexity" and not (alone and name in ("loss", "val_loss"))]
     names.sort(key=lambda name: not name.endswith("loss"))
     return "  ".join(f"{name} {float(figures[name]):.4f}" for name in names)
-
-
-def _clock(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"

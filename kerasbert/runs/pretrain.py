@@ -10,16 +10,18 @@ import keras
 from kerasbert.config import BertConfig
 from kerasbert.corpus.batches import PretrainingData
 from kerasbert.corpus.masking import Masking
-from kerasbert.errors import ConfigError, KerasBertError
+from kerasbert.errors import ConfigError
 from kerasbert.files import check_target, new_folder
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.pretraining import PretrainingModel
+from kerasbert.runs.begun import begin_settings, check_settings, held_by, is_begun
+from kerasbert.runs.guard import LossGuard
 from kerasbert.runs.journal import Journal, latest, read_csv
 from kerasbert.runs.plots import plot_curves
 from kerasbert.runs.pretrain_options import PRECISIONS, PretrainOptions
 from kerasbert.runs.report import write_report
-from kerasbert.runs.resume import SETTINGS, Checkpoints, begin_settings, check_settings
-from kerasbert.runs.run import Run
+from kerasbert.runs.resume import Checkpoints
+from kerasbert.runs.run import Measurement, Run
 from kerasbert.training import distribution
 from kerasbert.training.failures import explained
 from kerasbert.training.recipes import Recipe
@@ -79,15 +81,9 @@ def pretrain(
         written; checkpoints stay.
     """
     folder, options = Path(folder), options or PretrainOptions()
-    masking = options.masking or Masking(rate=recipe.mask_rate)
-    batches = PretrainingData(
-        data, batch_size=recipe.batch_size, masking=masking, seed=options.seed, buckets=options.buckets
-    )
-    held_out = None if options.dev is None else _held_out(options.dev, batches)
-    if recipe.mode != batches.settings["mode"]:
-        log.warning("the recipe is for data of mode %s, %s is of %s", recipe.mode, data, batches.settings["mode"])
+    batches, held_out = _opened(data, recipe, options)
     strategy = distribution.strategy_named(options.strategy)
-    begun = _is_begun(folder, options.resume)
+    begun = is_begun(folder, options.resume)
 
     keras.utils.set_random_seed(options.seed)
     with strategy.scope():
@@ -100,31 +96,56 @@ def pretrain(
     run = Run(
         model,
         Checkpoints(folder / "run" / "checkpoints", keep=options.keep),
-        Journal(folder if chief else None, every=options.log_every, total=recipe.steps, tokens=tokens),
+        Journal(folder if chief else None, every=options.log_every, total=recipe.steps, amount=tokens),
         total=recipe.steps,
         save_every=options.save_every,
         save_seconds=options.save_minutes * 60,
-        evaluate_every=options.evaluate_every or options.save_every,
-        held_out=held_out and (lambda: distribution.distributed(held_out, strategy), _steps_of(held_out)),
+        measurement=held_out
+        and Measurement(
+            measure=lambda: _measured(model, distribution.distributed(held_out, strategy), _steps_of(held_out)),
+            every=options.evaluate_every or options.save_every,
+        ),
+        guard=LossGuard(),
         max_rollbacks=options.max_rollbacks,
         chief=chief,
         callbacks=callbacks,
     )
     settings = _settings(batches, recipe, model.config, options)
-    if begun:
-        check_settings(folder / "run", settings)
-    elif chief:
-        check_target(folder, megabytes=model.count_params() * 12e-6 * (options.keep + 1))
-        begin_settings(folder / "run", settings)
-    with strategy.scope():
-        run.begin()
-        distribution.check_agreed(strategy, run.place.step)
-        log.info(_opening(batches, model, recipe, strategy, run.place.step))
-        with explained(lambda: _read_again(batches, run.place.position, held_out)):
-            run.train(lambda position: distribution.distributed(batches, strategy, position))
-    if chief:
-        _write(folder, run, {**settings, "data": {"folder": str(batches.folder), **settings["data"]}}, tokens)
+    with held_by(chief, folder):
+        if begun:
+            check_settings(
+                folder / "run", settings, mend="--init-from in another --out begins a new run with its weights"
+            )
+        elif chief:
+            check_target(folder, megabytes=model.count_params() * 12e-6 * (options.keep + 1))
+            begin_settings(folder / "run", settings)
+        with strategy.scope():
+            run.begin()
+            distribution.check_agreed(strategy, run.place.step)
+            log.info(_opening(batches, model, recipe, strategy, run.place.step))
+            with explained(lambda: _read_again(batches, run.place.position, held_out)):
+                run.train(lambda position: distribution.distributed(batches, strategy, position))
+        if chief:
+            _write(folder, run, {**settings, "data": {"folder": str(batches.folder), **settings["data"]}}, tokens)
     return run.journal.figures()
+
+
+def _opened(data, recipe: Recipe, options: PretrainOptions) -> tuple[PretrainingData, PretrainingData | None]:
+    """The training data, and the held-out data if there are any."""
+    masking = options.masking or Masking(rate=recipe.mask_rate)
+    batches = PretrainingData(
+        data, batch_size=recipe.batch_size, masking=masking, seed=options.seed, buckets=options.buckets
+    )
+    if recipe.mode != batches.settings["mode"]:
+        log.warning("the recipe is for data of mode %s, %s is of %s", recipe.mode, data, batches.settings["mode"])
+    return batches, None if options.dev is None else _held_out(options.dev, batches)
+
+
+def _measured(model: PretrainingModel, data, steps: int) -> dict[str, float]:
+    """The figures on held-out data."""
+    found = model.evaluate(data, steps=steps, verbose=0, return_dict=True)
+    # Keras's loss is the mean of the batches' losses, the others are means over all masked words and pairs.
+    return {**found, "loss": sum(value for name, value in found.items() if name.endswith("_loss"))}
 
 
 def _read_again(batches: PretrainingData, position: int, held_out: PretrainingData | None) -> None:
@@ -132,20 +153,6 @@ def _read_again(batches: PretrainingData, position: int, held_out: PretrainingDa
     batches.batch(position)
     for step in range(_steps_of(held_out) if held_out else 0):
         held_out.batch(step)
-
-
-def _is_begun(folder: Path, resume: bool) -> bool:
-    """Whether there is a run to go on with.
-
-    Raises:
-        KerasBertError: there is one, but nobody said so; or the folder cannot be used.
-    """
-    if (folder / "run" / SETTINGS).exists():
-        if resume:
-            return True
-        raise KerasBertError(f"{folder}: holds a run; --resume goes on with it, or name another --out")
-    check_target(folder)
-    return False
 
 
 def _settings(batches: PretrainingData, recipe: Recipe, config: BertConfig, options: PretrainOptions) -> dict:
@@ -182,7 +189,7 @@ def _write(folder: Path, run: Run, settings: dict, tokens: float) -> None:
     run.model.save_pretrained(folder)
     with new_folder(folder, update=True) as building:
         plot_curves(rows, building / "curves.png")
-        write_report(building, figures, settings)
+        write_report(building, figures, settings, title="Pre-training report")
 
 
 def _held_out(folder, batches: PretrainingData) -> PretrainingData:

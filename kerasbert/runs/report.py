@@ -22,13 +22,15 @@ def hardware() -> dict:
     }
 
 
-def write_report(folder: Path, figures: dict, settings: dict) -> None:
+def write_report(folder: Path, figures: dict, settings: dict, *, title: str) -> None:
     """Writes both files.
 
     Args:
-        figures: where the run ended. settings: dicts, a part of the report each, and values, together one part.
+        figures: where the run ended.
+        settings: dicts, one part of the report each, and values, which together are one part. A dict of dicts is a
+            table with one line per dict.
     """
-    parts = {title: values for title, values in settings.items() if isinstance(values, dict)}
+    parts = {name: values for name, values in settings.items() if isinstance(values, dict)}
     report = {
         "figures": figures,
         **parts,
@@ -37,11 +39,22 @@ def write_report(folder: Path, figures: dict, settings: dict) -> None:
         "versions": {"kerasbert": __version__, **{name: version(name) for name in PACKAGES}},
     }
     (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    lines = ["# Pre-training report", "", "![loss, accuracy and learning rate](curves.png)"]
-    for title, values in report.items():
-        lines += ["", f"## {title.capitalize()}", "", "| | |", "|---|---|"]
-        lines += [f"| {name} | {_shown(value)} |" for name, value in values.items() if value not in (None, [])]
+    lines = [f"# {title}", "", "![loss, accuracy and learning rate](curves.png)"]
+    for name, values in report.items():
+        lines += ["", f"## {name.capitalize()}", "", *_table(values)]
     (folder / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _table(values: dict) -> list[str]:
+    """The lines of a table in Markdown."""
+    if values and all(isinstance(value, dict) for value in values.values()):
+        names = list(dict.fromkeys(name for value in values.values() for name in value))
+        rows = [[name, *(_shown(value.get(each, "")) for each in names)] for name, value in values.items()]
+    else:
+        names = [""]
+        rows = [[name, _shown(value)] for name, value in values.items() if value not in (None, [])]
+    head = ["| " + "".join(f"| {name} " if name else "| " for name in names) + "|", "|---" * (len(names) + 1) + "|"]
+    return head + [f"| {' | '.join(row)} |" for row in rows]
 
 
 def _shown(value) -> str:

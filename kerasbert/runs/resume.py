@@ -10,11 +10,11 @@ from keras import ops
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from kerasbert.errors import CheckpointError, ConfigError, KerasBertError
-from kerasbert.files import new_folder, write_tensors, write_text
+from kerasbert.errors import CheckpointError
+from kerasbert.files import new_folder, write_tensors
 from kerasbert.reading import read_json
 
-TENSORS, STATE, SETTINGS = "tensors.safetensors", "state.json", "settings.json"
+TENSORS, STATE = "tensors.safetensors", "state.json"
 
 
 class Checkpoints:
@@ -46,7 +46,7 @@ class Checkpoints:
         Raises:
             KerasBertError: the disk is full or cannot be written; the checkpoints before it are untouched.
         """
-        path = self._path(step)
+        path = self.path(step)
         if path.exists():
             return
         for left in self.folder.glob(".step-*"):  # by a process that was killed while it wrote
@@ -55,7 +55,7 @@ class Checkpoints:
         with new_folder(path) as building:
             write_tensors(building / TENSORS, tensors, what=f"{path}: the checkpoint")
             (building / STATE).write_text(json.dumps(state), encoding="utf-8")
-        best = self._path(state["best"]) if state.get("best") is not None else None
+        best = self.path(state["best"]) if state.get("best") is not None else None
         for old in self.paths()[: -self.keep]:
             if old != best:
                 shutil.rmtree(old, ignore_errors=True)
@@ -82,7 +82,8 @@ class Checkpoints:
             variable.assign(tensors[name])
         return state
 
-    def _path(self, step: int) -> Path:
+    def path(self, step: int) -> Path:
+        """The folder of a step's checkpoint."""
         return self.folder / f"step-{step:08d}"
 
 
@@ -90,38 +91,3 @@ def _variables(model) -> dict:
     """All state of a run, under names that do not depend on the process."""
     groups = {"model": model.variables, "optimizer": model.optimizer.variables}
     return {f"{group}/{number}": v for group, variables in groups.items() for number, v in enumerate(variables)}
-
-
-def begin_settings(folder: Path, settings: dict) -> None:
-    """Writes what a run is begun with; `folder` then holds a run."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / SETTINGS, json.dumps(settings, indent=1) + "\n")
-
-
-def check_settings(folder: Path, settings: dict) -> None:
-    """Compares with what the run was begun with: a dict of dicts and values.
-
-    Raises:
-        ConfigError: another value, which is named. KerasBertError: the file cannot be read.
-    """
-    path = folder / SETTINGS
-    try:
-        begun = _flat(read_json(path, KerasBertError))
-    except KerasBertError as error:
-        raise KerasBertError(f"{path}: not readable ({error}), so the run cannot go on; begin it anew") from None
-    now = _flat(json.loads(json.dumps(settings)))
-    for name in {**begun, **now}:
-        if begun.get(name) != now.get(name):
-            raise ConfigError(
-                f"{path}: begun with {name} {begun.get(name)!r}, now {now.get(name)!r}; --resume wants the same, "
-                "--init-from in another --out begins a new run with its weights"
-            )
-
-
-def _flat(settings: dict) -> dict:
-    """{"data": {"rows": 1}, "seed": 0} -> {"data rows": 1, "seed": 0}"""
-    return {
-        f"{part} {name}" if name else part: value
-        for part, values in settings.items()
-        for name, value in (values.items() if isinstance(values, dict) else [("", values)])
-    }

@@ -29,7 +29,7 @@ KINDS = {
     "tflite": Kind(engine="kerasbert.runtime.litert:tflite"),
     "onnx": Kind(engine="kerasbert.runtime.onnx:onnx", batches=True),
     "mediapipe": Kind(engine="kerasbert.runtime.litert:mediapipe"),
-    "savedmodel": Kind(engine="", chosen=False, batches=True),
+    "saved_model": Kind(engine="", chosen=False, batches=True),
     # For apps to teach.
     "trainable": Kind(engine="kerasbert.runtime.litert:tflite", chosen=False),
     # It needs tensorflow-text and reads some texts otherwise than BERT's tokenizer.

@@ -186,6 +186,8 @@ class Manifest:
         path = folder / file.path
         if not path.exists():
             raise BundleError(f"{path}: missing, though {NAME} lists it; {AGAIN}")
+        if not path.is_file() and not path.is_dir():
+            raise BundleError(f"{path}: is a pipe or a device, not a regular file; {AGAIN}")
         if path.is_file() and path.stat().st_size != file.bytes:
             raise BundleError(f"{path}: {path.stat().st_size} bytes, but {file.bytes} were written; {AGAIN}")
         if whole and measure(path) != (file.bytes, file.sha256):

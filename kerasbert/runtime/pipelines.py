@@ -83,8 +83,15 @@ class Pipeline:
         """Answers in the order of the examples, which are read as answers are taken."""
         return ask(*self._asked(examples), graphs=self._graphs)
 
-    def answered(self, examples: Iterable[Example], **batching) -> Iterator[Answered]:
-        """Examples with their rows and outputs, in their order; see `outputs_of` for `batching`."""
+    def answered(self, examples: Iterable[Example], *, batch_size: int | None = None, **batching) -> Iterator[Answered]:
+        """Examples with their rows and outputs, in their order; see `outputs_of` for `batching`.
+
+        Args:
+            examples: the examples, read lazily.
+            batch_size: largest number of rows in a batch, however long they are; None: by the number of tokens.
+        """
+        if batch_size is not None:
+            batching = {"batch_rows": batch_size, "batch_tokens": batch_size * self.settings.max_length, **batching}
         return outputs_of(*self._asked(examples), graphs=self._graphs, **batching)
 
     def predict_outputs(self, *columns, **named) -> dict[str, np.ndarray | list[np.ndarray]]:

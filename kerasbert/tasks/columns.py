@@ -8,6 +8,7 @@ import numpy as np
 
 from kerasbert.errors import ConfigError, DataError, TokenizerError
 from kerasbert.tasks.amounts import as_weight
+from kerasbert.tasks.headers import usual_header
 from kerasbert.tasks.task import Example, Graph, Task, labels_of
 from kerasbert.tasks.truths import as_truth
 
@@ -206,7 +207,7 @@ def _of_frame(frame, task: Task, columns: Mapping[str, str | None]) -> tuple[dic
 def _column(names: list, wanted: str | None, usual: Sequence[str]) -> str | None:
     if wanted is not None and wanted not in names:
         raise DataError(f"the DataFrame has no column {wanted!r}; it has {', '.join(map(str, names))}")
-    return wanted or next((name for name in usual if name in names), None)
+    return wanted or usual_header(names, usual)
 
 
 def _plain(x):

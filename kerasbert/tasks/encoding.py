@@ -1,20 +1,12 @@
 """Makes one row per example: its text or its pair of texts, cut to the model's length."""
 
 from kerasbert.errors import ConfigError
+from kerasbert.tasks import headers
 from kerasbert.tasks.task import Example, Field, Row
 
 TEXT_FIELDS = (
-    Field(
-        "text",
-        ("text", "sentence", "sentence1", "question1", "premise", "review", "content", "#1 String"),
-        option="text",
-    ),
-    Field(
-        "text_pair",
-        ("text_pair", "pair", "sentence2", "question2", "hypothesis", "#2 String"),
-        option="pair",
-        required=False,
-    ),
+    Field("text", headers.TEXT, option="text"),
+    Field("text_pair", headers.PAIR, option="pair", required=False),
 )
 
 

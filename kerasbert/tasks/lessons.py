@@ -72,6 +72,37 @@ def class_weights(given: Mapping, labels: Sequence[str], graph: Graph) -> np.nda
     return weights
 
 
+BALANCED = "balanced"
+"""What users call the weights of `balanced`."""
+
+
+def balanced(groups: Sequence[Sequence[Lesson]], labels: Sequence[str], graph: Graph) -> list[list[Lesson]]:
+    """Weighs lessons so that every label counts the same in the loss, by scikit-learn's `class_weight="balanced"`.
+
+    A label's weight is the number of answers, divided by the number of labels that occur and by the number of answers
+    with this label. Answers of weight 0, such as those of special tokens, do not count.
+
+    Args:
+        groups: what `lessons_of` returns.
+
+    Raises:
+        ConfigError: the answers of the graph are not one label each.
+    """
+    table = class_weights({}, labels, graph)
+    counts = np.zeros(len(labels), int)
+    for lesson in (lesson for group in groups for lesson in group):
+        for name, target in lesson.targets.items():
+            counted = np.broadcast_to(lesson.weights.get(name, 1.0), np.shape(target)) > 0
+            counts += np.bincount(np.asarray(target)[counted], minlength=len(labels))
+    seen = counts > 0
+    table[seen] = counts.sum() / (seen.sum() * counts[seen])
+
+    def weighed(lesson: Lesson) -> Lesson:
+        return dataclasses.replace(lesson, weights=_weighted(None, lesson.targets, lesson.weights, table, graph))
+
+    return [[weighed(lesson) for lesson in group] for group in groups]
+
+
 def _weighted(weight: float | None, targets: Mapping, weights: Mapping, table: np.ndarray | None, graph: Graph) -> dict:
     """The weights of a row's targets, multiplied with those of its example and of its labels."""
     if weight is None and table is None:

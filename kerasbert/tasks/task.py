@@ -1,6 +1,6 @@
 """The parts of a task: an example becomes rows, rows become outputs, and outputs become an answer."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field
 from math import isfinite
 from numbers import Real
@@ -8,6 +8,8 @@ from numbers import Real
 import numpy as np
 
 from kerasbert.errors import TokenizerError
+from kerasbert.tasks.choice import Choice
+from kerasbert.tasks.figures.pictures import Counts, Points
 
 Outputs = Mapping[str, Sequence[np.ndarray]]
 """Output name -> one array per row. An output with one vector per token has the row's own tokens only, no padding."""
@@ -278,11 +280,19 @@ class Task:
         group: rows -> groups of rows that share a batch and a loss.
         infer: runs by graph name, batch, settings -> outputs of the batch.
         decode: example, its rows, their outputs, settings -> answer.
+        choices: settings -> the fields of `Choice` that mean something to a model with these settings.
+        choose: the arguments of `decode` and a `Choice` -> answer; None if there are no `choices`.
         same: two answers, settings -> whether they count as equal.
         tune: held-out examples with their rows and outputs (`kerasbert.tasks.ask.Answered`), settings -> settings that
             answer them best; None for a task that tunes nothing.
         figures: examples with their rows and outputs (`kerasbert.tasks.ask.Answered`), settings -> figures by name;
             None if the task has no figures.
+        metrics: settings, or None for any -> the names of the figures, and for each whether its best value is the
+            largest ("max") or the smallest ("min").
+        by_class: examples as for `figures`, settings -> per class its precision, recall, f1 and support (the number of
+            right answers that are this class); empty where there are no classes.
+        picture: the same arguments -> a table of counts or points, for a drawing of right and wrong answers; None if
+            the task has no figures.
     """
 
     name: str
@@ -306,9 +316,14 @@ class Task:
     group: Callable[[Sequence[Row]], list[list[Row]]] = alone
     infer: Callable[[Mapping[str, Run], dict, object], Mapping] = run_model
     decode: Callable[[Example, Sequence[Row], Outputs, object], object]
+    choices: Callable[[object], Collection[str]] = lambda settings: ()
+    choose: Callable[[Example, Sequence[Row], Outputs, object, Choice], object] | None = None
     same: Callable[[object, object, object], bool]
     tune: Callable[[Sequence, object], object] | None = None
     figures: Callable[[Sequence, object], dict[str, float]] | None = None
+    metrics: Callable[[object | None], Mapping[str, str]] = lambda settings: {}
+    by_class: Callable[[Sequence, object], dict[str, dict[str, float]]] = lambda answered, settings: {}
+    picture: Callable[[Sequence, object], Counts | Points] | None = None
 
     def check(self, examples: Sequence[Example], settings) -> None:
         """Checks the right answers of a labelled file before long work begins.

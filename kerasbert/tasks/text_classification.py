@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerasbert.decoding.labels import sigmoid, softmax
+from kerasbert.decoding.labels import SCORES, sigmoid, softmax
 from kerasbert.errors import ConfigError, DataError
+from kerasbert.tasks import headers
+from kerasbert.tasks.choice import Choice
 from kerasbert.tasks.encoding import TEXT_FIELDS, check_length, text_rows
 from kerasbert.tasks.figures import classification as figures
+from kerasbert.tasks.figures import pictures
 from kerasbert.tasks.golden import CALIBRATION, EXAMPLES
 from kerasbert.tasks.labels import checked_labels, stored_labels
 from kerasbert.tasks.remarks import about_labels
@@ -22,6 +25,11 @@ POOLINGS = ("cls", "mean", "additive")
 SEPARATOR = "|"
 """Separates the labels of a text in a file."""
 BARS = {SINGLE: "choice", SEVERAL: "choices", NUMBER: "number"}
+METRICS = {
+    SINGLE: {"accuracy": "max", "macro_f1": "max"},
+    SEVERAL: {"accuracy": "max", "micro_f1": "max"},
+    NUMBER: {"mse": "min", "mae": "min", "pearson": "max"},
+}
 NEAR = 0.05
 """Two numbers count as the same answer if they differ by at most this share of the largest of |a|, |b| and 1."""
 
@@ -100,6 +108,20 @@ def _number(logits: np.ndarray, labels: Sequence[str]) -> dict:
 
 
 _DECODERS = {SINGLE: _single, SEVERAL: _several, NUMBER: _number}
+
+
+def choices(settings: Settings) -> tuple[str, ...]:
+    """A threshold is for several labels: of labels that exclude each other one is the answer, whatever its score."""
+    ranked = ("top_k", "all_scores")
+    return {SINGLE: ranked, SEVERAL: (*ranked, "threshold"), NUMBER: ()}[settings.problem_type]
+
+
+def choose(example: Example, rows: Sequence[Row], outputs, settings: Settings, choice: Choice) -> list[dict]:
+    """The labels with their scores, the highest first: all, the first `top_k`, or those from `threshold` on."""
+    scores = SCORES[BARS[settings.problem_type]](np.asarray(outputs["logits"][0]))
+    order = np.argsort(-scores, kind="stable")[: choice.top_k]
+    least = -math.inf if choice.threshold is None else choice.threshold
+    return [{"label": settings.labels[i], "score": float(scores[i])} for i in order if scores[i] >= least]
 
 
 def same(a, b, settings: Settings) -> bool:
@@ -260,11 +282,44 @@ def measured(answered: Sequence, settings: Settings) -> dict[str, float]:
     return figures.evaluate(answers, truths, settings.problem_type, settings.labels)
 
 
+def by_class(answered: Sequence, settings: Settings) -> dict[str, dict[str, float]]:
+    """Precision, recall and F1 of each label; nothing for numbers. See `kerasbert.tasks.figures.classification`."""
+    if settings.problem_type == NUMBER:
+        return {}
+    several = settings.problem_type == SEVERAL
+    answers = [decode(each.example, each.rows, each.outputs, settings) for each in answered]
+    truths = [truth(each.example, settings) for each in answered]
+    return figures.by_class(
+        [{each["label"] for each in (answer if several else [answer])} for answer in answers],
+        truths if several else [{each} for each in truths],
+        settings.labels,
+    )
+
+
+def metrics(settings: Settings | None) -> Mapping[str, str]:
+    """The figures of a problem type, or of all of them."""
+    if settings is not None:
+        return METRICS[settings.problem_type]
+    return {name: best for each in METRICS.values() for name, best in each.items()}
+
+
+def picture(answered: Sequence, settings: Settings) -> pictures.Counts | pictures.Points:
+    """The confusion matrix; how often each of several labels is found; or true and predicted numbers."""
+    answers = [decode(each.example, each.rows, each.outputs, settings) for each in answered]
+    truths = [truth(each.example, settings) for each in answered]
+    if settings.problem_type == NUMBER:
+        return pictures.Points(true=tuple(truths), predicted=tuple(each["score"] for each in answers))
+    if settings.problem_type == SEVERAL:
+        named = [frozenset(each["label"] for each in answer) for answer in answers]
+        return pictures.found(truths, named, settings.labels)
+    return pictures.confusion(truths, [each["label"] for each in answers], settings.labels)
+
+
 TASK = Task(
     name="text-classification",
     Settings=Settings,
     fields=TEXT_FIELDS,
-    truths=("label", "labels", "category", "class", "target", "sentiment", "score", "Quality"),
+    truths=headers.LABEL,
     golden=EXAMPLES,
     calibration=CALIBRATION,
     words=Words(
@@ -283,6 +338,11 @@ TASK = Task(
     observe=observe,
     targets=targets,
     decode=decode,
+    choices=choices,
+    choose=choose,
     same=same,
     figures=measured,
+    metrics=metrics,
+    by_class=by_class,
+    picture=picture,
 )

@@ -18,8 +18,11 @@ from kerasbert.decoding.tags import (
     to_bio,
 )
 from kerasbert.errors import ConfigError, DataError
+from kerasbert.tasks import headers
+from kerasbert.tasks.choice import Choice
 from kerasbert.tasks.encoding import check_length
 from kerasbert.tasks.figures import tokens as figures
+from kerasbert.tasks.figures.pictures import Counts, confusion
 from kerasbert.tasks.golden import TEXTS
 from kerasbert.tasks.labels import checked_labels, stored_labels
 from kerasbert.tasks.tagged import kinds_of, remarks, survey, tags_or_spans
@@ -136,6 +139,11 @@ def decode(example: Example, rows: Sequence[Row], outputs, settings: Settings) -
     return entities(scores, tokens.offsets, tokens.words, text, settings.labels, settings.aggregation)
 
 
+def choose(example: Example, rows: Sequence[Row], outputs, settings: Settings, choice: Choice) -> list[dict]:
+    """The entities whose score is at least the threshold."""
+    return [each for each in decode(example, rows, outputs, settings) if each["score"] >= choice.threshold]
+
+
 def _scored(example: Example, rows: Sequence[Row], outputs, settings: Settings) -> tuple[Tokens, np.ndarray]:
     """The tokens of a text with their probabilities, each from the window that keeps it."""
     tokens = Tokens.kept(example, rows)
@@ -250,12 +258,31 @@ def _tags(tokens: Tokens, scores: np.ndarray, settings: Settings) -> list[str]:
 
 def measured(answered: Sequence, settings: Settings) -> dict[str, float]:
     """seqeval's figures of the words' tags; see `kerasbert.tasks.figures.tokens.evaluate`."""
+    return figures.evaluate(*_predicted_and_true(answered, settings))
+
+
+def by_class(answered: Sequence, settings: Settings) -> dict[str, dict[str, float]]:
+    """seqeval's figures of each type of entity; see `kerasbert.tasks.figures.tokens.by_class`."""
+    return figures.by_class(*_predicted_and_true(answered, settings))
+
+
+def picture(answered: Sequence, settings: Settings) -> Counts:
+    """The confusion matrix of words, by the type of their tag; "O" is a word outside of entities."""
+    predicted, true = (
+        [split_label(tag)[1] for tags in sentences for tag in tags]
+        for sentences in _predicted_and_true(answered, settings)
+    )
+    return confusion(true, predicted, (OUTSIDE, *sorted({*true, *predicted} - {OUTSIDE})))
+
+
+def _predicted_and_true(answered: Sequence, settings: Settings) -> tuple[list, list]:
+    """The tags of the words of each text."""
     predicted, true = [], []
     for each in answered:
         tokens, scores = _scored(each.example, each.rows, each.outputs, settings)
         predicted.append(_tags(tokens, scores, settings))
         true.append(tokens.tags(truth(each.example, settings)))
-    return figures.evaluate(predicted, true)
+    return predicted, true
 
 
 GOLDEN = (
@@ -268,8 +295,8 @@ GOLDEN = (
 TASK = Task(
     name="token-classification",
     Settings=Settings,
-    fields=(Field("text", ("text", "sentence", "words", "tokens"), option="text", kind="text or words"),),
-    truths=("tags", "ner_tags", "labels", "entities", "spans", "label"),
+    fields=(Field("text", headers.WORDS, option="text", kind="text or words"),),
+    truths=headers.TAGS,
     format=".conll",
     golden=tuple(Example({"text": text}) for text in GOLDEN),
     calibration=tuple(Example({"text": text}) for text in GOLDEN),
@@ -290,6 +317,11 @@ TASK = Task(
     observe=observe,
     targets=targets,
     decode=decode,
+    choices=lambda settings: ("threshold",),
+    choose=choose,
     same=same,
     figures=measured,
+    metrics=lambda settings: dict.fromkeys(("f1", "precision", "recall", "strict_iob2_f1"), "max"),
+    by_class=by_class,
+    picture=picture,
 )

@@ -19,6 +19,7 @@ def make_dataset(
     max_length: int,
     round_to: int = 1,
     seed: int | None = None,
+    start: int | None = None,
 ) -> tf.data.Dataset:
     """Makes a dataset of padded batches for training. The same seed gives the same order.
 
@@ -29,6 +30,8 @@ def make_dataset(
         max_length: largest length of a batch, in tokens.
         round_to: the length of a batch is rounded up to a multiple of this, but not beyond `max_length`.
         seed: groups are shuffled anew in each epoch; None keeps their order.
+        start: None: a pass over the dataset is an epoch, and each pass is the next one. A number: the dataset has no
+            end, and begins at this batch, counted over all epochs.
 
     Returns:
         A dataset of (inputs, targets), or (inputs, targets, weights) if the lessons have weights: int32 (batch, length)
@@ -36,18 +39,27 @@ def make_dataset(
         Lessons without targets give a dataset of (inputs,).
     """
     lengths = np.array([max(len(lesson.row) for lesson in group) for group in groups])
-    epochs = count()
+    steps = -(-len(lengths) // batch_size)
+    passes = count()
 
     def batch_of(chosen) -> list[dict]:
         lessons = list(chain.from_iterable(groups[i] for i in chosen))
         return _parts(lessons, graph, round_to=round_to, longest=max_length)
 
-    def batches() -> Iterator:
-        for chosen in training_order(lengths, batch_size, seed=seed, epoch=next(epochs)):
+    def epoch(number: int, first: int = 0) -> Iterator:
+        for chosen in training_order(lengths, batch_size, seed=seed, epoch=number)[first:]:
             yield _bare(batch_of(chosen), graph)
 
+    def endless() -> Iterator:
+        done, first = divmod(start, steps)
+        yield from epoch(done, first)
+        for number in count(done + 1):
+            yield from epoch(number)
+
+    batches = (lambda: epoch(next(passes))) if start is None else endless
+    length = steps if start is None else tf.data.INFINITE_CARDINALITY
     dataset = tf.data.Dataset.from_generator(batches, output_signature=_specifications(batch_of([0]), graph))
-    return dataset.apply(tf.data.experimental.assert_cardinality(-(-len(lengths) // batch_size))).prefetch(2)
+    return dataset.apply(tf.data.experimental.assert_cardinality(length)).prefetch(2)
 
 
 def map_texts(

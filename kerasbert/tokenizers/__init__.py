@@ -15,17 +15,23 @@ from kerasbert.tokenizers.wordpiece import WordPieceTokenizer
 __all__ = ["BytePairTokenizer", "HostTokenizer", "WordPieceTokenizer", "check_vocabulary", "from_options", "load"]
 
 _CLASSES = {"WordPiece": WordPieceTokenizer, "BPE": BytePairTokenizer}
+_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt")
 _TABLE_MULTIPLES = (8, 16, 32, 64, 128)
 
 
 def load(folder: str | Path) -> HostTokenizer:
     """Reads the tokenizer of a checkpoint folder: tokenizer.json, vocab.txt, or vocab.json with merges.txt.
 
+    Args:
+        folder: the folder, or one of these files in it.
+
     Raises:
         TokenizerError: the folder has no tokenizer, a file cannot be read, files contradict each other, or the
             tokenizer is of another kind.
     """
     folder = Path(folder)
+    if folder.is_file() and folder.name in _FILES:
+        folder = folder.parent
     if (folder / "tokenizer.json").exists():
         model = read_json(folder / "tokenizer.json", TokenizerError).get("model")
         kind = model.get("type") or ("BPE" if "merges" in model else "WordPiece") if isinstance(model, dict) else model
@@ -40,7 +46,9 @@ def load(folder: str | Path) -> HostTokenizer:
     if (folder / "vocab.json").exists() and (folder / "merges.txt").exists():
         return BytePairTokenizer.read(folder)
     if not folder.is_dir():
-        raise TokenizerError(f"{folder} is not a folder; a tokenizer is a folder with vocab.txt or tokenizer.json")
+        raise TokenizerError(
+            f"{folder}: no tokenizer; name a vocab.txt, a tokenizer.json, or the folder that holds one"
+        )
     raise TokenizerError(f"{folder} holds no tokenizer: no vocab.txt, no tokenizer.json, no vocab.json with merges.txt")
 
 

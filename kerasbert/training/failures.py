@@ -16,13 +16,17 @@ else:
     FAILURES = ()
 
 
+LESS_MEMORY = "raise --accumulate, or use --recompute or a smaller --batch-size"
+
+
 @contextmanager
-def explained(read_again: Callable[[], object]) -> Iterator[None]:
+def explained(read_again: Callable[[], object], *, less_memory: str = LESS_MEMORY) -> Iterator[None]:
     """Within, what is wrong with data, memory or other workers raises an error of ours; other failures stay.
 
     Args:
         read_again: reads the batches that may have failed. TensorFlow hides an error of the input pipeline in text; a
             batch can be read again, and then raises the error itself.
+        less_memory: what the user can do if there is too little memory.
     """
     try:
         yield
@@ -30,9 +34,7 @@ def explained(read_again: Callable[[], object]) -> Iterator[None]:
         read_again()
         reason = error.message.splitlines()[0]
         if isinstance(error, tf.errors.ResourceExhaustedError):
-            raise KerasBertError(
-                f"out of memory ({reason}); raise --accumulate, or use --recompute or a smaller --batch-size"
-            ) from None
+            raise KerasBertError(f"out of memory ({reason}); {less_memory}") from None
         if isinstance(error, LOST_WORKER):
             raise KerasBertError(
                 f"another worker does not answer ({reason}); start all of them again with --resume"

@@ -45,7 +45,8 @@ def inputs(tmp_path, tiny_bert):
     """The files and the damaged folders that `INPUTS` names, in the current folder of the calls."""
     for name, content in FILES.items():
         (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    os.mkfifo(tmp_path / "pipe.csv")
+    for name in ("pipe.csv", "pipe.onnx"):
+        os.mkfifo(tmp_path / name)
     (tmp_path / "folder.csv").mkdir()
     config = json.loads((tiny_bert / "config.json").read_text(encoding="utf-8"))
     deep, answering = "[" * 100_000, {**config, "kerasbert": {"task": "sentence-embedding"}}
@@ -102,6 +103,13 @@ def test_a_backend_that_is_not_there_is_one_line(fails, tiny_bert, monkeypatch, 
     monkeypatch.setenv("KERAS_BACKEND", backend)
     monkeypatch.setattr(backends, "find_spec", lambda name: None)
     assert fails("export", tiny_bert, "--task", "feature-extraction", "--out", "out") == line
+
+
+def test_the_commands_name_tensorflow_where_there_is_jax_only(fails, tiny_bert, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setattr(backends, "find_spec", lambda name: None if name == "tensorflow" else "found")
+    line = fails("export", tiny_bert, "--task", "feature-extraction", "--out", "out")
+    assert line.startswith("the commands need TensorFlow beside jax: pip install tensorflow tensorflow-text;")
 
 
 def test_the_backend_of_keras_own_file_is_named(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """kerasbert benchmark: what it prints and writes, and which calls are wrong."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from kerasbert.export.report.page import NAME as REPORT
 from kerasbert.runtime.manifest import NAME, rehash
 
-ONCE = ("--threads", 1, "--length", 16, "--runs", 1)
+ONCE = ("--threads", 1, "--sequence-length", 16, "--runs", 1)
 
 
 @pytest.fixture
@@ -25,24 +26,30 @@ def bundle(tiny_bundle, tmp_path):
 def test_it_prints_a_line_a_file_and_says_how_far_it_is(run, bundle):
     result = run("benchmark", bundle, *ONCE)
     assert result.exit_code == 0, result.output
-    head, *lines, legend = result.stdout.splitlines()
+    head, *lines, legend, advice = result.stdout.splitlines()
     assert head.split()[:3] == ["format", "threads", "MB"]
     assert [line.split()[:2] for line in lines] == [["tflite", "1"], ["onnx", "1"], ["tflite-int8", "1"]]
     assert legend.startswith("ms: ")
     told = result.stderr.splitlines()
     assert [line.split()[0] for line in told] == ["1/3", "2/3", "3/3"]
-    assert told[-1].endswith(" s each, 0:00 left")
+    assert told[-1].endswith("  0:00 left")
+    named = re.fullmatch(
+        r'fastest here: (\S+), [\d.]+ ms from text with threads 1; load\("(.+)", file="(\S+)", .*', advice
+    )
+    assert named[1] == named[3] in ("tflite", "onnx", "tflite-int8")
+    assert named[2] == str(bundle)
 
 
 def test_it_prints_json_and_nothing_else(run, bundle):
     result = run("benchmark", bundle, "--file", "onnx", *ONCE, "--json")
     assert result.exit_code == 0, result.output
     data = json.loads(result.stdout)
-    assert [(row["name"], row["threads"], row["length"]) for row in data["rows"]] == [("onnx", 1, 16)]
+    assert data["fastest"] == data["rows"][0]
+    assert [(row["name"], row["threads"], row["sequence_length"]) for row in data["rows"]] == [("onnx", 1, 16)]
 
 
 def test_it_draws_and_writes_the_page_again(run, bundle):
-    result = run("benchmark", bundle, "--file", "tflite", *ONCE, "--chart", "chart.png", "--report")
+    result = run("benchmark", bundle, "--file", "tflite", *ONCE, "--plot", "chart.png", "--report")
     assert result.exit_code == 0, result.output
     assert (bundle.parent / "chart.png").read_bytes().endswith(b"IEND\xae\x42\x60\x82")  # whole
     assert "16 tokens" in (bundle / REPORT).read_text(encoding="utf-8")
@@ -53,10 +60,10 @@ def test_it_draws_and_writes_the_page_again(run, bundle):
     [
         (("--file", "coreml"), "coreml: the bundle has tflite, onnx, tflite-int8"),
         (("--threads", 0), "0 is not in the range x>=1"),
-        (("--length", 2), "2 is not in the range x>=3"),
-        (("--length", 33), "33: its files take 32 tokens"),
+        (("--sequence-length", 2), "2 is not in the range x>=3"),
+        (("--sequence-length", 33), "33: its files take 32 tokens"),
         (("--runs", 0), "0 is not in the range x>=1"),
-        (("--chart", "none/chart.png"), "none/chart.png: no such folder"),
+        (("--plot", "none/chart.png"), "none: no such folder"),
     ],
 )
 def test_a_wrong_call_ends_with_2(run, bundle, words, message):

@@ -41,8 +41,13 @@ def answers(result) -> list[dict]:
 def test_finetune_writes_a_folder_and_says_what_it_reached(run, finetune, opinion_file, tmp_path):
     result = run(*finetune(**{"dev": opinion_file, "epochs": 2, "learning-rate": 5e-3, "batch-size": 20}))
     assert result.exit_code == 0, result.output
-    figures = r"accuracy \d\.\d{4}, loss \d+\.\d{4}, val_accuracy \d\.\d{4}, val_loss \d+\.\d{4}"
-    assert re.fullmatch(rf"{tmp_path}/out: saved; {figures}\n", result.stdout)
+    figures = ("accuracy", "loss", "val_accuracy", "val_loss", "val_macro_f1")
+    shown = ", ".join(rf"{name} \d\.\d{{4}}" for name in figures)
+    *table, last = result.stdout.splitlines()
+    assert re.fullmatch(rf"{tmp_path}/out: saved; {shown}", last)
+    assert [line.split()[0] if line else "" for line in table] == ["class", "negative", "positive", ""]
+    assert table[0].split() == ["class", "precision", "recall", "f1", "support"]
+    assert re.fullmatch(r"positive +\d\.\d{4} +\d\.\d{4} +\d\.\d{4} +100", table[2])
     lines = result.stderr.splitlines()
     assert lines[0].endswith("bert: new, not from the checkpoint: classifier")
     assert lines[1].endswith("train.csv: 200 examples, labels negative, positive; 20 steps, the first of them slow")
@@ -65,7 +70,7 @@ def test_finetune_lets_lower_layers_learn_more_slowly(run, finetune, tiny_bert, 
 def test_evaluate_prints_a_line_a_figure(run, tiny_classifier, labelled):
     result = run("evaluate", tiny_classifier, "--data", labelled)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout.splitlines() == ["texts      3", "accuracy   1.0000", "macro_f1   1.0000"]
+    assert result.stdout.splitlines()[:4] == ["texts      3", "accuracy   1.0000", "macro_f1   1.0000", ""]
 
 
 def test_evaluate_prints_json_and_nothing_else(run, tiny_classifier, file):
@@ -73,7 +78,9 @@ def test_evaluate_prints_json_and_nothing_else(run, tiny_classifier, file):
     result = run(
         "evaluate", tiny_classifier, "--data", data, "--json", "--text-column", "words", "--label-column", "mood"
     )
-    assert answers(result) == [{"texts": 2, "accuracy": 0.5, "macro_f1": pytest.approx((2 / 3 + 0) / 2)}]
+    (found,) = answers(result)
+    assert list(found) == ["texts", "accuracy", "macro_f1", "classes", "confusion"]
+    assert (found["accuracy"], found["macro_f1"]) == (0.5, pytest.approx((2 / 3 + 0) / 2))
 
 
 def test_predict_answers_texts_in_their_order(run, tiny_classifier):
@@ -213,10 +220,10 @@ def test_finetune_takes_what_a_short_model_can_take(run, finetune, tmp_path):
 
 def test_int8_of_a_format_without_it_is_a_wrong_call(run, tiny_classifier, tmp_path):
     result = run(
-        "export", tiny_classifier, "--format", "savedmodel", "--quantize", "int8", "--out", tmp_path / "bundle"
+        "export", tiny_classifier, "--format", "saved_model", "--quantize", "int8", "--out", tmp_path / "bundle"
     )
     assert (result.exit_code, list(tmp_path.iterdir())) == (2, [])
-    assert "savedmodel: has no int8; quantize can be none there" in result.stderr
+    assert "saved_model: has no int8; quantize can be none there" in result.stderr
 
 
 def test_finetune_refuses_more_tokens_than_positions(fails, finetune):

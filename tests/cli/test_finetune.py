@@ -1,8 +1,9 @@
 """kerasbert finetune: its options against the library's, and its help pages."""
 
 import dataclasses
+import json
 
-from kerasbert.cli.finetune import _with_columns, finetune
+from kerasbert.cli.finetune import _print_report, _with_columns, finetune
 from kerasbert.runs.finetune import MAX_LENGTH, FinetuneOptions
 from kerasbert.tasks import task_named
 
@@ -11,7 +12,9 @@ TASK = task_named("text-classification")
 
 def test_the_defaults_are_those_of_the_library():
     command = finetune.commands[TASK.name]
-    given = command.make_context(TASK.name, ["--train", "train.csv", "--out", "model"]).params
+    words = ["--train", "train.csv", "--out", "model"]
+    # click remembers a command's option for help, and another test shows it.
+    given = command.make_context(TASK.name, words, help_option_names=["-h", "--help"]).params
     library = {each.name: each.default for each in dataclasses.fields(FinetuneOptions)}
     both = given.keys() & library.keys()
     assert {name: given[name] for name in both} == {name: library[name] for name in both}
@@ -28,3 +31,26 @@ def test_the_second_example_names_the_tasks_own_columns():
     other = dataclasses.replace(TASK, fields=(dataclasses.replace(text, option="question", columns=("asked",)), pair))
     assert '--question-column "asked"' in _with_columns(other)
     assert _with_columns(dataclasses.replace(TASK, fields=(text,))) == ""
+
+
+def test_the_metrics_are_the_tasks_own():
+    for name, command in finetune.commands.items():
+        (metric,) = (each for each in command.params if each.name == "metric")
+        assert set(metric.type.choices) == {"loss", *task_named(name).metrics(None)}
+
+
+def test_the_rates_that_were_tried_and_the_classes_are_tables(tmp_path, capsys):
+    rates = {"1e-05": {"epoch": 2, "val_loss": 0.5}, "0.001": {"epoch": None}}
+    classes = {"good": {"precision": 0.75, "support": 3}}
+    report = {"figures": {"loss": 1.0}, "learning rates": rates, "classes": classes}
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    _print_report(tmp_path)
+    assert capsys.readouterr().out.splitlines() == [
+        "learning rate  epoch  val_loss",
+        "1e-05              2    0.5000",
+        "0.001",
+        "",
+        "class  precision  support",
+        "good      0.7500        3",
+        "",
+    ]

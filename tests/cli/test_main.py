@@ -116,7 +116,7 @@ def broken(monkeypatch):
         def read_unlabelled(*args, **options):
             raise error
 
-        monkeypatch.setattr("kerasbert.cli.options.task_of", lambda path: "text-classification")
+        monkeypatch.setattr("kerasbert.cli.options.task_of", lambda *_: "text-classification")
         monkeypatch.setattr("kerasbert.examples.readers.read_unlabelled", read_unlabelled)
 
     return break_with

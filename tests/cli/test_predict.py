@@ -1,6 +1,7 @@
 """kerasbert predict: examples from texts on the command line."""
 
 import dataclasses
+import json
 
 import click
 import pytest
@@ -53,3 +54,104 @@ def test_texts_that_are_empty_or_cut_are_counted(run, tiny_classifier, file, com
         f"{path}: 1 of 3 texts (the first on line 3) is empty",
         "1 of 3 texts were cut, at 32 tokens",
     ]
+
+
+# What of an answer is shown, and where
+
+
+def answers(run, *words) -> list[dict]:
+    result = run("predict", *words)
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("form", ["folder", "bundle"])
+def test_every_label_or_the_best_of_them(run, tiny_classifier, tiny_bundle, form):
+    model = {"folder": tiny_classifier, "bundle": tiny_bundle}[form]
+    (usual,) = answers(run, model, "the film was good, book")
+    (every,) = answers(run, model, "the film was good, book", "--all-scores")
+    (best,) = answers(run, model, "the film was good, book", "--top-k", 1, "--batch-size", 1)
+    assert [each["label"] for each in every["answers"]] == ["positive", "negative"]
+    assert sum(each["score"] for each in every["answers"]) == pytest.approx(1)
+    assert best["answers"] == [{"label": usual["label"], "score": pytest.approx(usual["score"], rel=1e-4)}]
+
+
+def test_entities_from_a_score_on(run, tiny_tagger):
+    (all_of_them,) = answers(run, tiny_tagger / "tagger", "the film was good and bad , book")
+    scores = sorted(each["score"] for each in all_of_them["answers"])
+    (some,) = answers(run, tiny_tagger / "tagger", "the film was good and bad , book", "--threshold", scores[1])
+    assert sorted(each["score"] for each in some["answers"]) == scores[1:]
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (
+            ("--threshold", 0.5),
+            "--threshold means nothing to model, for text-classification; --top-k, --all-scores would",
+        ),
+        (("--task", "sentence-embedding", "--top-k", 1), "--top-k means nothing to model, for sentence-embedding"),
+        (
+            ("--task", "feature-extraction", "--all-scores"),
+            "--all-scores means nothing to model, for feature-extraction",
+        ),
+    ],
+)
+def test_an_option_that_means_nothing_is_a_wrong_call(run, tiny_classifier, tmp_path, option, said):
+    (tmp_path / "model").symlink_to(tiny_classifier)
+    result = run("predict", "model", "a", *option)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in " ".join(result.stderr.split())
+
+
+def test_a_bundle_keeps_its_task(run, tiny_bundle):
+    result = run("predict", tiny_bundle, "a", "--task", "sentence-embedding")
+    assert result.exit_code == 2
+    assert "is a bundle, whose task is text-classification; leave --task out" in " ".join(result.stderr.split())
+
+
+def test_an_encoder_answers_as_the_task_that_is_named(run, tiny_bert):
+    (found,) = answers(run, tiny_bert, "the film was good, book", "--task", "sentence-embedding")
+    assert len(found["embedding"]) == 32
+
+
+def test_answers_go_to_a_file_as_a_whole_or_not_at_all(run, tiny_classifier, file, tmp_path):
+    path = file("texts.txt", "the film was good\n\nbad service\n")
+    result = run("predict", tiny_classifier, "--input", path, "--out", "answers.jsonl")
+    assert (result.exit_code, result.stdout) == (0, "answers.jsonl: 3 answers\n"), result.output
+    assert result.stderr.startswith(f"{path}: 1 of 3 texts (the first on line 2) is empty")
+    lines = (tmp_path / "answers.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["text"] for line in lines] == ["the film was good", "", "bad service"]
+    broken = file("texts.csv", "text\na\n\udce9\n".encode(errors="surrogateescape"))
+    before = sorted(tmp_path.iterdir())
+    assert run("predict", tiny_classifier, "--input", broken, "--out", "other.jsonl").exit_code == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+# A model that Keras saved as one file
+
+
+def test_a_keras_file_answers_and_is_measured(run, tiny_classifier, opinion_file, tmp_path):
+    from kerasbert import TextClassifier
+
+    TextClassifier.from_pretrained(tiny_classifier).save(tmp_path / "model.keras")
+    assert answers(run, "model.keras", "the film was good, book") == answers(
+        run, tiny_classifier, "the film was good, book"
+    )
+    (best,) = answers(run, "model.keras", "the film was good, book", "--top-k", 1)
+    assert best["answers"][0]["label"] == "positive"
+    measured = run("evaluate", "model.keras", "--data", opinion_file)
+    assert measured.stdout == run("evaluate", tiny_classifier, "--data", opinion_file).stdout
+    wrong = run("predict", "model.keras", "a", "--task", "sentence-embedding")
+    assert (wrong.exit_code, wrong.stdout) == (1, "")
+    assert "answers text-classification, not sentence-embedding; for its encoder alone save a folder" in wrong.stderr
+
+
+def test_a_keras_file_that_is_none_of_ours_is_one_line(fails, tmp_path):
+    import keras
+
+    assert fails("predict", "none.keras", "a") == "none.keras: no such file"
+    (tmp_path / "text.keras").write_text("x")
+    assert fails("predict", "text.keras", "a").startswith("text.keras: Keras cannot load it (")
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "other.keras")
+    assert "other.keras: holds a Sequential, which answers no task" in fails("evaluate", "other.keras", "--data", "a")

@@ -31,7 +31,7 @@ def test_from_text_to_data(run, corpus, tmp_path):
     result = run("inspect", "data", "--plot", "lengths.png")
     assert result.exit_code == 0, result.output
     facts = dict(line.split(maxsplit=1) for line in result.stdout.splitlines() if not line.startswith("instance"))
-    assert facts["mode"] == "mlm-nsp"
+    assert facts["mode"] == "mlm"
     assert "[MASK]→" in result.stdout
     assert (tmp_path / "lengths.png").read_bytes().endswith(b"IEND\xae\x42\x60\x82")  # whole
     facts = json.loads(run("inspect", "data", "--json").stdout)
@@ -46,6 +46,27 @@ def test_packed_rows_are_shown_too(run, corpus, tiny_bert):
     assert shown[0].count("[CLS]") > 1
 
 
+def test_defaults_of_prepare_and_pretrain_agree():
+    from kerasbert.cli.prepare import prepare
+    from kerasbert.cli.pretrain import pretrain
+    from kerasbert.corpus.preparation import Settings
+    from kerasbert.training.recipes import Recipe
+
+    usual, settings = {each.name: each.default for each in prepare.params}, Settings()
+    for name in ("mode", "max_length", "short_probability", "sentences", "documents", "errors", "seed"):
+        assert usual[name] == getattr(settings, name), name
+    assert usual["slice_mb"] * 2**20 == settings.slice_bytes
+    recipe = Recipe.named(next(each.default for each in pretrain.params if each.name == "recipe"))
+    assert (recipe.mode, recipe.max_length) == (settings.mode, settings.max_length)
+
+
+@pytest.mark.parametrize("name", ["vocab.txt", "tokenizer.json"])
+def test_a_vocabulary_may_be_named_by_its_file(run, corpus, tiny_bert, tmp_path, name):
+    for out, vocabulary in (("a", tiny_bert), ("b", tiny_bert / name)):
+        assert run("prepare", corpus, "--vocab", vocabulary, "--out", out).exit_code == 0
+    assert (tmp_path / "a" / "index.json").read_bytes() == (tmp_path / "b" / "index.json").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -56,12 +77,12 @@ def test_packed_rows_are_shown_too(run, corpus, tiny_bert):
         ("a.jsonl", b'{"text": "fine"}\n{"txt": 1}\n', 'a.jsonl, line 2: no object with a "text"'),
     ],
 )
-def test_text_that_cannot_be_used_is_named(run, tmp_path, tiny_bert, name, content, message):
+def test_text_that_cannot_be_used_is_named_and_nothing_is_left(run, tmp_path, tiny_bert, name, content, message):
     (tmp_path / name).write_bytes(content)
-    result = run("prepare", tmp_path / name, "--vocab", tiny_bert, "--out", "data")
+    result = run("prepare", tmp_path / name, "--vocab", tiny_bert, "--out", "new/data")
     assert result.exit_code == 1, result.output
     assert message in result.stderr.splitlines()[-1]
-    assert not (tmp_path / "data" / "index.json").exists()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_bytes_that_are_not_utf8_can_be_let_through(run, tmp_path, tiny_bert):

@@ -1,10 +1,13 @@
 """The same bytes whoever prepares them and however often it was killed."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,7 +17,7 @@ from corpus.corpora import SMALL, VOCABULARY, contents, generated_documents, wri
 from kerasbert.corpus.index import Index
 from kerasbert.corpus.pipelines import beam_engine, prepare
 from kerasbert.corpus.preparation import Settings
-from kerasbert.errors import DataError, MissingDependency
+from kerasbert.errors import ConfigError, DataError, KerasBertError, MissingDependency
 
 
 def in_another_process(code: str, *arguments, **options) -> subprocess.CompletedProcess:
@@ -61,6 +64,97 @@ def test_wrong_text_is_one_line_through_beam_too_and_the_next_call_goes_on(tmp_p
     prepare(*arguments, settings=settings, engine=beam_engine())
     prepare([folder], VOCABULARY, tmp_path / "plain", settings=settings)
     assert contents(tmp_path / "data") == contents(tmp_path / "plain")
+
+
+DIES_WHILE_WRITING = """
+import os, signal
+def dask_setup(worker):
+    from kerasbert.corpus import preparation
+    write = preparation.write_records
+    def write_and_be_killed(path, examples):
+        write(path, examples)
+        os.kill(os.getpid(), signal.SIGKILL)
+    preparation.write_records = write_and_be_killed
+"""
+
+
+@contextmanager
+def dask_cluster(folder: Path, *preloads: str) -> Iterator[tuple[str, list[subprocess.Popen]]]:
+    """A scheduler and one worker process for each text of Python, which the worker runs first.
+
+    Yields the scheduler's address and the workers, when all have met.
+    """
+    processes: list[subprocess.Popen] = []
+
+    def start(kind: str, *options) -> None:
+        command = [sys.executable, "-m", f"distributed.cli.{kind}", "--no-dashboard", *map(str, options)]
+        with open(folder / f"{len(processes)}.log", "wb") as log:
+            processes.append(subprocess.Popen(command, stdout=log, stderr=log))
+
+    def wait_for(words: str) -> str:
+        """The rest of the line in the newest process's log that has these words."""
+        log, until = folder / f"{len(processes) - 1}.log", time.monotonic() + 240
+        while not (found := re.search(rf"{words}: +(\S+)", log.read_text())):
+            assert time.monotonic() < until, log.read_text()
+            time.sleep(0.1)
+        return found[1]
+
+    try:
+        start("dask_scheduler", "--host", "127.0.0.1", "--port", 0)
+        address = wait_for("Scheduler at")
+        for number, code in enumerate(preloads):
+            preload = folder / f"preload{number}.py"
+            preload.write_text(code)
+            options = ["--no-nanny", "--nthreads", 1, "--local-directory", folder / "scratch", "--preload", preload]
+            start("dask_worker", address, *options)
+            wait_for("Registered to")
+        yield address, processes[1:]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.cluster
+@pytest.mark.skipif(find_spec("distributed") is None, reason="needs pip install 'kerasbert[dask]'")
+def test_dask_makes_the_same_bytes_with_two_workers_of_which_one_is_killed_while_it_writes(corpus, tmp_path, expected):
+    words = [corpus, "--vocab", VOCABULARY, "--mode", "mlm-nsp", "--out", tmp_path / "data"]
+    words += ["--max-length", 32, "--slice-mb", 1500 / 2**20, "--documents", "blank-lines"]
+    with dask_cluster(tmp_path, DIES_WHILE_WRITING, "") as (address, (mortal, other)):
+        words += ["--runner", "DaskRunner", f"--beam=--dask_client_address={address}"]
+        command = [sys.executable, "-m", "kerasbert.cli", "prepare", *map(str, words)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
+        assert done.returncode == 0, done.stderr
+        assert mortal.poll() == -signal.SIGKILL
+        assert other.poll() is None
+    assert contents(tmp_path / "data") == expected
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("distributed") is None, reason="needs pip install 'kerasbert[dask]'")
+@pytest.mark.filterwarnings("ignore")  # Beam's own
+def test_a_cluster_that_does_not_answer_is_one_line(corpus, tmp_path):
+    engine = beam_engine("DaskRunner", ["--dask_client_address=tcp://127.0.0.1:9", "--dask_connection_timeout=1"])
+    message = r"^[^\n]*DaskRunner failed: Timed out trying to connect to tcp://127.0.0.1:9 after 1 s[^\n]*$"
+    with pytest.raises(KerasBertError, match=message):
+        prepare([corpus], VOCABULARY, tmp_path / "data", settings=Settings(**SMALL), engine=engine)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("apache_beam") is None, reason="needs pip install 'kerasbert[beam]'")
+@pytest.mark.filterwarnings("ignore")  # Beam's own
+def test_a_runner_that_beam_does_not_know_is_one_line():
+    with pytest.raises(ConfigError, match=r"^--runner NoRunner: Unexpected pipeline runner[^\n]*$"):
+        beam_engine("NoRunner")
+
+
+@pytest.mark.skipif(find_spec("distributed") is not None, reason="Dask is installed")
+@pytest.mark.skipif(find_spec("apache_beam") is None, reason="needs pip install 'kerasbert[beam]'")
+@pytest.mark.filterwarnings("ignore")  # Beam's own
+def test_dask_that_is_not_installed_is_named_with_its_extra():
+    with pytest.raises(MissingDependency, match=r"--runner DaskRunner .*pip install 'kerasbert\[dask\]'"):
+        beam_engine("DaskRunner")
 
 
 @pytest.mark.skipif(find_spec("apache_beam") is not None, reason="Apache Beam is installed")

@@ -10,6 +10,7 @@ from corpus.corpora import SMALL, VOCABULARY, contents, generated_documents, ins
 
 from kerasbert import tokenizers
 from kerasbert.corpus import documents as documents_module
+from kerasbert.corpus import pipelines, preparation
 from kerasbert.corpus.index import INDEX, PLAN, Index
 from kerasbert.corpus.pipelines import prepare
 from kerasbert.corpus.preparation import Settings
@@ -162,6 +163,38 @@ def test_whole_data_and_other_files_are_never_written_over(corpus, tmp_path):
         prepare([corpus], VOCABULARY, corpus, settings=Settings(**SMALL))
     with pytest.raises(KerasBertError, match="is a file"):
         prepare([corpus], VOCABULARY, corpus / "a.txt", settings=Settings(**SMALL))
+
+
+def killed_before_its_first_shard(*_):
+    raise SystemError("killed")
+
+
+@pytest.mark.parametrize("change", [{}, {"seed": 1}])
+def test_a_run_without_a_finished_shard_leaves_nothing_and_blocks_nothing(
+    corpus, tmp_path, monkeypatch, expected, change
+):
+    out, settings = tmp_path / "data", {"mode": "mlm-nsp", **SMALL}
+    with monkeypatch.context() as patched:
+        patched.setattr(preparation, "write_records", killed_before_its_first_shard)
+        with pytest.raises(SystemError):
+            prepare([corpus], VOCABULARY, out, settings=Settings(**settings))
+        assert not out.exists()
+        patched.setattr(pipelines, "_clear", lambda folder: None)  # as SIGKILL leaves it
+        with pytest.raises(SystemError):
+            prepare([corpus], VOCABULARY, out, settings=Settings(**settings))
+    (out / "shards" / f".00000-0000.tfrecord.{'a' * 32}").write_text("half")
+    prepare([corpus], VOCABULARY, out, settings=Settings(**settings | change))
+    assert (contents(out) == expected) == (not change)
+
+
+def test_a_second_run_to_the_same_folder_is_told(corpus, tmp_path):
+    def second(shards, done, total):
+        with pytest.raises(KerasBertError, match="data: another process is writing it; wait for it, or name another"):
+            prepare([corpus], VOCABULARY, tmp_path / "data", settings=Settings(**SMALL))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare([corpus], VOCABULARY, tmp_path / "data", settings=Settings(**SMALL), progress=second)
 
 
 def test_wrong_bytes_stop_a_run_that_goes_on_with_replace(tmp_path):

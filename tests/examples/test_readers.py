@@ -165,7 +165,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
 
 def test_plain_text_has_one_text_per_line(file):
     path = file("a.txt", "one\u2028and a half\r\n\n  two \n")
-    assert short(read_unlabelled(path)) == [("one\u2028and a half", None, 1), ("  two ", None, 3)]
+    assert short(read_unlabelled(path)) == [("one\u2028and a half", None, 1), ("", None, 2), ("  two ", None, 3)]
 
 
 def test_texts_come_from_labelled_files_too(file):
@@ -220,3 +220,22 @@ def test_a_field_of_words_holds_a_list_of_strings(file, given, said):
 @pytest.mark.parametrize("name", ["sentence-embedding", "feature-extraction"])
 def test_a_task_that_learns_nothing_reads_texts_and_passes_labels_by(file, name):
     assert short(read_unlabelled(file("a.csv", "text,label\na,1\n"), task_named(name))) == [("a", None, 2)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "\ntext,label\na,1\n\n\n\nb,0\n\n"),
+        ("a.jsonl", '{"text": "a", "label": 1}\n\n \n\n{"text": "b", "label": 0}\n\n'),
+    ],
+)
+def test_blank_lines_between_rows_are_counted(file, caplog, name, content):
+    path = file(name, content)
+    assert len(read_examples(path, TASK)) == 2
+    line = {"a.csv": 4, "a.jsonl": 2}[name]
+    assert caplog.messages == [f"{path}: 3 blank lines (the first is line {line}) are left out; they hold no rows"]
+
+
+def test_blank_lines_of_plain_text_are_empty_texts(file):
+    examples = read_unlabelled(file("a.txt", "a\n\n  \nb\n"), TASK)
+    assert [(each.fields["text"], each.line) for each in examples] == [("a", 1), ("", 2), ("  ", 3), ("b", 4)]

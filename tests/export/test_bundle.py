@@ -186,13 +186,16 @@ def test_wrong_data_is_named_before_anything_is_written(model, tmp_path):
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"formats": ()}, r"formats is empty, so there is nothing to export: use one or more of tflite, onnx, savedmo"),
+        (
+            {"formats": ()},
+            r"formats is empty, so there is nothing to export: use one or more of tflite, onnx, saved_mo",
+        ),
         ({"quantize": ()}, r"quantize is empty, so there is nothing to export: use one or more of int4, full-int8"),
-        ({"formats": ("tflite", "onx")}, r"formats is 'onx': use one or more of tflite, onnx, savedmodel"),
-        ({"formats": "saved_model"}, r"formats is 'saved_model': use one or more of"),
+        ({"formats": ("tflite", "onx")}, r"formats is 'onx': use one or more of tflite, onnx, saved_model"),
+        ({"formats": "savedmodel"}, r"formats is 'savedmodel': use one or more of"),
         ({"formats": "tflite,onnx"}, r"formats is 'tflite,onnx': use one or more of"),
         ({"quantize": ("none", "int2")}, r"quantize is 'int2': use one or more of int4, full-int8"),
-        ({"formats": ("onnx", "savedmodel"), "quantize": "int8"}, r"has no int8; quantize can be none there$"),
+        ({"formats": ("onnx", "saved_model"), "quantize": "int8"}, r"has no int8; quantize can be none there$"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(model, tmp_path, options, complaint):
@@ -217,7 +220,7 @@ def test_a_folder_with_something_in_it_is_refused_before_any_work(model, tmp_pat
     assert (steps, names(tmp_path)) == ([], {"mine.txt"})
 
 
-@pytest.mark.parametrize("formats", ["tflite", "onnx", "savedmodel"])
+@pytest.mark.parametrize("formats", ["tflite", "onnx", "saved_model"])
 def test_a_disk_that_refuses_leaves_nothing(exported, tmp_path, formats):
     model = exported("roberta").model  # its files are of 100 kB and more
     with pytest.raises(KerasBertError, match=rf"failed \({os.strerror(errno.EFBIG)}\)"), disk_of(kilobytes=80):

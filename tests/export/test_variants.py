@@ -70,8 +70,8 @@ def test_a_gentler_file_takes_the_place_of_one_that_loses_too_much():
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"formats": "trainable"}, "formats is 'trainable': use one or more of tflite, onnx, savedmodel, mediapipe"),
-        ({"formats": "savedmodel", "quantize": "int8"}, "savedmodel: has no int8; quantize can be none there"),
+        ({"formats": "trainable"}, "formats is 'trainable': use one or more of tflite, onnx, saved_model, mediapipe"),
+        ({"formats": "saved_model", "quantize": "int8"}, "saved_model: has no int8; quantize can be none there"),
         ({"trainable_head": True, "quantize": "int4"}, "trainable: has no int4; quantize can be none, int8 there"),
         ({"quantize": "int4", "legacy_runtime": True}, "TFLite 2.9 cannot run it; leave legacy_runtime out"),
         ({"max_drop": 1}, "give labelled data to measure on"),
@@ -87,7 +87,7 @@ def test_options_that_no_model_can_have_are_refused_at_once(options, complaint):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("--format", "savedmodel", "--quantize", "int8"),
+        ("--format", "saved_model", "--quantize", "int8"),
         ("--quantize", "int4", "--legacy-runtime"),
         ("--max-drop", "1"),
     ],

@@ -1,6 +1,7 @@
 """What is recorded of a run: lines to read, training.csv, TensorBoard, all with the same numbers."""
 
 import io
+import json
 import math
 import os
 import re
@@ -22,7 +23,7 @@ class Terminal(io.StringIO):
 
 
 def journal_of(folder, *, stream=None, every=2, total=6) -> Journal:
-    journal = Journal(folder, every=every, total=total, tokens=1000.0, stream=stream or io.StringIO())
+    journal = Journal(folder, every=every, total=total, amount=1000.0, stream=stream or io.StringIO())
     journal.set_model(small_model())
     journal.on_train_begin()
     return journal
@@ -95,6 +96,44 @@ def test_a_run_that_goes_on_records_as_if_it_had_not_stopped(tmp_path):
     assert parts == whole
 
 
+@pytest.mark.parametrize("stop", [1, 3, 4], ids="stopped after {}".format)
+def test_the_record_of_an_epochs_last_step_has_the_means_of_the_epoch(tmp_path, stop):
+    """Three steps are an epoch, whether or not the run was stopped in it."""
+    options = {"every": 2, "total": 6, "amount": 10.0, "unit": "texts", "epoch": 3, "measured": True}
+    journal = Journal(tmp_path, **options, stream=io.StringIO())
+    journal.set_model(small_model())
+    journal.on_train_begin()
+    for step, loss in enumerate([5.0, 4.0, 3.0, 2.5, 2.0, 1.5], 1):
+        journal.lap -= 100.0  # as if they had passed
+        feed(journal, loss)
+        if step % 3 == 0:
+            journal.add({"val_loss": loss / 2}, seconds=0.0)
+        if step == stop:
+            state = json.loads(json.dumps(journal.state()))
+            journal = Journal(tmp_path, **options, stream=journal.line.stream)
+            journal.set_model(small_model())
+            journal.restore(step, state)
+            journal.on_train_begin()
+    rows = read_csv(tmp_path)
+    assert [(row["step"], row["loss"], row.get("epoch_loss")) for row in rows] == [
+        (2, 4.5, None), (3, 3.0, 4.0), (4, 2.5, None), (6, 1.75, 2.0),
+    ]  # fmt: skip
+    seconds = [row["epoch_seconds"] for row in rows if "epoch_seconds" in row]
+    assert [300 <= each < 400 for each in seconds] == [True, True]
+    assert journal.figures_of(3) == {
+        "loss": 4.0,
+        "mlm_loss": 4.0,
+        "mlm_accuracy": pytest.approx(47 / 180),
+        "val_loss": 1.5,
+    }
+    ends = [line for line in journal.line.stream.getvalue().splitlines() if " s  " in line]
+    assert [line.split("  ")[:2] for line in ends] == [
+        ["epoch 1/2", f"{seconds[0]:.1f} s"],
+        ["epoch 2/2", f"{seconds[1]:.1f} s"],
+    ]
+    assert journal.events.folder == tmp_path / "run" / "tensorboard"
+
+
 def test_most_records_are_appended(tmp_path):
     """A long run would write all of them again and again."""
     journal = journal_of(tmp_path, every=1, total=100)
@@ -128,7 +167,7 @@ def test_the_first_lines_tell_the_loss_then_the_speed_and_the_time_left(tmp_path
     first, second = stream.getvalue().splitlines()  # and no more: this is no terminal
     assert first == "step 1/1,000  mlm_loss 5.0000  mlm_accuracy 0.2000"
     assert re.fullmatch(
-        r"step 2/1,000  [\d,]+ tokens/s  \d+:\d\d:\d\d left  mlm_loss 5.0000  mlm_accuracy 0.2000", second
+        r"step 2/1,000  [\d,]+ tokens/s  (\d+:)?\d+:\d\d left  mlm_loss 5.0000  mlm_accuracy 0.2000", second
     )
 
 
@@ -157,7 +196,7 @@ def test_tensorboard_has_the_numbers_of_the_record(finished):
 def test_a_run_shows_its_first_and_last_step_and_what_it_measured(finished):
     lines = finished.stderr.splitlines()
     assert lines[0].startswith("step 1/12  loss 6.")
-    assert any(re.match(r"step 12/12  [\d,]+ tokens/s  0:00:00 left  loss \d", line) for line in lines)
+    assert any(re.match(r"step 12/12  [\d,]+ tokens/s  0:00 left  loss \d", line) for line in lines)
     assert sum("val_loss" in line for line in lines) == 3
     assert len(lines) <= 8
 

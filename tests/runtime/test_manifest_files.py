@@ -41,7 +41,7 @@ def manifest(bundle):
         },
         files={
             "onnx": File.describe(bundle, "model.onnx", kind="onnx", **facts),
-            "saved_model": File.describe(bundle, "saved", kind="savedmodel", **facts),
+            "saved_model": File.describe(bundle, "saved", kind="saved_model", **facts),
         },
         checksums={name: measure(bundle / name)[1] for name in ("vocab.txt", "golden.json")},
         versions={},

@@ -86,7 +86,7 @@ def test_an_unknown_file_is_named_with_those_there_are(tiny_bundle):
 
 def test_a_saved_model_needs_tensorflow(copy, change):
     with pytest.raises(
-        BundleError, match=r"saved_model: the runtime does not run a savedmodel file; it needs TensorFlow$"
+        BundleError, match=r"saved_model: the runtime does not run a saved_model file; it needs TensorFlow$"
     ):
         load(copy, file="saved_model")
     files = json.loads((copy / NAME).read_text(encoding="utf-8"))["files"]

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from kerasbert.tasks.figures.classification import evaluate
-from kerasbert.tasks.text_classification import NUMBER, SEVERAL, SINGLE
+from kerasbert.tasks.figures.classification import by_class, evaluate
+from kerasbert.tasks.text_classification import METRICS, NUMBER, SEVERAL, SINGLE
 
 LABELS = "abcde"
 
@@ -81,4 +81,23 @@ def test_a_number_that_float32_rounds_is_no_error():
     ],
 )
 def test_figures_are_plain_python_numbers(problem_type, found, truths):
-    assert {type(value) for value in evaluate(found, truths, problem_type, "abc").values()} == {float}
+    figures = evaluate(found, truths, problem_type, "abc")
+    assert {type(value) for value in figures.values()} == {float}
+    assert figures.keys() == METRICS[problem_type].keys()
+
+
+def test_figures_by_class_are_those_of_scikit_learns_report():
+    """classification_report(["a", "a", "a", "b", "b", "c"], ["a", "a", "b", "b", "c", "c"]); "d" does not occur."""
+    predicted, true = ([{label} for label in labels] for labels in ("aabbcc", "aaabbc"))
+    found = by_class(predicted, true, "abcd")
+    assert found.keys() == {"a", "b", "c"}
+    assert found["a"] == pytest.approx({"precision": 1.0, "recall": 2 / 3, "f1": 4 / 5, "support": 3})
+    assert found["b"] == pytest.approx({"precision": 1 / 2, "recall": 1 / 2, "f1": 1 / 2, "support": 2})
+    assert found["c"] == pytest.approx({"precision": 1 / 2, "recall": 1.0, "f1": 2 / 3, "support": 1})
+
+
+def test_a_class_without_answers_or_without_texts_has_figures_of_0():
+    found = by_class([{"a", "b"}, set()], [{"a"}, {"c"}], "abc")
+    assert found["b"] == {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 0}
+    assert found["c"] == {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 1}
+    assert found["a"] == {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 1}

@@ -262,6 +262,8 @@ def test_figures_are_those_of_words():
     assert predicted_tags(each, chosen) == ["B-PER", "O", "I-PER", "O"] * 4  # the second word has no token
     assert TASK.figures([each], chosen) == {"precision": 0.375, "recall": 0.75, "f1": 0.5, "strict_iob2_f1": 0.75}
     assert TASK.headline in TASK.figures([each], chosen)
+    assert TASK.figures([each], chosen).keys() == TASK.metrics(chosen).keys()
+    assert TASK.by_class([each], chosen) == {"PER": {"precision": 0.375, "recall": 0.75, "f1": 0.5, "support": 4}}
 
 
 @pytest.mark.parametrize("labels", [("O", "PER"), ("O", "B-PER", "I-PER"), ("O", "B-PER", "I-PER", "E-PER", "S-PER")])

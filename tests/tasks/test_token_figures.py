@@ -2,7 +2,7 @@
 
 import pytest
 
-from kerasbert.tasks.figures.tokens import evaluate
+from kerasbert.tasks.figures.tokens import by_class, evaluate
 
 
 def test_an_inside_that_begins_an_entity_counts_by_default_and_not_in_strict_iob2():
@@ -22,3 +22,20 @@ def test_an_entity_needs_its_type_and_both_ends():
 @pytest.mark.parametrize("tags", [[[]], [["O", "O"]], [["O"], []]])
 def test_without_entities_figures_are_zero(tags):
     assert set(evaluate(tags, tags).values()) == {0.0}
+
+
+def test_figures_by_type_are_those_of_seqevals_report():
+    from seqeval.metrics import classification_report
+
+    true = [["B-PER", "O", "I-LOC", "B-LOC"], ["B-ORG", "I-ORG", "O", "O"]]
+    predicted = [["B-PER", "O", "B-LOC", "O"], ["B-ORG", "B-ORG", "O", "B-MISC"]]
+    report = classification_report(true, predicted, output_dict=True, zero_division=0)
+    found = by_class(predicted, true)
+    assert found.keys() == {"LOC", "MISC", "ORG", "PER"}
+    for kind, figures in found.items():
+        expected = {name.replace("f1-score", "f1"): value for name, value in report[kind].items()}
+        assert figures == pytest.approx(expected)
+
+
+def test_without_entities_there_are_no_types():
+    assert by_class([["O", "O"]], [["O", "O"]]) == {}

@@ -5,7 +5,7 @@ import pytest
 
 from kerasbert.errors import ConfigError, DataError
 from kerasbert.tasks.batches import Lesson
-from kerasbert.tasks.lessons import class_weights, lessons_of
+from kerasbert.tasks.lessons import balanced, class_weights, lessons_of
 from kerasbert.tasks.task import Example, Graph, Input, Output, Row
 from kerasbert.tasks.truths import as_truth
 
@@ -100,3 +100,26 @@ def test_class_weights_are_by_index_or_name_and_1_elsewhere():
     assert class_weights({"I-PER": 2, np.int64(0): 0.5}, LABELS, graph).tolist() == [0.5, 1, 2]
     with pytest.raises(ConfigError, match=r"^class_weight: this model's answers are not one label each; use sample_we"):
         class_weights({0: 1}, LABELS, Graph("model", graph.inputs, (OUTPUTS["choices"],)))
+
+
+def test_balanced_lessons_weigh_each_label_as_scikit_learn_does():
+    """compute_class_weight("balanced", classes=[0, 2], y=[0, 0, 0, 2]) is [2/3, 2]."""
+    graph = Graph("model", (Input("input_ids"),), (OUTPUTS["choice"],))
+    groups = [[lessons(OUTPUTS["choice"], truth)] for truth in (0, 0, 0, 2)]
+    found = [float(lesson.weights["logits"]) for (lesson,) in balanced(groups, LABELS, graph)]
+    assert found == pytest.approx([2 / 3, 2 / 3, 2 / 3, 2])
+
+
+def test_balanced_lessons_count_only_the_tokens_that_are_learned():
+    """The first token of each lesson has the weight 0; of the others 3 are "O" and 1 is "I-PER"."""
+    graph = Graph("model", (Input("input_ids"),), (OUTPUTS["tags"],))
+    groups = [[lessons(OUTPUTS["tags"], truth)] for truth in ([2, 0, 0], [2, 0, 2])]
+    (first,), (second,) = balanced(groups, LABELS, graph)
+    np.testing.assert_allclose(first.weights["logits"], [0, 2 / 3, 2 / 3])
+    np.testing.assert_allclose(second.weights["logits"], [0, 2 / 3, 2])
+
+
+def test_only_one_label_each_can_be_balanced():
+    graph = Graph("model", (Input("input_ids"),), (OUTPUTS["number"],))
+    with pytest.raises(ConfigError, match=r"^class_weight: this model's answers are not one label each"):
+        balanced([], LABELS, graph)

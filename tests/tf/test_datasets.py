@@ -50,6 +50,15 @@ def test_the_length_is_known_as_keras_needs_it_for_the_steps():
     assert len(list(dataset())) == 7
 
 
+@pytest.mark.parametrize("start", [0, 3, 7, 16])
+def test_a_start_goes_on_in_the_middle_of_any_epoch_and_has_no_end(start):
+    """7 batches are an epoch."""
+    whole = dataset(seed=1)
+    expected = [targets.numpy().tolist() for _ in range(4) for _, targets in whole]
+    found = [targets.numpy().tolist() for _, targets in dataset(seed=1, start=start).take(10)]
+    assert found == expected[start : start + 10]
+
+
 def test_without_a_seed_the_order_is_the_files_each_time():
     data = dataset()
     assert order(data) == order(data) == list(range(COUNT))

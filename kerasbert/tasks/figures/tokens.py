@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 
 def evaluate(predicted: Sequence[Sequence[str]], true: Sequence[Sequence[str]]) -> dict[str, float]:
     """Computes precision, recall and F1 of entities over all sentences.
@@ -24,4 +26,27 @@ def evaluate(predicted: Sequence[Sequence[str]], true: Sequence[Sequence[str]]) 
         "recall": float(recall_score(*both, zero_division=0)),
         "f1": float(f1_score(*both, zero_division=0)),
         "strict_iob2_f1": float(f1_score(*both, mode="strict", scheme=IOB2, zero_division=0)),
+    }
+
+
+def by_class(predicted: Sequence[Sequence[str]], true: Sequence[Sequence[str]]) -> dict[str, dict[str, float]]:
+    """Computes precision, recall and F1 of every type of entity, as seqeval's `classification_report` does by default.
+
+    Args:
+        predicted, true: as in `evaluate`.
+
+    Returns:
+        Per type that is predicted or true: `precision`, `recall`, `f1` and `support`, the number of true entities.
+    """
+    from seqeval.metrics.sequence_labeling import get_entities, precision_recall_fscore_support
+
+    both = list(map(list, true)), list(map(list, predicted))
+    kinds = sorted({entity[0] for tags in both for entity in get_entities(tags)})
+    if not kinds:
+        return {}
+    columns = precision_recall_fscore_support(*both, average=None, zero_division=0)
+    rows = zip(*(np.asarray(column).tolist() for column in columns), strict=True)
+    return {
+        kind: dict(zip(("precision", "recall", "f1", "support"), row, strict=True))
+        for kind, row in zip(kinds, rows, strict=True)
     }

@@ -34,7 +34,9 @@ def rows(light):
 
 def test_there_is_a_row_for_every_file_and_length(rows, light):
     files = Manifest.read(light).files
-    assert [(row.name, row.length) for row in rows] == [(name, length) for name in files for length in (16, 32)]
+    assert [(row.name, row.sequence_length) for row in rows] == [
+        (name, length) for name in files for length in (16, 32)
+    ]
     for row in rows:
         assert (row.path, row.precision) == (files[row.name].path, files[row.name].precision)
         assert row.megabytes == measure(light / row.path)[0] / 1e6
@@ -50,7 +52,7 @@ def test_one_thread_keeps_at_most_one_core_busy(rows):
 
 def test_memory_is_of_the_file_and_not_of_who_measures_it(light):
     ballast = np.ones(40_000_000)  # 320 MB, which a forked process would begin with
-    (row,) = benchmark(light, files=["tflite"], threads=[1], lengths=[16], runs=1)
+    (row,) = benchmark(light, files=["tflite"], threads=[1], sequence_lengths=[16], runs=1)
     assert 5 < row.memory_mb < ballast.nbytes / 1e6 / 2
 
 
@@ -72,9 +74,9 @@ def test_files_take_turns_and_progress_is_told(light):
         light,
         files=["onnx", "tflite"],
         threads=[1],
-        lengths=[16],
+        sequence_lengths=[16],
         runs=2,
-        progress=lambda done, total, row: told.append((done, total, row.name)),
+        progress=lambda done, total, row, left: told.append((done, total, row.name)),
     )
     assert told == [(1, 4, "onnx"), (2, 4, "tflite"), (3, 4, "onnx"), (4, 4, "tflite")]
 
@@ -89,7 +91,7 @@ def test_texts_are_as_long_as_asked(light):
 @pytest.mark.parametrize("length", [2, 33])
 def test_a_length_that_the_files_do_not_take_is_refused(light, length):
     with pytest.raises(BundleError, match=rf"takes texts of 3 to 32 tokens, not of {length}$"):
-        benchmark(light, lengths=[16, length])
+        benchmark(light, sequence_lengths=[16, length])
 
 
 def test_a_file_that_is_not_there_is_named(light):
@@ -141,7 +143,7 @@ def test_the_chart_has_a_dot_for_each_file_at_its_figures(rows, tmp_path, monkey
     draw(rows, accuracy, tmp_path / "chart.png", headline="accuracy")
     (axes,) = drawn[0].axes
     dots = {dot.get_label(): dot.get_offsets()[0].tolist() for dot in axes.collections}
-    shown = [row for row in rows if row.length == 32 and (row.name in accuracy or not accuracy)]
+    shown = [row for row in rows if row.sequence_length == 32 and (row.name in accuracy or not accuracy)]
     assert dots == {
         f"{row.name}, {row.megabytes:.1f} MB": [row.ms, accuracy.get(row.name, row.megabytes)] for row in shown
     }
@@ -155,7 +157,9 @@ def test_the_chart_has_a_dot_for_each_file_at_its_figures(rows, tmp_path, monkey
 
 @pytest.mark.slow
 def test_keras_and_the_saved_model_are_measured_as_the_others(tiny_bundle, tiny_classifier):
-    rows = benchmark(tiny_bundle, files=["saved_model"], model=tiny_classifier, threads=[1], lengths=[16], runs=3)
+    rows = benchmark(
+        tiny_bundle, files=["saved_model"], model=tiny_classifier, threads=[1], sequence_lengths=[16], runs=3
+    )
     assert [(row.name, row.path) for row in rows] == [("keras", str(tiny_classifier)), ("saved_model", "saved_model")]
     for row in rows:
         assert 0 < row.ms < row.text_ms

@@ -89,7 +89,7 @@ def other_tokenizer(model):
             r"^the parity gate failed: onnx: outputs differ by 0.0\d+, 0.0001 allowed; in a batch",
         ),
         pytest.param(
-            "savedmodel",
+            "saved_model",
             one_weight_off,
             r"saved_model: outputs differ by 0.0\d+, 0.0001 allowed; in a batch: .*text signature: outputs differ",
             marks=pytest.mark.slow,
@@ -98,13 +98,13 @@ def other_tokenizer(model):
         # Alone a text has no padding: only beside others does it show that the mask is gone.
         ("onnx", no_mask, r"failed: onnx: in a batch: outputs differ by [\d.]+, 0.0001 allowed$"),
         pytest.param(
-            "savedmodel",
+            "saved_model",
             no_mask,
             r"failed: saved_model: in a batch: outputs differ .*; text signature: outputs differ",
             marks=pytest.mark.slow,
         ),
         (
-            "savedmodel",
+            "saved_model",
             other_tokenizer,
             r"failed: saved_model: (text signature: outputs differ by [\d.]+, 0.0001 allowed(; )?)+$",
         ),

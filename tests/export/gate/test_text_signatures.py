@@ -20,7 +20,7 @@ def model(smallest_encoder) -> FeatureExtractor:
 
 
 def test_offsets_are_those_of_the_host_and_only_where_texts_go_in(model, tmp_path):
-    (row,) = export_bundle(model, tmp_path / "bundle", formats="savedmodel")
+    (row,) = export_bundle(model, tmp_path / "bundle", formats="saved_model")
     assert row.failed is None
     loaded = tf.saved_model.load(str(tmp_path / "bundle" / "saved_model"))
     assert set(loaded.signatures["predict"].structured_outputs) == {"sequence_output", "pooled_output"}
@@ -54,4 +54,4 @@ def test_wrong_places_fail(model, tmp_path, monkeypatch, changes, said):
 
     monkeypatch.setattr(InGraphWordPiece, "__call__", wrong)
     with pytest.raises(ExportError, match=f"^the parity gate failed: saved_model: {said}"):
-        export_bundle(model, tmp_path / "bundle", formats="savedmodel")
+        export_bundle(model, tmp_path / "bundle", formats="saved_model")

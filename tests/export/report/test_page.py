@@ -200,7 +200,9 @@ def test_an_axis_has_a_few_round_numbers_around_the_values(axis, values, said):
 def test_what_was_measured_is_shown(tiny_bundle, manifest):
     figures = {"megabytes": 1.0, "ms_p95": 2.5, "text_ms": 3.0, "text_ms_p95": 4.0, "load_s": 0.5, "memory_mb": 60.0}
     measured = [
-        Measured(name=name, path=path, precision="float32", threads=1, length=16, ms=1.25, cores=1.0, **figures)
+        Measured(
+            name=name, path=path, precision="float32", threads=1, sequence_length=16, ms=1.25, cores=1.0, **figures
+        )
         for name, path in (("keras", "folder/<model>"), ("tflite", "model.tflite"))
     ]
     shown = Page(page(tiny_bundle, manifest, rows_of(manifest), measured)).text

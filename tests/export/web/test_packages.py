@@ -56,7 +56,7 @@ WORDPIECE = {
 @pytest.mark.parametrize(
     ("kind", "tokenizer", "said"),
     [
-        ("savedmodel", WORDPIECE, "no browser runs savedmodel files: export onnx, tflite, mediapipe"),
+        ("saved_model", WORDPIECE, "no browser runs saved_model files: export onnx, tflite, mediapipe"),
         ("onnx", {"kind": "bytepair"}, "only RoBERTa's own normalizer and words"),
         ("onnx", {**WORDPIECE, "added_tokens": [{"content": "<e1>"}]}, "the added token '<e1>'"),
     ],

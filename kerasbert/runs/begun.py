@@ -1,0 +1,72 @@
+"""What a run was begun with: whether a folder holds a run, and whether it is the same one. Imports no Keras."""
+
+import json
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+from kerasbert.errors import ConfigError, KerasBertError
+from kerasbert.files import check_target, held, write_text
+from kerasbert.reading import read_json
+
+SETTINGS = "settings.json"
+
+
+def is_begun(folder: str | Path, resume: bool) -> bool:
+    """Whether `folder` holds a run to go on with.
+
+    Raises:
+        KerasBertError: it holds one and `resume` is False, or it cannot be used.
+    """
+    folder = Path(folder)
+    if (folder / "run" / SETTINGS).exists():
+        if resume:
+            return True
+        raise KerasBertError(f"{folder}: holds a run; --resume goes on with it, or name another --out")
+    check_target(folder)
+    return False
+
+
+def held_by(chief: bool, folder: Path) -> AbstractContextManager:
+    """Holds the folder of a run, if this process is the one that writes it.
+
+    Raises:
+        KerasBertError: another run writes it.
+    """
+    return held(folder) if chief else nullcontext()
+
+
+def begin_settings(folder: Path, settings: dict) -> None:
+    """Writes what a run is begun with; `folder` then holds a run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / SETTINGS, json.dumps(settings, indent=1) + "\n")
+
+
+def check_settings(folder: Path, settings: dict, *, mend: str) -> None:
+    """Compares with what the run was begun with: a dict of dicts and values.
+
+    Args:
+        mend: completes the sentence "--resume wants the same, ..." for somebody who wants other values.
+
+    Raises:
+        ConfigError: another value, which is named. KerasBertError: the file cannot be read.
+    """
+    path = folder / SETTINGS
+    try:
+        begun = _flat(read_json(path, KerasBertError))
+    except KerasBertError as error:
+        raise KerasBertError(f"{path}: not readable ({error}), so the run cannot go on; begin it anew") from None
+    now = _flat(json.loads(json.dumps(settings)))
+    for name in {**begun, **now}:
+        if begun.get(name) != now.get(name):
+            raise ConfigError(
+                f"{path}: begun with {name} {begun.get(name)!r}, now {now.get(name)!r}; --resume wants the same, {mend}"
+            )
+
+
+def _flat(settings: dict) -> dict:
+    """{"data": {"rows": 1}, "seed": 0} -> {"data rows": 1, "seed": 0}"""
+    return {
+        f"{part} {name}" if name else part: value
+        for part, values in settings.items()
+        for name, value in (values.items() if isinstance(values, dict) else [("", values)])
+    }

@@ -1,0 +1,118 @@
+"""The options of a fine-tuning run, checked before anything is read."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kerasbert.errors import ConfigError
+from kerasbert.runs.pretrain_options import PRECISIONS
+from kerasbert.tasks.lessons import BALANCED
+from kerasbert.training.distribution import STRATEGIES
+
+KEEP = ("best", "last")
+
+
+def _is_rate(value) -> bool:
+    return 0 < value < math.inf
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuneOptions:
+    """How a checkpoint is taught a task.
+
+    Raises:
+        ConfigError: a value that no run can have, or two that do not go together.
+    """
+
+    checkpoint: str | None = None
+    """Folder or hub id to begin with; None: the encoder that comes with the package."""
+    dev: str | Path | None = None
+    """Labelled file to measure after each epoch."""
+    epochs: int = 3
+    """Passes over the training file."""
+    batch_size: int = 32
+    """Number of rows in a step."""
+    learning_rate: float | Sequence[float] | None = None
+    """Peak of the learning rate; None goes by the model's size (`kerasbert.training.optimizers.finetuning_rate`). Of
+    several, each is tried, and the one whose kept epoch is the best on `dev` is kept; of equal ones, the first."""
+    warmup: float = 0.1
+    """Share of the steps in which the rate grows to its peak; it falls to 0 afterwards."""
+    layer_decay: float | None = None
+    """Factor between the learning rates of a block and of the block above it; None: one rate for all."""
+    weight_decay: float = 0.01
+    """Weight decay of matrices. A step at rate r takes r * weight_decay of a weight away."""
+    class_weight: str | None = None
+    """"balanced" lets every label count the same in the loss (`kerasbert.tasks.lessons.balanced`); None: every
+    answer."""
+    keep: str | None = None
+    """Which epoch's weights are saved: the "best" on `dev`, or the "last". None: the best with `early_stopping`, else
+    the last."""
+    metric: str | None = None
+    """The figure on `dev` that decides which epoch is the best: "loss", or a figure of the task. None: the task's
+    headline figure, or "loss" if its settings have none. The first of equal epochs is the best."""
+    early_stopping: int | None = None
+    """The run ends after this number of epochs without a better one. None: it makes all epochs."""
+    max_length: int | None = None
+    """Number of tokens that a text is cut to. None: the number that kerasbert saved with the checkpoint. A checkpoint
+    without one gets `kerasbert.runs.finetune.MAX_LENGTH`, or what the model can take if that is less."""
+    precision: str = "float32"
+    """What products are computed in, a key of `kerasbert.runs.pretrain_options.PRECISIONS`."""
+    accumulate: int = 1
+    """Micro-batches that a batch is cut into."""
+    strategy: str = "auto"
+    """Which devices share the work; see `kerasbert.training.distribution.strategy_named`."""
+    resume: bool = False
+    """Whether to go on from the folder's last checkpoint at the exact batch. Without a checkpoint the run begins."""
+    save_minutes: float = 10.0
+    """The longest time between two checkpoints. There is also one after each epoch."""
+    seed: int = 0
+    """Seed for every random draw."""
+    columns: Mapping[str, str | None] = field(default_factory=dict)
+    """Names of columns; see `kerasbert.examples.readers.read_examples`."""
+    settings: Mapping[str, object] = field(default_factory=dict)
+    """Settings of the task, such as `problem_type` and `pooling`; those left out or None are the checkpoint's."""
+
+    def __post_init__(self):
+        for name, known in (("precision", PRECISIONS), ("strategy", STRATEGIES)):
+            if getattr(self, name) not in known:
+                raise ConfigError(f"{name} is {getattr(self, name)!r}: use one of {', '.join(known)}")
+        for names, fits, mend in (
+            ("epochs batch_size accumulate", lambda x: x >= 1, "1 or more"),
+            ("early_stopping", lambda x: x is None or x >= 1, "a number of epochs, 1 or more, or None"),
+            ("learning_rate", self._are_rates, "a number above 0, several different ones, or None for the usual one"),
+            ("warmup", lambda x: 0 <= x <= 1, "a share from 0 to 1"),
+            ("layer_decay", lambda x: x is None or 0 < x <= 1, "a number above 0, up to 1, or None for one rate"),
+            ("weight_decay", lambda x: 0 <= x < math.inf, "0 or more"),
+            ("save_minutes", _is_rate, "a number above 0"),
+            ("class_weight", lambda x: x in (None, BALANCED), f"{BALANCED!r} or None"),
+            ("keep", lambda x: x in (None, *KEEP), "'best', 'last' or None"),
+        ):
+            for name in names.split():
+                if not fits(getattr(self, name)):
+                    raise ConfigError(f"{name} is {getattr(self, name)}: use {mend}")
+        twice = self.settings.get("max_length")
+        if self.max_length is not None and twice is not None:
+            raise ConfigError(f"max_length is {self.max_length}, and {twice} in settings: give it once")
+        for name in ("metric", "early_stopping"):
+            if getattr(self, name) is not None and self.dev is None:
+                raise ConfigError(f"{name} is {getattr(self, name)}, which needs held-out examples: give dev")
+        if self.dev is None and (self.keep == "best" or len(self.rates) > 1):
+            what = "keep is best" if self.keep == "best" else f"learning_rate is {self.learning_rate}"
+            raise ConfigError(f"{what}, which needs held-out examples: give dev")
+
+    @staticmethod
+    def _are_rates(value) -> bool:
+        rates = value if isinstance(value, Sequence) else [value]
+        return value is None or (len(rates) > 0 and all(map(_is_rate, rates)) and len(set(rates)) == len(rates))
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """The learning rates that are given."""
+        given = self.learning_rate
+        return () if given is None else tuple(given) if isinstance(given, Sequence) else (given,)
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the best epoch's weights are saved."""
+        return self.keep == "best" or (self.keep is None and self.early_stopping is not None)

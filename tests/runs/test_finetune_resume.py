@@ -1,0 +1,232 @@
+"""A fine-tuning run that is killed or stopped goes on to the last bit, and what differs from its beginning is named."""
+
+import contextlib
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from runs.short_runs import weights
+
+from kerasbert.errors import ConfigError, KerasBertError
+from kerasbert.runs import trials
+from kerasbert.runs.finetune import finetune
+from kerasbert.runs.journal import read_csv
+from kerasbert.runs.resume import Checkpoints
+from kerasbert.runs.run import Stopped
+
+TASK = "text-classification"
+RECIPE = {"epochs": 2, "batch_size": 50, "learning_rate": 2e-3, "max_length": 16, "save_minutes": 60.0}
+"""200 texts: an epoch has 4 steps."""
+
+
+def teach(bert, train, folder, **changes) -> dict[str, float]:
+    return finetune(TASK, train, folder, checkpoint=str(bert), **{**RECIPE, "dev": train, **changes})
+
+
+def history(folder) -> list[dict]:
+    """The records without what depends on the clock."""
+    timed = ("seconds", "epoch_seconds", "texts_per_second")
+    return [{name: value for name, value in row.items() if name not in timed} for row in read_csv(folder)]
+
+
+@pytest.fixture(scope="module")
+def whole(tiny_bert, opinion_file, tmp_path_factory):
+    """An uninterrupted run, and its figures. What it said on stderr is in a file beside it."""
+    folder, said = tmp_path_factory.mktemp("whole") / "model", io.StringIO()
+    with contextlib.redirect_stderr(said):
+        figures = teach(tiny_bert, opinion_file, folder)
+    (folder.parent / "said").write_text(said.getvalue())
+    return folder, figures
+
+
+@pytest.fixture
+def stop_after(monkeypatch):
+    """`stop_after(3)`: the next run gets SIGTERM in its third step."""
+
+    def at(step: int) -> None:
+        counted = []
+
+        class Stop(trials.BatchFigures):
+            def on_train_batch_end(self, batch, logs=None):
+                counted.append(batch)
+                if len(counted) == step:
+                    signal.raise_signal(signal.SIGTERM)
+
+        monkeypatch.setattr(trials, "BatchFigures", Stop)
+
+    return at
+
+
+CODE = """
+import sys
+from pathlib import Path
+from runs.test_finetune_resume import teach
+bert, train, folder = map(Path, sys.argv[1:])
+teach(bert, train, folder, resume=True, save_minutes=1e-6)
+"""
+
+
+def killed(bert, train, folder: Path, step: int) -> None:
+    """Goes on with the run in another process, and kills that once a step is saved."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    words = [sys.executable, "-c", CODE, bert, train, folder]
+    process = subprocess.Popen([*map(str, words)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    until = time.monotonic() + 240
+    while not (folder / "run" / "checkpoints" / f"step-{step:08d}").exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until, f"step {step} never came"
+        time.sleep(0.002)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.slow
+def test_a_run_killed_in_each_epoch_ends_with_the_same_weights_to_the_last_bit(
+    whole, tiny_bert, opinion_file, tmp_path
+):
+    folder = tmp_path / "model"
+    for step in (2, 6):
+        killed(tiny_bert, opinion_file, folder, step)
+        newest = int(Checkpoints(folder / "run" / "checkpoints").newest().name[5:])
+        assert step <= newest < step + 2
+        assert not (folder / "model.safetensors").exists()
+    assert teach(tiny_bert, opinion_file, folder, resume=True) == whole[1]
+    assert weights(folder) == weights(whole[0])
+    assert history(folder) == history(whole[0])
+
+
+@pytest.mark.slow
+def test_a_signal_in_any_step_saves_and_loses_nothing(whole, tiny_bert, opinion_file, tmp_path, stop_after):
+    """In the middle of an epoch, and in its last step, whose measurement is then made by the run that goes on.
+
+    The signal comes at the end of a step, so the next one is the last.
+    """
+    folder = tmp_path / "model"
+    for after, step in ((1, 2), (1, 4), (3, 8)):
+        stop_after(after)
+        with pytest.raises(Stopped, match=rf"^SIGTERM ended the run; step {step} is saved, --resume goes on there$"):
+            teach(tiny_bert, opinion_file, folder, resume=True)
+        assert not (folder / "model.safetensors").exists()
+    stop_after(99)
+    assert teach(tiny_bert, opinion_file, folder, resume=True) == whole[1]
+    assert weights(folder) == weights(whole[0])
+    assert history(folder) == history(whole[0])
+
+
+@pytest.fixture(scope="module")
+def begun(tiny_bert, opinion_file, tmp_path_factory):
+    """A run that was stopped behind its second step: for reading."""
+    folder = tmp_path_factory.mktemp("begun") / "model"
+    with pytest.MonkeyPatch.context() as patch:
+
+        class Stop(trials.BatchFigures):
+            def on_train_batch_end(self, batch, logs=None):
+                signal.raise_signal(signal.SIGTERM)
+
+        patch.setattr(trials, "BatchFigures", Stop)
+        with pytest.raises(Stopped):
+            teach(tiny_bert, opinion_file, folder)
+    return folder
+
+
+def test_a_stopped_run_holds_a_checkpoint_and_no_model(begun):
+    assert {path.name for path in begun.iterdir()} == {"run"}
+    assert [path.name for path in Checkpoints(begun / "run" / "checkpoints").paths()] == ["step-00000002"]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"epochs": 3}, "recipe epochs 2, now 3"),
+        ({"batch_size": 25}, "recipe batch_size 50, now 25"),
+        ({"learning_rate": 1e-3}, r"recipe learning_rate [0.002], now [0.001]"),
+        ({"warmup": 0.5}, "recipe warmup 0.1, now 0.5"),
+        ({"weight_decay": 0.0}, "recipe weight_decay 0.01, now 0.0"),
+        ({"layer_decay": 0.9}, "recipe layer_decay None, now 0.9"),
+        ({"class_weight": "balanced"}, "recipe class_weight None, now 'balanced'"),
+        ({"keep": "best"}, "recipe keep 'last', now 'best'"),
+        ({"metric": "loss"}, "recipe metric 'accuracy', now 'loss'"),
+        ({"early_stopping": 1}, "recipe keep 'last', now 'best'"),
+        ({"early_stopping": 1, "keep": "last"}, "recipe early_stopping None, now 1"),
+        ({"max_length": 12}, "settings max_length 16, now 12"),
+        ({"settings": {"pooling": "mean"}}, "settings pooling None, now 'mean'"),
+        ({"seed": 1}, "seed 0, now 1"),
+        ({"precision": "bf16"}, "precision 'float32', now 'bf16'"),
+        ({"dev": None}, "data dev_rows 200, now 0"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_what_must_stay_the_same_is_named(begun, tiny_bert, opinion_file, change, named):
+    with pytest.raises(ConfigError) as caught:
+        teach(tiny_bert, opinion_file, begun, resume=True, **change)
+    message = str(caught.value)
+    assert f"settings.json: begun with {named}; --resume wants the same, another --out begins a new run" in message
+    assert "\n" not in message
+
+
+def test_other_data_are_refused_also_where_only_one_label_differs(begun, tiny_bert, opinion_file, tmp_path):
+    text = opinion_file.read_text()
+    other = tmp_path / "train.csv"
+    other.write_text(text.replace("positive", "negative", 1))
+    with pytest.raises(ConfigError, match=r"settings.json: begun with data sha256 '\w+', now '\w+'"):
+        teach(tiny_bert, other, begun, resume=True, dev=opinion_file)
+
+
+def test_a_run_is_not_written_over(begun, tiny_bert, opinion_file):
+    with pytest.raises(KerasBertError, match="model: holds a run; --resume goes on with it, or name another --out"):
+        teach(tiny_bert, opinion_file, begun)
+
+
+def test_a_run_that_had_ended_is_not_made_again(whole, tiny_bert, opinion_file, caplog):
+    folder, figures = whole
+    with caplog.at_level("INFO", "kerasbert"):
+        assert teach(tiny_bert, opinion_file, folder, resume=True) == figures
+    assert caplog.messages == [f"{folder}: the run had ended, and its model is written"]
+
+
+def test_the_folder_of_a_run_that_ended_holds_the_model_and_the_record(whole):
+    folder, figures = whole
+    assert {path.name for path in (folder / "run").iterdir()} == {"settings.json", "finished.json", "tensorboard"}
+    report = json.loads((folder / "report.json").read_text())
+    assert report["figures"].items() >= figures.items()
+    assert (report["figures"]["epoch"], report["figures"]["step"]) == (2, 8)
+    assert report["classes"].keys() == {"negative", "positive"}
+    assert (folder / "report.md").read_text().startswith("# Fine-tuning report\n\n![loss")
+    assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_records_of_an_epochs_last_step_tell_of_the_epoch(whole):
+    folder, figures = whole
+    rows = read_csv(folder)
+    assert [row["step"] for row in rows] == [4, 8]
+    assert {"loss", "epoch_loss", "epoch_accuracy", "epoch_seconds", "val_loss", "val_accuracy"} <= rows[0].keys()
+    assert rows[0]["epoch_seconds"] + rows[1]["epoch_seconds"] == pytest.approx(rows[1]["seconds"], abs=0.01)
+    assert rows[1]["epoch_loss"] == figures["loss"]
+    assert rows[1]["val_loss"] == figures["val_loss"]
+
+
+@pytest.mark.slow
+def test_a_run_that_was_killed_before_its_first_checkpoint_begins(whole, begun, tiny_bert, opinion_file, tmp_path):
+    folder = Path(shutil.copytree(begun, tmp_path / "again"))
+    shutil.rmtree(folder / "run" / "checkpoints")
+    assert teach(tiny_bert, opinion_file, folder, resume=True) == whole[1]
+
+
+def test_lines_show_each_epoch_with_its_own_time(whole):
+    folder, _ = whole
+    lines = (folder.parent / "said").read_text().splitlines()
+    assert lines[0].startswith("epoch 1/2  step 1/4  loss 0.")
+    shown = r"loss \d\.\d{4}  val_loss \d\.\d{4}  accuracy \d\.\d{4}  val_accuracy \d\.\d{4}"
+    ends = [re.fullmatch(rf"epoch (\d)/2  (\d+\.\d) s  {shown}", line) for line in lines]
+    ends = [(int(end[1]), float(end[2])) for end in ends if end]
+    seconds = [row["epoch_seconds"] for row in read_csv(folder)]
+    assert ends == [(1, round(seconds[0], 1)), (2, round(seconds[1], 1))]
