@@ -83,6 +83,8 @@ def new_folder(target: str | Path, *, update: bool = False) -> Iterator[Path]:
             yield building
             if there:
                 for path in sorted(building.iterdir()):
+                    if path.is_dir() and (target / path.name).is_dir():  # a folder is replaced whole
+                        shutil.rmtree(target / path.name)
                     path.replace(target / path.name)
             else:
                 building.chmod(0o755)  # until here only its owner can read it

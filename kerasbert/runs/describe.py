@@ -1,5 +1,6 @@
 """Describes a path as plain values: one function per kind of file or folder."""
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -119,12 +120,17 @@ def _safetensors(path: Path) -> dict:
 
 
 def _tflite(path: Path) -> dict:
+    from kerasbert.export.formats.facts import NAME
     from kerasbert.export.formats.mediapipe.metadata import read_metadata
+    from kerasbert.export.formats.tflite.entries import entry, open_model
     from kerasbert.export.formats.tflite.graph import read_graph
     from kerasbert.export.formats.tflite.lowest import lowest
 
     facts = {"kind": "TFLite model", "megabytes": _megabytes(path), **read_graph(path)}
     facts["lowest runtimes"] = lowest(path.read_bytes())
+    about = entry(open_model(path.read_bytes()), NAME)
+    if about is not None:
+        facts["about"] = json.loads(about)
     found = read_metadata(path)
     if found is None:
         return facts
@@ -153,6 +159,7 @@ def _onnx(path: Path) -> dict:
         "inputs": {value.name: tensor(value) for value in proto.graph.input},
         "outputs": {value.name: tensor(value) for value in proto.graph.output},
         "operations": dict(Counter(node.op_type for node in proto.graph.node).most_common()),
+        **({"about": {each.key: each.value for each in proto.metadata_props}} if proto.metadata_props else {}),
     }
 
 

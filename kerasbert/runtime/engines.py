@@ -1,6 +1,7 @@
 """Opens a model file as a function from arrays to outputs; each engine has its own file (`kerasbert.runtime.kinds`)."""
 
 import os
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -33,8 +34,16 @@ def open_run(path: Path, file: File, graph: Graph, *, threads: int | None = None
         raise BundleError(f"{path}: threads is {threads}: use 1 or more")
     open_engine = getattr(import_module(module), function)
     threads = threads or min(MOST_THREADS, os.cpu_count() or 1)
+    names = {each.name: file.outputs.get(each.name, each.name) for each in graph.outputs}
+    graph = replace(graph, outputs=tuple(replace(each, name=names[each.name]) for each in graph.outputs))
     # Engines open the file again when threads need it, perhaps in another working directory.
-    return open_engine(path.absolute(), graph, threads=threads, integers=file.precision not in FLOATS)
+    run = open_engine(path.absolute(), graph, threads=threads, integers=file.precision not in FLOATS)
+
+    def renamed(batch: dict) -> dict:
+        found = run(batch)
+        return {name: found[of_file] for name, of_file in names.items()}
+
+    return renamed if file.outputs else run
 
 
 FLOATS = ("float32", "float16")

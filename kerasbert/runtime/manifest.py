@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -18,7 +18,7 @@ from kerasbert.tokenizers.options import check_options
 
 NAME = "kerasbert.json"
 GOLDEN = "golden.json"
-VERSION = 3
+VERSION = 4
 AGAIN = "export or copy it again"
 CHANGED = f"its bytes are not the ones that were written; {AGAIN}"
 EDITED = "was edited; `kerasbert inspect --rehash` accepts a wanted edit"
@@ -40,6 +40,7 @@ class File:
             "full-int8" and "int16x8" compute in integers throughout.
         runtimes: the lowest version of each runtime that runs it, such as {"TFLite": "2.17", "LiteRT": "1.0"}; empty
             for files that are not `.tflite` files.
+        outputs: the graph's name of an output -> the file's, for those that differ.
     """
 
     kind: str
@@ -48,7 +49,8 @@ class File:
     precision: str
     bytes: int
     sha256: str
-    runtimes: dict[str, str] = dataclasses.field(default_factory=dict)
+    runtimes: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self):
         _check_path(self.path)
@@ -60,7 +62,7 @@ class File:
 
     @classmethod
     def describe(cls, folder: Path, path: str, **facts) -> "File":
-        """The file at a path of a folder. facts: its kind, graph, precision and runtimes."""
+        """The file at a path of a folder. facts: its kind, graph, precision, runtimes and outputs."""
         size, digest = measure(folder / path)
         return cls(path=path, bytes=size, sha256=digest, **facts)
 
@@ -102,6 +104,8 @@ class Manifest:
             raise ValueError(f"lengths end with {self.lengths[-1]}, but max_length is {settings.max_length}")
         for name, file in self.files.items():
             _one_of(f"files.{name}.graph", file.graph, names)
+            for output in file.outputs:
+                _one_of(f"an output of files.{name}", output, [each.name for each in self.graph(file.graph).outputs])
         for name in (check_options(self.tokenizer), GOLDEN):
             if name not in self.checksums:
                 raise ValueError(f"checksums have no {name}")

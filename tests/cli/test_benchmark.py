@@ -73,11 +73,11 @@ def test_a_wrong_call_ends_with_2(run, bundle, words, message):
 
 
 def test_a_changed_byte_is_one_line(fails, bundle):
-    content = bytearray((bundle / "model.onnx").read_bytes())
+    content = bytearray((bundle / "onnx/model.onnx").read_bytes())
     content[100] ^= 1
-    (bundle / "model.onnx").write_bytes(content)
+    (bundle / "onnx/model.onnx").write_bytes(content)
     line = fails("benchmark", bundle, *ONCE)
-    assert line.startswith(f"{bundle}/model.onnx: its bytes are not the ones that were written")
+    assert line.startswith(f"{bundle}/onnx/model.onnx: its bytes are not the ones that were written")
 
 
 def test_no_bundle_is_one_line(fails):

@@ -1,5 +1,6 @@
 """A `.tflite` file whose head learns on the device from a few texts of its user; the encoder does not change."""
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -9,10 +10,11 @@ import tensorflow as tf
 from ai_edge_litert.schema_py_generated import BuiltinOperator
 
 from kerasbert.errors import ExportError
+from kerasbert.export.formats.facts import NAME, facts_of
 from kerasbert.export.formats.scores import SCORES
 from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.converter import converted
-from kerasbert.export.formats.tflite.entries import open_model
+from kerasbert.export.formats.tflite.entries import open_model, with_entry
 
 MOMENTUM = 0.9
 
@@ -63,6 +65,7 @@ def write_trainable(model, targets: Mapping[Path, str], settings: Settings) -> N
     Raises:
         ExportError: the converter failed, or needed operations that are not built into LiteRT.
     """
+    facts = json.dumps(facts_of(model), ensure_ascii=False).encode()
     module = tf.Module()
     module.weights = [variable.value for variable in model.variables]
     signatures = _signatures(model, module, settings.longest)
@@ -70,7 +73,7 @@ def write_trainable(model, targets: Mapping[Path, str], settings: Settings) -> N
         foreign = foreign_operations(content)
         if foreign:
             raise ExportError(f"{path.name}: needs operations that LiteRT does not have: {', '.join(foreign)}")
-        path.write_bytes(content)
+        path.write_bytes(with_entry(content, NAME, facts))
 
 
 def _signatures(model, module: tf.Module, length: int) -> dict[str, Callable]:
