@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from kerasbert.config import family_name
 from kerasbert.errors import BundleError, ConfigError, DataError, KerasBertError
 from kerasbert.runtime.manifest import NAME as MANIFEST
 from kerasbert.runtime.manifest import File, Manifest, measure
@@ -65,7 +66,7 @@ def _model(path: Path) -> dict:
     task = checkpoint.task
     return {
         "kind": "model",
-        "family": checkpoint.config.model_type,
+        "family": family_name(checkpoint.settings),
         "architecture": checkpoint.architecture,
         "task": task,
         "heads of tasks": checkpoint.heads,
