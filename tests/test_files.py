@@ -255,6 +255,9 @@ def test_a_folder_that_is_held_loses_half_files_and_goes_if_it_is_empty(place):
         assert below(place / "out" / "shards") == [".mine", "whole"]
     with held(place / "a" / "b"):
         assert (place / "a" / "b").is_dir()
+        (place / "plain").mkdir()
+        assert (place / "a" / "b").stat().st_mode == (place / "plain").stat().st_mode  # others may read it as usual
+        (place / "plain").rmdir()
     assert below(place) == ["out", "out/shards", "out/shards/.mine", "out/shards/whole"]
 
 
