@@ -6,6 +6,7 @@ import re
 import pytest
 
 from kerasbert.runs import quickstart
+from kerasbert.runs.run import Stopped
 from kerasbert.runtime import load
 
 
@@ -41,3 +42,13 @@ def test_a_folder_that_is_not_empty_is_refused_first(fails, tmp_path):
     (tmp_path / "quickstart").mkdir()
     (tmp_path / "quickstart" / "mine").touch()
     assert fails("quickstart") == "quickstart: the output folder is not empty; name another, or empty it first"
+
+
+def test_one_that_is_stopped_does_not_promise_that_it_can_go_on(tmp_path, monkeypatch):
+    def stopped(*words):
+        raise Stopped("SIGTERM ended the run; step 4 is saved, --resume goes on there")
+
+    monkeypatch.setattr(quickstart, "finetune", stopped)
+    with pytest.raises(Stopped, match=r"^a signal ended the quickstart, and nothing is written; begin it again$"):
+        quickstart.run(tmp_path / "q", checkpoint=None, epochs=1, progress=lambda step: None)
+    assert list(tmp_path.iterdir()) == []
