@@ -119,11 +119,11 @@ def in_int8(graph: GraphProto, weights: Weights, *, spared: Callable[[str], bool
             nodes.append(node)
         elif _multiplies(node) and node.input[1] in matrices:
             x = node.input[0]
-            even = not TOGETHER.search(node.input[1])
-            if x not in rounded:  # query, key and value share one input
-                rounded[x] = [f"{x}_int8", f"{x}_scale", f"{x}_zero"]
-                nodes += _round(x, *rounded[x], even=even)
-            nodes += _multiply(node, *rounded[x], largest=f"{x}_largest" if even else None)
+            if x not in rounded:  # query, key and value share one input, perhaps with a layer of the user's own
+                largest = None if TOGETHER.search(node.input[1]) else f"{x}_largest"
+                rounded[x] = [f"{x}_int8", f"{x}_scale", f"{x}_zero", largest]
+                nodes += _round(x, *rounded[x])
+            nodes += _multiply(node, *rounded[x])
         elif _picks(node) and node.input[0] in tables:
             result = node.output[0]
             node.output[0] = f"{result}_int8"
@@ -160,28 +160,28 @@ PRECISIONS = {"none": in_float32, "float16": in_float16, "int8-mixed": in_int8_m
 """How a file stores its weights -> the function for it."""
 
 
-def _round(x: str, rounded: str, scale: str, zero: str, *, even: bool) -> list[NodeProto]:
-    """Rounds an input to 8 bits. even: after dividing each token by its largest number.
+def _round(x: str, rounded: str, scale: str, zero: str, largest: str | None) -> list[NodeProto]:
+    """Rounds an input to 8 bits, after dividing each token by its `largest` number; None: as it is.
 
     ONNX has one scale for all tokens, and some tokens hold far larger numbers than others.
     """
-    evened = f"{x}_even" if even else x
+    evened = f"{x}_even" if largest else x
     return [
-        *(_even(x, evened) if even else ()),
+        *(_even(x, evened, largest) if largest else ()),
         helper.make_node("DynamicQuantizeLinear", [evened], [rounded, scale, zero]),
     ]
 
 
-def _even(x: str, result: str) -> list[NodeProto]:
+def _even(x: str, result: str, largest: str) -> list[NodeProto]:
     return [
         helper.make_node("Abs", [x], [f"{x}_abs"]),
         helper.make_node("ReduceMax", [f"{x}_abs"], [f"{x}_most"], axes=[-1]),
-        helper.make_node("Max", [f"{x}_most", TINY], [f"{x}_largest"]),
-        helper.make_node("Div", [x, f"{x}_largest"], [result]),
+        helper.make_node("Max", [f"{x}_most", TINY], [largest]),
+        helper.make_node("Div", [x, largest], [result]),
     ]
 
 
-def _multiply(node: NodeProto, x: str, x_scale: str, x_zero: str, *, largest: str | None) -> list[NodeProto]:
+def _multiply(node: NodeProto, x: str, x_scale: str, x_zero: str, largest: str | None) -> list[NodeProto]:
     """The product of a rounded input and an int8 matrix, as float32. largest: what its tokens were divided by."""
     weight, result = node.input[1], node.output[0]
     product = f"{result}_even" if largest else result

@@ -10,12 +10,13 @@ import onnx
 import onnxruntime
 import pytest
 import tensorflow as tf
-from onnx import TensorProto, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from kerasbert import BertConfig, BertEncoder, SentenceEncoder, TextClassifier
 from kerasbert.errors import ExportError
 from kerasbert.export.formats.onnx import file as onnx_file
-from kerasbert.export.formats.onnx.file import write_onnx
+from kerasbert.export.formats.onnx.file import OPSET, write_onnx
+from kerasbert.export.formats.onnx.weights import in_int8
 from kerasbert.export.gate.bars import TOLERANCE, changed_labels, decide_answers, judge_numbers
 from kerasbert.tasks.golden import PAIRS, TEXTS
 from kerasbert.tasks.sentence_embedding import COSINE, cosine
@@ -159,6 +160,25 @@ def test_initializers_are_the_model_s_variables_by_path(case, dtype):
     for variable in case.model.weights:
         np.testing.assert_array_equal(arrays.pop(variable.path), variable.numpy().astype(dtype), strict=True)
     assert sum(array.size for array in arrays.values()) < 200  # what is left are the graph's own shapes and factors
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_attention_and_a_layer_of_the_users_own_may_read_one_hidden_state(first):
+    """Attention's inputs are rounded as they are, other inputs after their tokens are evened out."""
+    names = ("block_1/attention/query/kernel", "mine/kernel")
+    draw = np.random.default_rng(0)
+    weights = {name: keras.Variable(draw.normal(size=(32, 32)).astype("float32")) for name in names}
+    x = draw.normal(size=(1, 5, 32)).astype("float32")
+    nodes = [helper.make_node("MatMul", ["x", name], [name[:4]]) for name in (names[first], names[1 - first])]
+    given, *results = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, 5, 32)) for name in ("x", *(n[:4] for n in names))
+    )
+    graph = helper.make_graph(nodes, "graph", [given], results)
+    graph.initializer.extend(numpy_helper.from_array(each.values(), each.name) for each in in_int8(graph, weights))
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
+    found = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": x})
+    for name, product in zip(names, found, strict=True):
+        np.testing.assert_allclose(product, x @ weights[name].numpy(), atol=0.3)
 
 
 def test_int8_holds_every_matrix_and_table_in_8_bits(case):
