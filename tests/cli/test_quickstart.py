@@ -23,6 +23,7 @@ def test_it_trains_exports_verifies_and_answers(run, tiny_classifier, tmp_path):
         "answers equal",
         "ms per text",
         "accuracy",
+        "decided by",
     ]
     # One epoch on other words than it knows: an int8 file may have to give way to a gentler one.
     formats = [row["format"] for row in json.loads((tmp_path / "q" / "bundle" / "report.json").read_text())]
@@ -35,7 +36,8 @@ def test_it_trains_exports_verifies_and_answers(run, tiny_classifier, tmp_path):
     said = [f"{a['label']} ({a['score']:.2f}): {text}" for a, text in zip(answers, quickstart.SENTENCES, strict=True)]
     assert rows[len(formats) : len(formats) + 2] == said
     report = json.loads((tmp_path / "q" / "bundle" / "report.json").read_text())
-    assert [f"{row['figure']:.3f}" for row in report] == [row.split()[-1] for row in rows[: len(formats)]]
+    for row, line in zip(report, rows, strict=False):
+        assert re.split(r"\s{2,}", line)[-2:] == [f"{row['figure']:.3f}", row["decision"]["figure"]]
 
 
 def test_a_folder_that_is_not_empty_is_refused_first(fails, tmp_path):
