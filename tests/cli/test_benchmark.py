@@ -3,11 +3,13 @@
 import json
 import re
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
+from kerasbert.cli.benchmark import _advice
 from kerasbert.export.report.page import NAME as REPORT
-from kerasbert.runtime.manifest import NAME, rehash
+from kerasbert.runtime.manifest import NAME, Manifest, rehash
 
 ONCE = ("--threads", 1, "--sequence-length", 16, "--runs", 1)
 
@@ -38,6 +40,12 @@ def test_it_prints_a_line_a_file_and_says_how_far_it_is(run, bundle):
     )
     assert named[1] == named[3] in ("tflite", "onnx", "tflite-int8")
     assert named[2] == str(bundle)
+
+
+def test_no_call_is_advised_for_a_file_that_the_runtime_does_not_open(tiny_bundle):
+    best = SimpleNamespace(name="saved_model", text_ms=1.5, threads=2)
+    said = _advice("bundle", Manifest.read(tiny_bundle), best)
+    assert said == "fastest here: saved_model, 1.50 ms from text with threads 2"
 
 
 def test_it_prints_json_and_nothing_else(run, bundle):
