@@ -74,10 +74,13 @@ def new_folder(target: str | Path, *, update: bool = False) -> Iterator[Path]:
         check_target(target)
     target = Path(target).absolute()
     there, building = target.is_dir(), _building(target)
+    begun = building.exists()
     with _parents(target), _alone(building, target, mode=0o700) as locked:
+        if begun and not locked:
+            raise KerasBertError(
+                f"{building}: another process is writing it or was killed; if it was killed, remove it"
+            )
         for left in building.iterdir():
-            if not locked:
-                raise KerasBertError(f"{building}: left by a killed process, if no other is writing it; then remove it")
             shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
         try:
             yield building

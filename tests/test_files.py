@@ -268,6 +268,11 @@ def test_without_locks_a_folder_that_was_left_is_named(place, monkeypatch):
     monkeypatch.setattr(files.fcntl, "flock", missing)
     build(place / "first", "a")
     (place / ".out.building" / "half").mkdir(parents=True)
-    with pytest.raises(KerasBertError, match=r"\.out\.building: left by a killed process, if no other is writing it"):
+    said = r"\.out\.building: another process is writing it or was killed; if it was killed, remove it$"
+    with pytest.raises(KerasBertError, match=said):
         build(place / "out", "a")
     assert (place / ".out.building" / "half").is_dir()
+    (place / ".out.building" / "half").rmdir()  # as of a process that has written nothing yet
+    with pytest.raises(KerasBertError, match=said):
+        build(place / "out", "a")
+    assert below(place) == [".out.building", "first", "first/a"]
