@@ -85,7 +85,7 @@ QUANTIZE = {
 """How weights are stored -> what that means for a user. Each setting loses less accuracy than those before it."""
 CALIBRATED = ("full-int8", "int16x8")
 """Settings with integer activations, whose ranges are measured on texts."""
-NEWER = ("int4", "int16x8")
+NEWER = ("int4", "int16x8", "full-int8")
 """Settings that no `legacy_runtime` makes readable for old runtimes."""
 
 

@@ -40,8 +40,7 @@ def check_target(folder: str | Path, *, megabytes: float = 0) -> Path:
     try:
         if _is_busy(folder):
             raise KerasBertError(_BUSY.format(folder))
-        if place == folder and any(path.name != _building(folder).name for path in folder.iterdir()):
-            raise KerasBertError(f"{folder}: the output folder is not empty; name another, or empty it first")
+        _check_empty(folder)
         with tempfile.NamedTemporaryFile(dir=place):
             pass
     except OSError as error:
@@ -83,6 +82,8 @@ def new_folder(target: str | Path, *, update: bool = False) -> Iterator[Path]:
         for left in building.iterdir():
             shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
         try:
+            if not update:  # another process may have ended since the first check
+                _check_empty(target)
             yield building
             if there:
                 for path in sorted(building.iterdir()):
@@ -162,6 +163,12 @@ def _nearest(folder: Path) -> Path:
     if not place.is_dir():
         raise KerasBertError(f"{place}: is a file; name a folder to write to")
     return place
+
+
+def _check_empty(folder: Path) -> None:
+    """Raises KerasBertError if a folder is there and has files, other than those that are being built."""
+    if folder.is_dir() and any(path.name != _building(folder).name for path in folder.iterdir()):
+        raise KerasBertError(f"{folder}: the output folder is not empty; name another, or empty it first")
 
 
 def _is_busy(folder: Path) -> bool:

@@ -276,3 +276,17 @@ def test_without_locks_a_folder_that_was_left_is_named(place, monkeypatch):
     with pytest.raises(KerasBertError, match=said):
         build(place / "out", "a")
     assert below(place) == [".out.building", "first", "first/a"]
+
+
+def test_a_folder_that_another_process_filled_after_the_check_is_refused(place, monkeypatch):
+    taken = files._take
+
+    def late(path, mode):
+        (place / "other").write_text("finished")
+        return taken(path, mode)
+
+    monkeypatch.setattr(files, "_take", late)
+    with pytest.raises(KerasBertError, match="here: the output folder is not empty"):
+        build(place, "other")
+    assert below(place) == ["other"]
+    assert (place / "other").read_text() == "finished"

@@ -6,7 +6,7 @@ That engine is LiteRT's `CompiledModel`. It loads libraries for GPUs and NPUs, p
 ends, and would hold the weights a second time.
 """
 
-import pickle
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +20,9 @@ from kerasbert.runtime.engines import open_run
 from kerasbert.runtime.manifest import Manifest
 from kerasbert.runtime.pipelines import Pipeline
 
+LONGEST = 600
+"""Seconds after which `CompiledModel` is given up."""
+
 
 def compiled_outputs(folder: Path, name: str) -> list[dict[str, list[np.ndarray]]]:
     """The outputs for each golden example by name, one array per row, as `CompiledModel` computes them.
@@ -30,11 +33,19 @@ def compiled_outputs(folder: Path, name: str) -> list[dict[str, list[np.ndarray]
     Raises:
         BundleError: `CompiledModel` could not run the file.
     """
-    done = subprocess.run([sys.executable, "-m", __name__, str(folder), name], capture_output=True)
+    try:
+        done = subprocess.run([sys.executable, "-m", __name__, str(folder), name], capture_output=True, timeout=LONGEST)
+    except subprocess.TimeoutExpired:
+        raise BundleError(f"gave no answers within {LONGEST} seconds") from None
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
         raise BundleError(f"ended with exit code {done.returncode}: {lines[-1]}")
-    return pickle.loads(done.stdout)
+    found: dict[int, dict[str, list[np.ndarray]]] = {}
+    with np.load(io.BytesIO(done.stdout), allow_pickle=False) as arrays:
+        for key in arrays:  # in the order in which they were written
+            example, name = key.split(" ")[:2]
+            found.setdefault(int(example), {}).setdefault(name, []).append(arrays[key])
+    return [*found.values()]
 
 
 def main(bundle: str, name: str) -> None:
@@ -42,10 +53,14 @@ def main(bundle: str, name: str) -> None:
     file = manifest.files[name]
     run = open_run(folder / file.path, file, manifest.graph(file.graph), compiled=True)
     pipeline = Pipeline(manifest, tokenizers.from_options(manifest.tokenizer, folder), {file.graph: run})
-    found = []
-    for each in golden.read(folder, manifest.graphs):  # each alone, as on a phone
-        found += [answered.outputs for answered in pipeline.answered([golden.example_of(each)])]
-    sys.stdout.buffer.write(pickle.dumps(found))
+    arrays = {}
+    for example, each in enumerate(golden.read(folder, manifest.graphs)):  # each alone, as on a phone
+        (answered,) = pipeline.answered([golden.example_of(each)])
+        for output, rows in answered.outputs.items():
+            arrays |= {f"{example} {output} {row}": values for row, values in enumerate(rows)}
+    content = io.BytesIO()
+    np.savez(content, **arrays)
+    sys.stdout.buffer.write(content.getvalue())
 
 
 if __name__ == "__main__":
