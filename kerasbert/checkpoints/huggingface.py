@@ -157,6 +157,8 @@ def _weight_files(folder: Path) -> list[Path]:
     shards = sorted(folder.glob("model-*-of-*.safetensors"))
     if shards:
         return _numbered(shards)
+    if (folder / "kerasbert.json").is_file():
+        raise CheckpointError(f"{folder}: is a bundle; name the model folder that it was made from")
     others = [name for name in ("pytorch_model.bin", "tf_model.h5") if (folder / name).is_file()]
     found = f"it has {' and '.join(others)}, which kerasbert does not read; " if others else ""
     raise CheckpointError(f"{folder}: no model.safetensors; {found}save the model as safetensors first")
