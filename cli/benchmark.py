@@ -7,6 +7,7 @@ import click
 
 from kerasbert.cli import options
 from kerasbert.cli.numbers import Parallel
+from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import Manifest
 
 
@@ -85,11 +86,14 @@ def benchmark(bundle, files, model, threads, sequence_lengths, runs, quick, plot
         click.echo(json.dumps(measuring.as_data(rows)))
     else:
         print_measured(rows)
-        best = measuring.fastest(rows)
-        click.echo(
-            f"fastest here: {best.name}, {best.text_ms:.2f} ms from text with threads {best.threads}; "
-            f'load("{bundle}", file="{best.name}", threads={best.threads})'
-        )
+        click.echo(_advice(bundle, manifest, measuring.fastest(rows)))
+
+
+def _advice(bundle, manifest: Manifest, best) -> str:
+    """The fastest file, and the call that opens it in the runtime, if the runtime opens such a file."""
+    said = f"fastest here: {best.name}, {best.text_ms:.2f} ms from text with threads {best.threads}"
+    opens = KINDS[manifest.files[best.name].kind].engine
+    return f'{said}; load("{bundle}", file="{best.name}", threads={best.threads})' if opens else said
 
 
 def _check(option: str, values, fits, reason: str) -> None:

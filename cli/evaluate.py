@@ -27,6 +27,7 @@ def evaluate(model, data, task, batch_size, plot, as_json, **given):
       kerasbert evaluate model/ --data test.csv --plot confusion.png
       kerasbert evaluate bundle/ --data test.csv --json
     """
+    options.keep_apart("--plot", plot, data)
     from kerasbert.cli.progress import counted
     from kerasbert.errors import DataError
     from kerasbert.examples.readers import read_examples

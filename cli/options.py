@@ -130,6 +130,16 @@ def _in_a_folder(context, parameter, path: Path | None) -> Path | None:
     return path
 
 
+def keep_apart(option: str, written: Path | None, read: Path | None) -> None:
+    """Refuses to write over the file that is read.
+
+    Raises:
+        click.UsageError: naming both.
+    """
+    if written and read and written.is_file() and read.is_file() and written.samefile(read):
+        raise click.UsageError(f"{option} {written} would overwrite {read}, which is read; name another file")
+
+
 def checkpoint(command):
     return click.option(
         "--checkpoint",

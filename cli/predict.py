@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from os.path import isfile
 from pathlib import Path
 
 import click
@@ -76,6 +77,9 @@ def predict(model, texts, source, out, task, batch_size, **given):
     choice = {name: given.pop(name) for name in Choice.__dataclass_fields__}
     others = {name: value for name, value in given.items() if value is not None}
     _check_call(texts, source, others, columns, choice)
+    options.keep_apart("--out", out, source)
+    for text in filter(isfile, texts):
+        click.echo(f"{text}: is answered as a text, though there is such a file; --input {text} reads it", err=True)
     definition = options.task_of(model, task)
     chosen = _chosen(model, definition, choice)
     examples = read_unlabelled(source, definition, columns=columns) if source else _examples(definition, texts, others)

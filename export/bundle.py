@@ -9,14 +9,16 @@ from pathlib import Path
 from kerasbert.export.exportable import check_model, in_float32
 from kerasbert.export.formats.settings import Settings, signature_lengths
 from kerasbert.export.formats.tflite.integers import spread
+from kerasbert.export.formats.tflite.lowest import lowest
 from kerasbert.export.gate import golden
 from kerasbert.export.gate.verify import Reference, Row, check, read_data, report, verify
 from kerasbert.export.options import ExportOptions
 from kerasbert.export.report.page import write_report
-from kerasbert.export.variants import CALIBRATED, VARIANTS, WRITERS, Variant, by_name, in_place_of
+from kerasbert.export.variants import CALIBRATED, OUTPUTS, VARIANTS, WRITERS, Variant, by_name, in_place_of
 from kerasbert.export.web import runtimes, write_page
 from kerasbert.export.web.npm import fetch
 from kerasbert.files import check_target, new_folder
+from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import File, Manifest, measure
 from kerasbert.tasks.task import Example
 
@@ -78,11 +80,12 @@ def export_bundle(
 
 
 def _begin(model, folder: Path, lengths: list[int], progress: Callable[[str], None]) -> Manifest:
-    """Writes the tokenizer's files and golden.json, and returns a manifest without model files."""
-    model.tokenizer.save(folder)
+    """Writes all but the model files, and returns a manifest without these."""
+    model.tokenizer.save(folder, max_length=model.max_length)
     progress("recording the Keras model's answers")
     golden.write(model, folder)
     checksums = {path.name: measure(path)[1] for path in sorted(folder.iterdir())}
+    model.write_hub_files(folder)  # not in checksums: an answer does not depend on them, and the hub lets people edit
     return Manifest(
         task=model.task.name,
         settings=json.loads(json.dumps(asdict(model.settings))),
@@ -119,7 +122,15 @@ def _write_and_check(
 
 def _described(folder: Path, manifest: Manifest, variant: Variant) -> File:
     (graph,) = manifest.graphs
-    facts = {"kind": variant.kind, "graph": graph.name, "precision": variant.precision}
+    names = OUTPUTS.get(variant.kind, {})
+    facts = {
+        "kind": variant.kind,
+        "graph": graph.name,
+        "precision": variant.precision,
+        "outputs": {each.name: names[each.name] for each in graph.outputs if each.name in names},
+    }
+    if KINDS[variant.kind].tflite:
+        facts["runtimes"] = lowest((folder / variant.path).read_bytes())
     return File.describe(folder, variant.path, **facts)
 
 
@@ -145,6 +156,8 @@ def write_files(
         rows = f"{len(settings.examples)} rows of the data and " if settings.examples else ""
         calibrated = set(targets.values()) & set(CALIBRATED)
         progress(f"writing {kind}{f', calibrated on {rows}built-in texts' if calibrated else ''}")
+        for path in targets:
+            path.parent.mkdir(exist_ok=True)
         writer(kind)(model, targets, settings)
 
 

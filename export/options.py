@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kerasbert.errors import ExportError
-from kerasbert.export.variants import Variant, chosen_variants
+from kerasbert.export.variants import NEWER, Variant, chosen_variants
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +42,11 @@ class ExportOptions:
 
     def __post_init__(self):
         variants = self.variants()
-        if self.legacy_runtime and any(variant.quantize == "int4" for variant in variants.values()):
-            raise ExportError("quantize is int4: TFLite 2.9 cannot run it; leave legacy_runtime out, or use int8")
+        newer = [variant.quantize for variant in variants.values() if variant.quantize in NEWER]
+        if self.legacy_runtime and newer:
+            raise ExportError(
+                f"quantize is {newer[0]}: TFLite 2.9 cannot run it; leave legacy_runtime out, or use int8"
+            )
         if self.max_drop is not None and (self.data is None or not 0 <= self.max_drop <= 100):
             raise ExportError(
                 f"max_drop is {self.max_drop}: use 0 to 100 points of accuracy, and give labelled data to measure on"

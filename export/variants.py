@@ -14,7 +14,8 @@ class Variant:
     kind: str
     """Kind of file, as kerasbert.json says it; a key of `WRITERS`."""
     path: str
-    """Name of the file inside the bundle."""
+    """Place of the file inside the bundle. `.onnx` files stand where the hub's clients look for them, under the names
+    that transformers.js uses."""
     quantize: str
     """How the weights are stored; a key of `QUANTIZE`."""
 
@@ -26,12 +27,12 @@ class Variant:
 
 VARIANTS = {
     "tflite": Variant("tflite", "model.tflite", "none"),
-    "onnx": Variant("onnx", "model.onnx", "none"),
+    "onnx": Variant("onnx", "onnx/model.onnx", "none"),
     "tflite-int8": Variant("tflite", "model_int8.tflite", "int8"),
     "tflite-float16": Variant("tflite", "model_float16.tflite", "float16"),
-    "onnx-int8": Variant("onnx", "model_int8.onnx", "int8"),
-    "onnx-int8-mixed": Variant("onnx", "model_int8_mixed.onnx", "int8-mixed"),
-    "onnx-float16": Variant("onnx", "model_float16.onnx", "float16"),
+    "onnx-int8": Variant("onnx", "onnx/model_quantized.onnx", "int8"),
+    "onnx-int8-mixed": Variant("onnx", "onnx/model_quantized_mixed.onnx", "int8-mixed"),
+    "onnx-float16": Variant("onnx", "onnx/model_fp16.onnx", "float16"),
     "saved_model": Variant("saved_model", "saved_model", "none"),
     "mediapipe": Variant("mediapipe", "mediapipe.tflite", "none"),
     "mediapipe-int8": Variant("mediapipe", "mediapipe_int8.tflite", "int8"),
@@ -59,6 +60,14 @@ CHECKS = {
     "tflite-text": "kerasbert.export.formats.tflite.text:check_text_tflite",
 }
 """Kind of file that not every model can have -> the function that takes a model and raises ExportError."""
+OUTPUTS = {
+    "onnx": {
+        "sequence_output": "last_hidden_state",
+        "pooled_output": "pooler_output",
+        "embedding": "sentence_embedding",
+    }
+}
+"""Kind of file -> a task's output -> its name in the file, where it differs. `.onnx` files speak the hub's language."""
 FORMATS = tuple(kind for kind in WRITERS if kind != "trainable")
 """Kinds that are asked for by name. A trainable file is asked for with `trainable_head` instead."""
 USUAL = ("tflite", "onnx", "saved_model")
@@ -76,6 +85,8 @@ QUANTIZE = {
 """How weights are stored -> what that means for a user. Each setting loses less accuracy than those before it."""
 CALIBRATED = ("full-int8", "int16x8")
 """Settings with integer activations, whose ranges are measured on texts."""
+NEWER = ("int4", "int16x8", "full-int8")
+"""Settings that no `legacy_runtime` makes readable for old runtimes."""
 
 
 def chosen_variants(

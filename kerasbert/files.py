@@ -40,8 +40,7 @@ def check_target(folder: str | Path, *, megabytes: float = 0) -> Path:
     try:
         if _is_busy(folder):
             raise KerasBertError(_BUSY.format(folder))
-        if place == folder and any(path.name != _building(folder).name for path in folder.iterdir()):
-            raise KerasBertError(f"{folder}: the output folder is not empty; name another, or empty it first")
+        _check_empty(folder)
         with tempfile.NamedTemporaryFile(dir=place):
             pass
     except OSError as error:
@@ -74,15 +73,22 @@ def new_folder(target: str | Path, *, update: bool = False) -> Iterator[Path]:
         check_target(target)
     target = Path(target).absolute()
     there, building = target.is_dir(), _building(target)
-    with _parents(target), _alone(building, target, folder=True) as locked:
+    begun = building.exists()
+    with _parents(target), _alone(building, target, mode=0o700) as locked:
+        if begun and not locked:
+            raise KerasBertError(
+                f"{building}: another process is writing it or was killed; if it was killed, remove it"
+            )
         for left in building.iterdir():
-            if not locked:
-                raise KerasBertError(f"{building}: left by a killed process, if no other is writing it; then remove it")
             shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
         try:
+            if not update:  # another process may have ended since the first check
+                _check_empty(target)
             yield building
             if there:
                 for path in sorted(building.iterdir()):
+                    if path.is_dir() and (target / path.name).is_dir():  # a folder is replaced whole
+                        shutil.rmtree(target / path.name)
                     path.replace(target / path.name)
             else:
                 building.chmod(0o755)  # until here only its owner can read it
@@ -110,7 +116,7 @@ def held(folder: str | Path) -> Iterator[None]:
     """
     folder = Path(folder)
     there = _nearest(folder) == folder
-    with _parents(folder), _alone(folder, folder, folder=True):
+    with _parents(folder), _alone(folder, folder, mode=0o777):
         for path in folder.rglob(".*"):
             if _LEFT.fullmatch(path.name) and path.is_file():
                 path.unlink(missing_ok=True)
@@ -136,7 +142,7 @@ def new_file(target: str | Path, *, alone: bool = False) -> Iterator[Path]:
     target = Path(target)
     building = _building(target) if alone else target.with_name(f".{target.name}.{uuid4().hex}")
     try:
-        with _alone(building, target, folder=False) if alone else nullcontext():
+        with _alone(building, target) if alone else nullcontext():
             try:
                 yield building
                 building.replace(target)
@@ -159,13 +165,19 @@ def _nearest(folder: Path) -> Path:
     return place
 
 
+def _check_empty(folder: Path) -> None:
+    """Raises KerasBertError if a folder is there and has files, other than those that are being built."""
+    if folder.is_dir() and any(path.name != _building(folder).name for path in folder.iterdir()):
+        raise KerasBertError(f"{folder}: the output folder is not empty; name another, or empty it first")
+
+
 def _is_busy(folder: Path) -> bool:
     """Whether another process is building this folder."""
     building = _building(folder)
     if not building.is_dir():
         return False
     try:
-        descriptor = _take(building, folder=True)
+        descriptor = _take(building, 0o700)
     except BlockingIOError:
         return True
     if descriptor is not None:
@@ -196,13 +208,14 @@ def _parents(target: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _alone(path: Path, target: Path, *, folder: bool) -> Iterator[bool]:
+def _alone(path: Path, target: Path, *, mode: int | None = None) -> Iterator[bool]:
     """Makes a file or folder if it is absent, and holds the operating system's lock on it, which ends with its process.
 
     Some file systems have no such locks, as NFS for folders. There the block runs without one.
 
     Args:
         path: what is locked. target: what messages name.
+        mode: who can use the folder if it is made here, as for `os.mkdir`; None: `path` is a file.
 
     Yields:
         Whether there is a lock.
@@ -211,7 +224,7 @@ def _alone(path: Path, target: Path, *, folder: bool) -> Iterator[bool]:
         KerasBertError: another process holds the lock, or `path` cannot be made.
     """
     try:
-        descriptor = _take(path, folder=folder)
+        descriptor = _take(path, mode)
     except BlockingIOError:
         raise KerasBertError(_BUSY.format(target)) from None
     except OSError as error:
@@ -223,18 +236,21 @@ def _alone(path: Path, target: Path, *, folder: bool) -> Iterator[bool]:
             os.close(descriptor)
 
 
-def _take(path: Path, *, folder: bool) -> int | None:
+def _take(path: Path, mode: int | None) -> int | None:
     """Makes and locks a file or folder. Returns the descriptor that holds the lock, or None if there are no locks.
+
+    Args:
+        mode: see `_alone`.
 
     Raises:
         BlockingIOError: another process has locked it. OSError: it cannot be made.
     """
     while True:
-        if folder and not path.is_dir():
-            path.mkdir(0o700, exist_ok=True)
+        if mode is not None and not path.is_dir():
+            path.mkdir(mode, exist_ok=True)
         if fcntl is None:
             return None
-        descriptor = os.open(path, os.O_RDONLY if folder else os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT if mode is None else os.O_RDONLY, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

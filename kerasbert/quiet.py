@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.machinery import ModuleSpec, PathFinder
 from threading import Lock
 
@@ -102,19 +102,24 @@ def _filtered() -> Iterator[None]:
     A process of its own still passes the last words of a TensorFlow that ends this process, for example because the
     processor lacks instructions.
     """
-    if _stderr or not sys.executable:  # nothing is shown anyway, or Python is part of another program
+    # Nothing is shown anyway, or Python is part of another program, which `sys.executable` would start again.
+    if _stderr or sys.stderr is None or not sys.executable or getattr(sys, "frozen", False):
         yield
         return
-    with _lock:
-        sys.stderr.flush()
-        own = os.dup(2)
-        reader = subprocess.Popen([sys.executable, "-I", "-S", "-c", _FILTER], stdin=subprocess.PIPE, stderr=own)
-        os.dup2(reader.stdin.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(own, 2)
-            os.close(own)
-            reader.stdin.close()
-            with suppress(subprocess.TimeoutExpired):  # a child of this process may hold the pipe
-                reader.wait(timeout=1)
+    with _lock, ExitStack() as end:
+        with suppress(OSError):  # without another process, or without stderr, the import goes on unfiltered
+            sys.stderr.flush()
+            own = os.dup(2)
+            end.callback(os.close, own)
+            reader = subprocess.Popen([sys.executable, "-I", "-S", "-c", _FILTER], stdin=subprocess.PIPE, stderr=own)
+            end.callback(_close, reader)
+            end.callback(os.dup2, own, 2)
+            os.dup2(reader.stdin.fileno(), 2)
+        yield
+
+
+def _close(reader: subprocess.Popen) -> None:
+    """Waits until a process has read everything."""
+    reader.stdin.close()
+    with suppress(subprocess.TimeoutExpired):  # a child of this process may hold the pipe
+        reader.wait(timeout=1)

@@ -83,6 +83,7 @@ def pretend(folder: Path, task: str, tokenizer, *, files=tuple(VARIANTS), figure
     written, rows = {}, []
     for at, name in enumerate(files):
         variant = VARIANTS[name]
+        (folder / variant.path).parent.mkdir(exist_ok=True)
         (folder / variant.path).write_bytes(name.encode())
         facts = {"kind": variant.kind, "graph": model.graphs()[0].name, "precision": variant.precision}
         written[name] = File.describe(folder, variant.path, **facts)

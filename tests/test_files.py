@@ -255,6 +255,9 @@ def test_a_folder_that_is_held_loses_half_files_and_goes_if_it_is_empty(place):
         assert below(place / "out" / "shards") == [".mine", "whole"]
     with held(place / "a" / "b"):
         assert (place / "a" / "b").is_dir()
+        (place / "plain").mkdir()
+        assert (place / "a" / "b").stat().st_mode == (place / "plain").stat().st_mode  # others may read it as usual
+        (place / "plain").rmdir()
     assert below(place) == ["out", "out/shards", "out/shards/.mine", "out/shards/whole"]
 
 
@@ -265,6 +268,25 @@ def test_without_locks_a_folder_that_was_left_is_named(place, monkeypatch):
     monkeypatch.setattr(files.fcntl, "flock", missing)
     build(place / "first", "a")
     (place / ".out.building" / "half").mkdir(parents=True)
-    with pytest.raises(KerasBertError, match=r"\.out\.building: left by a killed process, if no other is writing it"):
+    said = r"\.out\.building: another process is writing it or was killed; if it was killed, remove it$"
+    with pytest.raises(KerasBertError, match=said):
         build(place / "out", "a")
     assert (place / ".out.building" / "half").is_dir()
+    (place / ".out.building" / "half").rmdir()  # as of a process that has written nothing yet
+    with pytest.raises(KerasBertError, match=said):
+        build(place / "out", "a")
+    assert below(place) == [".out.building", "first", "first/a"]
+
+
+def test_a_folder_that_another_process_filled_after_the_check_is_refused(place, monkeypatch):
+    taken = files._take
+
+    def late(path, mode):
+        (place / "other").write_text("finished")
+        return taken(path, mode)
+
+    monkeypatch.setattr(files, "_take", late)
+    with pytest.raises(KerasBertError, match="here: the output folder is not empty"):
+        build(place, "other")
+    assert below(place) == ["other"]
+    assert (place / "other").read_text() == "finished"

@@ -93,6 +93,22 @@ def test_the_last_words_of_an_import_that_ends_the_process_are_heard(tmp_path):
     assert done.stderr == "E0000 00:00:1.2 3 a.cc:1] broken\nF0000 no AVX"
 
 
+NO_PROCESS = """
+import subprocess
+def none(*words, **options):
+    raise BlockingIOError(11, "no further process")
+subprocess.Popen = none
+"""
+
+
+@pytest.mark.parametrize("before", [NO_PROCESS, "import sys; sys.frozen = True\n", "import sys; sys.stderr = None\n"])
+def test_where_no_filter_can_run_the_import_goes_on_without_it(tmp_path, before):
+    """In a frozen program `sys.executable` is the program itself, which would start itself again and again."""
+    done = imported(tmp_path, TENSORFLOW, before + IMPORT)
+    assert (done.returncode, done.stdout) == (0, "level 1\n")
+    assert len(done.stderr.splitlines()) == 4
+
+
 def test_an_import_that_fails_restores_stderr(tmp_path):
     done = imported(tmp_path, "raise ImportError('no such library')")
     assert "ImportError: no such library" in done.stderr

@@ -18,7 +18,7 @@ fine-tuned MiniLM kept 89 % of its answers, and an encoder with two blocks 92 %;
 HESITATES = 0.1
 """A quantised file's answer on a golden text is unclear if Keras's two best probabilities differ by less than this."""
 SURE = 0.5
-"""And only if the file's own two best probabilities differ by less than this."""
+"""Such an answer is unclear only if the file's own two best probabilities also differ by less than this."""
 DROP = 0.005
 """Largest drop of a quantised file's headline figure on labelled data: 0.5 points. Where data are given, the drop
 decides, and not the answers on golden texts."""

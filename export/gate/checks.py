@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from kerasbert.decoding.labels import SCORES
+from kerasbert.errors import BundleError
 from kerasbert.export.formats.mediapipe.check import check_in_mediapipe
 from kerasbert.export.formats.mediapipe.device_tokenizer import read_differently as mediapipe_reads
 from kerasbert.export.gate import golden
@@ -19,6 +20,7 @@ from kerasbert.export.gate.bars import (
     judge_numbers,
     largest_difference,
 )
+from kerasbert.export.gate.compiled import compiled_outputs
 from kerasbert.export.gate.subject import Subject
 from kerasbert.quiet import quiet
 from kerasbert.runtime.kinds import KINDS
@@ -102,6 +104,29 @@ def asks_all_at_once(subject: Subject, row) -> list[str]:
     if not KINDS[subject.file.kind].batches:
         return []
     return [f"in a batch: {wrong}" for wrong in _together(subject, subject.pipeline, subject.recorded)[1]]
+
+
+def asks_compiled_model(subject: Subject, row) -> list[str]:
+    """Runs each example on LiteRT's `CompiledModel`, which apps use. It must answer as the interpreter does."""
+    if not KINDS[subject.file.kind].compiled or subject.pipeline.fields:
+        return []
+    try:
+        outputs = compiled_outputs(subject.opened.folder, subject.name)
+    except BundleError as error:
+        return [f"in LiteRT's CompiledModel: {error}"]
+    found = [replace(each, outputs=mine) for each, mine in zip(subject.alone, outputs, strict=True)]
+    alike = [
+        subject.alike(subject.answer(a), subject.answer(b)) or subject.hesitates(a, b.outputs)
+        for a, b in zip(found, subject.alone, strict=True)
+    ]
+    decision = decide_answers(alike, subject.file.precision)
+    failures = [] if decision.passed else [decision.figure]
+    for name, output in subject.graph_outputs.items():
+        ours, theirs = (
+            _stacked([row for each in side for row in each.outputs[name]]) for side in (found, subject.alone)
+        )
+        failures += judge_numbers(ours, theirs, output.bar, subject.file.precision, scores=subject.in_scores)
+    return [f"in LiteRT's CompiledModel, beside the interpreter: {wrong}" for wrong in failures]
 
 
 def asks_signatures_for_texts(subject: Subject, row) -> list[str]:
@@ -191,6 +216,7 @@ CHECKS: tuple[Check, ...] = (
     asks_each_alone,
     answers_equally,
     asks_all_at_once,
+    asks_compiled_model,
     asks_signatures_for_texts,
     asks_mediapipe,
     asks_the_data,

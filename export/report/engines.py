@@ -6,7 +6,7 @@ BAR is the kind of numbers of the output (`kerasbert.tasks.task.Output.bar`). So
 
 Words such as `__TEXT__` are filled in by `kerasbert.export.report.snippets`. Functions are named as in LiteRT 2
 (Kotlin's CompiledModel), TensorFlowLiteSwift 2.17 (SignatureRunner), MediaPipe's Tasks, onnxruntime-web and
-@huggingface/tokenizers.
+@huggingface/tokenizers. The tests run the programs in Python; those in Kotlin and Swift are never compiled there.
 """
 
 from dataclasses import dataclass
@@ -38,6 +38,7 @@ class Engine:
 
 
 LITERT = "pip install ai-edge-litert tokenizers numpy"
+LITERT_ANDROID = 'implementation("com.google.ai.edge.litert:litert:2.1.0")'
 MEDIAPIPE_ANDROID = 'implementation("com.google.mediapipe:tasks-text:latest.release")'
 ENGINES = tuple(
     Engine(language=language, name=name, title=title, install=install, kind=kind)
@@ -56,14 +57,8 @@ ENGINES = tuple(
         ),
         ("python", "mediapipe", "MediaPipe", "pip install mediapipe", "mediapipe"),
         ("kotlin", "mediapipe", "MediaPipe", MEDIAPIPE_ANDROID, "mediapipe"),
-        ("kotlin", "litert", "LiteRT", 'implementation("com.google.ai.edge.litert:litert:2.1.0")', "tflite"),
-        (
-            "kotlin",
-            "litert_learning",
-            "LiteRT, learning",
-            'implementation("com.google.ai.edge.litert:litert:1.4.0")',
-            "trainable",
-        ),
+        ("kotlin", "litert", "LiteRT", LITERT_ANDROID, "tflite"),
+        ("kotlin", "litert_learning", "LiteRT, learning", LITERT_ANDROID, "trainable"),
         ("swift", "mediapipe", "MediaPipe", "pod 'MediaPipeTasksText'", "mediapipe"),
         ("swift", "litert", "LiteRT", "pod 'TensorFlowLiteSwift'", "tflite"),
         ("javascript", "mediapipe", "MediaPipe", "npm install @mediapipe/tasks-text", "mediapipe"),

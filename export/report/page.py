@@ -247,12 +247,22 @@ def _facts(manifest) -> str:
         "inputs": _said(each.name for graph in manifest.graphs for each in graph.inputs),
         "outputs": _said(each.name for graph in manifest.graphs for each in graph.outputs),
         "tokenizer": ", ".join(f"{name}: {value}" for name, value in tokenizer.items() if value),
+        "lowest runtimes": _runtimes(manifest),
         "written by": ", ".join(f"{name} {version}" for name, version in manifest.versions.items()),
     }
     sums = {file.path: file.sha256 for file in manifest.files.values()} | manifest.checksums
     digests = {path: f"<code>{escape(digest)}</code>" for path, digest in sums.items()}
     facts = {name: escape(value) for name, value in facts.items()}
     return f"{_definitions(facts)}\n<h3>Checksums, SHA-256</h3>\n{_definitions(digests)}"
+
+
+def _runtimes(manifest) -> str:
+    """The files by the lowest versions that run them, such as "TFLite 2.9 or LiteRT 1.0: model.tflite"."""
+    groups = {}
+    for file in manifest.files.values():
+        versions = " or ".join(f"{name} {version}" for name, version in file.runtimes.items())
+        groups.setdefault(versions, []).append(file.path)
+    return "; ".join(f"{versions}: {', '.join(paths)}" for versions, paths in groups.items() if versions)
 
 
 def _said(value) -> str:

@@ -13,7 +13,7 @@ from kerasbert.export.formats.texts import why_not
 from kerasbert.export.gate import golden
 from kerasbert.export.report.engines import ANY, ENGINES, part, program
 from kerasbert.runtime.kinds import KINDS
-from kerasbert.runtime.manifest import Manifest
+from kerasbert.runtime.manifest import File, Manifest
 
 MARK = re.compile(r"__([A-Z]+(?:_[A-Z]+)*)__")
 """A word in a source that is filled in."""
@@ -46,10 +46,11 @@ def snippets(folder: Path, manifest: Manifest) -> list[Snippet]:
         if engine.kind not in files or code is None:
             continue
         values, bar = dict(_values(engine.language, manifest, shown)), manifest.graphs[0].outputs[0].bar
-        path = files[engine.kind]
+        file, output = files[engine.kind], manifest.graphs[0].outputs[0].name
         values |= {
-            "FILE": path,
-            "STEM": Path(path).stem,
+            "FILE": file.path,
+            "STEM": Path(file.path).stem,
+            "OUTPUT": file.outputs.get(output, output),
             "INPUTS": _inputs(engine.name, engine.language, manifest, values),
         }
         for mark, which in (("END", "ends"), ("LABEL", "labels")):
@@ -67,13 +68,13 @@ def fill(source: str | None, values: Mapping[str, object]) -> str | None:
     return MARK.sub(lambda mark: str(values[mark[1]]).rstrip("\n"), source)
 
 
-def files_to_show(manifest: Manifest) -> dict[str, str]:
-    """Kind -> the path of the file to show: one with 8-bit weights if there is one. `ANY` is a kind here too."""
+def files_to_show(manifest: Manifest) -> dict[str, File]:
+    """Kind -> the file to show: one with 8-bit weights if there is one. `ANY` is a kind here too."""
     shown = {}
     for file in sorted(manifest.files.values(), key=lambda file: file.precision != "int8"):
-        shown.setdefault(file.kind, file.path)
+        shown.setdefault(file.kind, file)
         if KINDS[file.kind].chosen:
-            shown.setdefault(ANY, file.path)
+            shown.setdefault(ANY, file)
     return shown
 
 
@@ -107,7 +108,6 @@ def _values(language: str, manifest: Manifest, shown: golden.Golden) -> Iterator
     yield "LENGTH", length
     yield "SIGNATURE", signatures[length]
     yield "SIGNATURES", signatures
-    yield "OUTPUT", graph.outputs[0].name
     yield "COUNT", graph.outputs[0].width
     yield "LABELS", _listed(_literal(label, language) for label in manifest.settings.get("labels", ()))
 
@@ -137,9 +137,9 @@ INPUTS = {
     },
     "kotlin litert_learning": {
         "": '    "{name}" to {value},',
-        "input_ids": "padded {{ ids.getOrElse(it) {{ {PAD_ID} }} }}",
-        "attention_mask": "padded {{ if (it < ids.size) 1 else 0 }}",
-        "token_type_ids": "padded {{ 0 }}",
+        "input_ids": "IntArray({MAX_LENGTH}) {{ ids.getOrElse(it) {{ {PAD_ID} }} }}",
+        "attention_mask": "IntArray({MAX_LENGTH}) {{ if (it < ids.size) 1 else 0 }}",
+        "token_type_ids": "IntArray({MAX_LENGTH})",
     },
     "swift": {
         "": '    "{name}": {value},',

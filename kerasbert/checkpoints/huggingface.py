@@ -1,7 +1,7 @@
 """Hugging Face folders: config.json, model.safetensors, tokenizer files. Strict both ways."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import ml_dtypes
@@ -12,7 +12,7 @@ from kerasbert.checkpoints import hub, names
 from kerasbert.checkpoints.loading import ENCODER, Checkpoint
 from kerasbert.config import OWN_TYPE, family_name, read_config_json
 from kerasbert.errors import CheckpointError, ConfigError
-from kerasbert.files import new_folder, write_tensors
+from kerasbert.files import new_folder, write_tensors, write_text
 from kerasbert.reading import read_json
 
 EIGHT_BITS = {"F8_E4M3": ml_dtypes.float8_e4m3fn, "F8_E5M2": ml_dtypes.float8_e5m2}
@@ -62,9 +62,7 @@ def open_checkpoint(path: str | Path | None) -> Checkpoint:
     return Checkpoint(folder, settings, shapes, lambda name: _float32(*places[name]), names.names_of(family))
 
 
-def save(
-    model, folder: str | Path, *, task: str = ENCODER, settings: dict | None = None, foreign: bool = False
-) -> None:
+def save(model, folder: str | Path, *, task: str = ENCODER, max_length: int | None = None, **beside) -> None:
     """Writes a folder that transformers opens: config.json, model.safetensors, the tokenizer's files.
 
     The kernels of layers with LoRA are written merged, as in Keras's `model.save`.
@@ -73,9 +71,8 @@ def save(
         model: has `config`, `tokenizer` and Keras `weights`.
         folder: made if it is not there; files of the same names are replaced, others stay.
         task: a key of `names.ARCHITECTURES`.
-        settings: further keys for config.json.
-        foreign: whether transformers has no such architecture. The folder then says `kerasbert.config.OWN_TYPE`, which
-            transformers refuses; without it, transformers would put random weights where it finds none.
+        max_length: the number of tokens that other libraries cut a text to; None: the encoder's limit.
+        beside: as for `write_beside`.
     """
     family = model.config.model_type
     tensors, merged = {}, _merged_kernels(model)
@@ -86,20 +83,46 @@ def save(
         variable = merged.get(variable.path, variable)
         value = np.asarray(variable.numpy() if hasattr(variable, "numpy") else variable, dtype="float32")
         tensors[name] = np.ascontiguousarray(value.T if transposed else value)
+    with new_folder(folder, update=True) as building:
+        write_tensors(building / "model.safetensors", tensors, what=f"{folder}: the weights")
+        write_beside(model, building, task=task, **beside)
+        if model.tokenizer is not None:
+            model.tokenizer.save(building, max_length=max_length or model.config.max_length)
+
+
+def write_beside(
+    model,
+    folder: Path,
+    *,
+    task: str,
+    settings: Mapping[str, object] | None = None,
+    files: Mapping[str, object] | None = None,
+    foreign: bool = False,
+) -> None:
+    """Writes what the hub's clients read beside weights and tokenizer: config.json, and further JSON files.
+
+    Args:
+        model: has `config`.
+        folder: exists.
+        task: a key of `names.ARCHITECTURES`.
+        settings: further keys for config.json.
+        files: path -> what a further JSON file holds.
+        foreign: whether transformers has no such architecture. The folder then says `kerasbert.config.OWN_TYPE`, which
+            transformers refuses; without it, transformers would put random weights where it finds none.
+    """
     config = {
-        "architectures": [names.ARCHITECTURES[family][task]],
+        "architectures": [names.ARCHITECTURES[model.config.model_type][task]],
         **model.config.to_dict(),
         **(settings or {}),
         "dtype": "float32",
     }
     if foreign:
         del config["architectures"]
-        config |= {"model_type": OWN_TYPE, "kerasbert": {"model_type": family, **config.get("kerasbert", {})}}
-    with new_folder(folder, update=True) as building:
-        write_tensors(building / "model.safetensors", tensors, what=f"{folder}: the weights")
-        (building / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        if model.tokenizer is not None:
-            model.tokenizer.save(building)
+        own = {"model_type": model.config.model_type, **config.get("kerasbert", {})}
+        config |= {"model_type": OWN_TYPE, "kerasbert": own}
+    for path, content in {"config.json": config, **(files or {})}.items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        write_text(folder / path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def _merged_kernels(model) -> dict:
@@ -134,6 +157,8 @@ def _weight_files(folder: Path) -> list[Path]:
     shards = sorted(folder.glob("model-*-of-*.safetensors"))
     if shards:
         return _numbered(shards)
+    if (folder / "kerasbert.json").is_file():
+        raise CheckpointError(f"{folder}: is a bundle; name the model folder that it was made from")
     others = [name for name in ("pytorch_model.bin", "tf_model.h5") if (folder / name).is_file()]
     found = f"it has {' and '.join(others)}, which kerasbert does not read; " if others else ""
     raise CheckpointError(f"{folder}: no model.safetensors; {found}save the model as safetensors first")

@@ -1,4 +1,4 @@
-"""Reads how a sentence-transformers folder makes a vector: modules.json, and the folder of each module."""
+"""How a sentence-transformers folder makes a vector: modules.json, and the folder of each module. Read and written."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -49,6 +49,36 @@ def embedding_settings(folder: Path, *, limit: int, lower_cases: bool) -> dict:
         raise CheckpointError(f"{folder / NAME}: no module Pooling, which makes one vector of a text's tokens")
     _check_prompts(folder / "config_sentence_transformers.json")
     return {"pooling": pooling, "max_length": _length(folder, transformer, limit, lower_cases)}
+
+
+def written(*, pooling: str, max_length: int, width: int) -> dict[str, object]:
+    """The files that tell sentence-transformers how a `SentenceEncoder` makes its vectors.
+
+    Args:
+        pooling: a value of `POOLINGS`.
+        max_length: the number of tokens that texts are cut to.
+        width: size of the vectors.
+
+    Returns:
+        Path inside the folder -> what the JSON file holds.
+    """
+    kinds = (("Transformer", ""), ("Pooling", "1_Pooling"), ("Normalize", "2_Normalize"))
+    return {
+        NAME: [
+            {"idx": number, "name": str(number), "path": path, "type": f"sentence_transformers.models.{kind}"}
+            for number, (kind, path) in enumerate(kinds)
+        ],
+        "1_Pooling/config.json": {
+            "word_embedding_dimension": width,
+            **{flag: POOLINGS.get(mode) == pooling for flag, mode in _FLAGS.items()},
+        },
+        "sentence_bert_config.json": {"max_seq_length": max_length, "do_lower_case": False},
+        "config_sentence_transformers.json": {
+            "prompts": {},
+            "default_prompt_name": None,
+            "similarity_fn_name": "cosine",
+        },
+    }
 
 
 _KNOWN = "Transformer, Pooling and Normalize"

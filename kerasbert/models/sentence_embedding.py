@@ -1,8 +1,11 @@
 """Sentence embeddings: texts become vectors of length 1, whose dot product is their similarity."""
 
+import dataclasses
+
 import keras
 import numpy as np
 
+from kerasbert.checkpoints import modules
 from kerasbert.layers.heads import POOLINGS, UnitLength
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.text_model import TextModel
@@ -50,6 +53,10 @@ class SentenceEncoder(TextModel):
     def encode(self, *columns, batch_size: int = 32, **named) -> np.ndarray:
         """Returns vectors of length 1, float32 (texts, hidden_size), in the order of the texts."""
         return self.predict_outputs(*columns, batch_size=batch_size, **named)["embedding"]
+
+    def transformers_settings(self) -> dict:
+        files = modules.written(**dataclasses.asdict(self.settings), width=self.config.hidden_size)
+        return {**super().transformers_settings(), "files": files}
 
 
 MODEL = SentenceEncoder

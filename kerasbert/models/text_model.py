@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -240,14 +241,24 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
         known = self.transformers_settings()
         own = {name: v for name, v in dataclasses.asdict(self.settings).items() if name not in known["says"]}
         section = {"kerasbert": {"task": self.task.name, **own}}
-        settings = {**known["keys"], **section}
-        huggingface.save(
-            self.saved_part(), folder, task=known["head"], settings=settings, foreign=self.is_foreign_to_transformers()
-        )
+        foreign = self.is_foreign_to_transformers()
+        beside = self._beside(section)
+        huggingface.save(self.saved_part(), folder, max_length=self.max_length, foreign=foreign, **beside)
+
+    def write_hub_files(self, folder: Path) -> None:
+        """Writes what the hub's clients read beside an exported file: config.json, and modules.json for embeddings.
+
+        config.json names a class of transformers for every pooling, because the exported file holds the pooling.
+        """
+        huggingface.write_beside(self, folder, **self._beside({}))
+
+    def _beside(self, section: Mapping) -> dict:
+        known = self.transformers_settings()
+        return {"task": known["head"], "settings": {**known["keys"], **section}, "files": known.get("files")}
 
     def transformers_settings(self) -> dict:
-        """How transformers stores this task: `head` (a key of `ARCHITECTURES`), `keys` of config.json, and `says`, the
-        settings that these keys already contain."""
+        """How transformers stores this task: `head` (a key of `ARCHITECTURES`), `keys` of config.json, `says`, the
+        settings that these keys already contain, and, if there are any, `files`, path -> content, for other clients."""
         return {"head": "encoder", "keys": {}, "says": ()}
 
     def is_foreign_to_transformers(self) -> bool:

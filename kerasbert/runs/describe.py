@@ -1,9 +1,11 @@
 """Describes a path as plain values: one function per kind of file or folder."""
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from kerasbert.config import family_name
 from kerasbert.errors import BundleError, ConfigError, DataError, KerasBertError
 from kerasbert.runtime.manifest import NAME as MANIFEST
 from kerasbert.runtime.manifest import File, Manifest, measure
@@ -50,7 +52,9 @@ def _bundle(path: Path) -> dict:
 
 
 def _in_words(file: File) -> str:
-    return f"{file.path}, {file.kind}, {file.precision}, {file.bytes / 1e6:.1f} MB"
+    lowest = " or ".join(f"{name} {version}" for name, version in file.runtimes.items())
+    facts = (file.path, file.kind, file.precision, f"{file.bytes / 1e6:.1f} MB", lowest and f"from {lowest} on")
+    return ", ".join(filter(None, facts))
 
 
 def _model(path: Path) -> dict:
@@ -62,7 +66,7 @@ def _model(path: Path) -> dict:
     task = checkpoint.task
     return {
         "kind": "model",
-        "family": checkpoint.config.model_type,
+        "family": family_name(checkpoint.settings),
         "architecture": checkpoint.architecture,
         "task": task,
         "heads of tasks": checkpoint.heads,
@@ -117,10 +121,17 @@ def _safetensors(path: Path) -> dict:
 
 
 def _tflite(path: Path) -> dict:
+    from kerasbert.export.formats.facts import NAME
     from kerasbert.export.formats.mediapipe.metadata import read_metadata
+    from kerasbert.export.formats.tflite.entries import entry, open_model
     from kerasbert.export.formats.tflite.graph import read_graph
+    from kerasbert.export.formats.tflite.lowest import lowest
 
     facts = {"kind": "TFLite model", "megabytes": _megabytes(path), **read_graph(path)}
+    facts["lowest runtimes"] = lowest(path.read_bytes())
+    about = entry(open_model(path.read_bytes()), NAME)
+    if about is not None:
+        facts["about"] = json.loads(about)
     found = read_metadata(path)
     if found is None:
         return facts
@@ -149,6 +160,7 @@ def _onnx(path: Path) -> dict:
         "inputs": {value.name: tensor(value) for value in proto.graph.input},
         "outputs": {value.name: tensor(value) for value in proto.graph.output},
         "operations": dict(Counter(node.op_type for node in proto.graph.node).most_common()),
+        **({"about": {each.key: each.value for each in proto.metadata_props}} if proto.metadata_props else {}),
     }
 
 

@@ -68,10 +68,10 @@ def finetune(
     job = _job(definition, train, folder, options)
     if begun:
         check_settings(folder / "run", job.said, mend="another --out begins a new run")
-        if (folder / "run" / FINISHED).exists():
+    with held_by(job.chief, folder):
+        if begun and (folder / "run" / FINISHED).exists():  # perhaps by a process that held the folder until now
             log.info("%s: the run had ended, and its model is written", folder)
             return read_json(folder / "run" / FINISHED, KerasBertError)
-    with held_by(job.chief, folder):
         trials = Trials(job)
         try:
             run, tried = trials.best()

@@ -9,6 +9,7 @@ from kerasbert.export.gate.verify import Row
 from kerasbert.files import new_folder
 from kerasbert.models.text_classification import TextClassifier
 from kerasbert.runs.finetune import FinetuneOptions, finetune
+from kerasbert.runs.run import Stopped
 from kerasbert.runtime import load
 
 SAMPLES = Path(samples.__file__).parent
@@ -23,7 +24,11 @@ SENTENCES = (
 def run(
     folder: Path, *, checkpoint: str | None, epochs: int, progress: Callable[[str], None]
 ) -> tuple[list[Row], list[dict]]:
-    """Fine-tunes, exports, verifies into `folder/model` and `folder/bundle`; answers `SENTENCES` from the bundle."""
+    """Fine-tunes, exports, verifies into `folder/model` and `folder/bundle`; answers `SENTENCES` from the bundle.
+
+    Raises:
+        Stopped: by a signal in fine-tuning; nothing is written.
+    """
     with new_folder(folder) as building:
         progress("fine-tuning")
         train, dev = SAMPLES / "sentiment_train.csv", SAMPLES / "sentiment_dev.csv"
@@ -31,7 +36,10 @@ def run(
         recipe = FinetuneOptions(
             checkpoint=checkpoint, dev=dev, epochs=epochs, batch_size=16, max_length=64, learning_rate=1e-4
         )
-        finetune("text-classification", train, building / "model", recipe)
+        try:
+            finetune("text-classification", train, building / "model", recipe)
+        except Stopped:  # says that the run can be resumed, but its folder is deleted
+            raise Stopped("a signal ended the quickstart, and nothing is written; begin it again") from None
         model = TextClassifier.from_pretrained(building / "model")
         rows = export_bundle(model, building / "bundle", data=dev, max_drop=MAX_DROP, progress=progress)
         return rows, load(building / "bundle")(SENTENCES)

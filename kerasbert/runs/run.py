@@ -19,7 +19,7 @@ from kerasbert.runs.resume import Checkpoints
 log = logging.getLogger("kerasbert")
 
 BETTER = {"min": operator.lt, "max": operator.gt}
-"""Which end of a figure is the good one -> whether a value is better than another. Equal values are not."""
+"""Which end of a figure is the good one -> whether a value is better than another. Equal values are not better."""
 
 
 class Stopped(KerasBertError):

@@ -260,8 +260,8 @@ class Trials:
             run.train(data_from)
         if run.place.ended:
             log.info(
-                "val_%s was not better in %d epochs, so the run ends after epoch %d",
-                job.metric, run.place.waited, run.place.step // run.journal.epoch,
+                "val_%s was not better in %s, so the run ends after epoch %d",
+                job.metric, counted(run.place.waited, "epoch"), run.place.step // run.journal.epoch,
             )  # fmt: skip
 
     def _keep(self, run: Run) -> None:

@@ -9,13 +9,17 @@ class Kind:
 
     Attributes:
         engine: the module and function that open it, imported when such a file is opened; "" if the runtime opens none.
+        compiled: another engine that apps use and that must answer alike, for the gate; "" if there is none.
         reads: "ids" or "text", what goes in.
+        tflite: whether it is a `.tflite` file.
         chosen: whether the runtime takes such a file when no file is named.
         batches: whether one call takes several rows.
     """
 
     engine: str
+    compiled: str = ""
     reads: str = "ids"
+    tflite: bool = False
     chosen: bool = True
     batches: bool = False
 
@@ -26,12 +30,21 @@ class Kind:
 
 
 KINDS = {
-    "tflite": Kind(engine="kerasbert.runtime.litert:tflite"),
+    "tflite": Kind(
+        engine="kerasbert.runtime.litert:tflite", compiled="kerasbert.runtime.litert:compiled_tflite", tflite=True
+    ),
     "onnx": Kind(engine="kerasbert.runtime.onnx:onnx", batches=True),
-    "mediapipe": Kind(engine="kerasbert.runtime.litert:mediapipe"),
+    "mediapipe": Kind(
+        engine="kerasbert.runtime.litert:mediapipe", compiled="kerasbert.runtime.litert:compiled_mediapipe", tflite=True
+    ),
     "saved_model": Kind(engine="", chosen=False, batches=True),
     # For apps to teach.
-    "trainable": Kind(engine="kerasbert.runtime.litert:tflite", chosen=False),
+    "trainable": Kind(
+        engine="kerasbert.runtime.litert:tflite",
+        compiled="kerasbert.runtime.litert:compiled_tflite",
+        tflite=True,
+        chosen=False,
+    ),
     # It needs tensorflow-text and reads some texts otherwise than BERT's tokenizer.
-    "tflite-text": Kind(engine="kerasbert.tf.text_file:text_tflite", reads="text", chosen=False),
+    "tflite-text": Kind(engine="kerasbert.tf.text_file:text_tflite", reads="text", tflite=True, chosen=False),
 }

@@ -5,8 +5,9 @@ first interpreter. Its Python package has no switch for that, and file descripto
 line stays.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,16 +32,20 @@ class _Signature:
     """A signature of an interpreter.
 
     Attributes:
-        runner: the function that runs it. inputs: name -> shape and dtype. outputs: name -> size of the last axis.
+        runner: the function that runs it, from arrays by name to arrays by name.
+        inputs: name -> shape and dtype. outputs: name -> shape.
     """
 
-    runner: object
+    runner: Callable[..., Mapping[str, np.ndarray]]
     inputs: Mapping[str, tuple[tuple[int, ...], type]]
-    outputs: Mapping[str, int]
+    outputs: Mapping[str, tuple[int, ...]]
 
 
 class _Interpreter:
     """An interpreter of a file. Its signatures share state, so one thread at a time may use it."""
+
+    compiled = False
+    """Whether LiteRT's `CompiledModel` computes the signatures, in which case the interpreter only describes them."""
 
     def __init__(self, path: Path, graph: Graph, *, threads: int):
         from ai_edge_litert.interpreter import Interpreter
@@ -50,12 +55,14 @@ class _Interpreter:
             self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
             names = [name for name in self._interpreter.get_signature_list() if name not in LEARNING]
             signatures = [_signature(self._interpreter.get_signature_runner(name)) for name in names]
+            if self.compiled:
+                signatures = _compiled(path, dict(zip(names, signatures, strict=True)))
         except (ValueError, RuntimeError) as error:
             raise BundleError(
                 f"{path}: not a whole TFLite model ({str(error).splitlines()[0]}); export again"
             ) from None
         for each in signatures or [_Signature(None, {}, {})]:
-            check_matches(path, graph, inputs=each.inputs, outputs=each.outputs)
+            check_matches(path, graph, inputs=each.inputs, outputs={n: shape[-1] for n, shape in each.outputs.items()})
         self._signatures = {_tokens(each): each for each in sorted(signatures, key=_tokens)}
 
     def run(self, row: Mapping[str, np.ndarray], tokens: int) -> dict[str, np.ndarray]:
@@ -77,13 +84,40 @@ class _Interpreter:
         return {each.name: outputs[each.name] for each in self.graph.outputs}
 
 
+class _CompiledModel(_Interpreter):
+    """The same file in LiteRT's `CompiledModel`, the interface of LiteRT 2 for apps, on the CPU with one thread."""
+
+    compiled = True
+
+
 def _signature(runner) -> _Signature:
     inputs, outputs = runner.get_input_details(), runner.get_output_details()
     return _Signature(
         runner,
         {name: (tuple(each["shape"]), each["dtype"]) for name, each in inputs.items()},
-        {name: int(each["shape"][-1]) for name, each in outputs.items()},
+        {name: tuple(map(int, each["shape"])) for name, each in outputs.items()},
     )
+
+
+def _compiled(path: Path, signatures: Mapping[str, _Signature]) -> list[_Signature]:
+    """The signatures of a file, computed by a `CompiledModel` that they share."""
+    from ai_edge_litert.compiled_model import CompiledModel
+
+    model = CompiledModel.from_file(str(path))
+
+    def runner(name: str, described: _Signature) -> Callable:
+        def run(**inputs) -> dict[str, np.ndarray]:
+            given = {each: model.create_input_buffer_by_name(name, each) for each in inputs}
+            found = {each: model.create_output_buffer_by_name(name, each) for each in described.outputs}
+            for each, values in inputs.items():
+                given[each].write(values)
+            model.run_by_name(name, given, found)
+            shapes = described.outputs.items()
+            return {each: found[each].read(int(np.prod(shape)), np.float32).reshape(shape) for each, shape in shapes}
+
+        return run
+
+    return [replace(each, runner=runner(name, each)) for name, each in signatures.items()]
 
 
 def _tokens(signature: _Signature) -> int:
@@ -91,7 +125,7 @@ def _tokens(signature: _Signature) -> int:
     return signature.inputs["input_ids"][0][1]
 
 
-def tflite(path: Path, graph: Graph, *, threads: int, integers: bool) -> Run:
+def tflite(path: Path, graph: Graph, *, threads: int, integers: bool, engine: type[_Interpreter] = _Interpreter) -> Run:
     """A function that runs each row by itself, in the shortest signature that holds it.
 
     A file of floats has one interpreter with all threads, for which callers wait in turn: that is as fast as several
@@ -111,8 +145,8 @@ def tflite(path: Path, graph: Graph, *, threads: int, integers: bool) -> Run:
             f"{path}: needs the package ai-edge-litert ({error}); pip install ai-edge-litert"
         ) from None
     beside = threads if integers and threads > 1 else 0
-    again = reopening(path, lambda: _Interpreter(path, graph, threads=1))
-    pool = Pool(_Interpreter(path, graph, threads=threads), again, beside=beside)
+    again = reopening(path, lambda: engine(path, graph, threads=1))
+    pool = Pool(engine(path, graph, threads=threads), again, beside=beside)
 
     def run(batch: dict) -> dict:
         rows = len(batch["input_ids"])
@@ -132,11 +166,15 @@ def tflite(path: Path, graph: Graph, *, threads: int, integers: bool) -> Run:
     return run
 
 
-def mediapipe(path: Path, graph: Graph, *, threads: int, integers: bool) -> Run:
+def mediapipe(path: Path, graph: Graph, **options) -> Run:
     """A file for MediaPipe: always three inputs; scores in place of logits, and logits that have these scores."""
     (output,) = graph.outputs
     if output.bar == "vector":
-        return tflite(path, replace(graph, inputs=MODEL_INPUTS), threads=threads, integers=integers)
+        return tflite(path, replace(graph, inputs=MODEL_INPUTS), **options)
     scored = Graph(graph.name, MODEL_INPUTS, (replace(output, name=SCORES),))
-    run = tflite(path, scored, threads=threads, integers=integers)
+    run = tflite(path, scored, **options)
     return lambda batch: {output.name: logits_of(run(batch)[SCORES], output.bar)}
+
+
+compiled_tflite = partial(tflite, engine=_CompiledModel)
+compiled_mediapipe = partial(mediapipe, engine=_CompiledModel)

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -18,7 +18,7 @@ from kerasbert.tokenizers.options import check_options
 
 NAME = "kerasbert.json"
 GOLDEN = "golden.json"
-VERSION = 3
+VERSION = 4
 AGAIN = "export or copy it again"
 CHANGED = f"its bytes are not the ones that were written; {AGAIN}"
 EDITED = "was edited; `kerasbert inspect --rehash` accepts a wanted edit"
@@ -38,6 +38,9 @@ class File:
         path: inside the bundle. bytes: its size. sha256: of its content (of all files of a folder, by name).
         precision: "float32", "float16", "int8" or "int4" weights; "int8-mixed" multiplies some of them in float32,
             "full-int8" and "int16x8" compute in integers throughout.
+        runtimes: the lowest version of each runtime that runs it, such as {"TFLite": "2.17", "LiteRT": "1.0"}; empty
+            for files that are not `.tflite` files.
+        outputs: the graph's name of an output -> the file's, for those that differ.
     """
 
     kind: str
@@ -46,6 +49,8 @@ class File:
     precision: str
     bytes: int
     sha256: str
+    runtimes: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self):
         _check_path(self.path)
@@ -56,8 +61,8 @@ class File:
         _check_digest(self.path, self.sha256)
 
     @classmethod
-    def describe(cls, folder: Path, path: str, **facts: str) -> "File":
-        """The file at a path of a folder. facts: its kind, graph and precision."""
+    def describe(cls, folder: Path, path: str, **facts) -> "File":
+        """The file at a path of a folder. facts: its kind, graph, precision, runtimes and outputs."""
         size, digest = measure(folder / path)
         return cls(path=path, bytes=size, sha256=digest, **facts)
 
@@ -99,6 +104,8 @@ class Manifest:
             raise ValueError(f"lengths end with {self.lengths[-1]}, but max_length is {settings.max_length}")
         for name, file in self.files.items():
             _one_of(f"files.{name}.graph", file.graph, names)
+            for output in file.outputs:
+                _one_of(f"an output of files.{name}", output, [each.name for each in self.graph(file.graph).outputs])
         for name in (check_options(self.tokenizer), GOLDEN):
             if name not in self.checksums:
                 raise ValueError(f"checksums have no {name}")

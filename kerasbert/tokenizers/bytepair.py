@@ -99,8 +99,8 @@ class BytePairTokenizer(HostTokenizer):
         """The options that tokenizer.json does not hold, as plain values for a JSON file."""
         return {"kind": self.kind}
 
-    def save(self, folder: str | Path) -> None:
-        """Writes tokenizer.json, tokenizer_config.json, vocab.json and merges.txt, which transformers can open."""
+    def save(self, folder: str | Path, *, max_length: int | None = None) -> None:
+        """Writes tokenizer.json, tokenizer_config.json, vocab.json and merges.txt; see `HostTokenizer.save`."""
         folder = Path(folder)
         state = json.loads(self._backend.to_str())
         model, pre_tokenizer = state["model"], state["pre_tokenizer"] or {}
@@ -115,7 +115,7 @@ class BytePairTokenizer(HostTokenizer):
             "unk_token": "<unk>",
             **({"mask_token": "<mask>"} if self._backend.token_to_id("<mask>") is not None else {}),
         }
-        self._save_tokenizer_json(folder, config)
+        self._save_tokenizer_json(folder, config, max_length)
         write_text(folder / "vocab.json", json.dumps(model["vocab"], ensure_ascii=False))
         merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
         write_text(folder / "merges.txt", "\n".join(["#version: 0.2", *merges, ""]))

@@ -176,7 +176,18 @@ class HostTokenizer:
             self._truncating[how] = backend
         return self._truncating[how]
 
-    def _save_tokenizer_json(self, folder: Path, config: dict) -> None:
+    def save(self, folder: str | Path, *, max_length: int | None = None) -> None:
+        """Writes the tokenizer's files, which transformers can open.
+
+        Args:
+            folder: made if it is not there.
+            max_length: the number of tokens that other libraries cut a text to; None: they cut nothing.
+        """
+        raise NotImplementedError
+
+    def _save_tokenizer_json(self, folder: Path, config: dict, max_length: int | None) -> None:
+        if max_length is not None:
+            config["model_max_length"] = max_length
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / "tokenizer.json", self._backend.to_str(pretty=True))
         write_text(folder / "tokenizer_config.json", json.dumps(config, indent=2) + "\n")

@@ -145,8 +145,8 @@ class WordPieceTokenizer(HostTokenizer):
             "added_tokens": [dict(token) for token in self.added_tokens],
         }
 
-    def save(self, folder: str | Path) -> None:
-        """Writes vocab.txt, tokenizer.json and tokenizer_config.json, which transformers' AutoTokenizer can open."""
+    def save(self, folder: str | Path, *, max_length: int | None = None) -> None:
+        """Writes vocab.txt, tokenizer.json and tokenizer_config.json; see `HostTokenizer.save`."""
         folder = Path(folder)
         config = {
             "tokenizer_class": "BertTokenizer",
@@ -156,7 +156,7 @@ class WordPieceTokenizer(HostTokenizer):
             "clean_up_tokenization_spaces": True,
             **{f"{token[1:-1].lower()}_token": token for token in SPECIAL if token in self.pieces},
         }
-        self._save_tokenizer_json(folder, config)
+        self._save_tokenizer_json(folder, config, max_length)
         write_text(folder / "vocab.txt", "".join(f"{piece}\n" for piece in self.pieces))
 
 

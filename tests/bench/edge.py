@@ -6,7 +6,8 @@
 Random weights of BERT's shape, a classifier of two labels on the first token. Ours: the `.tflite` and `.onnx` files of
 a bundle. The others, left out where they are not installed: PyTorch (SDPA; dynamic int8), transformers through
 torch.onnx and ONNX Runtime (float32; its dynamic int8 per channel), KerasHub through TFLite (float32; dynamic int8).
-The floor is the time of the same matrix products alone, by the fastest of NumPy's and PyTorch's.
+`.onnx` files also run in a default session, with one thread per core. The floor is the time of the same matrix products
+alone, by the fastest of NumPy's and PyTorch's.
 """
 
 import argparse
@@ -118,11 +119,12 @@ def open_torch(shape: str, int8: bool):
     return run
 
 
-def open_onnx(path: Path):
+def open_onnx(path: Path, threads: int = 1):
+    """threads: 0 is ONNX Runtime's default, one per core."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     x = inputs("int64")
     return lambda: session.run(None, x)[0]
@@ -189,6 +191,8 @@ def contenders(folder: Path, shape: str) -> dict:
         for path in sorted(folder.glob(f"*_{kind}.*")):
             opener = open_tflite if path.suffix == ".tflite" else open_onnx
             found[f"{kind}: {path.name}"] = lambda path=path, opener=opener: opener(path)
+            if path.suffix == ".onnx":
+                found[f"{kind}: {path.name}, default session"] = lambda path=path: open_onnx(path, threads=0)
         found[f"{kind}: PyTorch"] = lambda int8=kind == "int8": open_torch(shape, int8)
     found["int8: ours_int8.tflite, 16 tokens"] = lambda: open_tflite(folder / "ours_int8.tflite", 16)
     found["float32: ours_float32.tflite, 16 tokens"] = lambda: open_tflite(folder / "ours_float32.tflite", 16)

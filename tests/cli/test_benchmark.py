@@ -3,11 +3,13 @@
 import json
 import re
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
+from kerasbert.cli.benchmark import _advice
 from kerasbert.export.report.page import NAME as REPORT
-from kerasbert.runtime.manifest import NAME, rehash
+from kerasbert.runtime.manifest import NAME, Manifest, rehash
 
 ONCE = ("--threads", 1, "--sequence-length", 16, "--runs", 1)
 
@@ -38,6 +40,12 @@ def test_it_prints_a_line_a_file_and_says_how_far_it_is(run, bundle):
     )
     assert named[1] == named[3] in ("tflite", "onnx", "tflite-int8")
     assert named[2] == str(bundle)
+
+
+def test_no_call_is_advised_for_a_file_that_the_runtime_does_not_open(tiny_bundle):
+    best = SimpleNamespace(name="saved_model", text_ms=1.5, threads=2)
+    said = _advice("bundle", Manifest.read(tiny_bundle), best)
+    assert said == "fastest here: saved_model, 1.50 ms from text with threads 2"
 
 
 def test_it_prints_json_and_nothing_else(run, bundle):
@@ -73,11 +81,11 @@ def test_a_wrong_call_ends_with_2(run, bundle, words, message):
 
 
 def test_a_changed_byte_is_one_line(fails, bundle):
-    content = bytearray((bundle / "model.onnx").read_bytes())
+    content = bytearray((bundle / "onnx/model.onnx").read_bytes())
     content[100] ^= 1
-    (bundle / "model.onnx").write_bytes(content)
+    (bundle / "onnx/model.onnx").write_bytes(content)
     line = fails("benchmark", bundle, *ONCE)
-    assert line.startswith(f"{bundle}/model.onnx: its bytes are not the ones that were written")
+    assert line.startswith(f"{bundle}/onnx/model.onnx: its bytes are not the ones that were written")
 
 
 def test_no_bundle_is_one_line(fails):

@@ -115,6 +115,32 @@ def test_an_encoder_answers_as_the_task_that_is_named(run, tiny_bert):
     assert len(found["embedding"]) == 32
 
 
+def test_a_file_that_is_read_is_not_overwritten(run, tiny_classifier, file):
+    path = file("rows.csv", "text,label\nthe film was good,positive\nbad service,negative\n")
+    for call in (
+        ("predict", tiny_classifier, "--input", path, "--out", path),
+        ("evaluate", tiny_classifier, "--data", path, "--plot", path),
+    ):
+        result = run(*call)
+        assert result.exit_code == 2, result.output
+        assert f"would overwrite {path}, which is read; name another file" in " ".join(result.stderr.split())
+    assert path.read_text(encoding="utf-8").startswith("text,label\n")
+
+
+def test_a_text_that_names_a_file_is_remarked_on(run, tiny_classifier, file):
+    path = file("texts.txt", "the film was good\n")
+    result = run("predict", tiny_classifier, path)
+    assert result.exit_code == 0, result.output
+    assert f"{path}: is answered as a text, though there is such a file; --input {path} reads it" in result.stderr
+
+
+def test_a_bundle_has_no_weights_to_start_from(run, tiny_bundle, file):
+    path = file("train.csv", "text,label\na,1\nb,0\n")
+    result = run("finetune", "text-classification", "--train", path, "--checkpoint", tiny_bundle, "--out", "out")
+    assert result.exit_code == 1
+    assert f"{tiny_bundle}: is a bundle; name the model folder that it was made from" in " ".join(result.stderr.split())
+
+
 def test_answers_go_to_a_file_as_a_whole_or_not_at_all(run, tiny_classifier, file, tmp_path):
     path = file("texts.txt", "the film was good\n\nbad service\n")
     result = run("predict", tiny_classifier, "--input", path, "--out", "answers.jsonl")

@@ -20,10 +20,7 @@ def alone(*words) -> subprocess.CompletedProcess:
 
 def only(bundle, copied, names):
     """A bundle with some of the files of another."""
-    copied.mkdir()
-    for path in bundle.iterdir():
-        if path.is_file():
-            shutil.copy(path, copied)
+    shutil.copytree(bundle, copied, ignore=shutil.ignore_patterns("saved_model"))
     rewrite(copied, lambda values: values.update(files={name: values["files"][name] for name in names}))
     return copied
 

@@ -84,11 +84,12 @@ def test_the_command_line_goes_from_a_tagged_file_to_entities(run, tiny_bert, ti
     assert done.exit_code == 0, done.stderr
     assert "train.conll: tags in the scheme BIO" in done.stderr
     assert "dev.iob: tags in the scheme IO" in done.stderr
-    assert re.search(r"val_accuracy 0.\d+, val_loss \d.\d+, val_f1 0.\d+$", done.stdout)
+    assert re.search(r"val_accuracy 0.\d+, val_loss \d.\d+, .*val_f1 0.\d+, val_strict_iob2_f1 0.\d+$", done.stdout)
     assert json.loads(run("inspect", "model", "--json").stdout)["aggregation"] == "max"
     tagger = tiny_tagger / "tagger"
     figures = json.loads(run("evaluate", tagger, "--data", dev, "--json").stdout)
-    assert figures == {"texts": 20, "precision": 1.0, "recall": 1.0, "f1": 1.0, "strict_iob2_f1": 1.0}
+    assert figures | {"texts": 20, "precision": 1.0, "recall": 1.0, "f1": 1.0, "strict_iob2_f1": 1.0} == figures
+    assert {name: row["f1"] for name, row in figures["classes"].items()} == {"PRAISE": 1.0, "THING": 1.0}
     (line,) = run("predict", tagger, "the hotel was great kind and bad").stdout.splitlines()
     answer = json.loads(line)
     assert answer["text"] == "the hotel was great kind and bad"

@@ -231,14 +231,14 @@ MUTANTS = [
     ),
     Mutant(
         "export/gate/bars.py",
-        "if share < wanted else []",
-        "if share <= wanted else []",
+        "passed=share >= wanted",
+        "passed=share > wanted",
         "tests/export/gate/test_bars.py",
     ),
     Mutant(
         "export/gate/bars.py",
-        "_CHANGED[bar](ours, theirs) & undecided",
-        "_CHANGED[bar](ours, theirs) | undecided",
+        "np.where(changed & unclear, actual, expected)",
+        "np.where(changed | unclear, actual, expected)",
         "tests/export/gate/test_bars.py",
     ),
     Mutant(

@@ -28,7 +28,7 @@ def paths(tiny_classifier, tiny_bundle, tmp_path):
         "saved_model.pb": tiny_bundle / "saved_model",
         "config.json": tiny_classifier,
         ".tflite": tiny_bundle / "model.tflite",
-        ".onnx": tiny_bundle / "model.onnx",
+        ".onnx": tiny_bundle / "onnx/model.onnx",
         ".safetensors": tiny_classifier / "model.safetensors",
         **{f".{kind}": tmp_path / f"texts.{kind}" for kind in ("csv", "tsv", "jsonl", "conll")},
     }
@@ -43,7 +43,8 @@ KINDS = {
     },
     "saved_model.pb": {"kind": "SavedModel"},
     "config.json": {"kind": "model", "family": "bert", "layers": 2, "hidden_size": 32, "positions": 64, "heads": 4},
-    ".tflite": {"kind": "TFLite model", "partitions": 1, "signatures": ["serving_default", "tokens_16"]},
+    ".tflite": {"kind": "TFLite model", "partitions": 1, "signatures": ["serving_default", "tokens_16"]}
+    | {"lowest runtimes": {"TFLite": "2.9", "LiteRT": "1.0"}},
     ".onnx": {"kind": "ONNX model", "outputs": {"logits": ["batch", 2]}},
     ".safetensors": {"kind": "weights", "classifier.bias": [2]},
 }
@@ -99,6 +100,24 @@ def test_a_model_says_what_task_it_has(paths, tiny_bert):
     plain = describe(tiny_bert)
     assert plain["heads of tasks"] == ["pooler"]
     assert "labels" not in plain
+
+
+def test_a_file_says_what_it_is_apart_from_its_bundle(paths, tiny_bundle):
+    """Task, labels, length and the hash of the vocabulary, which must be that of the file beside it."""
+    checksum = describe_json(tiny_bundle)["checksums"]["vocab.txt"]
+    about = {
+        "task": "text-classification",
+        "labels": ["negative", "positive"],
+        "max_length": 32,
+        "vocabulary_sha256": checksum,
+    }
+    assert describe(paths[".tflite"])["about"] == about
+    found = describe(paths[".onnx"])["about"]
+    assert {name: x if name in ("task", "vocabulary_sha256") else json.loads(x) for name, x in found.items()} == about
+
+
+def describe_json(bundle):
+    return json.loads((bundle / "kerasbert.json").read_text(encoding="utf-8"))
 
 
 def test_a_bundle_and_its_parts_name_their_inputs(paths):

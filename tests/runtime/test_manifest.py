@@ -118,7 +118,7 @@ def test_what_was_written_is_read(bundle):
     assert Manifest.read(bundle) == MANIFEST
     text = (bundle / NAME).read_text(encoding="utf-8")
     assert list(json.loads(text))[:2] == ["version", "sha256"]
-    assert json.loads(text)["version"] == VERSION == 3
+    assert json.loads(text)["version"] == VERSION == 4
     assert "négatif" in text
     edit(bundle, lambda values: None, digest=True)  # the hash that is made by hand here is the one that was written
     assert json.loads((bundle / NAME).read_text())["sha256"] == json.loads(text)["sha256"]
@@ -331,14 +331,14 @@ def test_an_edit_is_found_by_the_hash_and_a_wrong_one_by_the_content(bundle, nam
     [
         (drop("version"), "no key 'version'; export again"),
         (drop("sha256"), "no key 'sha256'; export again"),
-        (put("version", 2), "of version 2, but this kerasbert reads 3; export again"),
-        (put("version", 4), "of version 4, but this kerasbert reads 3; update kerasbert"),
-        (together(put("version", 4), put("something", "new")), "of version 4, but this kerasbert reads 3; update kera"),
-        (together(put("version", 2), drop("sha256")), "of version 2, but this kerasbert reads 3; export again"),
-        (put("version", "3"), "of version '3', but this kerasbert reads 3; export again"),
-        (put("version", True), "of version True, but this kerasbert reads 3; export again"),
-        (put("version", 3.0), "of version 3.0, but this kerasbert reads 3; export again"),
-        (put("version", None), "of version None, but this kerasbert reads 3; export again"),
+        (put("version", 3), "of version 3, but this kerasbert reads 4; export again"),
+        (put("version", 5), "of version 5, but this kerasbert reads 4; update kerasbert"),
+        (together(put("version", 5), put("something", "new")), "of version 5, but this kerasbert reads 4; update kera"),
+        (together(put("version", 3), drop("sha256")), "of version 3, but this kerasbert reads 4; export again"),
+        (put("version", "4"), "of version '4', but this kerasbert reads 4; export again"),
+        (put("version", True), "of version True, but this kerasbert reads 4; export again"),
+        (put("version", 3.0), "of version 3.0, but this kerasbert reads 4; export again"),
+        (put("version", None), "of version None, but this kerasbert reads 4; export again"),
     ],
 )
 def test_another_version_is_named_before_all_else_and_is_not_rehashed(bundle, change, message):

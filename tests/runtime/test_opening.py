@@ -58,9 +58,9 @@ def test_a_missing_interpreter_is_named(tiny_bundle, tmp_path, file, package):
 
 
 def test_the_first_file_of_the_manifest_is_taken(copy):
-    (copy / "model.onnx").unlink()
+    (copy / "onnx/model.onnx").unlink()
     assert load(copy)("good") == load(copy, file="tflite")("good")
-    with pytest.raises(BundleError, match=r"copy/model.onnx: missing, though kerasbert.json lists it"):
+    with pytest.raises(BundleError, match=r"copy/onnx/model.onnx: missing, though kerasbert.json lists it"):
         load(copy, file="onnx")
 
 
@@ -115,7 +115,7 @@ def test_another_vocabulary_is_refused(copy):
 
 @pytest.mark.parametrize("file", ["tflite", "onnx"])
 def test_a_file_that_is_not_whole_is_named(copy, file):
-    path = copy / f"model.{file}"
+    path = copy / load(copy, file=file).manifest.files[file].path
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(BundleError, match=rf"model.{file}: \d+ bytes, but {len(content)} were written"):

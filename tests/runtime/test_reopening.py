@@ -23,7 +23,7 @@ def touched(path):
 
 
 @pytest.mark.parametrize("change", [replaced, touched, os.unlink])
-@pytest.mark.parametrize(("file", "path"), [("onnx", "model.onnx"), ("tflite-int8", "model_int8.tflite")])
+@pytest.mark.parametrize(("file", "path"), [("onnx", "onnx/model.onnx"), ("tflite-int8", "model_int8.tflite")])
 def test_old_and_new_weights_never_answer_side_by_side(copy, file, path, change):
     answer = load(copy, file=file, threads=2)
     wanted = answer(TEXTS[0])

@@ -204,7 +204,7 @@ def test_options_of_the_wrong_kind(saved):
 
 def test_folders_without_a_tokenizer(tmp_path):
     fails(tmp_path, "holds no tokenizer: no vocab.txt, no tokenizer.json, no vocab.json with merges.txt")
-    fails(tmp_path / "absent", "is not a folder")
+    fails(tmp_path / "absent", "no tokenizer; name a vocab.txt, a tokenizer.json, or the folder that holds one")
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,14 @@ from training.task_runs import MODELS
 WAYS = {
     "alone": {"evaluate": True},
     "2 micro-batches": {"accumulate": 2},
-    "2 replicas": {"replicas": 2, "evaluate": True},
-    "2 replicas x 2 micro-batches": {"replicas": 2, "accumulate": 2},
+    "2 replicas": {"replicas": 2},
+    "2 replicas x 2 micro-batches": {"replicas": 2, "accumulate": 2, "evaluate": True},
     "4 replicas": {"replicas": 4},
     "4 replicas x 2 micro-batches": {"replicas": 4, "accumulate": 2},
 }
 """All with a batch of 5 rows, so that replicas and micro-batches differ in size."""
-IN_EVERY_WAY = ("single label", "two outputs")
-"""What the others train is made of the same parts, so one way that has all of them serves there."""
+IN_EVERY_WAY = ("two outputs",)
+"""Its outputs are a choice per row and one per token. The others share its parts, so one way with all parts serves."""
 OTHERS = ("alone", "2 replicas x 2 micro-batches")
 ADAMW = {"task": "tokens", "optimizer": "adamw", "steps": 3}
 MORE = {

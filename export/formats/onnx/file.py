@@ -1,7 +1,7 @@
 """ONNX: the graph is converted without weights; the weights go straight from the model into the file."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -13,10 +13,12 @@ from tf2onnx import optimizer, tfonnx
 
 from kerasbert.errors import ExportError
 from kerasbert.export.formats import protobuf_field
+from kerasbert.export.formats.facts import facts_of, in_words
 from kerasbert.export.formats.inputs import specifications
 from kerasbert.export.formats.onnx.rewrites import simplify
 from kerasbert.export.formats.onnx.weights import PRECISIONS, Stored
 from kerasbert.export.formats.settings import Settings
+from kerasbert.export.variants import OUTPUTS
 from kerasbert.quiet import quiet
 
 OPSET = 17
@@ -31,7 +33,9 @@ def write_onnx(model, targets: Mapping[Path, str], settings: Settings | None = N
     """Writes a model as `.onnx` files of opset 17 that differ in how they store the weights.
 
     Inputs: the model's, int64 (batch, sequence), both axes free, as in transformers' exports, and float32 (batch,
-    width) for numbers. Outputs: those of `model.export_outputs`, float32 (batch, ...) in every precision. All
+    width) for numbers. Outputs: those of `model.export_outputs` under the hub's names, float32 (batch, ...) in every
+    precision. Before a `sentence_embedding` stands `last_hidden_state`, the vectors of its tokens, because optimum,
+    sentence-transformers and fastembed read these and pool them themselves. Metadata: `facts_of`. All
     operations are ONNX's own, so any runtime with opset 17 runs the file. ONNX Runtime fuses some of them into
     operations of its domain com.microsoft (Attention, SkipLayerNormalization, BiasGelu) when it opens the file. A graph
     that was written with these was 1.04 times as slow on a CPU, in float32 and in int8 (BERT-base, 128 tokens).
@@ -51,6 +55,7 @@ def write_onnx(model, targets: Mapping[Path, str], settings: Settings | None = N
     with quiet():
         bare = _convert(model, weights)
     simplify(bare)
+    helper.set_model_props(bare, in_words(facts_of(model)))
     for path, quantize in targets.items():
         proto = onnx.ModelProto()
         proto.CopyFrom(bare)
@@ -59,12 +64,25 @@ def write_onnx(model, targets: Mapping[Path, str], settings: Settings | None = N
         _save(proto, tensors, path)
 
 
+def _outputs(model) -> tuple[list[str], Callable[[dict], dict]]:
+    """The file's outputs in their order, by the hub's names, and the function that computes them."""
+    hub = OUTPUTS["onnx"]
+    names = {each.name: hub.get(each.name, each.name) for each in model.graphs()[0].outputs}
+    if "embedding" in names:
+        both = {hub["sequence_output"]: model.encoder.output["sequence_output"], hub["embedding"]: model.output}
+        whole = keras.Model(model.input, both)
+        return list(both), lambda inputs: whole(inputs, training=False)
+    return list(names.values()), lambda inputs: {names[name]: x for name, x in model.export_outputs(inputs).items()}
+
+
 def _convert(model, weights: Mapping[str, keras.Variable]) -> onnx.ModelProto:
     """The model as a graph whose inputs are its inputs and, by their paths, its weights."""
 
+    order, outputs = _outputs(model)
+
     def answer(inputs: dict, values: list) -> dict:
         with keras.StatelessScope(state_mapping=list(zip(weights.values(), values, strict=True))):
-            return model.export_outputs(inputs)
+            return outputs(inputs)
 
     signature = [
         specifications(model.graphs()[0], ids=tf.int64),
@@ -84,7 +102,7 @@ def _convert(model, weights: Mapping[str, keras.Variable]) -> onnx.ModelProto:
             continue_on_error=True,
             opset=OPSET,
             input_names=[tensor.name for tensor in function.inputs],
-            output_names=[tensor.name for tensor in function.outputs],
+            output_names=[function.structured_outputs[name].name for name in order],
             tensors_to_rename=names,
         )
     known = optimizer._get_optimizers()  # a table without a public name

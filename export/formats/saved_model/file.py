@@ -36,6 +36,8 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
       `text`, strings (batch,), and numbers as `predict` does;
     - the same with `_pair` takes all fields, such as `text` and `text_pair`, if the task has fields that are optional.
 
+    `keras.layers.TFSMLayer` calls each of them by its name.
+
     All give the task's outputs, and for every output of logits also the scores, such as `scores` for `logits`. The
     signatures for texts exist for examples of one or two texts, if the graph can follow the tokenizer
     (`kerasbert.export.formats.texts`); a line says why it cannot. The first of them is then the default,
@@ -92,9 +94,26 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
 
         signatures |= {name: from_texts(names) for name, names in fields.items()}
         signatures["serving_default"] = signatures[next(iter(fields))]
+    for name, function in signatures.items():
+        setattr(module, name, _for_keras(function))
     for path in targets:
         save_module(module, path, signatures)
         write_requests(path, _requests(model, signatures))
+
+
+def _for_keras(function: Callable) -> Callable:
+    """A signature as `keras.layers.TFSMLayer` calls it: with a dict of all inputs, or with the only input itself.
+
+    The layer calls what the module has under the signature's name. The signature itself takes keywords alone.
+    """
+    (taken,) = function.input_signature
+    if len(taken) > 1:
+        return function
+    ((name, spec),) = taken.items()
+    either = tf.function(lambda given: function(given if isinstance(given, dict) else {name: given}), autograph=False)
+    for given in (taken, spec):
+        either.get_concrete_function(given)
+    return either
 
 
 def text_signatures(task: Task) -> dict[str, tuple[str, ...]]:

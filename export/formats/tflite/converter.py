@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from kerasbert.errors import ExportError
 from kerasbert.export.formats.saved_model.module import save_module
-from kerasbert.export.formats.tflite.entries import with_shared_scales
 from kerasbert.export.formats.tflite.int4 import with_int4_weights
+from kerasbert.export.formats.tflite.lowest import with_lowest
 from kerasbert.quiet import quiet
 
 INTEGERS = {
@@ -87,4 +87,4 @@ def _content(
         raise ExportError(f"{path.name}: TFLite cannot express this model ({reason})") from error
     if quantize == "int4":
         content = with_int4_weights(content)
-    return content if quantize in ("none", "float16") else with_shared_scales(content)
+    return with_lowest(content)

@@ -37,21 +37,36 @@ def unpacked(model: bytes) -> schema.ModelT:
     return schema.ModelT.InitFromObj(open_model(model))
 
 
-def packed(content: schema.ModelT, builder: flatbuffers.Builder | None = None) -> bytes:
+def packed(content: schema.ModelT) -> bytes:
     """The objects as a file: everything else first, then the aligned buffers.
+
+    The scales and zero points of a quantised weight are stored once, not once per signature. They take 12 bytes per
+    channel of an int8 weight, so that BERT-base with four signatures would have 3 MB of copies.
 
     References in a flatbuffer point forward. The builder counts places backwards from its end, so the buffers, which
     follow it, have negative places.
-
-    Args:
-        builder: the one that wrote the objects for which a `Written` in `content` stands. None: a new one.
     """
-    builder = builder or flatbuffers.Builder(1 << 20)
+    builder = flatbuffers.Builder(1 << 20)
+    _share_scales(content, builder)
     builder.Prep(ALIGNMENT, 0)  # the buffers begin where the head ends, so the head is a multiple of it
     places, buffers = _buffers([buffer.data for buffer in content.buffers])
     content.buffers = [Written(-place) for place in places]
     builder.Finish(content.Pack(builder), file_identifier=IDENTIFIER)
     return b"".join((builder.Output(), *buffers))
+
+
+def _share_scales(content: schema.ModelT, builder: flatbuffers.Builder) -> None:
+    """Writes equal scales once, and lets every tensor that has them refer to that place."""
+    written = {}
+    for graph in content.subgraphs:
+        for tensor in graph.tensors:
+            scales = tensor.quantization
+            if scales is not None and scales.scale is not None:
+                values = (scales.scale, scales.zeroPoint, scales.min, scales.max)
+                key = (scales.quantizedDimension, *(None if value is None else value.tobytes() for value in values))
+                if key not in written:
+                    written[key] = Written(scales.Pack(builder))
+                tensor.quantization = written[key]
 
 
 def _buffers(contents: Sequence) -> tuple[list[int], list[bytes]]:
@@ -87,21 +102,3 @@ def with_entry(model: bytes, name: str, data: bytes) -> bytes:
     content.buffers.append(buffer)
     content.metadata = [*(content.metadata or []), named]
     return packed(content)
-
-
-def with_shared_scales(model: bytes) -> bytes:
-    """The model with the scales and zero points of each quantised weight stored once, not once per signature.
-
-    They take 12 bytes per channel of an int8 weight. BERT-base with four signatures is 3 MB smaller without the copies.
-    """
-    builder, content, written = flatbuffers.Builder(1 << 20), unpacked(model), {}
-    for graph in content.subgraphs:
-        for tensor in graph.tensors:
-            scales = tensor.quantization
-            if scales is not None and scales.scale is not None:
-                values = (scales.scale, scales.zeroPoint, scales.min, scales.max)
-                key = (scales.quantizedDimension, *(None if value is None else value.tobytes() for value in values))
-                if key not in written:
-                    written[key] = Written(scales.Pack(builder))
-                tensor.quantization = written[key]
-    return packed(content, builder)

@@ -1,5 +1,6 @@
 """TFLite: one signature per length, all on the same weights."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -9,9 +10,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasbert.export.formats.facts import NAME, facts_of
 from kerasbert.export.formats.inputs import specifications
 from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.converter import INTEGERS, converted
+from kerasbert.export.formats.tflite.entries import with_entry
 from kerasbert.export.formats.tflite.integers import TRACED, calibration
 from kerasbert.layers.tracing import traced_with
 from kerasbert.tasks.task import Graph, Input
@@ -37,7 +40,7 @@ def write_tflite(model, targets: Mapping[Path, str], settings: Settings, *, ends
     model's, int32 (1, length), and float32 (1, width) for numbers. Outputs: the task's, float32 (1, ...). A free length
     would cost dozens of delegate partitions, and a short text in a short signature costs a fraction of the longest.
     TFLite orders signatures by name and gives the first to an app that asks for none, so `serving_default` must come
-    first in the alphabet.
+    first in the alphabet. The entry "kerasbert" beside the graph holds `facts_of` the model.
 
     Files of `INTEGERS` have the longest signature only. The converter quantises the constants that signatures share to
     16 bits for the first signature, and then reads these integers as the second one's floats, with scales of 1e33.
@@ -53,7 +56,7 @@ def write_tflite(model, targets: Mapping[Path, str], settings: Settings, *, ends
     Raises:
         ExportError: the converter failed, or needed operations that are not built into LiteRT.
     """
-    ends = ends or Ends()
+    ends, facts = ends or Ends(), json.dumps(facts_of(model), ensure_ascii=False).encode()
     graph = model.graphs()[0]
     graph = graph if ends.inputs is None else replace(graph, inputs=tuple(map(Input, ends.inputs)))
     names = {
@@ -68,7 +71,7 @@ def write_tflite(model, targets: Mapping[Path, str], settings: Settings, *, ends
             traced = _traced(model, names, graph, ends, integers=integers)
             options = {"legacy_runtime": settings.legacy_runtime, "custom": ends.reader is not None}
             for path, content in converted(*traced, kinds, samples=samples, **options):
-                path.write_bytes(content)
+                path.write_bytes(with_entry(content, NAME, facts))
 
 
 def _traced(

@@ -1,17 +1,20 @@
 """A `.tflite` file whose head learns on the device from a few texts of its user; the encoder does not change."""
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 from ai_edge_litert.schema_py_generated import BuiltinOperator
 
 from kerasbert.errors import ExportError
+from kerasbert.export.formats.facts import NAME, facts_of
 from kerasbert.export.formats.scores import SCORES
 from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.converter import converted
-from kerasbert.export.formats.tflite.entries import open_model
+from kerasbert.export.formats.tflite.entries import open_model, with_entry
 
 MOMENTUM = 0.9
 
@@ -62,6 +65,7 @@ def write_trainable(model, targets: Mapping[Path, str], settings: Settings) -> N
     Raises:
         ExportError: the converter failed, or needed operations that are not built into LiteRT.
     """
+    facts = json.dumps(facts_of(model), ensure_ascii=False).encode()
     module = tf.Module()
     module.weights = [variable.value for variable in model.variables]
     signatures = _signatures(model, module, settings.longest)
@@ -69,7 +73,7 @@ def write_trainable(model, targets: Mapping[Path, str], settings: Settings) -> N
         foreign = foreign_operations(content)
         if foreign:
             raise ExportError(f"{path.name}: needs operations that LiteRT does not have: {', '.join(foreign)}")
-        path.write_bytes(content)
+        path.write_bytes(with_entry(content, NAME, facts))
 
 
 def _signatures(model, module: tf.Module, length: int) -> dict[str, Callable]:
@@ -78,7 +82,10 @@ def _signatures(model, module: tf.Module, length: int) -> dict[str, Callable]:
     encoder = keras.Model(model.input, head.input)
     (output,) = model.graphs()[0].outputs
     label_type, loss_of = LOSSES[output.bar]
-    kernel, bias = (tf.Variable(keras.ops.convert_to_numpy(weight)) for weight in head.dense.weights)
+    # The bias is a row, so that no step reshapes its gradient. TFLite's own kernels multiply in place, and a reshaped
+    # tensor shares the memory of the original, which the kernel's step reads afterwards (LiteRT issue 8889). They run
+    # where the CPU's delegate takes no variables: in TFLite 2.17, which iOS keeps, and before.
+    kernel, bias = (tf.Variable(np.atleast_2d(keras.ops.convert_to_numpy(weight))) for weight in head.dense.weights)
     moving = [tf.Variable(tf.zeros_like(weight)) for weight in (kernel, bias)]
     module.learned = [kernel, bias, *moving]
 
@@ -93,7 +100,7 @@ def _signatures(model, module: tf.Module, length: int) -> dict[str, Callable]:
     def train(inputs: dict, label, learning_rate) -> dict:
         x = features(inputs)
         loss, gradient = loss_of(tf.matmul(x, kernel) + bias, label)  # gradient: (1, labels)
-        gradients = tf.reshape(x, (-1, 1)) * gradient, tf.reshape(gradient, (-1,))
+        gradients = tf.reshape(x, (-1, 1)) * gradient, gradient
         for weight, velocity, slope in zip((kernel, bias), moving, gradients, strict=True):
             step = MOMENTUM * velocity - learning_rate * slope
             velocity.assign(step)
@@ -101,11 +108,11 @@ def _signatures(model, module: tf.Module, length: int) -> dict[str, Callable]:
         return {"loss": tf.reshape(loss, (1,))}
 
     def save(nothing) -> dict:
-        return {"kernel": tf.identity(kernel), "bias": tf.identity(bias)}
+        return {"kernel": tf.identity(kernel), "bias": tf.reshape(bias, (-1,))}
 
     def load(saved_kernel, saved_bias) -> dict:
         for variable, value in ((kernel, saved_kernel), (bias, saved_bias)):
-            variable.assign(value)
+            variable.assign(tf.reshape(value, variable.shape))
         for velocity in moving:
             velocity.assign(tf.zeros_like(velocity))
         return {"bias": tf.identity(saved_bias)}
@@ -115,7 +122,9 @@ def _signatures(model, module: tf.Module, length: int) -> dict[str, Callable]:
 
     ids = {name: tf.TensorSpec((1, length), tf.int32, name=name) for name in model.encoder.input}
     label = tf.TensorSpec((1,) if label_type == tf.int32 else (1, output.width), label_type, name="label")
-    weights = [tf.TensorSpec(v.shape, tf.float32, name=n) for n, v in (("kernel", kernel), ("bias", bias))]
+    weights = [
+        tf.TensorSpec(w.shape, tf.float32, name=n) for n, w in zip(("kernel", "bias"), head.dense.weights, strict=True)
+    ]
     return {
         "infer": traced(infer, ids),
         "train": traced(train, ids, label, tf.TensorSpec((), tf.float32, name="learning_rate")),

@@ -73,5 +73,11 @@ export const runnable = (files) => Object.entries(files).filter(([, file]) => fi
 // Whether a file reads the text itself, and then one text alone.
 export const readsText = ({ kind }) => kind === "mediapipe";
 
-export const openModel = (file, bytes, { graphs }) =>
-  ENGINES[file.kind](bytes, graphs.find(({ name }) => name === file.graph));
+export async function openModel(file, bytes, { graphs }) {
+  const run = await ENGINES[file.kind](bytes, graphs.find(({ name }) => name === file.graph));
+  return async (...given) => {
+    const found = await run(...given);
+    for (const [name, ofFile] of Object.entries(file.outputs)) found[name] = found[ofFile];
+    return found;
+  };
+}

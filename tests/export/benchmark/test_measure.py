@@ -104,7 +104,7 @@ def copy(light, tmp_path):
     return shutil.copytree(light, tmp_path / "copy")
 
 
-@pytest.mark.parametrize("file", ["model.onnx", "vocab.txt"])
+@pytest.mark.parametrize("file", ["onnx/model.onnx", "vocab.txt"])
 def test_a_changed_byte_is_found_before_anything_runs(copy, file):
     content = bytearray((copy / file).read_bytes())
     content[len(content) // 2] ^= 1

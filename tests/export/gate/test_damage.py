@@ -8,7 +8,7 @@ from edits import change_golden, edit, flip, rewrite
 
 from kerasbert.runtime.manifest import NAME
 
-FILES = {"tflite": "model.tflite", "onnx": "model.onnx", "saved_model": "saved_model"}
+FILES = {"tflite": "model.tflite", "onnx": "onnx/model.onnx", "saved_model": "saved_model"}
 """One file of each kind in `tiny_bundle`."""
 PB = "saved_model/saved_model.pb"
 AGAIN = "export or copy it again"
@@ -28,7 +28,7 @@ def only(copy):
 
 @pytest.fixture
 def refused(run):
-    """`refused(bundle, "model.onnx", "missing")`: both commands end with this one line and exit code 1."""
+    """`refused(bundle, "onnx/model.onnx", "missing")`: both commands end with this one line and exit code 1."""
 
     def check(bundle, place: str, said: str, commands=("predict", "verify")) -> None:
         for command in commands:
@@ -61,9 +61,9 @@ def as_folder(path) -> None:
 
 
 def of_another_kind(path) -> None:
-    other = {"model.tflite": "model.onnx", "model.onnx": "model.tflite"}.get(path.name, "model.tflite")
+    bundle = path.parents[1] if path.parent.name == "onnx" else path.parent
     shutil.rmtree(path) if path.is_dir() else path.unlink()
-    shutil.copy(path.with_name(other), path)
+    shutil.copy(bundle / FILES["onnx" if path.name == FILES["tflite"] else "tflite"], path)
 
 
 def missing(path) -> None:
@@ -126,8 +126,8 @@ def test_a_golden_example_less_is_found(light, refused):
 
 
 def test_a_file_that_predict_does_not_read_is_damage_for_verify_alone(light, run, refused):
-    flip(light / "model_int8.onnx")
-    refused(light, "model_int8.onnx", CHANGED, commands=["verify"])
+    flip(light / "onnx/model_quantized.onnx")
+    refused(light, "onnx/model_quantized.onnx", CHANGED, commands=["verify"])
     assert run("predict", light, "a lovely film").exit_code == 0
 
 

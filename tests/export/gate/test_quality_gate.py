@@ -83,7 +83,7 @@ def test_onnx_has_a_gentler_int8_between(model, spoil, opinion_file, tmp_path):
     assert list(rows) == ["onnx-int8-mixed"]
     assert [line.rpartition("; ")[2] for line in said] == ["onnx-int8-mixed instead"]
     int8 = Manifest.read(tmp_path / "out").files["onnx-int8-mixed"]
-    assert (int8.path, int8.precision) == ("model_int8_mixed.onnx", "int8-mixed")
+    assert (int8.path, int8.precision) == ("onnx/model_quantized_mixed.onnx", "int8-mixed")
 
 
 def test_when_nothing_helps_nothing_is_left(model, spoil, opinion_file, tmp_path):

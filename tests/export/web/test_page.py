@@ -136,7 +136,7 @@ def test_an_example_is_asked_with_a_click(page):
 def test_a_file_that_is_gone_or_broken_is_said_so(served, tmp_path, serving):
     bundle = tmp_path / "bundle"
     shutil.copytree(served[0], bundle)
-    (bundle / "model.onnx").write_bytes(bytes((bundle / "model.onnx").stat().st_size))
+    (bundle / "onnx/model.onnx").write_bytes(bytes((bundle / "onnx/model.onnx").stat().st_size))
     with open(bundle / "model_int8.tflite", "ab") as stream:
         stream.write(b"more")
     (bundle / "model.tflite").unlink()

@@ -1,27 +1,33 @@
-import java.io.File
-import org.tensorflow.lite.Interpreter
+import com.google.ai.edge.litert.Accelerator
+import com.google.ai.edge.litert.CompiledModel
 
-fun padded(value: (Int) -> Int) = arrayOf(IntArray(__MAX_LENGTH__) { value(it) })
+val options = CompiledModel.Options(Accelerator.CPU)
+val model = CompiledModel.create(context.assets, "__FILE__", options)
 
-val file = File(context.filesDir, "__FILE__")  // copied there from the app's assets
-val interpreter = Interpreter(file)
+// The signatures share what was learned. IntArray and FloatArray in, FloatArray out.
+fun call(
+    signature: String, given: Map<String, Any>, vararg names: String,
+): Map<String, FloatArray> {
+    val inputs = given.mapValues { (name, values) ->
+        model.createInputBuffer(name, signature).apply {
+            if (values is IntArray) writeInt(values) else writeFloat(values as FloatArray)
+        }
+    }
+    val outputs = names.associateWith { model.createOutputBuffer(it, signature) }
+    model.run(inputs, outputs, signature)
+    return outputs.mapValues { (_, buffer) -> buffer.readFloat() }
+}
+
 val ids = intArrayOf(__IDS__)  // __TEXT__
 val text = mapOf<String, Any>(
 __INPUTS__
 )
 val label = __LABEL__
 
-val loss = FloatArray(1)
-val lesson = text + mapOf("label" to label, "learning_rate" to 0.02f)
-repeat(5) { interpreter.runSignature(lesson, mapOf<String, Any>("loss" to loss), "train") }
-val scores = arrayOf(FloatArray(__COUNT__))
-interpreter.runSignature(text, mapOf<String, Any>("scores" to scores), "infer")
+val lesson = text + mapOf("label" to label, "learning_rate" to floatArrayOf(0.02f))
+repeat(5) { println(call("train", lesson, "loss").getValue("loss")[0]) }
+println(call("infer", text, "logits", "scores").getValue("scores").toList())
 
 // What was learned, to be kept in a file of the app, and in the next session:
-val width = interpreter.getOutputTensorFromSignature("kernel", "save").shape()[0]
-val kernel = Array(width) { FloatArray(__COUNT__) }
-val bias = FloatArray(__COUNT__)
-val learned = mapOf<String, Any>("kernel" to kernel, "bias" to bias)
-interpreter.runSignature(mapOf<String, Any>("nothing" to IntArray(1)), learned, "save")
-val loaded = mapOf<String, Any>("bias" to FloatArray(__COUNT__))
-interpreter.runSignature(learned, loaded, "load")
+val learned = call("save", mapOf("nothing" to intArrayOf(0)), "kernel", "bias")
+call("load", learned, "bias")

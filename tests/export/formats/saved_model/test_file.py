@@ -54,6 +54,23 @@ def test_tensorflow_and_tensorflow_text_are_all_it_needs(exported, tmp_path):
     np.testing.assert_allclose(answers["scores"].max(-1), scores, atol=1e-5)
 
 
+def test_keras_calls_every_signature(exported):
+    """`keras.layers.TFSMLayer`, with a dict of the inputs; and in a model, with the only input itself."""
+    model, folder = exported("bert").model, str(exported("bert").bundle / "saved_model")
+    texts, pairs = ["a lovely film", "awful"], ["the hotel", ""]
+    strings = {"text": tf.constant(texts), "text_pair": tf.constant(pairs)}
+    ids = {name: tf.constant(values) for name, values in model.tokenizer(texts).items()}
+    given = {"predict": ids, "classify": {"text": strings["text"]}, "classify_pair": strings}
+    given["serving_default"] = given["classify"]
+    for name, inputs in given.items():
+        found = keras.layers.TFSMLayer(folder, call_endpoint=name)(inputs)["logits"]
+        wanted = model.predict_logits(texts, pairs if name == "classify_pair" else None)
+        np.testing.assert_allclose(found, wanted, atol=1e-5, err_msg=name)
+    text = keras.Input((), dtype="string")
+    answers = keras.Model(text, keras.layers.TFSMLayer(folder, call_endpoint="classify")(text))(strings["text"])
+    np.testing.assert_allclose(answers["logits"], model.predict_logits(texts), atol=1e-5)
+
+
 def test_signatures_take_and_give_what_they_should(loaded):
     ids = dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"), ((None, None), tf.int32))
     text, pair = ({name: ((None,), tf.string)} for name in ("text", "text_pair"))

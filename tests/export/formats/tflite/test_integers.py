@@ -17,6 +17,7 @@ from kerasbert.export.formats.tflite.integers import spread
 from kerasbert.layers.tracing import TracingOptions, tracing_options
 from kerasbert.runs.finetune import finetune
 from kerasbert.runtime import load
+from kerasbert.runtime.manifest import Manifest
 from kerasbert.tasks.golden import PAIRS, TEXTS
 
 KINDS = {"full-int8": schema.TensorType.INT8, "int16x8": schema.TensorType.INT16}
@@ -67,6 +68,16 @@ def test_all_products_and_sums_are_of_integers(bundle, kind):
     details = Interpreter(str(path_of(bundle, kind))).get_signature_runner("serving_default")
     assert {d["dtype"] for d in details.get_input_details().values()} == {np.int32}
     assert [d["dtype"] for d in details.get_output_details().values()] == [np.float32]
+
+
+def test_the_bundle_says_which_runtimes_they_need(bundle):
+    runtimes = {file.precision: file.runtimes for file in Manifest.read(bundle).files.values()}
+    assert runtimes == {
+        "full-int8": {"TFLite": "2.12", "LiteRT": "1.0"},
+        "int16x8": {"TFLite": "2.20", "LiteRT": "1.3"},
+    }
+    report = (bundle / "report.html").read_text(encoding="utf-8")
+    assert "TFLite 2.20 or LiteRT 1.3: model_int16x8.tflite" in report
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,10 +1,15 @@
 """The head that learns on the device: it takes the very steps that Keras takes, and what it learned is kept."""
 
+import subprocess
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from kerasbert import BertEncoder
 from kerasbert.export import export_bundle
@@ -43,8 +48,9 @@ def bundle(model, tmp_path_factory):
 def opened(bundle):
     """`opened("tflite-trainable")` -> its four signatures, as if the app had just been started."""
 
-    def open_file(name: str) -> list:
-        interpreter = Interpreter(str(bundle / Manifest.read(bundle).files[name].path))
+    def open_file(name: str, kernels=OpResolverType.AUTO) -> list:
+        path = bundle / Manifest.read(bundle).files[name].path
+        interpreter = Interpreter(str(path), experimental_op_resolver_type=kernels)
         return [interpreter.get_signature_runner(each) for each in ("infer", "train", "save", "load")]
 
     return open_file
@@ -80,8 +86,10 @@ def test_before_any_lesson_it_answers_as_keras(opened, model):
         np.testing.assert_allclose(answer["scores"].sum(), 1, atol=1e-5)
 
 
-def test_its_steps_are_those_of_keras(opened, model):
-    _, train, save, _ = opened("tflite-trainable")
+@pytest.mark.parametrize("kernels", [OpResolverType.AUTO, OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES])
+def test_its_steps_are_those_of_keras(opened, model, kernels):
+    """With and without the CPU's delegate, which takes no part of a step in TFLite 2.14 to 2.17."""
+    _, train, save, _ = opened("tflite-trainable", kernels)
     head = model.get_layer("classifier")
     pooled = keras.Model(model.input, head.input)
     dense = keras.layers.Dense(len(model.settings.labels))
@@ -160,6 +168,20 @@ def test_eight_bits_for_old_runtimes(model, tmp_path, legacy_runtime):
     assert (int(needed.split(b".")[1]) < 17) == legacy_runtime
 
 
+def test_twelve_steps_are_numpys_in_the_interpreter_and_in_compiled_model(tiny_bert, tmp_path):
+    """By the script that measures other runtimes: with the CPU's delegate, without it, and in `CompiledModel`."""
+    path = Path(__file__).parents[3] / "bench" / "runtimes.py"
+    script = module_from_spec(spec := spec_from_file_location("runtimes", path))
+    spec.loader.exec_module(script)
+    model = TextClassifier.from_pretrained(tiny_bert, labels=["a", "b", "c"], max_length=script.LENGTH)
+    write_trainable(model, {tmp_path / "model.tflite": "none"}, Settings(lengths=[script.LENGTH]))
+    script.save(tmp_path / "model.tflite", script.lessons(model), limit=1e-4)
+    found = subprocess.run([sys.executable, path, "run", tmp_path], capture_output=True, text=True, check=True).stdout
+    differences = found.split()[1:]
+    assert len(differences) == 3
+    assert max(map(float, differences)) < 1e-4  # one above the limit has a "!" behind it
+
+
 def test_only_operations_that_are_built_in(bundle):
     for file in ("model_trainable.tflite", "model_trainable_int8.tflite"):
         assert foreign_operations((bundle / file).read_bytes()) == []
@@ -189,10 +211,10 @@ def test_the_reports_programs_teach_it(bundle, capsys, monkeypatch):
     exec(compile(programs["python"], REPORT, "exec"), {})
     assert len(capsys.readouterr().out.splitlines()) == 7
     assert (bundle / "head.npz").exists()
-    assert '"input_ids" to padded { ids.getOrElse(it)' in programs["kotlin"]
+    assert f'"input_ids" to IntArray({manifest.lengths[-1]}) {{ ids.getOrElse(it)' in programs["kotlin"]
 
 
 def test_a_task_without_a_head_is_refused_at_once(run, tiny_bert):
     result = run("export", tiny_bert, "--task", "feature-extraction", "--trainable-head", "--out", "out")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "Error: feature-extraction: has no head to learn on the device; leave trainable_head out" in result.stderr

@@ -1,1 +1,1 @@
-arrayOf(FloatArray(__COUNT__) { if (it == 0) 1f else 0f })  // the first label and no other
+FloatArray(__COUNT__) { if (it == 0) 1f else 0f }  // the first label and no other

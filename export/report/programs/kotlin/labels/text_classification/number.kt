@@ -1,1 +1,1 @@
-arrayOf(floatArrayOf(1f))
+floatArrayOf(1f)
