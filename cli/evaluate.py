@@ -53,6 +53,7 @@ def evaluate(model, data, task, batch_size, plot, as_json, **given):
         from kerasbert.runs.answers import draw_answers
 
         draw_answers(picture, plot)
+        click.echo(f"{plot}: the answers as a picture", err=True)
     if as_json:
         click.echo(json.dumps({**figures, **({"classes": by_class} if by_class else {}), **picture.as_data()}))
     else:

@@ -96,7 +96,7 @@ def predict(model, texts, source, out, task, batch_size, **given):
                 count.update(1)
     warn_cut(cut, len(examples), opened.settings)
     if out:
-        click.echo(f"{out}: {len(examples)} answers")
+        click.echo(f"{out}: {len(examples)} answer{'s' * (len(examples) != 1)}")
 
 
 def _check_call(texts: tuple, source: Path | None, others: dict, columns: dict, choice: dict) -> None:

@@ -144,6 +144,8 @@ class Manifest:
             BundleError: there is no bundle, it is not whole, it was edited, or another version wrote it.
         """
         path = Path(folder) / NAME
+        if not Path(folder).exists():
+            raise BundleError(f"{folder}: no such folder; name one that `kerasbert export` made")
         if not path.exists():
             raise BundleError(f"{folder}: no {NAME}, so no bundle; make one with `kerasbert export`")
         try:

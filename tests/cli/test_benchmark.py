@@ -89,7 +89,7 @@ def test_a_changed_byte_is_one_line(fails, bundle):
 
 
 def test_no_bundle_is_one_line(fails):
-    assert fails("benchmark", "none") == "none: no kerasbert.json, so no bundle; make one with `kerasbert export`"
+    assert fails("benchmark", "none") == "none: no such folder; name one that `kerasbert export` made"
 
 
 def test_a_report_to_refresh_must_be_there_before_anything_runs(fails, bundle):

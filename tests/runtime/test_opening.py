@@ -96,7 +96,9 @@ def test_a_saved_model_needs_tensorflow(copy, change):
 
 
 def test_no_bundle_is_named(tmp_path, tiny_classifier):
-    for folder in (tmp_path, tmp_path / "nowhere", tiny_classifier):
+    with pytest.raises(BundleError, match="nowhere: no such folder; name one that `kerasbert export` made"):
+        load(tmp_path / "nowhere")
+    for folder in (tmp_path, tiny_classifier):
         with pytest.raises(BundleError, match=rf"{folder}: no kerasbert.json, so no bundle; make one with `kerasbert"):
             load(folder)
 
