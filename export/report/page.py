@@ -260,8 +260,7 @@ def _runtimes(manifest) -> str:
     """The files by the lowest versions that run them, such as "TFLite 2.9 or LiteRT 1.0: model.tflite"."""
     groups = {}
     for file in manifest.files.values():
-        versions = " or ".join(f"{name} {version}" for name, version in file.runtimes.items())
-        groups.setdefault(versions, []).append(file.path)
+        groups.setdefault(file.lowest_runtimes, []).append(file.path)
     return "; ".join(f"{versions}: {', '.join(paths)}" for versions, paths in groups.items() if versions)
 
 
