@@ -158,9 +158,8 @@ def _files(manifest, rows) -> str:
 
 def _decisions(rows) -> str:
     """For each file the figure by which it passed."""
-    decided = [(row.format, row.decision.figure) for row in rows if row.decision]
-    items = [f"<dt>{escape(name)}</dt><dd>{escape(figure)}</dd>" for name, figure in decided]
-    return f"<h3>What decided</h3>\n<dl>{''.join(items)}</dl>" if items else ""
+    decided = {row.format: escape(row.decision.figure) for row in rows if row.decision}
+    return f"<h3>What decided</h3>\n{_definitions(decided)}" if decided else ""
 
 
 def _aligned(numbers: Sequence[float]) -> list[str]:
