@@ -48,7 +48,7 @@ def evaluate(model, data, task, batch_size, plot, as_json, **given):
     warn_cut(sum(count_cut(each.rows) for each in answered), len(examples), opened.settings)
     figures = {"texts": len(examples), **definition.figures(answered, opened.settings)}
     by_class = definition.by_class(answered, opened.settings)
-    picture = definition.picture(answered, opened.settings)
+    picture = definition.picture(answered, opened.settings) if plot or as_json else None
     if plot:
         from kerasbert.runs.answers import draw_answers
 

@@ -142,14 +142,15 @@ def _finetune(name: str, train: Path, folder: Path, given: dict, settings: list[
     # Common mistakes are reported before TensorFlow loads, which takes seconds.
     _check_dev(given)
     is_begun(folder, given["resume"])
-    for path in filter(None, (train, given["dev"])):
-        read_examples(path, task_named(name), columns=columns)
+    examples, given["dev"] = (
+        path and read_examples(path, task_named(name), columns=columns) for path in (train, given["dev"])
+    )
     options.load_tensorflow()
     from kerasbert.runs.finetune import FinetuneOptions
     from kerasbert.runs.finetune import finetune as teach
 
     chosen = {each: given.pop(each) for each in settings}
-    figures = teach(name, train, folder, FinetuneOptions(**given, columns=columns, settings=chosen))
+    figures = teach(name, examples, folder, FinetuneOptions(**given, settings=chosen))
     _print_report(folder)
     click.echo(f"{folder}: saved; " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
 

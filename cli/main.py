@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable
 from importlib import import_module
 
 import click
@@ -97,17 +96,6 @@ def _hush() -> None:
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
 
 
-def _once() -> Callable[[logging.LogRecord], bool]:
-    """A filter that lets each line through once. `finetune` reads its files before TensorFlow loads, and again then."""
-    said = set()
-
-    def is_new(record: logging.LogRecord) -> bool:
-        line = record.getMessage()
-        return line not in said and not said.add(line)
-
-    return is_new
-
-
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__)
 @click.option("--debug", is_flag=True, help="Show tracebacks and TensorFlow's log messages.")
@@ -129,6 +117,4 @@ def main(debug):
     log = logging.getLogger("kerasbert")
     log.setLevel(logging.DEBUG if debug else logging.INFO)
     log.propagate = False
-    handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(_once())
-    log.handlers = [handler]
+    log.handlers = [logging.StreamHandler(sys.stderr)]

@@ -273,7 +273,7 @@ def open_model(path: str, task: str | None = None):
 
     if not path.endswith(KERAS_FILE):
         return open_folder(path, task=task)
-    opened = click.get_current_context().meta  # a command asks such a file for its task first
-    if (path, task) not in opened:
-        opened[path, task] = open_folder(path, task=task)
-    return opened[path, task]
+    opened = click.get_current_context().meta  # a command asks such a file for its task first, and checks --task then
+    if path not in opened:
+        opened[path] = open_folder(path, task=task)
+    return opened[path]

@@ -14,11 +14,11 @@ from kerasbert.export.gate import golden
 from kerasbert.export.gate.verify import Reference, Row, check, read_data, report, verify
 from kerasbert.export.options import ExportOptions
 from kerasbert.export.report.page import write_report
-from kerasbert.export.variants import CALIBRATED, OUTPUTS, VARIANTS, WRITERS, Variant, by_name, in_place_of
+from kerasbert.export.variants import CALIBRATED, OUTPUTS, VARIANTS, WRITERS, Variant, in_place_of
 from kerasbert.export.web import runtimes, write_page
 from kerasbert.export.web.npm import fetch
 from kerasbert.files import check_target, new_folder
-from kerasbert.runtime.kinds import KINDS
+from kerasbert.runtime.kinds import KINDS, function_at
 from kerasbert.runtime.manifest import File, Manifest, measure
 from kerasbert.tasks.task import Example
 
@@ -163,7 +163,7 @@ def write_files(
 
 def writer(kind: str) -> Callable:
     """Returns the function that writes a kind of file."""
-    return by_name(WRITERS[kind])
+    return function_at(WRITERS[kind])
 
 
 def _gentler(folder: Path, manifest: Manifest, rows: list[Row], progress: Callable[[str], None]) -> dict[str, Variant]:

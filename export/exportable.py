@@ -5,7 +5,8 @@ import keras
 from kerasbert.decoding.labels import SCORES
 from kerasbert.errors import ExportError
 from kerasbert.export.options import ExportOptions
-from kerasbert.export.variants import CHECKS, by_name
+from kerasbert.export.variants import CHECKS
+from kerasbert.runtime.kinds import function_at
 from kerasbert.tasks.numbers import numbers_of
 
 
@@ -44,7 +45,7 @@ def check_formats(model, options: ExportOptions) -> None:
             f"{', '.join(sorted(texts_alone))}: takes texts alone, and this model also takes {numbers}; leave it out"
         )
     for kind in sorted(kinds & CHECKS.keys()):
-        by_name(CHECKS[kind])(model)
+        function_at(CHECKS[kind])(model)
 
 
 def _has_labels(model) -> bool:

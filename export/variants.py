@@ -1,8 +1,7 @@
 """Every kind of file that a bundle can hold, as data. It imports nothing heavy, so that the command line reads it."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 
 from kerasbert.errors import ExportError
 
@@ -113,12 +112,6 @@ def chosen_variants(
             has = ", ".join(variant.quantize for variant in VARIANTS.values() if variant.kind == kind)
             raise ExportError(f"{kind}: has no {', '.join(quantize)}; quantize can be {has} there")
     return chosen
-
-
-def by_name(place: str) -> Callable:
-    """The function of a row of `WRITERS` or `CHECKS`. Its module is imported when it is needed."""
-    module, _, name = place.partition(":")
-    return getattr(import_module(module), name)
 
 
 def in_place_of(name: str) -> str:

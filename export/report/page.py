@@ -158,9 +158,8 @@ def _files(manifest, rows) -> str:
 
 def _decisions(rows) -> str:
     """For each file the figure by which it passed."""
-    decided = [(row.format, row.decision.figure) for row in rows if row.decision]
-    items = [f"<dt>{escape(name)}</dt><dd>{escape(figure)}</dd>" for name, figure in decided]
-    return f"<h3>What decided</h3>\n<dl>{''.join(items)}</dl>" if items else ""
+    decided = {row.format: escape(row.decision.figure) for row in rows if row.decision}
+    return f"<h3>What decided</h3>\n{_definitions(decided)}" if decided else ""
 
 
 def _aligned(numbers: Sequence[float]) -> list[str]:
@@ -260,8 +259,7 @@ def _runtimes(manifest) -> str:
     """The files by the lowest versions that run them, such as "TFLite 2.9 or LiteRT 1.0: model.tflite"."""
     groups = {}
     for file in manifest.files.values():
-        versions = " or ".join(f"{name} {version}" for name, version in file.runtimes.items())
-        groups.setdefault(versions, []).append(file.path)
+        groups.setdefault(file.lowest_runtimes, []).append(file.path)
     return "; ".join(f"{versions}: {', '.join(paths)}" for versions, paths in groups.items() if versions)
 
 

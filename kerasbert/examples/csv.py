@@ -68,11 +68,12 @@ def csv_rows(path: Path, content: str, usual: str = ",") -> Rows:
             yield line, dict(zip(header, row, strict=True))
     except csv.Error as error:
         raise DataError(f"{path}, line {start}: not readable as {path.suffix[1:].upper()} ({error})") from None
-    tell_blank(path, [line for line in blank if line < last])
+    tell_blank(path, blank, before=last)
 
 
-def tell_blank(path: Path, lines: Sequence[int]) -> None:
-    """Logs how many blank lines between rows were left out, if any."""
+def tell_blank(path: Path, blank: Sequence[int], *, before: int) -> None:
+    """Logs how many blank lines were left out before the last row, if any. Args: before: the line of this row."""
+    lines = [line for line in blank if line < before]
     if lines:
         what = "is left out; it holds no row" if len(lines) == 1 else "are left out; they hold no rows"
         log.warning("%s: %s (the first is line %d) %s", path, counted(len(lines), "blank line"), lines[0], what)

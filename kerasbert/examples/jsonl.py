@@ -27,4 +27,4 @@ def jsonl_rows(path: Path, content: str) -> Iterator[tuple[int, dict]]:
             raise DataError(f"{path}, line {line}: a {type(row).__name__}; each line holds a JSON object")
         last = line
         yield line, row
-    tell_blank(path, [line for line in blank if line < last])
+    tell_blank(path, blank, before=last)

@@ -52,7 +52,7 @@ def _bundle(path: Path) -> dict:
 
 
 def _in_words(file: File) -> str:
-    lowest = " or ".join(f"{name} {version}" for name, version in file.runtimes.items())
+    lowest = file.lowest_runtimes
     facts = (file.path, file.kind, file.precision, f"{file.bytes / 1e6:.1f} MB", lowest and f"from {lowest} on")
     return ", ".join(filter(None, facts))
 

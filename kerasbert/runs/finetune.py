@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kerasbert.checkpoints import huggingface
 from kerasbert.checkpoints.tasks import stored_settings
-from kerasbert.errors import ConfigError, KerasBertError
+from kerasbert.errors import ConfigError, DataError, KerasBertError
 from kerasbert.examples.readers import read_examples
 from kerasbert.files import new_folder, write_text
 from kerasbert.reading import read_json
@@ -24,7 +24,7 @@ from kerasbert.runs.run import Diverged, Run
 from kerasbert.runs.trials import Job, Trials
 from kerasbert.tasks import task_named
 from kerasbert.tasks.remarks import counted, warn
-from kerasbert.tasks.task import Task
+from kerasbert.tasks.task import Example, Task
 from kerasbert.training import distribution
 from kerasbert.training.optimizers import finetuning_rate
 
@@ -38,7 +38,11 @@ MAX_LENGTH = 128
 
 
 def finetune(
-    task: str, train: str | Path, folder: str | Path, options: FinetuneOptions | None = None, **changes
+    task: str,
+    train: str | Path | Sequence[Example],
+    folder: str | Path,
+    options: FinetuneOptions | None = None,
+    **changes,
 ) -> dict[str, float]:
     """Trains the model of a task and writes it to `folder`, which must be absent or empty, with a record of the run.
 
@@ -49,7 +53,7 @@ def finetune(
 
     Args:
         task: one of `kerasbert.tasks.NAMES`.
-        train: labelled file.
+        train: labelled file, or the examples that were read from one.
         options, changes: a `FinetuneOptions`, and fields of it that are other.
 
     Returns:
@@ -82,15 +86,16 @@ def finetune(
         return _finish(job, run, tried, trials.kept_step(run))
 
 
-def _job(task: Task, train: str | Path, folder: Path, options: FinetuneOptions) -> Job:
+def _job(task: Task, train: str | Path | Sequence[Example], folder: Path, options: FinetuneOptions) -> Job:
     """Reads and checks everything that is given.
 
     Raises:
         KerasBertError: one of its kinds for what cannot be used.
     """
     strategy = distribution.strategy_named(options.strategy)
-    examples = read_examples(train, task, columns=options.columns)
-    held_out = [] if options.dev is None else read_examples(options.dev, task, columns=options.columns)
+    examples, held_out = (_read(source, task, options) for source in (train, options.dev))
+    if not examples:
+        raise DataError("there are no examples to learn from")
     opened = huggingface.open_checkpoint(options.checkpoint)
     given = _settings(task, examples, options, opened)
     settings = task.Settings(**given)
@@ -129,9 +134,16 @@ def _job(task: Task, train: str | Path, folder: Path, options: FinetuneOptions) 
         rates=rates,
         metric=metric,
         better=better[metric],
-        opening=f"{train}: {counted(len(examples), kind)}{_said(given)}",
+        opening=f"{examples[0].path}: {counted(len(examples), kind)}{_said(given)}",
         said=said,
     )
+
+
+def _read(source: str | Path | Sequence[Example] | None, task: Task, options: FinetuneOptions) -> Sequence[Example]:
+    """The examples of a file, or those that are given; none for None."""
+    if isinstance(source, str | Path):
+        return read_examples(source, task, columns=options.columns)
+    return source or []
 
 
 def _fingerprint(name: str, examples: Sequence) -> dict:

@@ -8,6 +8,7 @@ from pathlib import Path
 from kerasbert.errors import ConfigError
 from kerasbert.runs.pretrain_options import PRECISIONS
 from kerasbert.tasks.lessons import BALANCED
+from kerasbert.tasks.task import Example
 from kerasbert.training.distribution import STRATEGIES
 
 KEEP = ("best", "last")
@@ -27,8 +28,8 @@ class FinetuneOptions:
 
     checkpoint: str | None = None
     """Folder or hub id to begin with; None: the encoder that comes with the package."""
-    dev: str | Path | None = None
-    """Labelled file to measure after each epoch."""
+    dev: str | Path | Sequence[Example] | None = None
+    """Labelled file to measure on after each epoch, or the examples that were read from one."""
     epochs: int = 3
     """Passes over the training file."""
     batch_size: int = 32

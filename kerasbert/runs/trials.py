@@ -87,6 +87,8 @@ class Trials:
     def __init__(self, job: Job):
         self.job = job
         self.lessons: list[list[Lesson]] = []
+        self.held_out = None
+        """The batches to measure on. They and the lessons are made once, with the first model, for all rates."""
 
     def best(self) -> tuple[Run, list[dict]]:
         """Trains with every rate.
@@ -230,10 +232,11 @@ class Trials:
 
     def _measurement(self, model: TextModel, epoch: int) -> Measurement:
         job = self.job
-        data = model.dataset_of(job.held_out, batch_size=job.options.batch_size)
+        if self.held_out is None:
+            self.held_out = model.dataset_of(job.held_out, batch_size=job.options.batch_size)
 
         def measure() -> dict[str, float]:
-            found = model.evaluate(data, verbose=0, return_dict=True)
+            found = model.evaluate(self.held_out, verbose=0, return_dict=True)
             if job.metric not in found:
                 found |= job.task.figures(list(model.answered(job.held_out)), model.settings)
             return found

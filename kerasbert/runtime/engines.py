@@ -2,11 +2,10 @@
 
 import os
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 
 from kerasbert.errors import BundleError
-from kerasbert.runtime.kinds import KINDS
+from kerasbert.runtime.kinds import KINDS, function_at
 from kerasbert.runtime.manifest import File
 from kerasbert.tasks.task import Graph, Run
 
@@ -27,17 +26,16 @@ def open_run(path: Path, file: File, graph: Graph, *, threads: int | None = None
         MissingDependency: its engine is not installed.
     """
     kind = KINDS[file.kind]
-    module, _, function = (kind.compiled if compiled else kind.engine).partition(":")
-    if not module:
+    engine = kind.compiled if compiled else kind.engine
+    if not engine:
         raise BundleError(f"{path}: the runtime does not run a {file.kind} file; it needs TensorFlow")
     if threads is not None and threads < 1:
         raise BundleError(f"{path}: threads is {threads}: use 1 or more")
-    open_engine = getattr(import_module(module), function)
     threads = threads or min(MOST_THREADS, os.cpu_count() or 1)
     names = {each.name: file.outputs.get(each.name, each.name) for each in graph.outputs}
     graph = replace(graph, outputs=tuple(replace(each, name=names[each.name]) for each in graph.outputs))
     # Engines open the file again when threads need it, perhaps in another working directory.
-    run = open_engine(path.absolute(), graph, threads=threads, integers=file.precision not in FLOATS)
+    run = function_at(engine)(path.absolute(), graph, threads=threads, integers=file.precision not in FLOATS)
 
     def renamed(batch: dict) -> dict:
         found = run(batch)

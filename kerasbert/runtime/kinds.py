@@ -1,6 +1,8 @@
 """The kinds of model files that a bundle can hold, as the runtime sees them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,12 @@ KINDS = {
         tflite=True,
         chosen=False,
     ),
-    # It needs tensorflow-text and reads some texts otherwise than BERT's tokenizer.
+    # It needs tensorflow-text.
     "tflite-text": Kind(engine="kerasbert.tf.text_file:text_tflite", reads="text", tflite=True, chosen=False),
 }
+
+
+def function_at(place: str) -> Callable:
+    """The function that a table names as module:function. Its module is imported when it is needed."""
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)

@@ -66,6 +66,11 @@ class File:
         size, digest = measure(folder / path)
         return cls(path=path, bytes=size, sha256=digest, **facts)
 
+    @property
+    def lowest_runtimes(self) -> str:
+        """`runtimes` in words, such as "TFLite 2.17 or LiteRT 1.0"; "" if there are none."""
+        return " or ".join(f"{name} {version}" for name, version in self.runtimes.items())
+
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:

@@ -277,9 +277,14 @@ def targets(tokenizer, row: Row, settings: Settings) -> tuple[dict, dict, dict]:
 
 def measured(answered: Sequence, settings: Settings) -> dict[str, float]:
     """Accuracy and F1 of the answers, or errors for numbers."""
-    answers = [decode(each.example, each.rows, each.outputs, settings) for each in answered]
-    truths = [truth(each.example, settings) for each in answered]
+    answers, truths = _answers_and_truths(answered, settings)
     return figures.evaluate(answers, truths, settings.problem_type, settings.labels)
+
+
+def _answers_and_truths(answered: Sequence, settings: Settings) -> tuple[list, list]:
+    """The answer to each example, and the right one."""
+    answers = [decode(each.example, each.rows, each.outputs, settings) for each in answered]
+    return answers, [truth(each.example, settings) for each in answered]
 
 
 def by_class(answered: Sequence, settings: Settings) -> dict[str, dict[str, float]]:
@@ -287,8 +292,7 @@ def by_class(answered: Sequence, settings: Settings) -> dict[str, dict[str, floa
     if settings.problem_type == NUMBER:
         return {}
     several = settings.problem_type == SEVERAL
-    answers = [decode(each.example, each.rows, each.outputs, settings) for each in answered]
-    truths = [truth(each.example, settings) for each in answered]
+    answers, truths = _answers_and_truths(answered, settings)
     return figures.by_class(
         [{each["label"] for each in (answer if several else [answer])} for answer in answers],
         truths if several else [{each} for each in truths],
@@ -305,8 +309,7 @@ def metrics(settings: Settings | None) -> Mapping[str, str]:
 
 def picture(answered: Sequence, settings: Settings) -> pictures.Counts | pictures.Points:
     """The confusion matrix; how often each of several labels is found; or true and predicted numbers."""
-    answers = [decode(each.example, each.rows, each.outputs, settings) for each in answered]
-    truths = [truth(each.example, settings) for each in answered]
+    answers, truths = _answers_and_truths(answered, settings)
     if settings.problem_type == NUMBER:
         return pictures.Points(true=tuple(truths), predicted=tuple(each["score"] for each in answers))
     if settings.problem_type == SEVERAL:

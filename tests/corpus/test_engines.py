@@ -19,6 +19,10 @@ from kerasbert.corpus.pipelines import beam_engine, prepare
 from kerasbert.corpus.preparation import Settings
 from kerasbert.errors import ConfigError, DataError, KerasBertError, MissingDependency
 
+needs_beam = pytest.mark.skipif(find_spec("apache_beam") is None, reason="needs pip install 'kerasbert[beam]'")
+needs_dask = pytest.mark.skipif(find_spec("distributed") is None, reason="needs pip install 'kerasbert[dask]'")
+beams_warnings = pytest.mark.filterwarnings("ignore")
+
 
 def in_another_process(code: str, *arguments, **options) -> subprocess.CompletedProcess:
     head = "import sys\nfrom kerasbert.corpus.pipelines import prepare\n"
@@ -38,8 +42,8 @@ def test_any_number_of_workers_makes_the_same_bytes(corpus, tmp_path, expected, 
 
 @pytest.mark.slow
 @pytest.mark.cluster
-@pytest.mark.skipif(find_spec("apache_beam") is None, reason="needs pip install 'kerasbert[beam]'")
-@pytest.mark.filterwarnings("ignore")  # Beam's own
+@needs_beam
+@beams_warnings
 @pytest.mark.parametrize(
     "options", [("--direct_num_workers=1",), ("--direct_num_workers=2", "--direct_running_mode=multi_processing")]
 )
@@ -51,8 +55,8 @@ def test_beam_makes_the_same_bytes(corpus, tmp_path, expected, options):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(find_spec("apache_beam") is None, reason="needs pip install 'kerasbert[beam]'")
-@pytest.mark.filterwarnings("ignore")  # Beam's own
+@needs_beam
+@beams_warnings
 def test_wrong_text_is_one_line_through_beam_too_and_the_next_call_goes_on(tmp_path):
     folder = write_corpus(tmp_path / "texts", generated_documents(60))
     content = (folder / "b.txt").read_bytes()
@@ -117,7 +121,7 @@ def dask_cluster(folder: Path, *preloads: str) -> Iterator[tuple[str, list[subpr
 
 @pytest.mark.slow
 @pytest.mark.cluster
-@pytest.mark.skipif(find_spec("distributed") is None, reason="needs pip install 'kerasbert[dask]'")
+@needs_dask
 def test_dask_makes_the_same_bytes_with_two_workers_of_which_one_is_killed_while_it_writes(corpus, tmp_path, expected):
     words = [corpus, "--vocab", VOCABULARY, "--mode", "mlm-nsp", "--out", tmp_path / "data"]
     words += ["--max-length", 32, "--slice-mb", 1500 / 2**20, "--documents", "blank-lines"]
@@ -132,8 +136,8 @@ def test_dask_makes_the_same_bytes_with_two_workers_of_which_one_is_killed_while
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(find_spec("distributed") is None, reason="needs pip install 'kerasbert[dask]'")
-@pytest.mark.filterwarnings("ignore")  # Beam's own
+@needs_dask
+@beams_warnings
 def test_a_cluster_that_does_not_answer_is_one_line(corpus, tmp_path):
     engine = beam_engine("DaskRunner", ["--dask_client_address=tcp://127.0.0.1:9", "--dask_connection_timeout=1"])
     message = r"^[^\n]*DaskRunner failed: Timed out trying to connect to tcp://127.0.0.1:9 after 1 s[^\n]*$"
@@ -142,16 +146,16 @@ def test_a_cluster_that_does_not_answer_is_one_line(corpus, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(find_spec("apache_beam") is None, reason="needs pip install 'kerasbert[beam]'")
-@pytest.mark.filterwarnings("ignore")  # Beam's own
+@needs_beam
+@beams_warnings
 def test_a_runner_that_beam_does_not_know_is_one_line():
     with pytest.raises(ConfigError, match=r"^--runner NoRunner: Unexpected pipeline runner[^\n]*$"):
         beam_engine("NoRunner")
 
 
 @pytest.mark.skipif(find_spec("distributed") is not None, reason="Dask is installed")
-@pytest.mark.skipif(find_spec("apache_beam") is None, reason="needs pip install 'kerasbert[beam]'")
-@pytest.mark.filterwarnings("ignore")  # Beam's own
+@needs_beam
+@beams_warnings
 def test_dask_that_is_not_installed_is_named_with_its_extra():
     with pytest.raises(MissingDependency, match=r"--runner DaskRunner .*pip install 'kerasbert\[dask\]'"):
         beam_engine("DaskRunner")
