@@ -1,8 +1,10 @@
 """How an app runs each kind of file: one row per engine and language, and a source file for each.
 
 The sources stand in `programs/LANGUAGE/`. A program is NAME_TASK.EXTENSION for one task, or NAME.EXTENSION for all.
-The code that reads its output stands in `ends/TASK/BAR.EXTENSION`, and a label to learn in `labels/TASK/BAR.EXTENSION`.
-BAR is the kind of numbers of the output (`kerasbert.tasks.task.Output.bar`). So a new task adds files and edits none.
+The code that makes rows of an example stands in `rows/TASK.EXTENSION`, or in `rows/one.EXTENSION` for all tasks with
+one row. The code that reads the outputs stands in `ends/TASK/BAR.EXTENSION`, and a label to learn in
+`labels/TASK/BAR.EXTENSION`. BAR is the kind of numbers of the first output (`kerasbert.tasks.task.Output.bar`). So a
+new task adds files and edits none.
 
 Words such as `__TEXT__` are filled in by `kerasbert.export.report.snippets`. Functions are named as in LiteRT 2
 (Kotlin's CompiledModel), TensorFlowLiteSwift 2.17 (SignatureRunner), MediaPipe's Tasks, onnxruntime-web and
@@ -80,7 +82,10 @@ def program(engine: Engine, task: str) -> str | None:
 
 
 def part(language: str, which: str, task: str, bar: str) -> str | None:
-    """The source of a part of a program, "ends" or "labels", for a task and its kind of numbers; None without one."""
+    """The source of a part of a program, "rows", "ends" or "labels", for a task and its kind of numbers; None without
+    one."""
+    if which == "rows":
+        return source(language, which, module_of(task)) or source(language, which, "one")
     return source(language, which, module_of(task), bar)
 
 

@@ -17,6 +17,8 @@ from kerasbert.runtime.manifest import File, Manifest
 
 MARK = re.compile(r"__([A-Z]+(?:_[A-Z]+)*)__")
 """A word in a source that is filled in."""
+PARTS = {"ROWS": "rows", "END": "ends", "LABEL": "labels"}
+"""Mark -> the part of a program that stands there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,21 +42,23 @@ def snippets(folder: Path, manifest: Manifest) -> list[Snippet]:
     A program is left out if the task has none, or if it asks for something that the task has not.
     """
     shown, files = shown_example(folder, manifest), files_to_show(manifest)
-    made = []
+    made, graph = [], manifest.graphs[0]
     for engine in ENGINES:
         code = program(engine, manifest.task)
         if engine.kind not in files or code is None:
             continue
-        values, bar = dict(_values(engine.language, manifest, shown)), manifest.graphs[0].outputs[0].bar
-        file, output = files[engine.kind], manifest.graphs[0].outputs[0].name
+        values, file = dict(_values(engine.language, manifest, shown)), files[engine.kind]
+        outputs = [file.outputs.get(each.name, each.name) for each in graph.outputs]
         values |= {
             "FILE": file.path,
             "STEM": Path(file.path).stem,
-            "OUTPUT": file.outputs.get(output, output),
+            "OUTPUT": outputs[0],
+            "OUTPUTS": _listed(_literal(name, engine.language) for name in outputs),
             "INPUTS": _inputs(engine.name, engine.language, manifest, values),
         }
-        for mark, which in (("END", "ends"), ("LABEL", "labels")):
-            values[mark] = fill(part(engine.language, which, manifest.task, bar), values)
+        for mark, which in PARTS.items():
+            source = part(engine.language, which, manifest.task, graph.outputs[0].bar)
+            values[mark] = fill(source, values)
         code = fill(code, values)
         if code is not None:
             made.append(Snippet(language=engine.language, title=engine.title, install=engine.install, code=code))
@@ -62,10 +66,19 @@ def snippets(folder: Path, manifest: Manifest) -> list[Snippet]:
 
 
 def fill(source: str | None, values: Mapping[str, object]) -> str | None:
-    """A source with its marks filled in; None if there is no source, or no value for one of its marks."""
+    """A source with its marks filled in; None if there is no source, or no value for one of its marks.
+
+    A value of several lines is indented as its mark is.
+    """
     if source is None or any(values.get(name) is None for name in MARK.findall(source)):
         return None
-    return MARK.sub(lambda mark: str(values[mark[1]]).rstrip("\n"), source)
+
+    def value(mark: re.Match) -> str:
+        before = source[: mark.start()].rpartition("\n")[2]
+        indent = "\n" + before if before.isspace() else "\n"
+        return str(values[mark[1]]).rstrip("\n").replace("\n", indent)
+
+    return MARK.sub(value, source)
 
 
 def files_to_show(manifest: Manifest) -> dict[str, File]:
@@ -84,23 +97,23 @@ def shown_example(folder: Path, manifest: Manifest) -> golden.Golden:
     It is the task's own choice (`kerasbert.tasks.task.Words.shown`); the first one where examples have another form.
     """
     recorded = golden.read(folder, manifest.graphs)
-    wanted = {"text": manifest.definition.words.shown}
-    return next((each for each in recorded if each.example == wanted), recorded[0])
+    wanted = manifest.definition.words.shown
+    return next((each for each in recorded if wanted in each.example.values()), recorded[0])
 
 
 def _values(language: str, manifest: Manifest, shown: golden.Golden) -> Iterator[tuple[str, object]]:
     """What the marks stand for, but for those that depend on the file."""
     row, graph = shown.rows[0], manifest.graphs[0]
-    ids = row.input_ids
-    length = next(length for length in manifest.lengths if length >= len(ids))
+    needed = max(len(each.input_ids) for each in shown.rows)
+    length = next(length for length in manifest.lengths if length >= needed)
     signatures = {n: f"tokens_{n}" for n in manifest.lengths} | {manifest.lengths[-1]: "serving_default"}
-    texts = {name: value for name, value in manifest.settings.items() if isinstance(value, str)} | shown.example
-    for name, value in texts.items():
+    for name, value in {**manifest.settings, **shown.example}.items():
         yield name.upper(), _literal(value, language)
+    yield "EXAMPLE", _literal(shown.example, language)
+    yield "TEXTS", _listed(_literal(value, language) for value in shown.example.values())
     yield "VERB", None if why_not(manifest.tokenizer, graph) else manifest.definition.words.verb
-    yield "MAX_LENGTH", manifest.lengths[-1]
     yield "PAD_ID", next(each.pad for each in graph.inputs if each.name == "input_ids")
-    yield "IDS", _listed(ids)
+    yield "IDS", ",\n".join(IDS[language].format(_listed(each.input_ids)) for each in shown.rows)
     if row.offsets is not None:
         yield "STARTS", _listed(start for start, _ in row.offsets)
         yield "ENDS", _listed(end for _, end in row.offsets)
@@ -108,8 +121,7 @@ def _values(language: str, manifest: Manifest, shown: golden.Golden) -> Iterator
     yield "LENGTH", length
     yield "SIGNATURE", signatures[length]
     yield "SIGNATURES", signatures
-    yield "COUNT", graph.outputs[0].width
-    yield "LABELS", _listed(_literal(label, language) for label in manifest.settings.get("labels", ()))
+    yield "WIDTH", graph.outputs[0].width
 
 
 def _listed(values: Iterable) -> str:
@@ -117,41 +129,50 @@ def _listed(values: Iterable) -> str:
 
 
 def _literal(value, language: str) -> str:
-    """A text as all four languages write it. JSON's escapes of characters beyond U+FFFF would be JavaScript's only."""
+    """A value as the language writes it; a list without its brackets, as each language has others.
+
+    JSON's escapes of characters beyond U+FFFF would be JavaScript's only.
+    """
+    if isinstance(value, list | tuple):
+        return _listed(_literal(each, language) for each in value)
+    if language == "python" and not isinstance(value, str):
+        return repr(value)
     text = json.dumps(value, ensure_ascii=False)
     return text.replace("$", "\\$") if language == "kotlin" else text
 
 
+IDS = {"python": "[{}]", "kotlin": "intArrayOf({})", "swift": "[{}]", "javascript": "[{}]"}
+"""Language -> how the ids of a row are written."""
 INPUTS = {
     "python": {
-        "": '    "{name}": encoding.{value},',
+        "": '"{name}": row.{value},',
         "input_ids": "ids",
         "attention_mask": "attention_mask",
         "token_type_ids": "type_ids",
     },
     "kotlin": {
-        "": '    "{name}" to {value},',
+        "": '"{name}" to {value},',
         "input_ids": "IntArray({LENGTH}) {{ ids.getOrElse(it) {{ {PAD_ID} }} }}",
         "attention_mask": "IntArray({LENGTH}) {{ if (it < ids.size) 1 else 0 }}",
         "token_type_ids": "IntArray({LENGTH})",
     },
     "kotlin litert_learning": {
-        "": '    "{name}" to {value},',
+        "": '"{name}" to {value},',
         "input_ids": "IntArray({MAX_LENGTH}) {{ ids.getOrElse(it) {{ {PAD_ID} }} }}",
         "attention_mask": "IntArray({MAX_LENGTH}) {{ if (it < ids.size) 1 else 0 }}",
         "token_type_ids": "IntArray({MAX_LENGTH})",
     },
     "swift": {
-        "": '    "{name}": {value},',
+        "": '"{name}": {value},',
         "input_ids": "padded(ids, with: {PAD_ID})",
         "attention_mask": "padded(ids.map {{ _ in 1 }}, with: 0)",
         "token_type_ids": "padded([], with: 0)",
     },
     "javascript": {
-        "": "  {name}: {value},",
-        "input_ids": "tensor(ids)",
-        "attention_mask": "tensor(attention_mask)",
-        "token_type_ids": "tensor(token_type_ids)",
+        "": "{name}: tensor(row.{value}),",
+        "input_ids": "input_ids",
+        "attention_mask": "attention_mask",
+        "token_type_ids": "token_type_ids",
     },
 }
 """Language, or language and engine -> how an input is given: the form of a line under "", and the value by name."""

@@ -13,7 +13,7 @@ from kerasbert.export import export_bundle
 from kerasbert.export.report import engines
 from kerasbert.export.report.engines import ANY, ENGINES, EXTENSIONS, part, program
 from kerasbert.export.report.page import NAME
-from kerasbert.export.report.snippets import MARK, files_to_show, fill, snippets
+from kerasbert.export.report.snippets import MARK, PARTS, files_to_show, fill, snippets
 from kerasbert.runtime import load
 from kerasbert.runtime.manifest import Manifest
 from kerasbert.tasks import NAMES, task_named
@@ -78,7 +78,7 @@ def test_every_task_has_its_ends_in_every_language(task, bar):
 def test_every_source_is_used():
     """The programs, the ends and the labels of all tasks together are all the files that there are."""
     used = {program(engine, task) for engine in ENGINES for task in NAMES}
-    used |= {part(language, which, *each) for language in EXTENSIONS for which in ("ends", "labels") for each in TASKS}
+    used |= {part(language, which, *each) for language in EXTENSIONS for which in PARTS.values() for each in TASKS}
     written = [path.read_text(encoding="utf-8") for language in EXTENSIONS for path in sources(EXTENSIONS[language])]
     assert set(written) <= used
 

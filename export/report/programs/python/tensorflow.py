@@ -1,5 +1,7 @@
 import tensorflow as tf
 import tensorflow_text  # registers the operations of the tokenizer
 
+example = __EXAMPLE__
 model = tf.saved_model.load("__FILE__").signatures["__VERB__"]
-print(model(text=tf.constant([__TEXT__]))["__OUTPUT__"].numpy())
+answer = model(**{name: tf.constant([text]) for name, text in example.items()})
+print(answer["__OUTPUT__"].numpy())

@@ -1,2 +1,2 @@
 labels = [__LABELS__]
-print(labels[output.argmax()])
+print(labels[outputs[0]["__OUTPUT__"].argmax()])

@@ -1,1 +1,1 @@
-print(output[0])
+print(outputs[0]["__OUTPUT__"][0])
