@@ -8,7 +8,7 @@ import keras
 import pytest
 from conversions import remembered
 
-from kerasbert import BertConfig, BertEncoder, TextClassifier, TokenClassifier
+from kerasbert import BertConfig, BertEncoder, QuestionAnswerer, TextClassifier, TokenClassifier
 from kerasbert.export import export_bundle
 
 FIXTURES = Path(__file__).resolve().parents[1] / "parity" / "fixtures"
@@ -83,6 +83,13 @@ def tagger(tiny_bert):
         return TokenClassifier(encoder, labels=("O", "B-PER", "I-PER", "B-LOC", "I-LOC"), aggregation=aggregation)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def answerer(tiny_bert) -> QuestionAnswerer:
+    """A small model that finds an answer to most questions, in windows of 48 tokens."""
+    encoder = smallest(tiny_bert, seed=11, positions=48, pooler=False)
+    return QuestionAnswerer(encoder, stride=16)
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ async function ask() {
     const name = at("file").value;
     await bundle.open(name);
     const example = typed(fit());
-    show(await bundle.ask(name, example, chosen()), bundle.texts(example)[0], bundle.manifest.files[name]);
+    show(await bundle.ask(name, example, chosen()), bundle.manifest.files[name]);
     at("status").textContent = "";
   } catch (error) {
     for (const part of ["answer", "note", "marked", "scores", "timing"]) at(part).replaceChildren();
@@ -102,11 +102,11 @@ function bars(scores, best) {
 }
 const SHOWN = 8;
 
-function show({ label, best = [], note = "", scores, marks, tokens, cut, tokenizing, running }, text, file) {
+function show({ label, best = [], note = "", scores, text, marks, tokens, cut, tokenizing, running }, file) {
   at("answer").textContent = label || "none of the labels";
   at("note").textContent = note;
-  at("marked").replaceChildren(...marked(text, marks ?? []));
-  at("marked").hidden = !marks || !text;
+  at("marked").replaceChildren(...marked(text ?? "", marks ?? []));
+  at("marked").hidden = !text;
   at("scores").replaceChildren(...bars(scores, best));
   const left = cut ? ` (${cut} more were cut off)` : "";
   const read = tokens ? `${tokens} tokens${left} in ${milliseconds(tokenizing)}, model` : "tokens and model";
@@ -142,11 +142,11 @@ async function check() {
 }
 
 function fillFields() {
-  for (const { name, title, note = "", optional = false } of bundle.task.fields) {
+  for (const { name, title, note = "", optional = false, lines = optional ? 2 : 4 } of bundle.task.fields) {
     const label = element("label", `${title} `, { htmlFor: `field-${name}` });
     label.append(element("small", note));
     const field = element("div", "");
-    field.append(label, element("textarea", "", { id: `field-${name}`, rows: optional ? 2 : 4, dir: "auto" }));
+    field.append(label, element("textarea", "", { id: `field-${name}`, rows: lines, dir: "auto" }));
     at("fields").append(field);
     at(`field-${name}`).onkeydown = (event) => {
       if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {

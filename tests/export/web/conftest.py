@@ -13,6 +13,7 @@ from chromium import Chromium, find
 
 from kerasbert.errors import ExportError
 from kerasbert.export import web
+from kerasbert.export.report.snippets import snippets
 from kerasbert.export.web import write_page
 from kerasbert.runtime.manifest import Manifest
 
@@ -123,3 +124,24 @@ def asked():
         })""")
 
     return ask
+
+
+@pytest.fixture(scope="session")
+def said_by_program():
+    """`said_by_program(bundle, address)` -> what the report's JavaScript program prints on a page of its own, as an app
+    has it: the arguments of each call."""
+    vendor = "./web/vendor/onnxruntime-web/ort.wasm.bundle.min.mjs"
+    page = f"""<!doctype html><script type="importmap">{{"imports": {{"onnxruntime-web": "{vendor}"}}}}</script>
+        <script>window.said = []; console.log = (...parts) => said.push(parts);</script>
+        <script type="module">await import("./program.js"); window.done = true;</script>"""
+
+    def run(bundle: Path, address: str) -> list:
+        (code,) = [each.code for each in snippets(bundle, Manifest.read(bundle)) if each.language == "javascript"]
+        (bundle / "program.js").write_text(code, encoding="utf-8")
+        (bundle / "program.html").write_text(page, encoding="utf-8")
+        with Chromium(find()) as browser:
+            browser.open(address + "program.html")
+            browser.wait_for("window.done")
+            return browser.evaluate("window.said")
+
+    return run

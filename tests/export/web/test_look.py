@@ -41,6 +41,7 @@ BUNDLES = {
     ),
     "a number": ("text-classification", {"labels": ("stars",), "problem_type": "regression", "pairs": False}),
     "tags": ("token-classification", {"labels": TAGS, "aggregation": "simple"}),
+    "questions": ("question-answering", {"handle_impossible_answer": True}),
     "embedding": ("sentence-embedding", {}),
     "features": ("feature-extraction", {}),
 }

@@ -27,7 +27,8 @@ var found = sorted.distinctBy { it.text }.take(20)
 if (__HANDLE_IMPOSSIBLE_ANSWER__) {  // whether "" may be the answer
     val none = Answer(startLogits[0] + endLogits[0], 0, 0, "")
     val impossible = none.score - found[0].score > __NULL_SCORE_DIFF_THRESHOLD__
-    found = (found.take(19) + none).sortedByDescending { it.score }
+    found = (found + none).sortedByDescending { it.score }
+        .filterIndexed { at, answer -> at < 20 || answer === none }
         .sortedBy { it.text.isEmpty() != impossible }
 }
 val powers = found.map { Math.exp((it.score - found[0].score).toDouble()) }

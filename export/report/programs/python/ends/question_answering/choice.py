@@ -12,7 +12,8 @@ def spans(among_all):  # the best starts of a window with its best ends
     for window, own in enumerate(tokens):
         kept = [t for at, t in enumerate(own) if owner[window * step + at][1] == -window]
         every = range(own[-1] + 2)  # [SEP] is the last one
-        starts, ends = (outputs[window][name].tolist() for name in ("start_logits", "end_logits"))
+        output = outputs[window]
+        starts, ends = output["start_logits"].tolist(), output["end_logits"].tolist()
         firsts = sorted(every if among_all else kept, key=lambda token: -starts[token])
         lasts = sorted(every if among_all else own, key=lambda token: -ends[token])
         for first in firsts[:n_best]:
@@ -33,7 +34,8 @@ answers = [(text, *where) for text, where in answers.items()][:n_best]
 if __HANDLE_IMPOSSIBLE_ANSWER__:  # whether "" may be the answer
     none = min(float(each["start_logits"][0] + each["end_logits"][0]) for each in outputs)
     impossible = none - answers[0][1] > __NULL_SCORE_DIFF_THRESHOLD__
-    answers = sorted([*answers[: n_best - 1], ("", none, 0, 0)], key=lambda answer: -answer[1])
+    answers = sorted([*answers, ("", none, 0, 0)], key=lambda answer: -answer[1])
+    answers = [answer for at, answer in enumerate(answers) if at < n_best or not answer[0]]
     answers.sort(key=lambda answer: bool(answer[0]) == impossible)
 powers = np.exp([score - answers[0][1] for _, score, *_ in answers])
 for (text, _, start, end), score in zip(answers[:__TOP_K__], powers / powers.sum()):

@@ -36,7 +36,8 @@ var found = Array(
 if __HANDLE_IMPOSSIBLE_ANSWER__ {  // whether "" may be the answer
     let none: Answer = (startLogits[0] + endLogits[0], 0, 0, "")
     let impossible = none.score - found[0].score > __NULL_SCORE_DIFF_THRESHOLD__
-    found = (found.prefix(19) + [none]).sorted { $0.score > $1.score }
+    found = (found + [none]).sorted { $0.score > $1.score }
+    found = found.enumerated().filter { $0 < 20 || $1.text.isEmpty }.map { $1 }
     found = [impossible, !impossible].flatMap { first in
         found.filter { $0.text.isEmpty == first }
     }
