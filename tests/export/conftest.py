@@ -86,10 +86,14 @@ def tagger(tiny_bert):
 
 
 @pytest.fixture(scope="session")
-def answerer(tiny_bert) -> QuestionAnswerer:
-    """A small model that finds an answer to most questions, in windows of 48 tokens."""
-    encoder = smallest(tiny_bert, seed=11, positions=48, pooler=False)
-    return QuestionAnswerer(encoder, stride=16)
+def answerer(tiny_bert):
+    """`answerer(48)` -> a small question answerer with windows of that length."""
+
+    def make(max_length: int) -> QuestionAnswerer:
+        encoder = smallest(tiny_bert, seed=5, positions=384, pooler=False)
+        return QuestionAnswerer(encoder, max_length=max_length, stride=8)
+
+    return make
 
 
 @pytest.fixture(scope="session")

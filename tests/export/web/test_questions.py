@@ -99,7 +99,7 @@ def test_the_page_says_what_it_cannot_answer(texts, said, in_node):
 def opened(served, answerer, serving, tmp_path_factory):
     """A bundle, its address, and the page in a browser."""
     bundle = tmp_path_factory.mktemp("questions") / "bundle"
-    export_bundle(answerer, bundle, formats=("tflite", "onnx"), quantize="none")
+    export_bundle(answerer(48), bundle, formats=("tflite", "onnx"), quantize="none")
     write_page(bundle)
     with serving(bundle) as address, Chromium(find()) as browser:
         browser.open(address + "web/")
