@@ -28,9 +28,9 @@ class Settings:
 
     max_length: int
     """Number of tokens that the model sees of a text: those around the mask, if the text is longer."""
-    top_k: int = 5
+    top_k: int = option(5, least=1, help="Number of words for each mask.")
     """Number of answers for each mask."""
-    targets: tuple[str, ...] = ()
+    targets: tuple[str, ...] = option((), answering=True, usual="all", help="Words to choose among, with commas between.")
     """The words to choose among, each one token of the vocabulary; empty for the whole vocabulary."""
 
     def __post_init__(self):
@@ -39,6 +39,7 @@ class Settings:
             raise ConfigError(f"top_k is {self.top_k}: use 1 or more")
         if isinstance(self.targets, str) or not all(isinstance(each, str) and each for each in self.targets):
             raise ConfigError(f"targets is {self.targets!r:.60}: give a list of words")
+        object.__setattr__(self, "targets", tuple(self.targets))
 
 
 @dataclass(frozen=True)
@@ -144,12 +145,8 @@ def target_ids(tokenizer, targets: tuple[str, ...]) -> tuple[int, ...]:
 
 
 def choose(example: Example, rows: Sequence[MaskRow], outputs, settings: Settings, choice: Choice) -> list:
-    """The answer with another number of tokens, or among some words."""
-    chosen = {name: getattr(choice, name) for name in CHOICES if getattr(choice, name)}
-    return decode(example, rows, outputs, replace(settings, **chosen))
-
-
-CHOICES = ("top_k", "targets")
+    """The answer with another number of tokens."""
+    return decode(example, rows, outputs, replace(settings, top_k=choice.top_k))
 
 
 def same(a: list, b: list, settings: Settings) -> bool:
@@ -197,10 +194,11 @@ TASK = Task(
         gives="the words that fit in the place of a mask",
         shown=GOLDEN[0].fields["text"],
     ),
+    pose=lambda text: f"{MASK} {text}",
     graphs=graphs,
     rows=rows,
     decode=decode,
-    choices=lambda settings: CHOICES,
+    choices=lambda settings: ("top_k",),
     choose=choose,
     same=same,
 )
