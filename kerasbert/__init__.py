@@ -19,6 +19,7 @@ _HOME = {
     "BertConfig": "kerasbert.config",
     "BertEncoder": "kerasbert.models.encoder",
     "FeatureExtractor": "kerasbert.models.feature_extraction",
+    "MaskFiller": "kerasbert.models.fill_mask",
     "PretrainingModel": "kerasbert.models.pretraining",
     "QuestionAnswerer": "kerasbert.models.question_answering",
     "SentenceEncoder": "kerasbert.models.sentence_embedding",
