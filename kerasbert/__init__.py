@@ -19,6 +19,8 @@ _HOME = {
     "BertConfig": "kerasbert.config",
     "BertEncoder": "kerasbert.models.encoder",
     "FeatureExtractor": "kerasbert.models.feature_extraction",
+    "MultipleChoice": "kerasbert.models.multiple_choice",
+    "NextSentenceScorer": "kerasbert.models.next_sentence",
     "PretrainingModel": "kerasbert.models.pretraining",
     "QuestionAnswerer": "kerasbert.models.question_answering",
     "SentenceEncoder": "kerasbert.models.sentence_embedding",

@@ -12,6 +12,8 @@ NAMES = (
     "text-classification",
     "token-classification",
     "question-answering",
+    "multiple-choice",
+    "next-sentence",
     "sentence-embedding",
     "feature-extraction",
 )

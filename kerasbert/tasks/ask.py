@@ -88,8 +88,9 @@ def outputs_of(
         Every example with its rows and their outputs, in order.
     """
     graph = graphs[0]
-    # A function that takes the texts themselves gives one row per example: of a long text, its first window.
-    most = 1 if any(each.axis == "text" for each in graph.inputs) else None
+    # A function that takes the texts themselves gives one row per text or choice: of a long text, its first window.
+    axes = {each.axis for each in graph.inputs}
+    most = 1 if "text" in axes and "choice" not in axes else None
 
     def run(rows: Sequence[Row]) -> Mapping[str, Sequence[np.ndarray]]:
         batch = pad_rows(rows, graph, round_to=round_to, longest=settings.max_length)
