@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from os.path import isfile
 from pathlib import Path
 
@@ -42,11 +43,14 @@ def _others(command):
     "--input",
     "source",
     type=click.Path(path_type=Path, allow_dash=True),
-    help="File of texts: .csv, .tsv, .jsonl, .conll, or .txt with one text per line. - reads standard input.",
+    help="File of texts: .csv, .tsv, .jsonl, .conll, .json as SQuAD has it, or .txt with one text per line. - reads "
+    "standard input.",
 )
 @options.new_file("--out", "File to write the answers to, as a whole or not at all.  [default: standard output]")
 @options.task
-@click.option("--top-k", type=click.IntRange(min=1), help="Number of labels to show, those with the highest scores.")
+@click.option(
+    "--top-k", type=click.IntRange(min=1), help="Number of labels or answers to show, those with the highest scores."
+)
 @click.option("--all-scores", is_flag=True, default=None, help="Show every label with its score, the highest first.")
 @click.option(
     "--threshold",
@@ -54,6 +58,7 @@ def _others(command):
     help="Smallest score of a label, where a text can have several, or of an entity.  [default: 0.5 for labels, none "
     "for entities]",
 )
+@options.answering
 @options.batch_size
 @_others
 @options.text_columns
@@ -68,6 +73,7 @@ def predict(model, texts, source, out, task, batch_size, **given):
       kerasbert predict bundle/ "a lovely film" "two lost hours"
       kerasbert predict model/ --input reviews.txt --out answers.jsonl
       kerasbert predict model/ "a lovely film" --top-k 3
+      kerasbert predict answerer/ "Who left?" --context "Ann Lee left." --max-answer-length 5
     """
     from kerasbert.cli.progress import counted
     from kerasbert.examples.readers import read_unlabelled
@@ -75,26 +81,29 @@ def predict(model, texts, source, out, task, batch_size, **given):
 
     columns = options.taken_columns(given)
     choice = {name: given.pop(name) for name in Choice.__dataclass_fields__}
+    changed = options.taken_settings(given)
     others = {name: value for name, value in given.items() if value is not None}
     _check_call(texts, source, others, columns, choice)
     options.keep_apart("--out", out, source)
     for text in filter(isfile, texts):
         click.echo(f"{text}: is answered as a text, though there is such a file; --input {text} reads it", err=True)
     definition = options.task_of(model, task)
+    options.check_settings(changed, definition)
     chosen = _chosen(model, definition, choice)
     examples = read_unlabelled(source, definition, columns=columns) if source else _examples(definition, texts, others)
     opened, cut = options.open_model(model, task), 0
-    warn(definition, examples, opened.settings, labelled=False)
+    settings = replace(opened.settings, **changed)
+    warn(definition, examples, settings, labelled=False)
     numbers = {field.name for field in definition.fields if field.kind == "number"}
     # On a terminal the answers themselves are the progress.
     progress = nullcontext() if out is None and sys.stdout.isatty() else counted(len(examples))
     with _lines(out) as write, progress as count:
         for each in opened.answered(examples, **options.batching(batch_size)):
-            write(_line(_answer(definition, each, opened.settings, chosen), each.example, numbers))
+            write(_line(_answer(definition, each, settings, chosen), each.example, numbers))
             cut += count_cut(each.rows)
             if count:
                 count.update(1)
-    warn_cut(cut, len(examples), opened.settings)
+    warn_cut(cut, len(examples), settings)
     if out:
         click.echo(f"{out}: {len(examples)} answer{'s' * (len(examples) != 1)}")
 

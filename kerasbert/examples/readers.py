@@ -22,8 +22,9 @@ READERS: dict[str, Callable[[Path, str], Rows]] = {
     ".tsv": tsv_rows,
     ".jsonl": jsonl_rows,
     ".conll": conll_rows,
-    ".json": squad_rows,
 }
+OWN: dict[str, Callable[[Path, str], Rows]] = {".json": squad_rows}
+"""Further readers, of endings that only a task with this `format` reads."""
 PLAIN = (".txt", "")
 """Endings of files with one text per line; standard input has none."""
 STREAMS = ("/dev/fd/", "/dev/stdin")
@@ -51,7 +52,7 @@ def read_examples(
         DataError: naming the file, the line and the mend.
     """
     path, chosen = Path(path), _named(task, columns)
-    rows = list(_rows(path, task.format))
+    rows = list(_rows(path, task))
     if not rows:
         raise DataError(f"{path}: holds no rows")
     names = list(dict.fromkeys(name for _, row in rows for name in row))  # a JSON line may lack any
@@ -93,7 +94,7 @@ def read_unlabelled(path: str | Path, task: Task, *, columns: Mapping[str, str |
     required = [each for each in task.fields if each.required]
     if len(required) > 1 or not required[0].holds(""):
         listed = " and ".join(each.name for each in required)
-        raise DataError(f"{path}: plain text has no place for {listed}; use {', '.join(READERS)}")
+        raise DataError(f"{path}: plain text has no place for {listed}; use {', '.join(_readers(task))}")
     # Only a line feed ends a line: a text may hold U+2028 and other breaks that splitlines() knows.
     lines = _decode(path).replace("\r\n", "\n").removesuffix("\n").split("\n")
     if not any(map(str.strip, lines)):
@@ -119,12 +120,20 @@ def _decode(path: Path) -> str:
     return decode(path, content, DataError)
 
 
-def _rows(path: Path, otherwise: str) -> Rows:
-    reader = READERS.get(path.suffix.lower()) or (None if path.is_dir() else READERS.get(otherwise))
+def _readers(task: Task) -> dict[str, Callable[[Path, str], Rows]]:
+    """The readers of a task's files, by ending."""
+    return {**READERS, **{ending: reader for ending, reader in OWN.items() if ending == task.format}}
+
+
+def _rows(path: Path, task: Task) -> Rows:
+    known = _readers(task)
+    reader = known.get(path.suffix.lower()) or (None if path.is_dir() else known.get(task.format))
+    if path.suffix.lower() in OWN.keys() - known.keys():
+        raise DataError(f"{path}: files named {path.suffix!r} are not read; write one object per line, as .jsonl")
     if reader is None:
         named = f"files named {path.suffix!r}" if path.suffix else "files without an ending"
         what = "folders" if path.is_dir() else named
-        raise DataError(f"{path}: {what} are not read; use {', '.join(READERS)}")
+        raise DataError(f"{path}: {what} are not read; use {', '.join(known)}")
     return reader(path, _decode(path))
 
 

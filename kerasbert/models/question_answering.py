@@ -41,7 +41,7 @@ class QuestionAnswerer(TextModel):
     def __init__(self, encoder: BertEncoder, *, max_length: int | None = None, **settings):
         kwargs = {name: settings.pop(name) for name in ("name", "dtype") if name in settings}
         dtype = kwargs.pop("dtype", None)
-        max_length = min(384, encoder.config.max_length) if max_length is None else max_length
+        max_length = min(TASK.usual_length, encoder.config.max_length) if max_length is None else max_length
 
         # Layers
         config = encoder.config

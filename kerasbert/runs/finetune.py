@@ -33,8 +33,6 @@ log = logging.getLogger("kerasbert")
 FINISHED = "finished.json"
 RECIPE = ("epochs", "batch_size", "warmup", "layer_decay", "weight_decay", "class_weight", "early_stopping")
 """The options that decide what is learned, besides the learning rates."""
-MAX_LENGTH = 128
-"""Number of tokens that a text is cut to if neither the options nor the checkpoint say. Longer texts take more time."""
 
 
 def finetune(
@@ -161,7 +159,8 @@ def _finish(job: Job, run: Run, tried: Sequence[dict], step: int) -> dict[str, f
     if job.held_out:
         answered = list(model.answered(job.held_out))  # by all workers, who answer together
         if task.tune is not None:
-            model.settings = task.tune(answered, model.settings)
+            given = {name: value for name, value in job.options.settings.items() if value is not None}
+            model.settings = replace(task.tune(answered, model.settings), **given)
         figures |= {f"val_{name}": value for name, value in task.figures(answered, model.settings).items()}
         classes = task.by_class(answered, model.settings)
     if job.chief:
@@ -224,7 +223,7 @@ def _settings(task: Task, examples: Sequence, options: FinetuneOptions, opened) 
     unknown = [name for name in given if name not in names]
     if unknown:
         raise ConfigError(f"{task.name} has no setting {unknown[0]!r}: use {', '.join(names)}")
-    usual = {"max_length": min(MAX_LENGTH, opened.config.max_length)}
+    usual = {"max_length": min(task.usual_length, opened.config.max_length)}
     known = usual | stored_settings(opened, task) | given
     return {**known, **task.observe(examples, known), **given}
 

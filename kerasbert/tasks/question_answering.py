@@ -9,8 +9,10 @@ from kerasbert.decoding.labels import softmax
 from kerasbert.decoding.spans import N_BEST, Span, best_spans, most_context, null_score
 from kerasbert.errors import ConfigError, TokenizerError
 from kerasbert.tasks.answers import right_answers, survey
+from kerasbert.tasks.choice import Choice
 from kerasbert.tasks.encoding import check_length, inputs_of
 from kerasbert.tasks.figures import answers as figures
+from kerasbert.tasks.figures.pictures import Counts
 from kerasbert.tasks.task import MODEL_INPUTS, Example, Field, Graph, Output, Row, Task, Words, option
 
 
@@ -24,15 +26,25 @@ class Settings:
 
     max_length: int
     """Number of tokens in a window, with those of the question. A longer context is answered in several windows."""
-    stride: int = option(128, help="Number of tokens that two neighbouring windows of a context share.")
+    stride: int = option(128, least=0, help="Number of tokens that two neighbouring windows of a context share.")
     """Number of the context's tokens that two neighbouring windows share; at most half of those in a window."""
-    max_answer_length: int = option(30, help="Largest number of tokens in an answer.")
+    max_answer_length: int = option(30, least=1, answering=True, help="Largest number of tokens in an answer.")
     """Largest number of tokens in an answer."""
-    top_k: int = 1
+    top_k: int = option(1, least=1, help="Number of answers to a question: 1 for one answer, more for a list.")
     """Number of answers: 1 for one answer, more for a list."""
-    handle_impossible_answer: bool = False
+    handle_impossible_answer: bool = option(
+        False,
+        answering=True,
+        usual="whether --train has questions without an answer",
+        help='Whether the answer may be none, "".',
+    )
     """Whether the answer may be none, "" (SQuAD 2.0)."""
-    null_score_diff_threshold: float = 0.0
+    null_score_diff_threshold: float = option(
+        0.0,
+        answering=True,
+        usual="0, or tuned on --dev",
+        help="The answer is none if its score is above that of the best part of the context by more than this.",
+    )
     """The answer is none if its score is above the best span's by more than this. It is tuned on held-out questions."""
 
     def __post_init__(self):
@@ -42,6 +54,10 @@ class Settings:
                 raise ConfigError(f"{name} is {getattr(self, name)}: use {least} or more")
         if self.top_k > N_BEST:
             raise ConfigError(f"top_k is {self.top_k}: use {N_BEST} or less")
+
+
+CUT = "only_second"
+"""Every window holds the whole question."""
 
 
 def graphs(settings: Settings) -> tuple[Graph, ...]:
@@ -68,7 +84,7 @@ def rows(tokenizer, example: Example, settings: Settings) -> list[Row]:
             "the context; shorten it"
         )
     stride = min(settings.stride, room // 2)
-    windows = tokenizer.windows(question, context, max_length=settings.max_length, stride=stride, cut="only_second")
+    windows = tokenizer.windows(question, context, max_length=settings.max_length, stride=stride, cut=CUT)
     parts = [context_of(each) for each in windows]
     counts = [part.stop - part.start for part in parts]
     kept = most_context([index * (room - stride) for index in range(len(windows))], counts)
@@ -105,6 +121,12 @@ def decode(example: Example, rows: Sequence[Row], outputs, settings: Settings) -
         none = difference > settings.null_score_diff_threshold
         answers.sort(key=lambda answer: bool(answer["answer"]) == none)  # what was decided comes first
     return answers[0] if settings.top_k == 1 else answers[: settings.top_k]
+
+
+def choose(example: Example, rows: Sequence[Row], outputs, settings: Settings, choice: Choice) -> list[dict]:
+    """A list of the `top_k` best answers."""
+    found = decode(example, rows, outputs, replace(settings, top_k=choice.top_k))
+    return found if isinstance(found, list) else [found]
 
 
 def candidates(example: Example, rows: Sequence[Row], outputs, settings: Settings):
@@ -205,9 +227,24 @@ def tune(answered: Sequence, settings: Settings) -> Settings:
 
 def measured(answered: Sequence, settings: Settings) -> dict[str, float]:
     """SQuAD's figures; see `kerasbert.tasks.figures.answers.evaluate`."""
+    return figures.evaluate(*_answers_and_truths(answered, settings))
+
+
+def by_class(answered: Sequence, settings: Settings) -> dict[str, dict[str, float]]:
+    """How well questions with and without an answer are told apart; nothing if all of them have one."""
+    return figures.by_class(*_answers_and_truths(answered, settings))
+
+
+def picture(answered: Sequence, settings: Settings) -> Counts:
+    """How many answers are right, partly right, wrong and none, for questions with and without an answer."""
+    return figures.outcomes(*_answers_and_truths(answered, settings))
+
+
+def _answers_and_truths(answered: Sequence, settings: Settings) -> tuple[list[str], list[list[str]]]:
+    """The text of the answer to each question, "" for none, and the texts of the right answers."""
     one = replace(settings, top_k=1)
     answers = [decode(each.example, each.rows, each.outputs, one)["answer"] for each in answered]
-    return figures.evaluate(answers, [[each.text for each in right_answers(one.example)] for one in answered])
+    return answers, [[each.text for each in right_answers(one.example)] for one in answered]
 
 
 GOLDEN = tuple(
@@ -218,6 +255,9 @@ GOLDEN = tuple(
         ("谁在北京工作？", "李开复在北京和微软亚洲研究院工作。"),
         ("Wo wohnt Frau Müller?", "Café Müller gehört Frau Müller, die seit 1989 in Zürich wohnt."),
         ("What?", "Yes."),
+        ("How much is a ticket?", "Tickets are sold at the gate; each costs £4.50, and children pay nothing."),
+        ("What colour is the sky?", "The film was slow, and the seats were hard."),
+        ("Who wrote the letter, and when?", "On 3 May 1871 Ann Lee wrote to her brother, who never got the letter."),
         (
             "Where is the harbour?",
             " ".join(f"Street {n} leads to house {n + 1}." for n in range(40)) + " The harbour is in Oslo.",
@@ -235,6 +275,8 @@ TASK = Task(
     ),
     truths=("answers", "answer"),
     format=".json",
+    cut=CUT,
+    usual_length=384,
     golden=GOLDEN,
     calibration=GOLDEN,
     words=Words(
@@ -245,7 +287,7 @@ TASK = Task(
         shown=GOLDEN[0].fields["question"],
     ),
     headline="f1",
-    contract="question-answerer",
+    contract="BertQuestionAnswerer",
     graphs=graphs,
     rows=rows,
     truth=truth,
@@ -253,7 +295,12 @@ TASK = Task(
     observe=observe,
     targets=targets,
     decode=decode,
+    choices=lambda settings: ("top_k",),
+    choose=choose,
     same=same,
     tune=tune,
     figures=measured,
+    metrics=lambda settings: dict.fromkeys(("f1", "exact_match"), "max"),
+    by_class=by_class,
+    picture=picture,
 )

@@ -154,15 +154,29 @@ MODEL_INPUTS = (Input("input_ids"), Input("attention_mask"), Input("token_type_i
 """The inputs of an encoder. A model without segments lacks the last one."""
 
 
-def option(default=MISSING, *, help: str, choices: Sequence[str] = ()):
+def option(
+    default=MISSING,
+    *,
+    help: str,
+    choices: Sequence[str] = (),
+    least: float | None = None,
+    usual: str = "",
+    answering: bool = False,
+):
     """A field of a task's settings that is also an option of `kerasbert finetune`.
+
+    The field's type decides what the option takes: a text, a whole number, a number, or yes and no.
 
     Args:
         default: the default value; without one, the setting is required.
         help: the help text of the option.
-        choices: the values that are allowed; empty for any text.
+        choices: the values that are allowed; empty for any value of the type.
+        least: the smallest number that is allowed; None for any.
+        usual: what is taken if neither the user nor the checkpoint says, for the help text; empty: `default`.
+        answering: whether it is also an option of the commands that answer, which then answer with another value.
     """
-    return field(default=default, metadata={"help": help, "choices": tuple(choices)})
+    given = {"help": help, "choices": tuple(choices), "least": least, "usual": usual or default, "answering": answering}
+    return field(default=default, metadata=given)
 
 
 @dataclass(frozen=True)
@@ -210,6 +224,9 @@ class Task:
         truths: usual names of the column with the right answers; empty for a task that cannot learn from files.
         format: how a file is read whose ending is not known, an ending of `kerasbert.examples.readers.READERS`; empty:
             it is not read.
+        cut: the text of two that is cut to the model's length in a file that takes texts: "longest_first", or
+            "only_second".
+        usual_length: number of tokens in a row if neither the user nor the checkpoint says.
         golden: examples on which every export is checked.
         calibration: examples for measuring integer activations, used if the user gives none.
         words: the words that describe the task to users.
@@ -248,6 +265,8 @@ class Task:
     fields: tuple[Field, ...]
     truths: tuple[str, ...] = ()
     format: str = ""
+    cut: str = "longest_first"
+    usual_length: int = 128
     golden: tuple[Example, ...]
     calibration: tuple[Example, ...]
     words: Words

@@ -73,9 +73,9 @@ def train(given) -> None:
     from kerasbert.runs.finetune import finetune
 
     folder = given.out / f"model_{given.seed}"
-    cpu, wall = time.process_time(), time.perf_counter()
-    finetune(TASK.name, given.out / "train.json", folder, checkpoint=given.model, seed=given.seed, **RECIPE)
-    cost = {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
+    train_file, cpu = given.out / "train.json", time.process_time()
+    finetune(TASK.name, train_file, folder, checkpoint=given.model, seed=given.seed, resume=True, **RECIPE)
+    cost = {"cpu": time.process_time() - cpu}  # of the last part, if the run was resumed
     model = open_model(folder)
     answers = [each["answer"] for each in model.answers(read_examples(given.test, TASK))]
     (given.out / f"ours_{given.seed}.json").write_text(json.dumps({"cost": cost, "answers": answers}), encoding="utf-8")

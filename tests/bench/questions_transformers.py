@@ -70,21 +70,28 @@ def by_window(made):
 
 
 def train(model, tokenizer, examples, given):
-    """Returns the CPU and wall seconds."""
-    cpu, wall = time.process_time(), time.perf_counter()
+    """Goes on from FILE.pt of the results if a run was stopped. Returns the CPU seconds."""
+    cpu = time.process_time()
     rows = []
     for question, context, answer in examples:
         made = windows(tokenizer, question, context, given)
         rows += [(row, places_of(made, i, answer)) for i, row in enumerate(by_window(made))]
-    steps = given.epochs * -(-len(rows) // given.batch)
+    each = -(-len(rows) // given.batch)
+    steps = given.epochs * each
     optimizer = torch.optim.AdamW(model.parameters(), lr=given.rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / steps)
     model.train()
+    saved, spent, made = Path(f"{given.out}.pt"), 0.0, 0
+    if saved.exists():
+        state = torch.load(saved)
+        made, spent = state["made"], state["cpu"]
+        for part, each_part in (("model", model), ("optimizer", optimizer), ("schedule", schedule)):
+            each_part.load_state_dict(state[part])
+        torch.set_rng_state(state["random"])
     for epoch in range(given.epochs):
-        random.shuffle(rows)
-        total = 0.0
-        for step, start in enumerate(range(0, len(rows), given.batch)):
-            part = rows[start : start + given.batch]
+        for step, part in enumerate(batches(rows, given.batch)):
+            if epoch * each + step < made:
+                continue
             first, last = (torch.tensor([places[i] for _, places in part]) for i in (0, 1))
             loss = model(
                 **batch_of(tokenizer, [row for row, _ in part]), start_positions=first, end_positions=last
@@ -94,10 +101,25 @@ def train(model, tokenizer, examples, given):
             optimizer.step()
             schedule.step()
             optimizer.zero_grad()
-            total += loss.item()
             if step % 100 == 99:
-                print(f"epoch {epoch + 1}, step {step + 1}: {total / (step + 1):.4f}", flush=True)
-    return {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
+                print(f"epoch {epoch + 1}, step {step + 1} of {each}: {loss.item():.4f}", flush=True)
+                state = {"made": epoch * each + step + 1, "cpu": spent + time.process_time() - cpu}
+                state |= {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+                torch.save(state | {"schedule": schedule.state_dict(), "random": torch.get_rng_state()}, saved)
+    saved.unlink(missing_ok=True)
+    return {"cpu": spent + time.process_time() - cpu}
+
+
+def batches(rows, size):
+    """Shuffled batches of rows of similar length, as transformers' `group_by_length` makes them."""
+    random.shuffle(rows)
+    windows = [
+        sorted(rows[i : i + 50 * size], key=lambda row: len(row[0]["input_ids"]))
+        for i in range(0, len(rows), 50 * size)
+    ]
+    made = [window[i : i + size] for window in windows for i in range(0, len(window), size)]
+    random.shuffle(made)
+    return made
 
 
 def best_answer(start, end, made, window):

@@ -4,7 +4,7 @@ import dataclasses
 import json
 
 from kerasbert.cli.finetune import _print_report, _with_columns, finetune
-from kerasbert.runs.finetune import MAX_LENGTH, FinetuneOptions
+from kerasbert.runs.finetune import FinetuneOptions
 from kerasbert.tasks import task_named
 
 TASK = task_named("text-classification")
@@ -20,7 +20,7 @@ def test_the_defaults_are_those_of_the_library():
     assert {name: given[name] for name in both} == {name: library[name] for name in both}
     assert library.keys() - both == {"columns", "settings"}
     (length,) = (each for each in command.params if each.name == "max_length")
-    assert f"else {MAX_LENGTH}, " in length.help
+    assert f"else {TASK.usual_length}, " in length.help
 
 
 def test_the_second_example_names_the_tasks_own_columns():

@@ -20,14 +20,16 @@ HERE = Path(kerasbert.__file__).parent
 REQUIRED = {
     "text-classification": {"labels": ("b", "a")},
     "token-classification": {"labels": ("O", "B-PER", "I-PER")},
+    "question-answering": {"max_length": 48},  # a question has to leave some room
 }
-"""Settings without a default, other than `max_length`."""
+"""Settings without a default, and of a length at which every golden example has rows."""
 CASES = [
     *((name, REQUIRED.get(name, {})) for name in NAMES),
     ("text-classification", {"labels": ("b", "a", "c"), "problem_type": "multi_label_classification"}),
     ("text-classification", {"labels": ("stars",), "problem_type": "regression", "pooling": "mean"}),
     *(("token-classification", {"aggregation": each}) for each in ("none", "simple", "average", "max")),
     ("sentence-embedding", {"pooling": "cls"}),
+    ("question-answering", {"handle_impossible_answer": True, "top_k": 3}),
 ]
 
 
@@ -37,7 +39,7 @@ def task(request):
 
 
 def settings_of(task, **values):
-    return task.Settings(max_length=17, **{**REQUIRED.get(task.name, {}), **values})
+    return task.Settings(**{"max_length": 17, **REQUIRED.get(task.name, {}), **values})
 
 
 def test_a_task_is_one_file_and_one_model_file_of_the_same_name(task):
@@ -114,7 +116,7 @@ def test_an_answer_is_plain_json_and_the_same_as_itself(name, values):
         rows = task.rows(tokenizer, example, settings)
         outputs = {
             output.name: [
-                draw.normal(size=(*([] if output.axis == "row" else [len(row)]), output.width or 6)).astype("float32")
+                draw.normal(size=dataclasses.replace(output, width=output.width or 6).shape(len(row))).astype("float32")
                 for row in rows
             ]
             for output in task.graphs(settings)[0].outputs

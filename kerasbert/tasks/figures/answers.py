@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from kerasbert.tasks.figures import classification
+from kerasbert.tasks.figures.pictures import Counts
 from kerasbert.tasks.words import is_cjk
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -59,6 +61,43 @@ def evaluate(answers: Sequence[str], right: Sequence[Sequence[str]]) -> dict[str
     if has.any() and not has.all():
         found |= {"answerable_f1": float(values[has, 1].mean()), "unanswerable_f1": float(values[~has, 1].mean())}
     return found
+
+
+def by_class(answers: Sequence[str], right: Sequence[Sequence[str]]) -> dict[str, dict[str, float]]:
+    """Precision, recall and F1 of "answer" and "none": how well questions without an answer are known.
+
+    Arguments are those of `evaluate`. Empty if every question has an answer.
+    """
+    if all(right):
+        return {}
+    predicted, true = ([{_KINDS[not each]} for each in values] for values in (answers, right))
+    return classification.by_class(predicted, true, _KINDS)
+
+
+def outcomes(answers: Sequence[str], right: Sequence[Sequence[str]]) -> Counts:
+    """Counts answers that are right, partly right (some words are), wrong and none, for questions with and without an
+    answer. Arguments are those of `evaluate`.
+    """
+    counts = {kind: dict.fromkeys(_OUTCOMES, 0) for kind in _KINDS if kind == _KINDS[0] or not all(right)}
+    for answer, texts in zip(answers, right, strict=True):
+        if best(exact_match, answer, texts):
+            outcome = "right"
+        elif not answer:
+            outcome = "none"
+        else:
+            outcome = "partly right" if best(f1, answer, texts) else "wrong"
+        counts[_KINDS[not texts]][outcome] += 1
+    return Counts(
+        rows=tuple(counts),
+        columns=_OUTCOMES,
+        counts=tuple(tuple(row.values()) for row in counts.values()),
+        across="the model's answer",
+    )
+
+
+_KINDS = ("answer", "none")
+"""What a question has."""
+_OUTCOMES = ("right", "partly right", "wrong", "none")
 
 
 def best_threshold(differences: Sequence[float], gains: Sequence[float], answerable: Sequence[bool]) -> float:
