@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field
-from math import isfinite
-from numbers import Real
 
 import numpy as np
 
 from kerasbert.errors import TokenizerError
 from kerasbert.tasks.choice import Choice
+from kerasbert.tasks.fields import Field, column
 from kerasbert.tasks.figures.pictures import Counts, Points
 
 Outputs = Mapping[str, Sequence[np.ndarray]]
@@ -58,12 +57,14 @@ class Row:
         encoding: the tokens with their offsets in the text, in code points (`tokenizers.Encoding`).
         kept: the tokens that this row answers and learns, without special ones. Rows that overlap share them out, so
             that each token of the text is kept by one row. None for a task that does not ask token by token.
+        choice: the number of the choice that this row is about, from 0, where an example has a row per choice.
     """
 
     example: Example
     inputs: Mapping[str, Sequence[int]]
     encoding: object = None
     kept: slice | None = None
+    choice: int = 0
 
     def __len__(self) -> int:
         """Number of tokens."""
@@ -76,8 +77,9 @@ class Input:
 
     Attributes:
         axis: what its second axis counts: "token", or the name of another input. "row" means one number per row, and
-            "text" means a file that takes the texts themselves; these have no second axis. "number" means the numbers
-            in the example's field of the same name, float32 (rows, width). The other inputs are int32.
+            "text" means a file that takes the texts themselves; these have no second axis. "choice" means the text of
+            the choice that a row is about, (rows, 1). "number" means the numbers in the example's field of the same
+            name, float32 (rows, width). The other inputs are int32.
         pad: fills the places after the row's own values.
         width: how many numbers an input of the axis "number" takes per row; 0 for the others.
     """
@@ -94,11 +96,12 @@ class Output:
 
     Attributes:
         axis: "row" for one vector per row, "token" for one per token, "position" for one number per token. The numbers
-            of a row are then one vector, such as the logits of a choice among its tokens.
+            of a row are then one vector, such as the logits of a choice among its tokens. "example" for one number per
+            row, which is one of its example's: the numbers of all rows of an example are the logits of a choice.
         bar: the kind of numbers, which decides how the parity gate compares them (`kerasbert.export.gate.bars`):
             "choice" (logits of labels that exclude each other), "choices" (logits of labels that do not), "number", or
             "vector".
-        width: size of the last axis; 0 for "position", where that is the number of tokens.
+        width: size of the last axis; 0 for "position", where that is the number of tokens, and 1 for "example".
     """
 
     name: str
@@ -113,7 +116,8 @@ class Output:
 
     def shape(self, tokens: int | None) -> tuple[int | None, ...]:
         """The shape of a row's values."""
-        return {"row": (self.width,), "token": (tokens, self.width), "position": (tokens,)}[self.axis]
+        by_axis = {"token": (tokens, self.width), "position": (tokens,)}
+        return by_axis.get(self.axis, (self.width,))
 
 
 @dataclass(frozen=True)
@@ -139,81 +143,15 @@ class Graph:
         """The outputs that have values per token."""
         return tuple(output.name for output in self.outputs if output.by_token)
 
+    @property
+    def by_example(self) -> bool:
+        """Whether the rows of an example have one loss, so that a training batch has a further axis: (examples, rows
+        of an example, ...)."""
+        return any(output.axis == "example" for output in self.outputs)
+
 
 MODEL_INPUTS = (Input("input_ids"), Input("attention_mask"), Input("token_type_ids"))
 """The inputs of an encoder. A model without segments lacks the last one."""
-
-
-def _is_words(value: object) -> bool:
-    return isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
-
-
-def _number(value: object) -> object:
-    """Numbers, also those of NumPy and those in a text file, as floats. Other values stay as they are."""
-    value = value.tolist() if hasattr(value, "tolist") else value
-    if isinstance(value, list | tuple):
-        return [_number(each) for each in value]
-    try:
-        return float(value) if isinstance(value, str | Real) else value
-    except ValueError:
-        return value
-
-
-KINDS_OF_FIELDS: dict[str, Callable[[object], bool]] = {
-    "text": lambda value: isinstance(value, str),
-    "words": _is_words,
-    "text or words": lambda value: isinstance(value, str) or _is_words(value),
-    "number": lambda value: _is_number(value) or (isinstance(value, list) and all(map(_is_number, value))),
-}
-"""What a field can hold -> whether a value is that."""
-
-
-@dataclass(frozen=True)
-class Field:
-    """A part of an example, with its names in files and on the command line.
-
-    Attributes:
-        columns: usual names of its column; the first one that a file has is used.
-        option: the word in `--WORD-column`.
-        required: whether every example has it.
-        kind: what it holds, a key of `KINDS_OF_FIELDS`: "text", "words" for a list of words, "text or
-            words", or "number" for a float or a list of floats.
-        width: how many numbers it holds; 0 for any.
-
-    Raises:
-        ValueError: an unknown kind.
-    """
-
-    name: str
-    columns: tuple[str, ...]
-    option: str
-    required: bool = True
-    kind: str = "text"
-    width: int = 0
-
-    def __post_init__(self):
-        if self.kind not in KINDS_OF_FIELDS:
-            raise ValueError(f"field {self.name!r} is of the kind {self.kind!r}: use {', '.join(KINDS_OF_FIELDS)}")
-
-    def holds(self, value: object) -> bool:
-        """Whether a value is of the field's kind."""
-        size = len(value) if isinstance(value, list) else 1
-        return KINDS_OF_FIELDS[self.kind](value) and self.width in (0, size)
-
-    def read(self, value: object) -> object:
-        """A value of a file or of NumPy, in the form that the field holds, if it has that kind."""
-        if self.kind == "number":
-            return _number(value)
-        return value.tolist() if isinstance(value, np.ndarray) and self.holds([]) else value
-
-    @property
-    def wanted(self) -> str:
-        """What it holds, for messages."""
-        return f"list of {self.width} numbers" if self.width > 1 else self.kind.replace("words", "list of words")
 
 
 def option(
@@ -401,7 +339,7 @@ class Task:
             raise TokenizerError(f"{self.name}: {twice[0]} is given twice")
         given |= named
         fields = {each.name: each for each in self.fields}
-        given = {name: _column(fields[name], values) for name, values in given.items() if values is not None}
+        given = {name: column(fields[name], values) for name, values in given.items() if values is not None}
         counts = {name: len(values) for name, values in given.items()}
         if len(set(counts.values())) > 1:
             listed = ", ".join(f"{count} in {name}" for name, count in counts.items())
@@ -410,18 +348,3 @@ class Task:
         if missing:
             raise TokenizerError(f"{self.name} needs {missing[0]}")
         return [Example(dict(zip(given, values, strict=True))) for values in zip(*given.values(), strict=True)]
-
-
-def _column(field: Field, values) -> list:
-    """Converts a column to a list of the field's values; a single string is a column of one."""
-    if isinstance(values, str) or (field.kind == "number" and isinstance(values, Real)):
-        values = [values]
-    if not isinstance(values, Iterable) or isinstance(values, bytes | set | frozenset):
-        wanted = "a number or a list of numbers" if field.kind == "number" else "a string or a list of strings"
-        raise TokenizerError(f"{field.name} is {values!r:.60} ({type(values).__name__}), not {wanted}")
-    values = [field.read(value) for value in values]
-    for index, value in enumerate(values):
-        if not field.holds(value):
-            wanted = "a string" if field.kind == "text" else f"a {field.wanted}"
-            raise TokenizerError(f"{field.name}[{index}] is {value!r:.60} ({type(value).__name__}), not {wanted}")
-    return values
