@@ -26,12 +26,14 @@ WIDTH = 8
 """Size of vectors."""
 ENGINES = """
 const KINDS = ["tflite", "onnx", "mediapipe"];
-export const runnable = (files) => Object.entries(files).filter(([, { kind }]) => KINDS.includes(kind));
+export const runnable = ({ files, graphs: [{ outputs: [{ axis }] }] }) =>
+  Object.entries(files).filter(([, { kind }]) => (axis === "row" ? KINDS : KINDS.slice(0, 2)).includes(kind));
 export const readsText = ({ kind }) => kind === "mediapipe";
 export const openModel = async (file, bytes, { graphs: [{ outputs }] }) => async (inputs, text) => {
   const ids = inputs?.input_ids ?? Array.from(text, (character) => character.codePointAt(0));
   const seed = ids.reduce((sum, id) => sum + id, 0);
   const sizes = { row: (width) => width, token: (width) => width * ids.length, position: () => ids.length };
+  sizes.example = sizes.row;
   const numbers = ({ axis, width }) =>
     Float32Array.from({ length: sizes[axis](width) }, (_, place) => 4 * Math.sin(seed + 2.7 * place));
   const unit = (vector) => vector.map((value) => value / Math.hypot(...vector));

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from kerasbert.export.formats.texts import why_not
 from kerasbert.export.gate import golden
-from kerasbert.export.report.engines import ANY, ENGINES, part, program
+from kerasbert.export.report.engines import ANY, ENGINES, PARTS, part, program
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import File, Manifest
+from kerasbert.tasks.fill_mask import MASK
+from kerasbert.tokenizers import from_options
 
 MARK = re.compile(r"__([A-Z]+(?:_[A-Z]+)*)__")
 """A word in a source that is filled in."""
-PARTS = {"ROWS": "rows", "END": "ends", "LABEL": "labels"}
-"""Mark -> the part of a program that stands there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,22 +43,22 @@ def snippets(folder: Path, manifest: Manifest) -> list[Snippet]:
     """
     shown, files = shown_example(folder, manifest), files_to_show(manifest)
     made, graph = [], manifest.graphs[0]
+    masks = _masks(folder, manifest)
     for engine in ENGINES:
         code = program(engine, manifest.task)
         if engine.kind not in files or code is None:
             continue
-        values, file = dict(_values(engine.language, manifest, shown)), files[engine.kind]
+        values, file = dict(_values(engine.language, manifest, shown, masks)), files[engine.kind]
         outputs = [file.outputs.get(each.name, each.name) for each in graph.outputs]
         values |= {
             "FILE": file.path,
             "STEM": Path(file.path).stem,
             "OUTPUT": outputs[0],
             "OUTPUTS": _listed(_literal(name, engine.language) for name in outputs),
-            "INPUTS": _inputs(engine.name, engine.language, manifest, values),
+            "INPUTS": _inputs(engine.name, engine.language, manifest, values, pairs=len(shown.example) > 1),
         }
-        for mark, which in PARTS.items():
-            source = part(engine.language, which, manifest.task, graph.outputs[0].bar)
-            values[mark] = fill(source, values)
+        for mark in PARTS:
+            values[mark] = fill(part(engine.language, mark, manifest.task, graph.outputs[0].bar), values)
         code = fill(code, values)
         if code is not None:
             made.append(Snippet(language=engine.language, title=engine.title, install=engine.install, code=code))
@@ -101,18 +101,30 @@ def shown_example(folder: Path, manifest: Manifest) -> golden.Golden:
     return next((each for each in recorded if wanted in each.example.values()), recorded[0])
 
 
-def _values(language: str, manifest: Manifest, shown: golden.Golden) -> Iterator[tuple[str, object]]:
+def _masks(folder: Path, manifest: Manifest) -> dict[str, object]:
+    """The token that stands for a word to find, for a model that asks for its position; its id; the file of words."""
+    if all(each.name != "mlm_positions" for each in manifest.graphs[0].inputs):
+        return {}
+    tokenizer = from_options(manifest.tokenizer, folder)
+    vocabulary = "vocab.txt" if tokenizer.kind == "wordpiece" else None
+    return {"MASK": tokenizer.special["mask"], "MASK_ID": tokenizer.id_of("mask"), "VOCABULARY": vocabulary}
+
+
+def _values(language: str, manifest: Manifest, shown: golden.Golden, masks: Mapping) -> Iterator[tuple[str, object]]:
     """What the marks stand for, but for those that depend on the file."""
     row, graph = shown.rows[0], manifest.graphs[0]
     needed = max(len(each.input_ids) for each in shown.rows)
     length = next(length for length in manifest.lengths if length >= needed)
     signatures = {n: f"tokens_{n}" for n in manifest.lengths} | {manifest.lengths[-1]: "serving_default"}
-    for name, value in {**manifest.settings, **shown.example}.items():
+    example = {name: with_mask(value, masks.get("MASK")) for name, value in shown.example.items()}
+    for name, value in {**manifest.settings, **example}.items():
         yield name.upper(), _literal(value, language)
-    yield "EXAMPLE", _literal(shown.example, language)
-    yield "TEXTS", _listed(_literal(value, language) for value in shown.example.values())
+    yield from masks.items()
+    yield "EXAMPLE", _literal(example, language)
+    yield "TEXTS", _listed(_literal(value, language) for value in example.values())
     yield "VERB", None if why_not(manifest.tokenizer, graph) else manifest.definition.words.verb
     yield "PAD_ID", next(each.pad for each in graph.inputs if each.name == "input_ids")
+    yield "SEP_ID", row.input_ids[-1]
     yield "IDS", ",\n".join(IDS[language].format(_listed(each.input_ids)) for each in shown.rows)
     if row.offsets is not None:
         yield "STARTS", _listed(start for start, _ in row.offsets)
@@ -122,6 +134,11 @@ def _values(language: str, manifest: Manifest, shown: golden.Golden) -> Iterator
     yield "SIGNATURE", signatures[length]
     yield "SIGNATURES", signatures
     yield "WIDTH", graph.outputs[0].width
+
+
+def with_mask(value: object, mask: str | None) -> object:
+    """A text with the model's own token in place of `MASK`, which stands for it; other values as they are."""
+    return value.replace(MASK, mask) if mask and isinstance(value, str) else value
 
 
 def _listed(values: Iterable) -> str:
@@ -143,45 +160,48 @@ def _literal(value, language: str) -> str:
 
 IDS = {"python": "[{}]", "kotlin": "intArrayOf({})", "swift": "[{}]", "javascript": "[{}]"}
 """Language -> how the ids of a row are written."""
+ANDROID = {
+    "": '"{name}" to {value},',
+    "input_ids": "IntArray({LENGTH}) {{ ids.getOrElse(it) {{ {PAD_ID} }} }}",
+    "attention_mask": "IntArray({LENGTH}) {{ if (it < ids.size) 1 else 0 }}",
+    "token_type_ids": "IntArray({LENGTH})",
+    "token_type_ids of pairs": "IntArray({LENGTH}) {{ if (it in ids.indexOf({SEP_ID}) + 1 until ids.size) 1 else 0 }}",
+    "mlm_positions": "intArrayOf(ids.indexOf({MASK_ID}))",
+}
 INPUTS = {
     "python": {
-        "": '"{name}": row.{value},',
-        "input_ids": "ids",
-        "attention_mask": "attention_mask",
-        "token_type_ids": "type_ids",
+        "": '"{name}": {value},',
+        "input_ids": "row.ids",
+        "attention_mask": "row.attention_mask",
+        "token_type_ids": "row.type_ids",
+        "mlm_positions": "[row.ids.index({MASK_ID})]",
     },
-    "kotlin": {
-        "": '"{name}" to {value},',
-        "input_ids": "IntArray({LENGTH}) {{ ids.getOrElse(it) {{ {PAD_ID} }} }}",
-        "attention_mask": "IntArray({LENGTH}) {{ if (it < ids.size) 1 else 0 }}",
-        "token_type_ids": "IntArray({LENGTH})",
-    },
-    "kotlin litert_learning": {
-        "": '"{name}" to {value},',
-        "input_ids": "IntArray({MAX_LENGTH}) {{ ids.getOrElse(it) {{ {PAD_ID} }} }}",
-        "attention_mask": "IntArray({MAX_LENGTH}) {{ if (it < ids.size) 1 else 0 }}",
-        "token_type_ids": "IntArray({MAX_LENGTH})",
-    },
+    "kotlin": ANDROID,
+    "kotlin litert_learning": {name: form.replace("{LENGTH}", "{MAX_LENGTH}") for name, form in ANDROID.items()},
     "swift": {
         "": '"{name}": {value},',
         "input_ids": "padded(ids, with: {PAD_ID})",
         "attention_mask": "padded(ids.map {{ _ in 1 }}, with: 0)",
         "token_type_ids": "padded([], with: 0)",
+        "token_type_ids of pairs": "padded(ids.indices.map {{ $0 > ids.firstIndex(of: {SEP_ID})! ? 1 : 0 }}, with: 0)",
+        "mlm_positions": "padded([Int32(ids.firstIndex(of: {MASK_ID})!)], with: 0, to: 1)",
     },
     "javascript": {
-        "": "{name}: tensor(row.{value}),",
-        "input_ids": "input_ids",
-        "attention_mask": "attention_mask",
-        "token_type_ids": "token_type_ids",
+        "": "{name}: tensor({value}),",
+        "input_ids": "row.input_ids",
+        "attention_mask": "row.attention_mask",
+        "token_type_ids": "row.token_type_ids",
+        "mlm_positions": "[row.input_ids.indexOf({MASK_ID})]",
     },
 }
 """Language, or language and engine -> how an input is given: the form of a line under "", and the value by name."""
 
 
-def _inputs(engine: str, language: str, manifest: Manifest, values: Mapping) -> str | None:
+def _inputs(engine: str, language: str, manifest: Manifest, values: Mapping, *, pairs: bool) -> str | None:
     """The lines that give the model its inputs; None if an input is not known."""
     forms = INPUTS.get(f"{language} {engine}", INPUTS[language])
     names = [each.name for each in manifest.graphs[0].inputs]
     if not forms.keys() >= set(names):
         return None
-    return "\n".join(forms[""].format(name=name, value=forms[name].format(**values)) for name in names)
+    chosen = {name: forms.get(f"{name} of pairs" if pairs else name, forms[name]) for name in names}
+    return "\n".join(forms[""].format(name=name, value=form.format(**values)) for name, form in chosen.items())

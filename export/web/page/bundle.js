@@ -29,9 +29,9 @@ const TOKENIZERS = {
 };
 
 // task: a module of tasks/, which is named as the task is in kerasbert.json, and exports
-//   fields: the parts of an example, {name, title, note, lines, optional, when}: its name in golden.json, the title, a
-//     note and the height of its box on the page, whether an example may lack it, and when(settings): whether the model
-//     uses it; without it always
+//   fields: the parts of an example, {name, title, note, lines, list, optional, when}: its name in golden.json, the
+//     title, a note and the height of its box on the page, whether it is a list of texts with one text per line, whether
+//     an example may lack it, and when(settings): whether the model uses it; without it always
 //   asks(texts of an example, in the order of fields): the texts of each run, one list per run
 //   rows(tokenizer, texts of a run, settings): the rows of a run, as tokenizer.js has them; without it one, cut to length
 //   choices: settings that a user may change, {name, title, values}; without it none
@@ -45,7 +45,7 @@ const TOKENIZERS = {
 class Bundle {
   constructor(home, manifest, task, tokenizer, golden) {
     Object.assign(this, { home, manifest, task, tokenizer, golden });
-    this.files = runnable(manifest.files);
+    this.files = runnable(manifest);
     this.models = new Map(); // name -> promise of a function; each file is loaded once
   }
 

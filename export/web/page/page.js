@@ -60,8 +60,9 @@ const EXAMPLES = 6;
 // The example that the boxes hold. An empty box of a field that an example may lack counts as absent.
 function typed(fields) {
   const given = fields.filter((field) => box(field).value || !field.optional);
-  return Object.fromEntries(given.map((field) => [field.name, box(field).value]));
+  return Object.fromEntries(given.map((field) => [field.name, field.list ? linesOf(box(field).value) : box(field).value]));
 }
+const linesOf = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean);
 
 // The settings that the user chose.
 const chosen = () => Object.fromEntries((bundle.task.choices ?? []).map((each) => [each.name, choice(each).value]));
@@ -172,15 +173,18 @@ function fillChoices() {
 
 function fillExamples() {
   const examples = bundle.golden.map(({ example }) => ({ example, texts: bundle.texts(example) }));
-  const short = examples.filter(({ texts }) => texts[0] && texts.join("").length < 90);
+  const lists = ({ example }) => bundle.task.fields.filter(({ list }) => list).map(({ name }) => example[name]);
+  const fits = (list) => String(linesOf(list.join("\n"))) === String(list);
+  const short = examples.filter((each) =>
+    each.texts[0] && each.texts.flat().join("").length < 130 && lists(each).every(fits));
   short.sort((a, b) => b.texts.length - a.texts.length); // pairs first
   at("examples").append(...short.map(({ example, texts }) =>
-    element("button", texts.filter(Boolean).join(" / "), {
+    element("button", texts.flat().filter(Boolean).join(" / "), {
       type: "button",
       dir: "auto",
       example,
       onclick: () => {
-        for (const field of bundle.task.fields) box(field).value = example[field.name] ?? "";
+        for (const field of bundle.task.fields) box(field).value = [example[field.name] ?? ""].flat().join("\n");
         ask();
       },
     })));

@@ -2,11 +2,14 @@
 
 export class Tokenizer {
   // ids: a Map from token to id. whole: tokens matched whole in a text, as tokenizer.json lists them.
-  // ends: the special tokens {first, last, between}, the last one a list. secondType: the token type of a second text.
-  // A tokenizer has a method read(text), which gives the tokens {id, start, end, word} of a text without whole ones.
-  constructor(ids, whole, { first, last, between }, secondType) {
+  // ends: the special tokens {first, last, between, mask}, `between` a list. secondType: the token type of a second text.
+  // A tokenizer has the methods read(text), which gives the tokens {id, start, end, word} of a text without whole ones,
+  // and wordOf(id) -> {word, joins}: a token as it is written in a text, and whether no space is added before it.
+  constructor(ids, whole, { first, last, between, mask }, secondType) {
+    this.mask = mask;
     this.ids = ids;
     for (const { content } of whole) if (!ids.has(content)) ids.set(content, ids.size);
+    this.names = new Map([...ids].map(([token, id]) => [id, token]));
     [this.first, this.last] = [ids.get(first), ids.get(last)];
     this.between = between.map((token) => ids.get(token));
     this.secondType = secondType;

@@ -2,7 +2,6 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from tokenizers import Tokenizer
 
-tokenizer = Tokenizer.from_file("tokenizer.json")
 __ROWS__
 
 signatures = __SIGNATURES__

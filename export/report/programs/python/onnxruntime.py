@@ -2,7 +2,6 @@ import numpy as np
 import onnxruntime
 from tokenizers import Tokenizer
 
-tokenizer = Tokenizer.from_file("tokenizer.json")
 __ROWS__
 
 session = onnxruntime.InferenceSession("__FILE__")

@@ -8,8 +8,8 @@ let path = Bundle.main.path(forResource: "__STEM__", ofType: "tflite")!
 let interpreter = try Interpreter(modelPath: path)
 let model = try interpreter.signatureRunner(with: "__SIGNATURE__")
 
-func padded(_ values: [Int32], with pad: Int32) -> Data {
-    let row = values + Array(repeating: pad, count: __LENGTH__ - values.count)
+func padded(_ values: [Int32], with pad: Int32, to length: Int = __LENGTH__) -> Data {
+    let row = values + Array(repeating: pad, count: length - values.count)
     return row.withUnsafeBufferPointer { Data(buffer: $0) }
 }
 func infer(_ ids: [Int32]) throws -> [String: [Float]] {

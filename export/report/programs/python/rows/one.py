@@ -1,2 +1,2 @@
-tokenizer.enable_truncation(__MAX_LENGTH__)
+__TOKENIZER__
 rows = [tokenizer.encode(__TEXTS__)]

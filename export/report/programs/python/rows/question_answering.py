@@ -1,3 +1,4 @@
+__TOKENIZER__
 question = __QUESTION__
 context = __CONTEXT__
 room = __MAX_LENGTH__ - len(tokenizer.encode(question, "").ids)  # for tokens of the context
