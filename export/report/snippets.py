@@ -121,7 +121,8 @@ def _values(language: str, manifest: Manifest, shown: golden.Golden, masks: Mapp
         yield name.upper(), _literal(value, language)
     yield from masks.items()
     yield "EXAMPLE", _literal(example, language)
-    yield "TEXTS", _listed(_literal(value, language) for value in example.values())
+    texts = ((value, _literal(value, language)) for value in example.values())
+    yield "TEXTS", _listed(text if isinstance(value, str) else f"[{text}]" for value, text in texts)
     yield "VERB", None if why_not(manifest.tokenizer, graph) else manifest.definition.words.verb
     yield "PAD_ID", next(each.pad for each in graph.inputs if each.name == "input_ids")
     yield "SEP_ID", row.input_ids[-1]

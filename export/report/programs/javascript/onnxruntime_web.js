@@ -12,4 +12,5 @@ async function infer(row) {
 }
 const outputs = [];
 for (const row of rows) outputs.push(await infer(row));
+
 __END__

@@ -20,4 +20,5 @@ fun infer(ids: IntArray): Map<String, FloatArray> {
     return outputs.mapValues { (_, buffer) -> buffer.readFloat() }
 }
 val outputs = rows.map { infer(it) }
+
 __END__

@@ -20,4 +20,5 @@ def infer(row):
 
 
 outputs = [infer(row) for row in rows]
+
 __END__

@@ -13,4 +13,5 @@ words = output["words"].tolist()  # -1: [CLS] or [SEP], which stand around both 
 texts = [None if word < 0 else words[:at].count(-1) - 1 for at, word in enumerate(words)]
 row = SimpleNamespace(offsets=output["offsets"].tolist(), word_ids=words, sequence_ids=texts)
 rows, outputs, step = [row], [output], 0  # of a long context, its beginning
+
 __END__

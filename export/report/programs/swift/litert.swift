@@ -22,4 +22,5 @@ func infer(_ ids: [Int32]) throws -> [String: [Float]] {
     }
 }
 let outputs = try rows.map(infer)
+
 __END__
