@@ -143,14 +143,14 @@ async function check() {
 }
 
 function fillFields() {
-  for (const { name, title, note = "", optional = false, lines = optional ? 2 : 4 } of bundle.task.fields) {
+  for (const { name, title, note = "", list, optional = false, lines = optional ? 2 : 4 } of bundle.task.fields) {
     const label = element("label", `${title} `, { htmlFor: `field-${name}` });
     label.append(element("small", note));
     const field = element("div", "");
     field.append(label, element("textarea", "", { id: `field-${name}`, rows: lines, dir: "auto" }));
     at("fields").append(field);
     at(`field-${name}`).onkeydown = (event) => {
-      if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      if (event.key === "Enter" && !list && !event.shiftKey && !event.isComposing) {
         event.preventDefault();
         ask();
       }
