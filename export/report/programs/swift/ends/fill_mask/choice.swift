@@ -7,6 +7,8 @@ let tokens = try String(contentsOfFile: file, encoding: .utf8).components(separa
 let words: [String] = [__TARGETS__]  // to choose among; none: all of the vocabulary
 let wanted = words.isEmpty ? Array(logits.indices) : words.map { tokens.firstIndex(of: $0)! }
 for token in wanted.sorted(by: { logits[$0] > logits[$1] }).prefix(__TOP_K__) {
-    let sequence = __TEXT__.replacingOccurrences(of: "__MASK__", with: tokens[token])
-    print(tokens[token], powers[token] / sum, sequence)
+    let word = tokens[token]
+    let sequence = __TEXT__.replacingOccurrences(of: "__MASK__", with: word)
+        .replacingOccurrences(of: " ##", with: "")  // ## goes on with a word
+    print(word, powers[token] / sum, sequence)
 }
