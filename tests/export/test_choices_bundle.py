@@ -13,6 +13,7 @@ from edits import change_golden, rewrite
 from kerasbert import MultipleChoice, NextSentenceScorer
 from kerasbert.errors import BundleError, ExportError
 from kerasbert.export import export_bundle, verify
+from kerasbert.export.benchmark.measure import benchmark, texts_of
 from kerasbert.export.exportable import check_model
 from kerasbert.export.formats.saved_model.file import open_saved_model, write_saved_model
 from kerasbert.export.gate.opening import open_any
@@ -20,6 +21,7 @@ from kerasbert.export.gate.subject import Subject
 from kerasbert.export.options import ExportOptions
 from kerasbert.runtime import load
 from kerasbert.runtime.manifest import Manifest
+from kerasbert.tasks.task import Example
 
 PROMPTS, CHOICES = ["the film", "the room"], [["was good", "was bad", "a book"], ["is", "hotel"]]
 
@@ -68,6 +70,16 @@ def test_the_gate_sees_a_change(bundle, tmp_path, change, said):
     rewrite(folder)
     for row in verify(folder, files=["tflite", "onnx"]):
         assert said in row.failed
+
+
+def test_a_benchmark_measures_rows_of_the_lengths_it_says(chooser, bundle):
+    texts = texts_of(Manifest.read(bundle), bundle, [5, 24])
+    rows = [chooser.task.rows(chooser.tokenizer, Example(text), chooser.settings) for text in texts]
+    assert [[len(row) for row in each] for each in rows] == [[5, 5], [24, 24]]
+    (measured,) = benchmark(bundle, files=["onnx"], sequence_lengths=[24], threads=[1], quick=True)
+    assert 0 < measured.ms <= measured.text_ms
+    with pytest.raises(BundleError, match=r"takes texts of 5 to 24 tokens, not of 4$"):
+        benchmark(bundle, sequence_lengths=[4])
 
 
 def test_recorded_choices_are_texts(bundle, tmp_path):
