@@ -189,10 +189,10 @@ def texts_of(manifest: Manifest, folder: Path, lengths: Sequence[int]) -> list[d
     """
     tokenizer = tokenizers.from_options(manifest.tokenizer, folder)
     required = [each for each in manifest.definition.fields if each.required]
-    *before, last = [each for each in required if each.kind != "number"]
-    fixed = {each.name: "a" for each in before}
+    *others, last = [each for each in required if each.kind != "number"]
+    fixed = {each.name: "a" for each in others}
     fixed |= {each.name: [0.0] * each.width for each in required if each.kind == "number"}
-    shortest, longest = 3 + 2 * len(before), manifest.task_settings.max_length
+    shortest, longest = 3 + 2 * len(others), manifest.task_settings.max_length
     if wrong := [length for length in lengths if not shortest <= length <= longest]:
         raise BundleError(f"{folder}: takes texts of {shortest} to {longest} tokens, not of {wrong[0]}")
     words = [word for text in TEXTS for word in text.split() if word.isascii()]
@@ -203,7 +203,7 @@ def texts_of(manifest: Manifest, folder: Path, lengths: Sequence[int]) -> list[d
             before = size
             for word in words:
                 longer = f"{text} {word}".lstrip()
-                count = len(tokenizer(*(["a"] for _ in before), [longer], max_length=length + 1)["input_ids"][0])
+                count = len(tokenizer(*(["a"] for _ in others), [longer], max_length=length + 1)["input_ids"][0])
                 if count <= length:
                     text, size = longer, count
             if size == before:  # no word is short enough for the one or two tokens that remain
