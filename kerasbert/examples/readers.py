@@ -11,8 +11,9 @@ from kerasbert.examples.csv import csv_rows, tsv_rows
 from kerasbert.examples.jsonl import jsonl_rows
 from kerasbert.examples.squad import squad_rows
 from kerasbert.reading import decode, read_bytes
+from kerasbert.tasks.fields import Field
 from kerasbert.tasks.headers import numbered_headers, trimmed, usual_header
-from kerasbert.tasks.task import Example, Field, Task
+from kerasbert.tasks.task import Example, Task
 
 Rows = Iterator[tuple[int | range | str, dict]]
 """The line that a row begins in, the line of each of its words, counted from 1, or words for its place where lines

@@ -8,8 +8,9 @@ import numpy as np
 
 from kerasbert.errors import ConfigError, DataError, TokenizerError
 from kerasbert.tasks.amounts import as_weight
+from kerasbert.tasks.fields import Field
 from kerasbert.tasks.headers import numbered_headers, trimmed, usual_header
-from kerasbert.tasks.task import Example, Field, Graph, Task, labels_of
+from kerasbert.tasks.task import Example, Graph, Task, labels_of
 from kerasbert.tasks.truths import as_truth
 
 _TAKEN = (

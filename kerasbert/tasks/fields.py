@@ -1,4 +1,4 @@
-"""The parts of an example: what they hold, and columns of them."""
+"""The fields of an example: their names in files and on the command line, and what each of them holds."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -103,8 +103,12 @@ class Field:
         return self.kind.replace("words", "list of words").replace("texts", "list of texts")
 
 
-def column(field: Field, values) -> list:
-    """Converts a column to a list of the field's values; a single string or list of texts is a column of one."""
+def column_of(field: Field, values) -> list:
+    """Converts a column to a list of the field's values; a single string or list of texts is a column of one.
+
+    Raises:
+        TokenizerError: a value is not what the field holds.
+    """
     one_number = field.kind == "number" and isinstance(values, Real)
     one_list = field.kind == "texts" and field.holds(values) and len(values) > 0
     if isinstance(values, str) or one_number or one_list:

@@ -7,7 +7,7 @@ import numpy as np
 
 from kerasbert.errors import TokenizerError
 from kerasbert.tasks.choice import Choice
-from kerasbert.tasks.fields import Field, column
+from kerasbert.tasks.fields import Field, column_of
 from kerasbert.tasks.figures.pictures import Counts, Points
 
 Outputs = Mapping[str, Sequence[np.ndarray]]
@@ -340,7 +340,7 @@ class Task:
             raise TokenizerError(f"{self.name}: {twice[0]} is given twice")
         given |= named
         fields = {each.name: each for each in self.fields}
-        given = {name: column(fields[name], values) for name, values in given.items() if values is not None}
+        given = {name: column_of(fields[name], values) for name, values in given.items() if values is not None}
         counts = {name: len(values) for name, values in given.items()}
         if len(set(counts.values())) > 1:
             listed = ", ".join(f"{count} in {name}" for name, count in counts.items())
