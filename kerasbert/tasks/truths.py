@@ -12,8 +12,8 @@ def as_truth(value, output: Output, labels: Sequence[str], place: str):
     Args:
         value: for labels that exclude each other the name of a label, its index, or a list of 0 with a 1 in its place;
             for an output per token a list of names or indices, such as one per word. For labels that do not, a list of
-            names, or one 0 or 1 per label. For a number the number; for a choice among tokens what the task takes. For a
-            choice among an example's texts its number, a list of 0 with a 1 in its place, or its text.
+            names, or one 0 or 1 per label. For a number the number; for a choice among tokens what the task takes. For
+            a choice among an example's texts its number, a list of 0 with a 1 in its place, or its text.
         output: the output that learns from it. Its `bar` says which of these it is.
         labels: the names of the labels.
         place: such as "y[3]", for messages.
