@@ -75,6 +75,7 @@ def predict(model, texts, source, out, task, batch_size, **given):
       kerasbert predict model/ --input reviews.txt --out answers.jsonl
       kerasbert predict model/ "a lovely film" --top-k 3
       kerasbert predict answerer/ "Who left?" --context "Ann Lee left." --max-answer-length 5
+      kerasbert predict chooser/ "She opened the door" --choice "and went in." --choice "and was the sea."
     """
     from kerasbert.cli.progress import counted
     from kerasbert.examples.readers import read_unlabelled

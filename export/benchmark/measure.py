@@ -178,16 +178,23 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def texts_of(manifest: Manifest, folder: Path, lengths: Sequence[int]) -> list[str]:
-    """One text for each length in tokens, made of words of real sentences.
+def texts_of(manifest: Manifest, folder: Path, lengths: Sequence[int]) -> list[dict[str, object]]:
+    """The fields of one example for each length in tokens, made of words of real sentences.
+
+    The last of several texts has the words; those before it have one letter. A list of choices has two of them, which
+    are two rows of that length. Numbers beside the texts are 0.
 
     Raises:
         BundleError: a length that the bundle's files do not take.
     """
     tokenizer = tokenizers.from_options(manifest.tokenizer, folder)
-    longest = manifest.task_settings.max_length
-    if wrong := [length for length in lengths if not 3 <= length <= longest]:
-        raise BundleError(f"{folder}: takes texts of 3 to {longest} tokens, not of {wrong[0]}")
+    required = [each for each in manifest.definition.fields if each.required]
+    *others, last = [each for each in required if each.kind != "number"]
+    fixed = {each.name: "a" for each in others}
+    fixed |= {each.name: [0.0] * each.width for each in required if each.kind == "number"}
+    shortest, longest = 3 + 2 * len(others), manifest.task_settings.max_length
+    if wrong := [length for length in lengths if not shortest <= length <= longest]:
+        raise BundleError(f"{folder}: takes texts of {shortest} to {longest} tokens, not of {wrong[0]}")
     words = [word for text in TEXTS for word in text.split() if word.isascii()]
     texts = []
     for length in lengths:
@@ -196,12 +203,12 @@ def texts_of(manifest: Manifest, folder: Path, lengths: Sequence[int]) -> list[s
             before = size
             for word in words:
                 longer = f"{text} {word}".lstrip()
-                count = len(tokenizer([longer], max_length=length + 1)["input_ids"][0])
+                count = len(tokenizer(*(["a"] for _ in others), [longer], max_length=length + 1)["input_ids"][0])
                 if count <= length:
                     text, size = longer, count
             if size == before:  # no word is short enough for the one or two tokens that remain
                 break
-        texts.append(text)
+        texts.append({**fixed, last.name: [text, text] if last.kind == "texts" else text})
     return texts
 
 

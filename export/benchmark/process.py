@@ -81,8 +81,8 @@ def limit_tensorflow(threads: int) -> None:
     tf.config.threading.set_inter_op_parallelism_threads(threads)
 
 
-def measure(*, bundle: str, name: str, model: str | None, threads: int, texts: list[str], runs: int) -> dict:
-    """Opens a file and answers every text `runs` times.
+def measure(*, bundle: str, name: str, model: str | None, threads: int, texts: list[dict], runs: int) -> dict:
+    """Opens a file and answers every text `runs` times. A text is the fields of an example.
 
     Returns:
         `load`: seconds from the start to the first answer. `memory`: largest growth of the process, in MB. `cores`:
@@ -91,19 +91,20 @@ def measure(*, bundle: str, name: str, model: str | None, threads: int, texts: l
     """
     memory, start = peak_memory(), time.perf_counter()
     answer, clock = open_file(bundle, name, threads) if model is None else open_model(model, bundle, threads)
-    answer(texts[:1])
+    columns = [{field: [value] for field, value in text.items()} for text in texts]
+    answer(**columns[0])
     load = time.perf_counter() - start
 
     alone, whole, seconds, cpu = [], [], 0.0, 0.0
-    for text in texts:
+    for text in columns:
         for _ in range(WARM_UP):
-            answer([text])
+            answer(**text)
         alone.append([])
         whole.append([])
         began, cpu_began = time.perf_counter(), time.process_time()
         for _ in range(runs):
             start = time.perf_counter()
-            answer([text])
+            answer(**text)
             whole[-1].append(1e3 * (time.perf_counter() - start))
             alone[-1].append(1e3 * clock.seconds)
         seconds, cpu = seconds + time.perf_counter() - began, cpu + time.process_time() - cpu_began

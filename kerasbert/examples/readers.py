@@ -11,8 +11,9 @@ from kerasbert.examples.csv import csv_rows, tsv_rows
 from kerasbert.examples.jsonl import jsonl_rows
 from kerasbert.examples.squad import squad_rows
 from kerasbert.reading import decode, read_bytes
+from kerasbert.tasks.fields import Field
 from kerasbert.tasks.headers import numbered_headers, trimmed, usual_header
-from kerasbert.tasks.task import Example, Field, Task
+from kerasbert.tasks.task import Example, Task
 
 Rows = Iterator[tuple[int | range | str, dict]]
 """The line that a row begins in, the line of each of its words, counted from 1, or words for its place where lines
@@ -155,7 +156,7 @@ def _column(path, columns, wanted, usual, role, *, required) -> str | None:
 def _placed(path: Path, place: int | range | str) -> Example:
     """An example that has its place only."""
     if isinstance(place, str):
-        return Example({}, path=f"{path}, {place}")
+        return Example({}, path=str(path), spot=place)
     return (
         Example({}, line=place[0], path=str(path), lines=place)
         if isinstance(place, range)
@@ -167,4 +168,6 @@ def _field(place: str, row, column, field: Field) -> str | list[str] | float | l
     value = field.read(row.get(column) if isinstance(column, str) else trimmed(map(row.get, column)))
     if not field.holds(value):
         raise DataError(f"{place}: no {field.wanted} in {column!r} (found {value!r})")
+    if field.lacks(value):
+        raise DataError(f"{place}: {column!r} is empty; give it some text")
     return value

@@ -5,7 +5,7 @@ from keras import ops
 
 from kerasbert.errors import ConfigError
 from kerasbert.layers.dense import dense
-from kerasbert.layers.heads import ClassificationHead
+from kerasbert.layers.heads import ClassificationHead, FirstToken
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.text_model import TextModel
 from kerasbert.tasks.multiple_choice import TASK, Settings
@@ -61,7 +61,7 @@ class MultipleChoice(TextModel):
         else:
             activation = config.family.classifier_dense
             head = ClassificationHead(num_labels=1, hidden_activation=activation, dropout=rate, **options)
-            x = head(encoder.first_output)
+            x = head(FirstToken(name="first_token", dtype=dtype)(encoder.first_output))
         logits = keras.layers.Activation("linear", name="logits", dtype="float32")(x)
         super().__init__(encoder=encoder, settings=Settings(max_length=max_length), outputs=logits, **kwargs)
         self.input_spec = None  # because `call` takes rows, and examples with their rows

@@ -8,8 +8,9 @@ import numpy as np
 
 from kerasbert.errors import ConfigError, DataError, TokenizerError
 from kerasbert.tasks.amounts import as_weight
+from kerasbert.tasks.fields import Field
 from kerasbert.tasks.headers import numbered_headers, trimmed, usual_header
-from kerasbert.tasks.task import Example, Field, Graph, Task, labels_of
+from kerasbert.tasks.task import Example, Graph, Task, labels_of
 from kerasbert.tasks.truths import as_truth
 
 _TAKEN = (
@@ -139,7 +140,7 @@ def examples_of(
     if y is not None:
         truths = _truths(y, task, settings, graph, len(examples), place)
         examples = [
-            dataclasses.replace(example, truth=truth, path=f"{place}[{index}]", lines=())
+            dataclasses.replace(example, truth=truth, path=f"{place}[{index}]", spot="", lines=())
             for index, (example, truth) in enumerate(zip(examples, truths, strict=True))
         ]
     if sample_weight is not None:

@@ -1,4 +1,4 @@
-"""The parts of an example: what they hold, and columns of them."""
+"""The fields of an example: their names in files and on the command line, and what each of them holds."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -59,6 +59,7 @@ class Field:
         columns: usual names of its column; the first one that a file has is used.
         option: the word in `--WORD-column`.
         required: whether every example has it.
+        filled: whether an empty text is an error.
         kind: what it holds, a key of `KINDS_OF_FIELDS`: "text", "words" for a list of words, "text or
             words", "texts" for a list of texts, or "number" for a float or a list of floats.
         width: how many numbers it holds; 0 for any.
@@ -71,6 +72,7 @@ class Field:
     columns: tuple[str, ...]
     option: str
     required: bool = True
+    filled: bool = False
     kind: str = "text"
     width: int = 0
 
@@ -82,6 +84,10 @@ class Field:
         """Whether a value is of the field's kind."""
         size = len(value) if isinstance(value, list) else 1
         return KINDS_OF_FIELDS[self.kind](value) and self.width in (0, size)
+
+    def lacks(self, value: object) -> bool:
+        """Whether a value is an empty text where it must not be."""
+        return self.filled and isinstance(value, str) and not value.strip()
 
     def read(self, value: object) -> object:
         """A value of a file or of NumPy, in the form that the field holds, if it has that kind."""
@@ -97,8 +103,12 @@ class Field:
         return self.kind.replace("words", "list of words").replace("texts", "list of texts")
 
 
-def column(field: Field, values) -> list:
-    """Converts a column to a list of the field's values; a single string or list of texts is a column of one."""
+def column_of(field: Field, values) -> list:
+    """Converts a column to a list of the field's values; a single string or list of texts is a column of one.
+
+    Raises:
+        TokenizerError: a value is not what the field holds.
+    """
     one_number = field.kind == "number" and isinstance(values, Real)
     one_list = field.kind == "texts" and field.holds(values) and len(values) > 0
     if isinstance(values, str) or one_number or one_list:
@@ -111,4 +121,6 @@ def column(field: Field, values) -> list:
         if not field.holds(value):
             wanted = "a string" if field.kind == "text" else f"a {field.wanted}"
             raise TokenizerError(f"{field.name}[{index}] is {value!r:.60} ({type(value).__name__}), not {wanted}")
+        if field.lacks(value):
+            raise TokenizerError(f"{field.name}[{index}] is empty; give it some text")
     return values

@@ -9,10 +9,11 @@ from kerasbert.decoding.labels import softmax
 from kerasbert.errors import DataError
 from kerasbert.tasks.choice import Choice
 from kerasbert.tasks.encoding import check_length, inputs_of
+from kerasbert.tasks.fields import Field
 from kerasbert.tasks.figures import pictures
 from kerasbert.tasks.golden import PAIRS, TEXTS
 from kerasbert.tasks.remarks import counted
-from kerasbert.tasks.task import MODEL_INPUTS, Example, Field, Graph, Output, Row, Task, Words
+from kerasbert.tasks.task import MODEL_INPUTS, Example, Graph, Output, Row, Task, Words
 
 
 @dataclass(frozen=True, kw_only=True)

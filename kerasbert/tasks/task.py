@@ -7,7 +7,7 @@ import numpy as np
 
 from kerasbert.errors import TokenizerError
 from kerasbert.tasks.choice import Choice
-from kerasbert.tasks.fields import Field, column
+from kerasbert.tasks.fields import Field, column_of
 from kerasbert.tasks.figures.pictures import Counts, Points
 
 Outputs = Mapping[str, Sequence[np.ndarray]]
@@ -26,6 +26,7 @@ class Example:
         truth: the right answer as in the file; None if it is unknown.
         line: its line in `path`, counted from 1; 0 if it does not come from a file.
         path: its file, or another place for messages; empty if there is none.
+        spot: its place in a file whose lines say nothing, such as "question 12"; else empty.
         weight: its weight in the loss; None if the examples have no weights.
         lines: the line of each of its words, for a file with one word per line; else empty.
     """
@@ -34,13 +35,15 @@ class Example:
     truth: object = None
     line: int = 0
     path: str = ""
+    spot: str = ""
     weight: float | None = None
     lines: Sequence[int] = ()
 
     @property
     def place(self) -> str:
         """File and line, the beginning of an error message about this example."""
-        return f"{self.path}, line {self.line}" if self.line else self.path or "an example"
+        spot = self.spot or (f"line {self.line}" if self.line else "")
+        return ", ".join(filter(None, (self.path, spot))) or "an example"
 
     def place_of(self, word: int) -> str:
         """File and line of one of its words, counted from 0."""
@@ -339,7 +342,7 @@ class Task:
             raise TokenizerError(f"{self.name}: {twice[0]} is given twice")
         given |= named
         fields = {each.name: each for each in self.fields}
-        given = {name: column(fields[name], values) for name, values in given.items() if values is not None}
+        given = {name: column_of(fields[name], values) for name, values in given.items() if values is not None}
         counts = {name: len(values) for name, values in given.items()}
         if len(set(counts.values())) > 1:
             listed = ", ".join(f"{count} in {name}" for name, count in counts.items())

@@ -29,6 +29,23 @@ HEADS = {
     "question-answering": ["qa_outputs"],
     "multiple-choice": ["pooler", "classifier"],
 }
+ANSWERED = {
+    "text-classification": lambda answer: answer["label"] in ("LABEL_0", "LABEL_1"),
+    "token-classification": lambda answer: (
+        {
+            (
+                each["entity_group"] in ("LABEL_0", "LABEL_1"),
+                each["word"] == answer["text"][each["start"] : each["end"]],
+            )
+            for each in answer["answers"]
+        }
+        == {(True, True)}
+    ),
+    "question-answering": lambda answer: answer["answer"] in ("a", "b", "a b"),
+    "next-sentence": lambda answer: answer["label"] in ("is_next", "not_next"),
+    "multiple-choice": lambda answer: answer["text"] == ("a b", "c")[answer["choice"]],
+}
+"""Task -> whether an answer to "a text", with "a b" in other fields and the choice "c" too, has the task's form."""
 NOT_TOLD_APART = {"text-generation": "fill-mask", "multiple-choice": "text-classification"}
 """Heads whose tensors are those of another task."""
 
@@ -187,16 +204,12 @@ def test_the_command_line_answers_or_names_the_task_in_one_line(name, run, tmp_p
     inspected = json.loads(run("inspect", folder, "--json").stdout)
     assert (inspected["task"], inspected["architecture"]) == (task, name)
     others = [field for field in task_named(task).fields[1:] if field.required] if task in TASKS else []
-    predicted = run("predict", folder, "a text", *(word for field in others for word in (f"--{field.option}", "a b")))
+    values = [(field.option, text) for field in others for text in ("a b", "c")[: 1 + (field.kind == "texts")]]
+    predicted = run("predict", folder, "a text", *(word for name, text in values for word in (f"--{name}", text)))
     if task in TASKS:
         assert predicted.exit_code == 0
         answer = json.loads(predicted.stdout)
-        if task == "text-classification":
-            assert answer["label"] in ("LABEL_0", "LABEL_1")
-        else:
-            assert {each["entity_group"] for each in answer["answers"]} <= {"LABEL_0", "LABEL_1"}
-            assert all(each["word"] == answer["text"][each["start"] : each["end"]] for each in answer["answers"])
-            assert answer["answers"]
+        assert ANSWERED[task](answer)
         return
     for result in (predicted, run("export", folder, "--out", "out")):
         assert (result.exit_code, result.stdout) == (1, "")

@@ -13,7 +13,8 @@ from kerasbert.errors import ConfigError, TokenizerError
 from kerasbert.models.opening import model_class
 from kerasbert.schema import from_json
 from kerasbert.tasks import NAMES, module_of, task_named
-from kerasbert.tasks.task import Example, Field, Graph, Input, Output
+from kerasbert.tasks.fields import Field
+from kerasbert.tasks.task import Example, Graph, Input, Output
 from kerasbert.tokenizers import WordPieceTokenizer
 
 HERE = Path(kerasbert.__file__).parent
@@ -83,7 +84,7 @@ def test_a_field_holds_a_text_or_a_list_of_words():
         False,
     ]
     with pytest.raises(
-        ValueError, match=r"^field 'words' is of the kind 'word': use text, words, text or words, number$"
+        ValueError, match=r"^field 'words' is of the kind 'word': use text, words, text or words, texts, number$"
     ):
         Field("words", (), option="words", kind="word")
 

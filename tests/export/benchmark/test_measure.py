@@ -85,7 +85,7 @@ def test_texts_are_as_long_as_asked(light):
     manifest = Manifest.read(light)
     tokenizer = tokenizers.from_options(manifest.tokenizer, light)
     texts = texts_of(manifest, light, [3, 7, 16, 32])
-    assert [len(tokenizer([text])["input_ids"][0]) for text in texts] == [3, 7, 16, 32]
+    assert [len(tokenizer([text["text"]])["input_ids"][0]) for text in texts] == [3, 7, 16, 32]
 
 
 @pytest.mark.parametrize("length", [2, 33])

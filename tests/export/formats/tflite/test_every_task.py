@@ -25,9 +25,7 @@ def written(request, smallest_encoder, tmp_path_factory):
     """The model of a task, and the folder of its files."""
     model_class = import_module(f"kerasbert.models.{module_of(request.param)}").MODEL
     labelled = "labels" in model_class.task.Settings.__dataclass_fields__
-    model = model_class(
-        smallest_encoder, **({"labels": ["O", "B-PER", "I-PER"]} if labelled else {}), max_length=LENGTH
-    )
+    model = model_class(smallest_encoder, **({"labels": ["O", "B-PER"]} if labelled else {}), max_length=LENGTH)
     folder = tmp_path_factory.mktemp(request.param)
     targets = {folder / "none.tflite": "none", folder / "int8.tflite": "int8"}
     write_tflite(model, targets, Settings(lengths=[LENGTH]))
@@ -54,8 +52,9 @@ def test_the_gpu_takes_every_operation(written, quantize):
 def test_outputs_have_the_axes_of_the_task(written, opened):
     model, folder = written
     (graph,) = model.graphs()
-    texts = [["a lovely film"] for each in model.task.fields if each.required]
-    batch = model.tokenizer(*texts, max_length=LENGTH)
+    required = [each for each in model.task.fields if each.required]
+    batch = model.tokenizer(*(["a lovely film"] for _ in required), max_length=LENGTH)
+    texts = [[["a lovely film", "b"] if each.kind == "texts" else "a lovely film"] for each in required]
     found = opened(folder / "none.tflite", model)({each.name: batch[each.name] for each in graph.inputs})
     wanted = model.predict_outputs(*texts)
     for each in graph.outputs:
