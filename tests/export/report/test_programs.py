@@ -6,6 +6,8 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+from conftest import small_vocabulary
+from pretended import pretend
 
 from kerasbert import SentenceEncoder, TextClassifier
 from kerasbert.export import export_bundle
@@ -17,6 +19,7 @@ from kerasbert.runtime import load
 from kerasbert.runtime.manifest import Manifest
 from kerasbert.tasks import NAMES, task_named
 from kerasbert.tasks.text_classification import NUMBER, PROBLEM_TYPES
+from kerasbert.tokenizers import WordPieceTokenizer
 
 SOURCES = Path(str(resources.files(engines.__package__))) / "programs"
 SETTINGS = {
@@ -192,6 +195,20 @@ def test_programs_of_tasks_that_read_print_the_golden_answer(reader, task, capsy
             assert task_named(task).same(eval(said, {}), shown.answer, manifest.task_settings)
         else:
             assert READ[task](shown.answer, said.splitlines()), (title, said)
+
+
+@pytest.mark.parametrize(("task", "library"), [("question-answering", True), ("multiple-choice", False)])
+def test_the_task_library_answers_questions(task, library, tmp_path):
+    bundle = pretend(tmp_path, task, WordPieceTokenizer(small_vocabulary()), max_length=48)
+    example = shown_example(bundle, Manifest.read(bundle)).example
+    for language in ("kotlin", "swift"):
+        first, second = (programs_of(bundle, language) * 2)[:2]
+        assert ("BertQuestionAnswerer" in first) == library
+        for text in example.values() if library else ():
+            assert text in first
+            assert text in second
+    for language in ("python", "javascript"):
+        assert not [code for code in programs_of(bundle, language) if "mediapipe" in code]
 
 
 def test_programs_on_phones_hold_the_recorded_ids(tiny_bundle):
