@@ -116,7 +116,7 @@ def _values(language: str, manifest: Manifest, shown: golden.Golden, masks: Mapp
     needed = max(len(each.input_ids) for each in shown.rows)
     length = next(length for length in manifest.lengths if length >= needed)
     signatures = {n: f"tokens_{n}" for n in manifest.lengths} | {manifest.lengths[-1]: "serving_default"}
-    example = {name: with_mask(value, masks.get("MASK")) for name, value in shown.example.items()}
+    example = {name: _with_mask(value, masks.get("MASK")) for name, value in shown.example.items()}
     for name, value in {**manifest.settings, **example}.items():
         yield name.upper(), _literal(value, language)
     yield from masks.items()
@@ -126,7 +126,8 @@ def _values(language: str, manifest: Manifest, shown: golden.Golden, masks: Mapp
     yield "VERB", None if why_not(manifest.tokenizer, graph) else manifest.definition.words.verb
     yield "PAD_ID", next(each.pad for each in graph.inputs if each.name == "input_ids")
     yield "SEP_ID", row.input_ids[-1]
-    yield "IDS", ",\n".join(IDS[language].format(_listed(each.input_ids)) for each in shown.rows)
+    if language in IDS:
+        yield "IDS", ",\n".join(IDS[language].format(_listed(each.input_ids)) for each in shown.rows)
     if row.offsets is not None:
         yield "STARTS", _listed(start for start, _ in row.offsets)
         yield "ENDS", _listed(end for _, end in row.offsets)
@@ -137,7 +138,7 @@ def _values(language: str, manifest: Manifest, shown: golden.Golden, masks: Mapp
     yield "WIDTH", graph.outputs[0].width
 
 
-def with_mask(value: object, mask: str | None) -> object:
+def _with_mask(value: object, mask: str | None) -> object:
     """A text with the model's own token in place of `MASK`, which stands for it; other values as they are."""
     return value.replace(MASK, mask) if mask and isinstance(value, str) else value
 
@@ -159,8 +160,8 @@ def _literal(value, language: str) -> str:
     return text.replace("$", "\\$") if language == "kotlin" else text
 
 
-IDS = {"python": "[{}]", "kotlin": "intArrayOf({})", "swift": "[{}]", "javascript": "[{}]"}
-"""Language -> how the ids of a row are written."""
+IDS = {"kotlin": "intArrayOf({})", "swift": "[{}]"}
+"""Language -> how the ids of a row are written. Programs in the others have a tokenizer."""
 ANDROID = {
     "": '"{name}" to {value},',
     "input_ids": "IntArray({LENGTH}) {{ ids.getOrElse(it) {{ {PAD_ID} }} }}",
