@@ -88,7 +88,17 @@ def setting(each: dataclasses.Field, usual: str):
     return click.option(flag, each.name, default=None, type=kind, help=f"{known['help']}  [default: {usual}]")
 
 
+class _Names(click.ParamType):
+    """Words with commas between them. A space before a word belongs to it, as in the vocabularies of RoBERTa."""
+
+    name = "text"
+
+    def convert(self, value, parameter, context):
+        return value if isinstance(value, tuple) else tuple(value.split(","))
+
+
 _TYPES = {
+    tuple[str, ...]: lambda least: _Names(),
     str: lambda least: str,
     bool: lambda least: bool,
     int: lambda least: click.IntRange(min=least),

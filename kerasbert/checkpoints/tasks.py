@@ -48,6 +48,8 @@ def answerable_task(checkpoint: Checkpoint, tasks: Collection[str]) -> str:
     Raises:
         CheckpointError: it holds another task, or none; the message names it.
     """
+    if checkpoint.task == "pre-training":  # its other head is for the next sentence
+        return "fill-mask"
     if checkpoint.task not in tasks:
         raise CheckpointError(
             f"{checkpoint.folder}: holds {checkpoint.holds}, which kerasbert cannot answer with yet; fine-tune it "

@@ -233,6 +233,7 @@ class Task:
         golden: examples on which every export is checked.
         calibration: examples for measuring integer activations, used if the user gives none.
         words: the words that describe the task to users.
+        pose: any text -> a text that the task can answer, such as one with a mask, for measurements and warming up.
         headline: the figure whose loss by a quantised file is limited; "" for none.
         contract: MediaPipe's task for such files; "" if there is none.
         graphs: settings -> the graphs, with every input and output that a model of the task may have.
@@ -273,6 +274,7 @@ class Task:
     golden: tuple[Example, ...]
     calibration: tuple[Example, ...]
     words: Words
+    pose: Callable[[str], str] = str
     headline: str = ""
     contract: str = ""
     graphs: Callable[[object], tuple[Graph, ...]]
