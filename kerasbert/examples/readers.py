@@ -10,6 +10,7 @@ from kerasbert.examples.conll import UNTAGGED, conll_rows
 from kerasbert.examples.csv import csv_rows, tsv_rows
 from kerasbert.examples.jsonl import jsonl_rows
 from kerasbert.examples.squad import squad_rows
+from kerasbert.examples.txt import text_rows
 from kerasbert.reading import decode, read_bytes
 from kerasbert.tasks.headers import usual_header
 from kerasbert.tasks.task import Example, Field, Task
@@ -23,7 +24,7 @@ READERS: dict[str, Callable[[Path, str], Rows]] = {
     ".jsonl": jsonl_rows,
     ".conll": conll_rows,
 }
-OWN: dict[str, Callable[[Path, str], Rows]] = {".json": squad_rows}
+OWN: dict[str, Callable[[Path, str], Rows]] = {".json": squad_rows, ".txt": text_rows}
 """Further readers, of endings that only a task with this `format` reads."""
 PLAIN = (".txt", "")
 """Endings of files with one text per line; standard input has none."""
@@ -37,7 +38,7 @@ def read_examples(
     path: str | Path, task: Task, *, columns: Mapping[str, str | None] | None = None, labelled: bool = True
 ) -> list[Example]:
     """Reads `.csv` or `.tsv` with a header line, `.jsonl` with one object per line, `.conll` with one word per line, or
-    `.json` as SQuAD has it.
+    `.json` as SQuAD has it; of a task that learns from texts alone also `.txt` with one text per line.
 
     A file with another ending is read as the task's `format` says.
 
@@ -63,7 +64,8 @@ def read_examples(
         each.name: _column(path, names, chosen.get(each.option), each.columns, each.option, required=each.required)
         for each in task.fields
     }
-    truth = _column(path, names, chosen.get(TRUTH), task.truths, TRUTH, required=labelled)
+    known = labelled and not task.drawn
+    truth = _column(path, names, chosen.get(TRUTH), task.truths, TRUTH, required=known)
     examples = []
     for place, row in rows:
         example = _placed(path, place)
@@ -72,10 +74,10 @@ def read_examples(
             for each in task.fields
             if places[each.name] is not None
         }
-        if labelled and row.get(truth) is None:
+        if known and row.get(truth) is None:
             raise DataError(f"{example.place}: no value in {truth!r}; give it one, or [] for an empty list")
         examples.append(replace(example, fields=fields, truth=row.get(truth)))
-    return examples
+    return task.to_learn(examples) if labelled else examples
 
 
 def read_unlabelled(path: str | Path, task: Task, *, columns: Mapping[str, str | None] | None = None) -> list[Example]:
