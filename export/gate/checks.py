@@ -10,7 +10,7 @@ import numpy as np
 
 from kerasbert.decoding.labels import SCORES
 from kerasbert.errors import BundleError
-from kerasbert.export.formats.mediapipe.check import check_in_mediapipe
+from kerasbert.export.formats.mediapipe.check import READERS, check_in_mediapipe
 from kerasbert.export.formats.mediapipe.device_tokenizer import read_differently as mediapipe_reads
 from kerasbert.export.gate import golden
 from kerasbert.export.gate.bars import (
@@ -26,6 +26,7 @@ from kerasbert.quiet import quiet
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.pipelines import Pipeline
 from kerasbert.tasks.ask import Answered
+from kerasbert.tasks.task import Output
 from kerasbert.tasks.words import as_text
 
 log = logging.getLogger("kerasbert")
@@ -123,7 +124,7 @@ def asks_compiled_model(subject: Subject, row) -> list[str]:
     failures = [] if decision.passed else [decision.figure]
     for name, output in subject.graph_outputs.items():
         ours, theirs = (
-            _stacked([row for each in side for row in each.outputs[name]]) for side in (found, subject.alone)
+            _stacked([row for each in side for row in each.outputs[name]], output) for side in (found, subject.alone)
         )
         failures += judge_numbers(ours, theirs, output.bar, subject.file.precision, scores=subject.in_scores)
     return [f"in LiteRT's CompiledModel, beside the interpreter: {wrong}" for wrong in failures]
@@ -150,10 +151,13 @@ def asks_signatures_for_texts(subject: Subject, row) -> list[str]:
 
 
 def asks_mediapipe(subject: Subject, row) -> list[str]:
-    """Runs the file in MediaPipe, if it is installed. Texts that MediaPipe splits differently are left out."""
-    if not subject.in_scores:
-        return []
+    """Runs the file in MediaPipe, if it is installed. Texts that MediaPipe splits differently are left out.
+
+    MediaPipe for Python has no task for the files of the Task Library alone (`READERS`).
+    """
     pipeline = subject.pipeline
+    if subject.file.kind != "mediapipe" or pipeline.task.contract not in READERS:
+        return []
     alone = {
         each.example["text"]: found
         for each, found in zip(subject.recorded, subject.alone, strict=True)
@@ -256,10 +260,13 @@ def _numbers(subject: Subject, found: Sequence[Answered], recorded: Sequence[gol
             rows for each, mine in zip(recorded, found, strict=True) for rows in _at_places(subject, mine, each)[name]
         ]
         theirs = [rows for each in recorded for rows in _recorded(subject, each)[name]]
-        yield _stacked(ours), _stacked(theirs), output
+        yield _stacked(ours, output), _stacked(theirs, output), output
 
 
-def _stacked(rows: Sequence[np.ndarray]) -> np.ndarray:
+def _stacked(rows: Sequence[np.ndarray], output: Output) -> np.ndarray:
+    """The numbers of rows as one array; those of positions, whose number differs from row to row, side by side."""
+    if output.axis == "position":
+        return np.concatenate(rows)[np.newaxis]
     return np.concatenate([np.atleast_2d(row) for row in rows])
 
 
@@ -310,7 +317,7 @@ def _judged_on_data(subject: Subject, row, found: Sequence[Answered]) -> list[st
     failures = []
     for name, output in subject.graph_outputs.items():
         ours, theirs = (
-            _stacked([numbers for each in side for numbers in each.outputs[name]])
+            _stacked([numbers for each in side for numbers in each.outputs[name]], output)
             for side in (found, subject.reference.answered)
         )
         wrong = judge_numbers(ours, theirs, output.bar, "float32", scores=subject.in_scores)

@@ -130,7 +130,7 @@ def _readers(task: Task) -> dict[str, Callable[[Path, str], Rows]]:
 def _rows(path: Path, task: Task) -> Rows:
     known = _readers(task)
     reader = known.get(path.suffix.lower()) or (None if path.is_dir() else known.get(task.format))
-    if path.suffix.lower() in OWN.keys() - known.keys():
+    if path.suffix.lower() in OWN.keys() - known.keys() - set(PLAIN):
         raise DataError(f"{path}: files named {path.suffix!r} are not read; write one object per line, as .jsonl")
     if reader is None:
         named = f"files named {path.suffix!r}" if path.suffix else "files without an ending"

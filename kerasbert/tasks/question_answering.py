@@ -56,6 +56,10 @@ class Settings:
             raise ConfigError(f"top_k is {self.top_k}: use {N_BEST} or less")
 
 
+CUT = "only_second"
+"""Every window holds the whole question."""
+
+
 def graphs(settings: Settings) -> tuple[Graph, ...]:
     outputs = (Output("start_logits", "position", "choice"), Output("end_logits", "position", "choice"))
     return (Graph("model", MODEL_INPUTS, outputs),)
@@ -80,7 +84,7 @@ def rows(tokenizer, example: Example, settings: Settings) -> list[Row]:
             "the context; shorten it"
         )
     stride = min(settings.stride, room // 2)
-    windows = tokenizer.windows(question, context, max_length=settings.max_length, stride=stride, cut="only_second")
+    windows = tokenizer.windows(question, context, max_length=settings.max_length, stride=stride, cut=CUT)
     parts = [context_of(each) for each in windows]
     counts = [part.stop - part.start for part in parts]
     kept = most_context([index * (room - stride) for index in range(len(windows))], counts)
@@ -271,6 +275,7 @@ TASK = Task(
     ),
     truths=("answers", "answer"),
     format=".json",
+    cut=CUT,
     usual_length=384,
     golden=GOLDEN,
     calibration=GOLDEN,

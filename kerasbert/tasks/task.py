@@ -286,6 +286,8 @@ class Task:
         truths: usual names of the column with the right answers; empty for a task that cannot learn from files.
         format: how a file is read whose ending is not known, an ending of `kerasbert.examples.readers.READERS`; empty:
             it is not read.
+        cut: the text of two that is cut to the model's length in a file that takes texts: "longest_first", or
+            "only_second".
         usual_length: number of tokens in a row if neither the user nor the checkpoint says.
         golden: examples on which every export is checked.
         calibration: examples for measuring integer activations, used if the user gives none.
@@ -329,6 +331,7 @@ class Task:
     fields: tuple[Field, ...]
     truths: tuple[str, ...] = ()
     format: str = ""
+    cut: str = "longest_first"
     usual_length: int = 128
     golden: tuple[Example, ...]
     calibration: tuple[Example, ...]

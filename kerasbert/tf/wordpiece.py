@@ -76,14 +76,17 @@ class InGraphWordPiece(tf.Module):
         self._expansions = tf.constant(table.expansions)
         self._special = {name: backend.token_to_id(name) for name in ("[CLS]", "[SEP]", "[PAD]")}
 
-    def __call__(self, texts, pairs=None, *, max_length: int | None = None, offsets: bool = False) -> dict:
+    def __call__(
+        self, texts, pairs=None, *, max_length: int | None = None, offsets: bool = False, cut: str = "longest_first"
+    ) -> dict:
         """Tokenises a batch as the host tokenizer does.
 
         Args:
             texts: strings `(batch,)`.
             pairs: the second text of each row, strings `(batch,)`; None if there are none.
-            max_length: largest number of tokens per row, including special ones. The longer text of a pair is cut
-                first. None: nothing is cut.
+            max_length: largest number of tokens per row, including special ones. None: nothing is cut.
+            cut: the text of a pair that is cut: "longest_first", or "only_second", where the first is cut only if
+                nothing of the second is left.
             offsets: whether to return the place and the word of each token in its text, which takes more time.
 
         Returns:
@@ -112,7 +115,7 @@ class InGraphWordPiece(tf.Module):
                     f"max_length={max_length} is too small: the special tokens of {what} alone are {extra}"
                 )
             room = max_length - extra
-            kept = _longest_first(lengths, room)
+            kept = _CUTS[cut](lengths, room)
             read = [[_cut(each, keep, room) for each in columns] for columns, keep in zip(read, kept, strict=True)]
         ids, *spans = zip(*read, strict=True)  # of each text: ids, and perhaps begins, ends and words
         cls, sep, pad = (self._special[name] for name in ("[CLS]", "[SEP]", "[PAD]"))
@@ -328,6 +331,15 @@ def _longest_first(lengths: list, room: int) -> list:
     short = tf.minimum(tf.minimum(a, b), room // 2)
     long = tf.minimum(tf.maximum(a, b), room - short)
     return [tf.where(a > b, long, short), tf.where(a > b, short, long)]
+
+
+def _only_second(lengths: list, room: int) -> list:
+    """The numbers of tokens that are kept if the second text makes room for the first."""
+    first, second = (tf.minimum(each, room) for each in lengths)
+    return [first, tf.minimum(second, room - first)]
+
+
+_CUTS = {"longest_first": _longest_first, "only_second": _only_second}
 
 
 def _cut(rows: tf.RaggedTensor, keep, room: int) -> tf.RaggedTensor:

@@ -16,6 +16,7 @@ from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.models.opening import model_class, open_model
 from kerasbert.runs.describe import describe
 from kerasbert.tasks import NAMES as TASKS
+from kerasbert.tasks import task_named
 
 HEADS = {
     "encoder": ["pooler"],
@@ -28,6 +29,21 @@ HEADS = {
     "question-answering": ["qa_outputs"],
     "multiple-choice": ["pooler", "classifier"],
 }
+ANSWERED = {
+    "text-classification": lambda answer: answer["label"] in ("LABEL_0", "LABEL_1"),
+    "token-classification": lambda answer: (
+        {
+            (
+                each["entity_group"] in ("LABEL_0", "LABEL_1"),
+                each["word"] == answer["text"][each["start"] : each["end"]],
+            )
+            for each in answer["answers"]
+        }
+        == {(True, True)}
+    ),
+    "question-answering": lambda answer: answer["answer"] in ("a", "b", "a b"),
+}
+"""Task -> whether an answer to "a text", with "a b" in the other fields, has the task's form."""
 NOT_TOLD_APART = {"text-generation": "fill-mask", "multiple-choice": "text-classification"}
 """Heads whose tensors are those of another task."""
 
@@ -67,9 +83,9 @@ def test_our_own_section_tells_what_the_encoders_class_leaves_open(tmp_path):
 @pytest.mark.parametrize("task", ["sentence-embedding", "text-classification", "feature-extraction"])
 def test_our_section_does_not_count_where_another_tool_trained_another_head(task, tmp_path):
     config = {"kerasbert": {"task": task, "pooling": "mean"}}
-    folder = make_folder(tmp_path / "model", "BertForQuestionAnswering", config=config)
-    assert describe(folder)["task"] == "question-answering"
-    with pytest.raises(CheckpointError, match="holds question-answering"):
+    folder = make_folder(tmp_path / "model", "BertForPreTraining", config=config)
+    assert describe(folder)["task"] == "pre-training"
+    with pytest.raises(CheckpointError, match="holds pre-training"):
         open_model(folder)
 
 
@@ -185,16 +201,12 @@ def test_the_command_line_answers_or_names_the_task_in_one_line(name, run, tmp_p
     folder, task = make_folder(tmp_path / "model", name), task_of(name)
     inspected = json.loads(run("inspect", folder, "--json").stdout)
     assert (inspected["task"], inspected["architecture"]) == (task, name)
-    predicted = run("predict", folder, "a text")
+    others = [field for field in task_named(task).fields[1:] if field.required] if task in TASKS else []
+    predicted = run("predict", folder, "a text", *(word for field in others for word in (f"--{field.option}", "a b")))
     if task in TASKS:
         assert predicted.exit_code == 0
         answer = json.loads(predicted.stdout)
-        if task == "text-classification":
-            assert answer["label"] in ("LABEL_0", "LABEL_1")
-        else:
-            assert {each["entity_group"] for each in answer["answers"]} <= {"LABEL_0", "LABEL_1"}
-            assert all(each["word"] == answer["text"][each["start"] : each["end"]] for each in answer["answers"])
-            assert answer["answers"]
+        assert ANSWERED[task](answer)
         return
     for result in (predicted, run("export", folder, "--out", "out")):
         assert (result.exit_code, result.stdout) == (1, "")

@@ -8,7 +8,7 @@ import keras
 import pytest
 from conversions import remembered
 
-from kerasbert import BertConfig, BertEncoder, TextClassifier, TokenClassifier
+from kerasbert import BertConfig, BertEncoder, QuestionAnswerer, TextClassifier, TokenClassifier
 from kerasbert.export import export_bundle
 
 FIXTURES = Path(__file__).resolve().parents[1] / "parity" / "fixtures"
@@ -81,6 +81,17 @@ def tagger(tiny_bert):
     def make(aggregation: str) -> TokenClassifier:
         encoder = smallest(tiny_bert, seed=11, positions=48, pooler=False)
         return TokenClassifier(encoder, labels=("O", "B-PER", "I-PER", "B-LOC", "I-LOC"), aggregation=aggregation)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def answerer(tiny_bert):
+    """`answerer(48)` -> a small question answerer with windows of that length."""
+
+    def make(max_length: int) -> QuestionAnswerer:
+        encoder = smallest(tiny_bert, seed=5, positions=384, pooler=False)
+        return QuestionAnswerer(encoder, max_length=max_length, stride=8)
 
     return make
 

@@ -13,7 +13,7 @@ from kerasbert.export.formats.inputs import specifications
 from kerasbert.export.formats.saved_model.masks import mask_positions
 from kerasbert.export.formats.saved_model.module import save_module
 from kerasbert.export.formats.saved_model.serving_requests import BATCHES, write_requests
-from kerasbert.export.formats.scores import SCORES, scores_names
+from kerasbert.export.formats.scores import scores_names, scores_of
 from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.texts import why_not
 from kerasbert.quiet import quiet
@@ -61,11 +61,11 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
     graph = model.graphs()[0]
     placed = bool(graph.by_token)
     numbers = {each.name: specifications(graph)[each.name] for each in numbers_of([graph])}
-    bars, named = {each.name: each.bar for each in graph.outputs}, scores_names(graph.outputs)
+    by_name, named = {each.name: each for each in graph.outputs}, scores_names(graph.outputs)
 
     def answer(inputs: dict) -> dict:
-        outputs = model.export_outputs(inputs)
-        return outputs | {scores: SCORES[bars[name]](outputs[name]) for name, scores in named.items()}
+        outputs, mask = model.export_outputs(inputs), inputs["attention_mask"]
+        return outputs | {scores: scores_of(by_name[name], outputs[name], mask) for name, scores in named.items()}
 
     # No function below branches on tensors, and AutoGraph would take seconds to rewrite every function that is called.
     module = tf.Module()
@@ -88,7 +88,7 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
         def from_texts(names: tuple[str, ...]) -> Callable:
             def answer_texts(texts: dict) -> dict:
                 read = (texts[name] for name in names if name not in numbers)
-                encoded = module.tokenizer(*read, max_length=model.max_length, offsets=placed)
+                encoded = module.tokenizer(*read, max_length=model.max_length, offsets=placed, cut=model.task.cut)
                 encoded |= mask_positions(model, encoded)
                 told = {name: encoded[name] for name in TOLD if placed}
                 return answer({name: (texts if name in numbers else encoded)[name] for name in model.input}) | told

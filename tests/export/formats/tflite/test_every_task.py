@@ -54,10 +54,11 @@ def test_the_gpu_takes_every_operation(written, quantize):
 def test_outputs_have_the_axes_of_the_task(written, opened):
     model, folder = written
     (graph,) = model.graphs()
-    batch = model.tokenizer(["a lovely film"], max_length=LENGTH)
+    texts = [["a lovely film"] for each in model.task.fields if each.required]
+    batch = model.tokenizer(*texts, max_length=LENGTH)
     found = opened(folder / "none.tflite", model)({each.name: batch[each.name] for each in graph.inputs})
-    wanted = model.predict_outputs(["a lovely film"])
+    wanted = model.predict_outputs(*texts)
     for each in graph.outputs:
         ours, theirs = np.asarray(found[each.name])[0], np.asarray(wanted[each.name][0])
-        assert ours.shape == ((LENGTH, each.width) if each.axis == "token" else (each.width,))
-        np.testing.assert_allclose(ours[: len(theirs)] if each.axis == "token" else ours, theirs, atol=1e-5)
+        assert ours.shape == each.shape(LENGTH)
+        np.testing.assert_allclose(ours[: len(theirs)] if each.by_token else ours, theirs, atol=1e-5)
