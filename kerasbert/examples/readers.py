@@ -153,7 +153,7 @@ def _column(path, columns, wanted, usual, role, *, required) -> str | None:
 def _placed(path: Path, place: int | range | str) -> Example:
     """An example that has its place only."""
     if isinstance(place, str):
-        return Example({}, path=f"{path}, {place}")
+        return Example({}, path=str(path), spot=place)
     return (
         Example({}, line=place[0], path=str(path), lines=place)
         if isinstance(place, range)
@@ -165,4 +165,6 @@ def _field(place: str, row, column, field: Field) -> str | list[str] | float | l
     value = field.read(row.get(column))
     if not field.holds(value):
         raise DataError(f"{place}: no {field.wanted} in {column!r} (found {value!r})")
+    if field.lacks(value):
+        raise DataError(f"{place}: {column!r} is empty; give it some text")
     return value

@@ -75,12 +75,12 @@ def survey(examples: Sequence[Example]) -> None:
     parts = [f"{none} without an answer"] if none else []
     if lost:
         parts.append(
-            f"{lost} of {counted(len(every), 'answer')} are not at the place that the file gives, and are not learned"
+            f"{lost} of {counted(len(every), 'answer')} are at no known place in their context, and are not learned"
         )
     if unplaced:
-        parts.append(f"{counted(unplaced, 'question')} with no other answer count in figures only")
+        parts.append(f"{counted(unplaced, 'question')} without another answer count in figures only")
     log.info(
         "%s: %s",
-        examples[0].path.partition(", ")[0] or "the examples",
+        examples[0].path or "the examples",
         "; ".join([counted(len(examples), "question"), *parts]),
     )

@@ -139,7 +139,7 @@ def examples_of(
     if y is not None:
         truths = _truths(y, task, settings, graph, len(examples), place)
         examples = [
-            dataclasses.replace(example, truth=truth, path=f"{place}[{index}]", lines=())
+            dataclasses.replace(example, truth=truth, path=f"{place}[{index}]", spot="", lines=())
             for index, (example, truth) in enumerate(zip(examples, truths, strict=True))
         ]
     if sample_weight is not None:

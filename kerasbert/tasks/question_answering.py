@@ -7,7 +7,7 @@ import numpy as np
 
 from kerasbert.decoding.labels import softmax
 from kerasbert.decoding.spans import N_BEST, Span, best_spans, most_context, null_score
-from kerasbert.errors import ConfigError, TokenizerError
+from kerasbert.errors import ConfigError, DataError, TokenizerError
 from kerasbert.tasks.answers import right_answers, survey
 from kerasbert.tasks.choice import Choice
 from kerasbert.tasks.encoding import check_length, inputs_of
@@ -177,8 +177,15 @@ def truth(example: Example, settings: Settings) -> list:
 
 
 def observe(examples: Sequence[Example], known: Mapping) -> Mapping:
-    """Whether there are questions without an answer among training examples."""
-    return {"handle_impossible_answer": any(not right_answers(each) for each in examples)}
+    """Whether there are questions without an answer among training examples.
+
+    Raises:
+        DataError: no question has an answer at a known place, so there is nothing to learn.
+    """
+    found = [right_answers(each) for each in examples]
+    if not any(answer.start is not None for answers in found for answer in answers):
+        raise DataError(f"{examples[0].path}: no answer is found in its context, so there is nothing to learn")
+    return {"handle_impossible_answer": not all(found)}
 
 
 def targets(tokenizer, row: Row, settings: Settings) -> tuple[dict, dict, dict]:
@@ -270,8 +277,8 @@ TASK = Task(
     name="question-answering",
     Settings=Settings,
     fields=(
-        Field("question", ("question", "query"), option="question"),
-        Field("context", ("context", "passage", "paragraph", "document"), option="context"),
+        Field("question", ("question", "query"), option="question", filled=True),
+        Field("context", ("context", "passage", "paragraph", "document"), option="context", filled=True),
     ),
     truths=("answers", "answer"),
     format=".json",

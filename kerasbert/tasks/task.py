@@ -27,6 +27,7 @@ class Example:
         truth: the right answer as in the file; None if it is unknown.
         line: its line in `path`, counted from 1; 0 if it does not come from a file.
         path: its file, or another place for messages; empty if there is none.
+        spot: its place in a file whose lines say nothing, such as "question 12"; else empty.
         weight: its weight in the loss; None if the examples have no weights.
         lines: the line of each of its words, for a file with one word per line; else empty.
     """
@@ -35,13 +36,15 @@ class Example:
     truth: object = None
     line: int = 0
     path: str = ""
+    spot: str = ""
     weight: float | None = None
     lines: Sequence[int] = ()
 
     @property
     def place(self) -> str:
         """File and line, the beginning of an error message about this example."""
-        return f"{self.path}, line {self.line}" if self.line else self.path or "an example"
+        spot = self.spot or (f"line {self.line}" if self.line else "")
+        return ", ".join(filter(None, (self.path, spot))) or "an example"
 
     def place_of(self, word: int) -> str:
         """File and line of one of its words, counted from 0."""
@@ -180,6 +183,7 @@ class Field:
         columns: usual names of its column; the first one that a file has is used.
         option: the word in `--WORD-column`.
         required: whether every example has it.
+        filled: whether an empty text is an error.
         kind: what it holds, a key of `KINDS_OF_FIELDS`: "text", "words" for a list of words, "text or
             words", or "number" for a float or a list of floats.
         width: how many numbers it holds; 0 for any.
@@ -192,6 +196,7 @@ class Field:
     columns: tuple[str, ...]
     option: str
     required: bool = True
+    filled: bool = False
     kind: str = "text"
     width: int = 0
 
@@ -203,6 +208,10 @@ class Field:
         """Whether a value is of the field's kind."""
         size = len(value) if isinstance(value, list) else 1
         return KINDS_OF_FIELDS[self.kind](value) and self.width in (0, size)
+
+    def lacks(self, value: object) -> bool:
+        """Whether a value is an empty text where it must not be."""
+        return self.filled and isinstance(value, str) and not value.strip()
 
     def read(self, value: object) -> object:
         """A value of a file or of NumPy, in the form that the field holds, if it has that kind."""
@@ -432,4 +441,6 @@ def _column(field: Field, values) -> list:
         if not field.holds(value):
             wanted = "a string" if field.kind == "text" else f"a {field.wanted}"
             raise TokenizerError(f"{field.name}[{index}] is {value!r:.60} ({type(value).__name__}), not {wanted}")
+        if field.lacks(value):
+            raise TokenizerError(f"{field.name}[{index}] is empty; give it some text")
     return values

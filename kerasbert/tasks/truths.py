@@ -12,7 +12,8 @@ def as_truth(value, output: Output, labels: Sequence[str], place: str):
     Args:
         value: for labels that exclude each other the name of a label, its index, or a list of 0 with a 1 in its place;
             for an output per token a list of names or indices, such as one per word. For labels that do not, a list of
-            names, or one 0 or 1 per label. For a number the number.
+            names, or one 0 or 1 per label. For a number the number; for a choice
+            among tokens what the task takes.
         output: the output that learns from it. Its `bar` says which of these it is.
         labels: the names of the labels.
         place: such as "y[3]", for messages.
@@ -28,7 +29,8 @@ def as_truth(value, output: Output, labels: Sequence[str], place: str):
         value = value[0]  # of an array (rows, 1)
     if output.axis == "row" and output.bar == "choice" and _is_one_hot(value, labels):
         value = value.index(1)
-    return _FORMS.get(output.bar, _as_it_is)(value, labels, place)
+    form = _as_it_is if output.axis == "position" else _FORMS.get(output.bar, _as_it_is)
+    return form(value, labels, place)
 
 
 def _is_one_hot(value, labels: Sequence[str]) -> bool:
@@ -37,6 +39,8 @@ def _is_one_hot(value, labels: Sequence[str]) -> bool:
 
 
 def _as_it_is(value, labels: Sequence[str], place: str):
+    if isinstance(value, dict):  # of a table of Hugging Face's datasets, with arrays inside
+        return {name: each.tolist() if hasattr(each, "tolist") else each for name, each in value.items()}
     return value.decode() if isinstance(value, bytes) else value
 
 

@@ -133,7 +133,7 @@ def test_there_is_a_span_even_if_all_best_tokens_are_in_the_question():
     ("field", "value"), [("question", ""), ("question", " \n"), ("context", ""), ("context", "\u200b")]
 )
 def test_an_empty_part_is_an_error(field, value):
-    example = Example({"question": "was it", "context": "it was", field: value}, path="q.json, question 7")
+    example = Example({"question": "was it", "context": "it was", field: value}, path="q.json", spot="question 7")
     with pytest.raises(TokenizerError, match=f"^q.json, question 7: the {field} is empty; give it some text$"):
         rows(TOKENIZER, example, SETTINGS)
 
@@ -229,8 +229,8 @@ def test_squad_files_are_read_and_wrong_places_are_counted(tmp_path, caplog):
     caplog.set_level("INFO")
     TASK.check(examples, SETTINGS)
     assert caplog.messages == [
-        f"{path}: 3 questions; 1 without an answer; 1 of 2 answers are not at the place that the file gives, and are "
-        "not learned; 1 question with no other answer count in figures only"
+        f"{path}: 3 questions; 1 without an answer; 1 of 2 answers are at no known place in their context, and are "
+        "not learned; 1 question without another answer count in figures only"
     ]
     assert TASK.observe(examples, {}) == {"handle_impossible_answer": True}
     for example, weight in zip(examples, (1, 1, 0), strict=True):
@@ -279,6 +279,30 @@ def test_the_threshold_is_tuned_where_questions_have_no_answer():
     assert measured(answered, tuned)["f1"] == 1.0
     assert tune(answered[:1], settings) == settings
     assert tune(answered, SETTINGS) == SETTINGS
+
+
+def test_answers_are_counted_by_what_a_question_has():
+    answers, right = ["a film", "the book", "", "x y", "", "no"], [["film"], ["book end"], ["hotel"], ["z"], [], []]
+    found = figures.outcomes(answers, right)
+    assert found.as_data()["confusion"] == {
+        "rows": ("answer", "none"),
+        "columns": ("right", "partly right", "wrong", "none"),
+        "counts": ((1, 1, 1, 1), (1, 0, 1, 0)),
+        "down": "true",
+        "across": "the model's answer",
+    }
+    classes = figures.by_class(answers, right)
+    assert classes["none"] == {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 2}
+    assert classes["answer"] == {"precision": 0.75, "recall": 0.75, "f1": 0.75, "support": 4}
+    assert figures.by_class(answers[:4], right[:4]) == {}
+    assert figures.outcomes(answers[:1], right[:1]).counts == ((1, 0, 0, 0),)
+
+
+@pytest.mark.parametrize("field", ["question", "context"])
+def test_an_empty_text_is_refused_before_rows_are_made(field):
+    texts = {"question": ["who", "who"], "context": ["it was", "it was"], field: ["a", " \n"]}
+    with pytest.raises(TokenizerError, match=rf"^{field}\[1\] is empty; give it some text$"):
+        TASK.examples(**texts)
 
 
 @pytest.mark.parametrize(
