@@ -10,6 +10,7 @@ from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.file import write_tflite
 from kerasbert.export.formats.tflite.graph import read_graph
 from kerasbert.tasks import NAMES, module_of
+from kerasbert.tasks.batches import pad_rows
 
 GPU = """ADD BATCH_MATMUL CAST CONCATENATION DEQUANTIZE DIV EXP FULLY_CONNECTED GATHER GELU LOGISTIC MAXIMUM MEAN
     MINIMUM MUL PAD POW QUANTIZE RELU RESHAPE RSQRT SLICE SOFTMAX SPLIT SQRT SQUARE SQUARED_DIFFERENCE STRIDED_SLICE
@@ -54,10 +55,11 @@ def test_the_gpu_takes_every_operation(written, quantize):
 def test_outputs_have_the_axes_of_the_task(written, opened):
     model, folder = written
     (graph,) = model.graphs()
-    texts = [["a lovely film"] for each in model.task.fields if each.required]
-    batch = model.tokenizer(*texts, max_length=LENGTH)
-    found = opened(folder / "none.tflite", model)({each.name: batch[each.name] for each in graph.inputs})
-    wanted = model.predict_outputs(*texts)
+    (example,) = model.task.examples(*([model.task.pose("a lovely film")] for x in model.task.fields if x.required))
+    found = opened(folder / "none.tflite", model)(
+        pad_rows(model.task.rows(model.tokenizer, example, model.settings), graph)
+    )
+    wanted = model.predict_outputs(*([value] for value in example.fields.values()))
     for each in graph.outputs:
         ours, theirs = np.asarray(found[each.name])[0], np.asarray(wanted[each.name][0])
         assert ours.shape == each.shape(LENGTH)
