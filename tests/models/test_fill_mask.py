@@ -55,6 +55,7 @@ def test_an_answer_does_not_depend_on_padding_or_on_the_last_block_of_others():
         np.testing.assert_allclose([x["score"] for x in ours], [x["score"] for x in theirs], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_it_learns_the_words_of_texts_from_a_file_and_from_a_list(tmp_path):
     """Each text is one word, again and again, so that a masked word follows from the others."""
     model = filler(max_length=12)
