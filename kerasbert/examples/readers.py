@@ -12,8 +12,9 @@ from kerasbert.examples.jsonl import jsonl_rows
 from kerasbert.examples.squad import squad_rows
 from kerasbert.examples.txt import text_rows
 from kerasbert.reading import decode, read_bytes
+from kerasbert.tasks.fields import Field
 from kerasbert.tasks.headers import usual_header
-from kerasbert.tasks.task import Example, Field, Task
+from kerasbert.tasks.task import Example, Task
 
 Rows = Iterator[tuple[int | range | str, dict]]
 """The line that a row begins in, the line of each of its words, counted from 1, or words for its place where lines

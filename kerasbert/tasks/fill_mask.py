@@ -13,9 +13,10 @@ from kerasbert.tasks import headers
 from kerasbert.tasks.choice import Choice
 from kerasbert.tasks.draws import key_of
 from kerasbert.tasks.encoding import check_length
+from kerasbert.tasks.fields import Field
 from kerasbert.tasks.golden import TEXTS
 from kerasbert.tasks.masking import Masking, MaskingVocabulary, mask_row
-from kerasbert.tasks.task import MODEL_INPUTS, Example, Field, Graph, Input, Output, Row, Task, Words, option
+from kerasbert.tasks.task import MODEL_INPUTS, Example, Graph, Input, Output, Row, Task, Words, option
 
 MASK = "[MASK]"
 """What stands for the mask token of any model in a text. RoBERTa's own is <mask>."""

@@ -11,9 +11,10 @@ from kerasbert.errors import ConfigError, DataError, TokenizerError
 from kerasbert.tasks.answers import right_answers, survey
 from kerasbert.tasks.choice import Choice
 from kerasbert.tasks.encoding import check_length, inputs_of
+from kerasbert.tasks.fields import Field
 from kerasbert.tasks.figures import answers as figures
 from kerasbert.tasks.figures.pictures import Counts
-from kerasbert.tasks.task import MODEL_INPUTS, Example, Field, Graph, Output, Row, Task, Words, option
+from kerasbert.tasks.task import MODEL_INPUTS, Example, Graph, Output, Row, Task, Words, option
 
 
 @dataclass(frozen=True, kw_only=True)

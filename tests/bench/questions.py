@@ -3,13 +3,13 @@
     python tests/bench/questions.py data --data QAMR --out RESULTS
     python tests/bench/questions.py train --model MINILM --out RESULTS --seed 0 --test XQUAD
     python tests/bench/questions.py table --out RESULTS --test XQUAD
-    python tests/bench/questions.py files --out RESULTS --seed 0 --test XQUAD
+    python tests/bench/questions.py files --out RESULTS --seed 0 --test XQUAD --count 200
 
 `data` reads QAMR's questions about single sentences (SQuAD's JSON) and writes RESULTS/train.json, in which a context is
 a sentence with its neighbours, 60 to 130 words. `train` writes RESULTS/model_SEED, and RESULTS/ours_SEED.json with the
 answers to XQuAD's questions and the CPU seconds of fine-tuning, from reading the file to the saved folder. `table`
-scores these files and transformers' RESULTS/peer_SEED.json. `files` exports a model, compares the answers of its files
-with Keras's, and prints their figures.
+scores these files and transformers' RESULTS/peer_SEED.json. `files` exports a model, RESULTS/model_SEED or the one that
+`--model` names, compares the answers of its files with Keras's, and prints their figures and the difference of F1.
 """
 
 import argparse
@@ -106,13 +106,14 @@ def files(given) -> None:
     from kerasbert.export.gate.opening import open_any
     from kerasbert.models.opening import open_model
 
-    model = open_model(given.out / f"model_{given.seed}")
+    model = open_model(given.model or given.out / f"model_{given.seed}")
     bundle = given.out / f"bundle_{given.seed}"
     shutil.rmtree(bundle, ignore_errors=True)
     export_bundle(model, bundle, quantize=["none", "int8"])
     test = read_examples(given.test, TASK)[: given.count]
     wanted = list(model.answered(test))
-    print("| file | EM | F1 | other answers |\n|---|---|---|---|")
+    keras_f1 = 100 * TASK.figures(wanted, model.settings)["f1"]
+    print("| file | EM | F1 | F1 less Keras's | other answers |\n|---|---|---|---|---|")
     for name in ("keras", *json.loads((bundle / "kerasbert.json").read_text(encoding="utf-8"))["files"]):
         found = wanted if name == "keras" else list(open_any(bundle, name).pipeline.answered(test))
         answers = [
@@ -120,14 +121,14 @@ def files(given) -> None:
         ]
         other = sum(not TASK.same(ours, theirs, model.settings) for ours, theirs in zip(*answers, strict=True))
         figures = TASK.figures(found, model.settings)
-        percent = f"{100 * figures['exact_match']:.2f} | {100 * figures['f1']:.2f}"
-        print(f"| {name} | {percent} | {other} of {len(test)} |", flush=True)
+        em, f1 = (100 * figures[name] for name in ("exact_match", "f1"))
+        print(f"| {name} | {em:.2f} | {f1:.2f} | {f1 - keras_f1:+.2f} | {other} of {len(test)} |", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("step", choices=["data", "train", "table", "files"])
-    parser.add_argument("--model", help="Folder of all-MiniLM-L6-v2, for train.")
+    parser.add_argument("--model", help="For train the folder of all-MiniLM-L6-v2; for files a question answerer.")
     parser.add_argument("--data", type=Path, help="Folder with qamr_train.json, for data.")
     parser.add_argument("--test", type=Path, help="XQuAD's JSON, for train, table and files.")
     parser.add_argument("--out", type=Path, required=True, help="Folder of results.")

@@ -15,8 +15,8 @@ from runs.ports import free_ports
 from runs.short_runs import difference, losses, train, weights
 
 from kerasbert.errors import CheckpointError, ConfigError, KerasBertError
+from kerasbert.runs.begun import Stopped
 from kerasbert.runs.resume import STATE, TENSORS, Checkpoints
-from kerasbert.runs.run import Stopped
 from kerasbert.tasks.masking import Masking
 
 CODE = """

@@ -13,7 +13,8 @@ from kerasbert.errors import ConfigError, TokenizerError
 from kerasbert.models.opening import model_class
 from kerasbert.schema import from_json
 from kerasbert.tasks import NAMES, module_of, task_named
-from kerasbert.tasks.task import Example, Field, Graph, Input, Output
+from kerasbert.tasks.fields import Field
+from kerasbert.tasks.task import Example, Graph, Input, Output
 from kerasbert.tokenizers import WordPieceTokenizer
 
 HERE = Path(kerasbert.__file__).parent

@@ -19,8 +19,9 @@ from kerasbert.export.formats.saved_model.file import open_saved_model, text_sig
 from kerasbert.export.formats.scores import scores_names
 from kerasbert.export.formats.texts import why_not
 from kerasbert.tasks import NAMES, task_named
+from kerasbert.tasks.fields import Field
 from kerasbert.tasks.golden import TEXTS
-from kerasbert.tasks.task import Field, Graph, Output
+from kerasbert.tasks.task import Graph, Output
 from kerasbert.tokenizers import WordPieceTokenizer
 
 ALONE = """
