@@ -191,7 +191,7 @@ def texts_of(manifest: Manifest, folder: Path, lengths: Sequence[int]) -> list[s
     words = [word for text in TEXTS for word in text.split() if word.isascii()]
     texts = []
     for length in lengths:
-        text, size = "", 0
+        text, size = manifest.definition.pose("").strip(), 0
         while size < length:
             before = size
             for word in words:
