@@ -12,6 +12,7 @@ from edits import change_golden, rewrite
 
 from kerasbert.errors import ExportError
 from kerasbert.export import export_bundle, verify
+from kerasbert.export.benchmark.measure import examples_of
 from kerasbert.export.exportable import check_model
 from kerasbert.export.gate import golden
 from kerasbert.export.gate.opening import open_any
@@ -19,6 +20,7 @@ from kerasbert.export.gate.subject import Subject
 from kerasbert.export.options import ExportOptions
 from kerasbert.runtime import load
 from kerasbert.runtime.manifest import Manifest
+from kerasbert.tasks.task import Example
 
 QUESTION, CONTEXT = "what was good", "😀 the hotel was bad. " * 12 + "the film was lovely, and the room was good."
 
@@ -115,6 +117,14 @@ def test_a_signature_takes_questions_and_contexts(answerer, tmp_path):
                 alone = tf.nn.softmax(wanted.outputs[f"{side}_logits"][0])
                 np.testing.assert_allclose(scores[:size], alone, atol=1e-5)
                 assert not scores[size:].any()
+
+
+def test_questions_to_measure_on_are_as_long_as_asked(bundle):
+    model, folder = bundle
+    found = examples_of(Manifest.read(folder), folder, [16, 30, 48])
+    assert len({each["question"] for each in found}) == 1
+    rows = [model.task.rows(model.tokenizer, Example(each), model.settings) for each in found]
+    assert [[len(row) for row in each] for each in rows] == [[16], [30], [48]]
 
 
 @pytest.mark.parametrize(
