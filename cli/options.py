@@ -40,8 +40,9 @@ def text_columns(command, task: Task | None = None):
 
 
 def columns(command, task: Task | None = None):
-    """The options of `text_columns`, and --label-column."""
-    return text_columns(_column("label", "label" if task is None else task.truths[0])(command), task)
+    """The options of `text_columns`, and --label-column if the task has right answers in its files."""
+    truths = ("label",) if task is None else task.truths
+    return text_columns(_column("label", truths[0])(command) if truths else command, task)
 
 
 def taken_columns(given: dict) -> dict:
@@ -88,7 +89,17 @@ def setting(each: dataclasses.Field, usual: str):
     return click.option(flag, each.name, default=None, type=kind, help=f"{known['help']}  [default: {usual}]")
 
 
+class _Names(click.ParamType):
+    """Words with commas between them. A space before a word belongs to it, as in the vocabularies of RoBERTa."""
+
+    name = "text"
+
+    def convert(self, value, parameter, context):
+        return value if isinstance(value, tuple) else tuple(value.split(","))
+
+
 _TYPES = {
+    tuple[str, ...]: lambda least: _Names(),
     str: lambda least: str,
     bool: lambda least: bool,
     int: lambda least: click.IntRange(min=least),

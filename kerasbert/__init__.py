@@ -19,6 +19,7 @@ _HOME = {
     "BertConfig": "kerasbert.config",
     "BertEncoder": "kerasbert.models.encoder",
     "FeatureExtractor": "kerasbert.models.feature_extraction",
+    "MaskFiller": "kerasbert.models.fill_mask",
     "MultipleChoice": "kerasbert.models.multiple_choice",
     "NextSentenceScorer": "kerasbert.models.next_sentence",
     "PretrainingModel": "kerasbert.models.pretraining",

@@ -46,12 +46,12 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
     shape_settings: tuple[str, ...] = ()
     """The settings that decide the shape of `heads`: a checkpoint with other ones gets new heads."""
 
-    def __init__(self, *, encoder: BertEncoder, settings, outputs, head=None, **kwargs):
+    def __init__(self, *, encoder: BertEncoder, settings, outputs, inputs=None, head=None, **kwargs):
         if settings.max_length > encoder.config.max_length:
             raise ConfigError(
                 f"max_length is {settings.max_length}: use 3 to {encoder.config.max_length}, the model's positions"
             )
-        inputs, numbers = encoder.input, ()
+        inputs, numbers = {**encoder.input, **(inputs or {})}, ()
         if head is not None:
             head = head if isinstance(head, keras.Model) else head_of(encoder, head)
             inputs, outputs, numbers = with_head(encoder, head)

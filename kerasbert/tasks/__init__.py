@@ -12,6 +12,7 @@ NAMES = (
     "text-classification",
     "token-classification",
     "question-answering",
+    "fill-mask",
     "multiple-choice",
     "next-sentence",
     "sentence-embedding",

@@ -11,6 +11,7 @@ import tensorflow_text  # noqa: F401 - registers the ops of the signatures for t
 from kerasbert.errors import BundleError
 from kerasbert.export.formats.inputs import specifications
 from kerasbert.export.formats.saved_model.choices import as_rows, by_example
+from kerasbert.export.formats.saved_model.masks import mask_positions
 from kerasbert.export.formats.saved_model.module import save_module
 from kerasbert.export.formats.saved_model.serving_requests import BATCHES, write_requests
 from kerasbert.export.formats.scores import scores_names, scores_of
@@ -32,7 +33,8 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
 
     Signatures:
 
-    - `predict` takes the model's inputs, int32 (batch, length), and float32 (batch, width) for numbers;
+    - `predict` takes the model's inputs, int32 (batch, length), (batch, 1) for one value per row, and float32 (batch,
+      width) for numbers;
     - a verb of the task, such as `classify`, `embed` or `encode`, takes the fields that every example has, such as
       `text`, strings (batch,), and numbers as `predict` does;
     - the same with `_pair` takes all fields, such as `text` and `text_pair`, if the task has fields that are optional.
@@ -48,7 +50,8 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
     `serving_default`. Without them, `predict` is. They cut a text to the model's length. If the task has an output per
     token, they also give `offsets`, int32 (batch, tokens, 2), the place of each token in its text in code points;
     `words`, int32 (batch, tokens), the number of its word, -1 for special tokens; and `truncated`, bool (batch,),
-    whether the text was cut.
+    whether the text was cut. For a model that fills masks they answer the first mask of each text, and refuse a text
+    without one.
 
     Args:
         model: a `TextModel` with float32 variables and a tokenizer.
@@ -92,6 +95,7 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
                 rows = as_rows(texts, lists)
                 read = (rows[name] for name in names if name not in numbers)
                 encoded = module.tokenizer(*read, max_length=model.max_length, offsets=placed, cut=model.task.cut)
+                encoded |= mask_positions(model, encoded)
                 told = {name: encoded[name] for name in TOLD if placed}
                 found = answer({name: (texts if name in numbers else encoded)[name] for name in model.input}) | told
                 return by_example(found, texts[lists[0]]) if lists else found
@@ -143,11 +147,12 @@ def _requests(model, signatures: Mapping[str, Callable]) -> Iterator[tuple[str, 
     """The requests that warm up each signature: its name, and its inputs for each of `BATCHES`."""
     for name, function in signatures.items():
         taken = [spec.name for spec in tf.nest.flatten(function.input_signature)]
-        for texts in BATCHES:
+        for texts in ([model.task.pose(text) for text in batch] for batch in BATCHES):
             choices = [[text, *BATCHES[0]] for text in texts]
             fields = {each.name: choices if each.kind == "texts" else texts for each in model.task.fields}
             fields |= {each.name: np.zeros((len(texts), each.width), "float32") for each in numbers_of(model.graphs())}
             known = {**fields, **model.tokenizer(texts, max_length=model.max_length)}
+            known |= mask_positions(model, known)
             yield name, {each: known[each] for each in taken}
 
 
