@@ -39,7 +39,8 @@ SETTINGS = "\n".join(f"  {name:<10} {what}" for name, what in reversed(QUANTIZE.
 @click.option(
     "--task",
     type=click.Choice(NAMES),
-    help="What the files answer: labels, entities, parts of a context, one vector per text, or one vector per token.  "
+    help="What the files answer: labels, entities, parts of a context, words for masks, one vector per text, or one "
+    "vector per token.  "
     "[default: as MODEL was saved]",
 )
 @click.option(

@@ -40,8 +40,9 @@ def text_columns(command, task: Task | None = None):
 
 
 def columns(command, task: Task | None = None):
-    """The options of `text_columns`, and --label-column."""
-    return text_columns(_column("label", "label" if task is None else task.truths[0])(command), task)
+    """The options of `text_columns`, and --label-column if the task has right answers in its files."""
+    truths = ("label",) if task is None else task.truths
+    return text_columns(_column("label", truths[0])(command) if truths else command, task)
 
 
 def taken_columns(given: dict) -> dict:

@@ -207,7 +207,7 @@ def examples_of(manifest: Manifest, folder: Path, lengths: Sequence[int]) -> lis
 
     examples = []
     for length in lengths:
-        text, size = "", 0
+        text, size = task.pose("").strip(), 0
         while size < length:
             before = size
             for word in words:

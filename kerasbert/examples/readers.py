@@ -10,6 +10,7 @@ from kerasbert.examples.conll import UNTAGGED, conll_rows
 from kerasbert.examples.csv import csv_rows, tsv_rows
 from kerasbert.examples.jsonl import jsonl_rows
 from kerasbert.examples.squad import squad_rows
+from kerasbert.examples.txt import text_rows
 from kerasbert.reading import decode, read_bytes
 from kerasbert.tasks.fields import Field
 from kerasbert.tasks.headers import numbered_headers, trimmed, usual_header
@@ -24,7 +25,7 @@ READERS: dict[str, Callable[[Path, str], Rows]] = {
     ".jsonl": jsonl_rows,
     ".conll": conll_rows,
 }
-OWN: dict[str, Callable[[Path, str], Rows]] = {".json": squad_rows}
+OWN: dict[str, Callable[[Path, str], Rows]] = {".json": squad_rows, ".txt": text_rows}
 """Further readers, of endings that only a task with this `format` reads."""
 PLAIN = (".txt", "")
 """Endings of files with one text per line; standard input has none."""
@@ -38,7 +39,7 @@ def read_examples(
     path: str | Path, task: Task, *, columns: Mapping[str, str | None] | None = None, labelled: bool = True
 ) -> list[Example]:
     """Reads `.csv` or `.tsv` with a header line, `.jsonl` with one object per line, `.conll` with one word per line, or
-    `.json` as SQuAD has it.
+    `.json` as SQuAD has it; of a task that learns from texts alone also `.txt` with one text per line.
 
     A file with another ending is read as the task's `format` says.
 
@@ -62,7 +63,8 @@ def read_examples(
         if each.kind == "number" and not chosen.get(each.option) and usual_header(names, each.columns) is None:
             raise DataError(f"{path}: no column {each.name!r} among {', '.join(names)}; the model takes this number")
     places = {each.name: _place(path, names, chosen.get(each.option), each) for each in task.fields}
-    truth = _column(path, names, chosen.get(TRUTH), task.truths, TRUTH, required=labelled)
+    known = labelled and not task.drawn
+    truth = _column(path, names, chosen.get(TRUTH), task.truths, TRUTH, required=known)
     examples = []
     for place, row in rows:
         example = _placed(path, place)
@@ -71,10 +73,10 @@ def read_examples(
             for each in task.fields
             if places[each.name] is not None
         }
-        if labelled and row.get(truth) is None:
+        if known and row.get(truth) is None:
             raise DataError(f"{example.place}: no value in {truth!r}; give it one, or [] for an empty list")
         examples.append(replace(example, fields=fields, truth=row.get(truth)))
-    return examples
+    return task.to_learn(examples) if labelled else examples
 
 
 def read_unlabelled(path: str | Path, task: Task, *, columns: Mapping[str, str | None] | None = None) -> list[Example]:
@@ -127,7 +129,7 @@ def _readers(task: Task) -> dict[str, Callable[[Path, str], Rows]]:
 def _rows(path: Path, task: Task) -> Rows:
     known = _readers(task)
     reader = known.get(path.suffix.lower()) or (None if path.is_dir() else known.get(task.format))
-    if path.suffix.lower() in OWN.keys() - known.keys():
+    if path.suffix.lower() in OWN.keys() - known.keys() - set(PLAIN):
         raise DataError(f"{path}: files named {path.suffix!r} are not read; write one object per line, as .jsonl")
     if reader is None:
         named = f"files named {path.suffix!r}" if path.suffix else "files without an ending"

@@ -114,7 +114,7 @@ class TokensAt(keras.layers.Layer):
     """
 
     def call(self, x, positions):
-        return ops.matmul(ops.one_hot(positions, ops.shape(x)[1], dtype=x.dtype), x)
+        return ops.matmul(ops.cast(tracing_options().one_hot(positions, ops.shape(x)[1]), x.dtype), x)
 
     def compute_output_shape(self, x_shape, positions_shape):
         return (*positions_shape, x_shape[-1])

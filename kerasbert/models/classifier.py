@@ -31,7 +31,3 @@ class Classifier(TextModel):
 
     def saved_part(self):
         return self
-
-    def get_config(self):
-        config = super().get_config()
-        return config if self.head else {**config, "dtype": self.get_layer(self.heads[0]).dtype_policy.name}

@@ -24,8 +24,8 @@ class MaskFiller(TextModel):
     (batch, masked, vocab_size). The last block computes these positions only. Exported files take one position per
     row, and their `logits` are (batch, vocab_size): a text with several masks is several rows.
 
-    `predict_text` returns for each text a list of `top_k` answers or, for a text of several masks, a list of such lists.
-    The mask is [MASK] in the texts of any model.
+    `predict_text` returns for each text a list of `top_k` answers or, for a text of several masks, a list of such
+    lists. The mask is [MASK] in the texts of any model. `fit` masks texts as pre-training does, anew in each epoch.
 
     Args:
         encoder: the encoder. It should have no pooler, because a pooler's weights would not be used.
@@ -68,6 +68,14 @@ class MaskFiller(TextModel):
             outputs={"logits": mlm(last(below.output, bias, queries=queries))},
             **kwargs,
         )
+
+    def compile(self, optimizer=None, loss=None, loss_weights=None, metrics=None, weighted_metrics=None, **options):
+        """Configures `fit` as `TextModel.compile` does. The usual loss and metric are means over the masked words."""
+        if loss is None:
+            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
+            if metrics is None and weighted_metrics is None:
+                weighted_metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+        super().compile(optimizer, loss, loss_weights, metrics, weighted_metrics, **options)
 
     def _by_name(self, outputs) -> dict:
         """Logits of rows with one position each, (batch, vocab_size)."""

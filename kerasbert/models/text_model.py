@@ -41,7 +41,8 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
 
     task: Task
     heads: tuple[str, ...] = ()
-    """The parts that the task adds to the encoder, by their layers' names; a checkpoint may lack them."""
+    """The parts that the task adds to the encoder, by their layers' names; a checkpoint may lack them. The first one is
+    in every model of the task that has no layers of the user's."""
     shape_settings: tuple[str, ...] = ()
     """The settings that decide the shape of `heads`: a checkpoint with other ones gets new heads."""
 
@@ -273,12 +274,14 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
 
     def get_config(self):
         head = {} if self.head is None else {"outputs": keras.saving.serialize_keras_object(self.head)}
+        usual = self.heads and self.head is None
+        typed = self.get_layer(self.heads[0]) if usual else self.encoder.embeddings
         return {
             "encoder": self.encoder.get_config(),
             **dataclasses.asdict(self.settings),
             **head,
             "name": self.name,
-            "dtype": self.encoder.embeddings.dtype_policy.name,
+            "dtype": typed.dtype_policy.name,
         }
 
     @classmethod

@@ -1,6 +1,6 @@
 """Makes padded batches of rows, determines the order of rows, and puts outputs together again."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -79,11 +79,17 @@ class Lesson:
         targets: output name -> the right answer: a number or an array for the row, or one per token.
         weights: output name -> the weight of each answer in the loss, in the same form; outputs without weights are
             missing.
+        draw: epoch -> the lesson of that epoch, where lessons are drawn anew in each; None where they stay.
     """
 
     row: Row
     targets: Mapping[str, np.ndarray]
     weights: Mapping[str, np.ndarray]
+    draw: "Callable[[int], Lesson] | None" = None
+
+    def of_epoch(self, epoch: int) -> "Lesson":
+        """The lesson as it is in an epoch, counted from 0."""
+        return self.draw(epoch) if self.draw else self
 
 
 def pad_lessons(groups: Sequence[Sequence[Lesson]], graph: Graph, **padding) -> tuple[dict, dict, dict]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -25,7 +26,8 @@ def lessons_of(
     Args:
         task, settings: the task and its settings.
         tokenizer: the model's tokenizer.
-        examples: if none of them has a right answer, the lessons have no targets. If the task makes no targets, the
+        examples: if none of them has a right answer, the lessons have no targets, unless the task draws its right
+            answers from the texts. If the task makes no targets, the
             right answer is an array for the only output, or a dict of arrays by output name.
         graph: the model's graph.
         class_weight: index or name of a label -> weight in the loss of every answer that is this label; 1 if missing.
@@ -37,17 +39,19 @@ def lessons_of(
         DataError: a right answer is none; the message names its place.
         ConfigError: `class_weight` names no label, or the model's answers are not labels.
     """
+    examples = task.to_learn(examples)
     rows = [row for example in examples for row in task.rows(tokenizer, example, settings)]
     make = task.targets if task.targets is not None else _given(task, graph)
     labelled = any(example.truth is not None for example in examples)
     table = None if class_weight is None else class_weights(class_weight, labels_of(settings), graph)
 
-    def lesson(row: Row) -> Lesson:
+    def lesson(row: Row, *epoch: int) -> Lesson:
         if not labelled:
             return Lesson(row, {}, {})
-        inputs, targets, weights = make(tokenizer, row, settings)
+        inputs, targets, weights = make(tokenizer, row, settings, *epoch)
         weights = _weighted(row.example.weight, targets, weights, table, graph)
-        return Lesson(dataclasses.replace(row, inputs=inputs), targets, weights)
+        draw = partial(lesson, row) if task.drawn else None
+        return Lesson(dataclasses.replace(row, inputs=inputs), targets, weights, draw)
 
     return [[lesson(row) for row in group] for group in task.group(rows)]
 

@@ -1,7 +1,7 @@
 """The parts of a task: an example becomes rows, rows become outputs, and outputs become an answer."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field
+from dataclasses import MISSING, dataclass, field, replace
 
 import numpy as np
 
@@ -240,12 +240,15 @@ class Task:
         rows: tokenizer, example, settings -> the example's rows.
         stored: content of config.json, layer name -> number of its outputs in the checkpoint -> the settings that
             transformers' own keys tell. Raises ConfigError.
+        drawn: whether what is learned of a text is drawn from the text itself, such as its masked words, and anew in
+            each epoch. Its files have no right answers, and `targets` takes the number of the epoch too.
         truth: example, settings -> its right answer, in the form that `targets` and `figures` take. Raises DataError.
         survey: the labelled examples of one file. Logs in one line how their right answers are read, such as the scheme
             of tags. Raises DataError.
         remarks: examples, settings -> warnings about right answers that may not be as they were meant.
         observe: training examples, the settings given so far -> settings that follow from the examples, such as labels.
-        targets: tokenizer, row, settings -> inputs, targets and weights of the row; None if the task cannot be trained.
+        targets: tokenizer, row, settings (and, if `drawn`, the epoch) -> inputs, targets and weights of the row; None
+            if the task cannot be trained.
         group: rows -> groups of rows that share a batch and a loss.
         infer: runs by graph name, batch, settings -> outputs of the batch.
         decode: example, its rows, their outputs, settings -> answer.
@@ -280,6 +283,7 @@ class Task:
     graphs: Callable[[object], tuple[Graph, ...]]
     rows: Callable[[object, Example, object], list[Row]]
     stored: Callable[[Mapping, Callable[[str], int]], Mapping] = lambda config, outputs: {}
+    drawn: bool = False
     truth: Callable[[Example, object], object] = lambda example, settings: example.truth
     survey: Callable[[Sequence[Example]], None] = lambda examples: None
     remarks: Callable[[Sequence[Example], object], Iterable[str]] = lambda examples, settings: ()
@@ -306,6 +310,10 @@ class Task:
         self.survey(examples)
         for example in examples:
             self.truth(example, settings)
+
+    def to_learn(self, examples: Sequence[Example]) -> Sequence[Example]:
+        """The examples as they are learned: those whose right answers are drawn from their texts have True for one."""
+        return [replace(each, truth=True) for each in examples] if self.drawn else examples
 
     def examples(self, *columns, **named) -> list[Example]:
         """Makes examples from texts.

@@ -29,7 +29,8 @@ def make_dataset(
         batch_size: groups per batch.
         max_length: largest length of a batch, in tokens.
         round_to: the length of a batch is rounded up to a multiple of this, but not beyond `max_length`.
-        seed: groups are shuffled anew in each epoch; None keeps their order.
+        seed: groups are shuffled anew in each epoch, and lessons that are drawn are drawn anew; None keeps their order,
+            and each pass is the same.
         start: None: a pass over the dataset is an epoch, and each pass is the next one. A number: the dataset has no
             end, and begins at this batch, counted over all epochs.
 
@@ -43,12 +44,13 @@ def make_dataset(
     steps = -(-len(lengths) // batch_size)
     passes = count()
 
-    def batch_of(chosen) -> list[dict]:
-        return _parts([groups[i] for i in chosen], graph, round_to=round_to, longest=max_length)
+    def batch_of(chosen, number: int = 0) -> list[dict]:
+        lessons = [[each.of_epoch(number) for each in groups[i]] for i in chosen]
+        return _parts(lessons, graph, round_to=round_to, longest=max_length)
 
     def epoch(number: int, first: int = 0) -> Iterator:
         for chosen in training_order(lengths, batch_size, seed=seed, epoch=number)[first:]:
-            yield _bare(batch_of(chosen), graph)
+            yield _bare(batch_of(chosen, 0 if seed is None else number), graph)
 
     def endless() -> Iterator:
         done, first = divmod(start, steps)

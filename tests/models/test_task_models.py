@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasbert import BertConfig, BertEncoder, TextClassifier, TokenClassifier
+from kerasbert import BertConfig, BertEncoder, MultipleChoice, NextSentenceScorer, TextClassifier, TokenClassifier
 from kerasbert.checkpoints import names
 from kerasbert.checkpoints.huggingface import open_checkpoint
 from kerasbert.config import FAMILIES
@@ -59,6 +59,13 @@ MODELS = {
     "tagger in half precision": lambda: tagger(dtype="mixed_bfloat16"),
     "tagger of roberta": lambda: tagger("roberta"),
     "tagger of distilbert": lambda: tagger("distilbert", aggregation="max", max_length=12),
+    "chooser": lambda: MultipleChoice(encoder_of()),
+    "chooser of roberta": lambda: MultipleChoice(encoder_of("roberta"), max_length=12),
+    "chooser of distilbert, in half precision": lambda: MultipleChoice(
+        encoder_of("distilbert"), dtype="mixed_bfloat16"
+    ),
+    "scorer of pairs": lambda: NextSentenceScorer(encoder_of(), labels=["yes", "no"]),
+    "scorer of pairs in half precision": lambda: NextSentenceScorer(encoder_of(), dtype="mixed_bfloat16"),
     "several labels": lambda: classifier(problem_type="multi_label_classification", max_length=12),
 }
 

@@ -58,7 +58,8 @@ def test_a_task_says_what_people_read(task):
     assert words.title
     assert words.verb
     assert words.gives
-    assert bool(words.teaches) == (task.targets is not None) == bool(task.truths)
+    assert bool(words.teaches) == (task.targets is not None) == bool(task.truths or task.drawn)
+    assert not (task.truths and task.drawn)
     assert not task.headline or task.figures
 
 

@@ -38,7 +38,7 @@ def check_text_tflite(model) -> None:
     that cannot be in the file.
     """
     if "mlm_positions" in model.input:
-        raise ExportError(f"{model.task.name}: a tflite-text file cannot find the mask in a text; leave tflite-text out")
+        raise ExportError(f"{model.task.name}: a tflite-text file cannot find a mask; leave tflite-text out")
     if any(graph.by_token for graph in model.graphs()):
         raise ExportError(
             f"{model.task.name}: a tflite-text file returns no token ids, so its per-token outputs cannot be matched "

@@ -10,6 +10,7 @@ from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.file import write_tflite
 from kerasbert.export.formats.tflite.graph import read_graph
 from kerasbert.tasks import NAMES, module_of
+from kerasbert.tasks.batches import pad_rows
 
 GPU = """ADD BATCH_MATMUL CAST CONCATENATION DEQUANTIZE DIV EXP FULLY_CONNECTED GATHER GELU LOGISTIC MAXIMUM MEAN
     MINIMUM MUL PAD POW QUANTIZE RELU RESHAPE RSQRT SLICE SOFTMAX SPLIT SQRT SQUARE SQUARED_DIFFERENCE STRIDED_SLICE
@@ -53,9 +54,10 @@ def test_outputs_have_the_axes_of_the_task(written, opened):
     model, folder = written
     (graph,) = model.graphs()
     required = [each for each in model.task.fields if each.required]
-    batch = model.tokenizer(*(["a lovely film"] for _ in required), max_length=LENGTH)
-    texts = [[["a lovely film", "b"] if each.kind == "texts" else "a lovely film"] for each in required]
-    found = opened(folder / "none.tflite", model)({each.name: batch[each.name] for each in graph.inputs})
+    texts = [[["a lovely film", "b"] if x.kind == "texts" else model.task.pose("a lovely film")] for x in required]
+    (example,) = model.task.examples(*texts)
+    row = model.task.rows(model.tokenizer, example, model.settings)[0]
+    found = opened(folder / "none.tflite", model)(pad_rows([row], graph))
     wanted = model.predict_outputs(*texts)
     for each in graph.outputs:
         ours, theirs = np.asarray(found[each.name])[0], np.asarray(wanted[each.name][0])

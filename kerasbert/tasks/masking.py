@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerasbert.corpus.draws import keys_of, uniforms
 from kerasbert.errors import ConfigError
+from kerasbert.tasks.draws import keys_of, uniforms
 
 _ORDER, _LENGTH, _FATE, _BUDGET, _ID = range(5)  # what a draw is for
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerasbert.corpus.draws import key_of, keys_of, permute, uniform, uniforms
+from kerasbert.tasks.draws import key_of, keys_of, permute, uniform, uniforms
 
 
 def test_splitmix64_as_published():

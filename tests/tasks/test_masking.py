@@ -5,8 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from kerasbert.corpus.masking import Masking, MaskingVocabulary, mask_row
 from kerasbert.errors import ConfigError
+from kerasbert.tasks.masking import Masking, MaskingVocabulary, mask_row
 from kerasbert.tokenizers import WordPieceTokenizer
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
