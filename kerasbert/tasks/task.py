@@ -269,6 +269,7 @@ class Task:
         contract: MediaPipe's task for such files; "" if there is none.
         graphs: settings -> the graphs, with every input and output that a model of the task may have.
         rows: tokenizer, example, settings -> the example's rows.
+        averages: whether an example's rows are windows whose outputs are averaged (`kerasbert.tasks.windows.averaged`).
         stored: content of config.json, layer name -> number of its outputs in the checkpoint -> the settings that
             transformers' own keys tell. Raises ConfigError.
         truth: example, settings -> its right answer, in the form that `targets` and `figures` take. Raises DataError.
@@ -307,6 +308,7 @@ class Task:
     contract: str = ""
     graphs: Callable[[object], tuple[Graph, ...]]
     rows: Callable[[object, Example, object], list[Row]]
+    averages: bool = False
     stored: Callable[[Mapping, Callable[[str], int]], Mapping] = lambda config, outputs: {}
     truth: Callable[[Example, object], object] = lambda example, settings: example.truth
     survey: Callable[[Sequence[Example]], None] = lambda examples: None

@@ -46,7 +46,7 @@ def test_logits_are_keras_s_alone_and_beside_others(exported, name, format, pair
     file = open_any(bundle, format).pipeline
     assert_same(file.predict_logits(TEXTS, pairs), wanted)
     by_three = file.answered(file.task.examples(TEXTS, pairs), batch_rows=3)
-    assert_same(joined(file.graphs(), by_three)["logits"], wanted)
+    assert_same(joined(file.task, file.graphs(), by_three)["logits"], wanted)
     alone = [file.predict_logits([text], pairs and [pairs[i]]) for i, text in enumerate(TEXTS)]
     assert_same(np.concatenate(alone), wanted)
 
