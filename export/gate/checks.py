@@ -26,6 +26,7 @@ from kerasbert.quiet import quiet
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.pipelines import Pipeline
 from kerasbert.tasks.ask import Answered
+from kerasbert.tasks.windows import averaged
 from kerasbert.tasks.words import as_text
 
 log = logging.getLogger("kerasbert")
@@ -35,10 +36,11 @@ Check = Callable[[Subject, object], list[str]]
 """Takes the subject and its row of the report, which it may fill in. Returns one line per failure."""
 
 
-def leaves_out_pairs(subject: Subject, row) -> list[str]:
-    """Leaves out the pairs for a file that takes a single text."""
+def leaves_out_what_is_not_read(subject: Subject, row) -> list[str]:
+    """For a file that takes a single text, leaves out the pairs, and the windows after the first, where it cuts."""
     reads = subject.pipeline.fields
-    subject.recorded = [each for each in subject.recorded if not reads or set(each.example) == reads]
+    if reads:
+        subject.recorded = [_first_window(subject, each) for each in subject.recorded if set(each.example) == reads]
     return []
 
 
@@ -132,7 +134,8 @@ def asks_compiled_model(subject: Subject, row) -> list[str]:
 def asks_signatures_for_texts(subject: Subject, row) -> list[str]:
     """Runs a SavedModel's signatures for texts, which must return the same numbers as the one for ids.
 
-    Such a signature answers the first row of an example only, so the others are left out.
+    Such a signature gives the average of an example's windows, if the task averages them. Else it answers the first row
+    of an example only, so the others are left out.
     """
     failures = []
     for fields, pipeline in subject.opened.from_text.items():
@@ -140,11 +143,10 @@ def asks_signatures_for_texts(subject: Subject, row) -> list[str]:
         if not chosen:
             continue
         left_out = sum(len(each.rows) - 1 for each in chosen)
-        if left_out:
+        if left_out and not subject.pipeline.task.averages:
             said = "%s: takes one window of a text where it takes texts, so %d further windows are not compared there"
             log.info(said, subject.file.path, left_out)
-        first = [replace(each, rows=each.rows[:1]) for each in chosen]
-        found, wrong = _together(subject, pipeline, first)
+        found, wrong = _together(subject, pipeline, [_as_one_row(subject, each) for each in chosen])
         failures += [f"text signature: {each}" for each in (*wrong, *_misplaced(subject, found))]
     return failures
 
@@ -194,12 +196,17 @@ def asks_the_data(subject: Subject, row) -> list[str]:
             said = "%s: nothing to compare its answers on the data with: no float32 file passed before it"
             log.warning(said, subject.file.path)
         return []
-    expected = subject.reference.answers
-    alike = [subject.alike(a, b) for a, b in zip(subject.answers_on_data, expected, strict=True)]
+    wanted = subject.reference.answered
+    if reads:
+        wanted = [
+            replace(each, rows=each.rows[:1], outputs={name: rows[:1] for name, rows in each.outputs.items()})
+            for each in wanted
+        ]
+    alike = [subject.alike(a, subject.answer(b)) for a, b in zip(subject.answers_on_data, wanted, strict=True)]
     row.agreement = float(np.mean(alike))
     if precision == "float32":
-        return _judged_on_data(subject, row, found)
-    before = task.figures(subject.reference.answered, settings).get(task.headline)
+        return _judged_on_data(subject, row, found, wanted)
+    before = task.figures(wanted, settings).get(task.headline)
     drop = None if subject.max_drop is None else subject.max_drop / 100
     row.decision = decide_figure(before, row.figure, precision, drop, task.headline) or row.decision
     return []
@@ -212,7 +219,7 @@ def decides(subject: Subject, row) -> list[str]:
 
 
 CHECKS: tuple[Check, ...] = (
-    leaves_out_pairs,
+    leaves_out_what_is_not_read,
     asks_each_alone,
     answers_equally,
     asks_all_at_once,
@@ -234,6 +241,24 @@ def _warn(path: str, reader: str, texts: Sequence[str], count: int) -> None:
         count,
         shown,
     )
+
+
+def _first_window(subject: Subject, each: golden.Golden) -> golden.Golden:
+    """An example with the numbers of its first window, and with the answer that follows from them."""
+    if len(each.rows) == 1:
+        return each
+    each = replace(each, rows=each.rows[:1])
+    found = Answered(example=golden.example_of(each), rows=each.rows, outputs=_recorded(subject, each))
+    return replace(each, answer=subject.answer(found))
+
+
+def _as_one_row(subject: Subject, each: golden.Golden) -> golden.Golden:
+    """An example with the numbers that a signature for texts gives of it, as one row."""
+    first = each.rows[0]
+    if subject.pipeline.task.averages:
+        outputs = {name: averaged(each.rows, rows) for name, rows in _recorded(subject, each).items()}
+        first = replace(first, outputs=outputs)
+    return replace(each, rows=[first])
 
 
 def _named(each: golden.Golden) -> str:
@@ -305,13 +330,12 @@ def _joined(words: Sequence) -> list[bool]:
     return [a == b for a, b in itertools.pairwise(words)]
 
 
-def _judged_on_data(subject: Subject, row, found: Sequence[Answered]) -> list[str]:
+def _judged_on_data(subject: Subject, row, found: Sequence[Answered], wanted: Sequence[Answered]) -> list[str]:
     """Checks a float32 file's numbers on the data. The largest difference there or on golden texts decides."""
     failures = []
     for name, output in subject.graph_outputs.items():
         ours, theirs = (
-            _stacked([numbers for each in side for numbers in each.outputs[name]])
-            for side in (found, subject.reference.answered)
+            _stacked([numbers for each in side for numbers in each.outputs[name]]) for side in (found, wanted)
         )
         wrong = judge_numbers(ours, theirs, output.bar, "float32", scores=subject.in_scores)
         failures += [f"on the data: {each}" for each in wrong]

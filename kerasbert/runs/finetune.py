@@ -34,7 +34,7 @@ FINISHED = "finished.json"
 RECIPE = ("epochs", "batch_size", "warmup", "layer_decay", "weight_decay", "class_weight", "early_stopping")
 """The options that decide what is learned, besides the learning rates."""
 MAX_LENGTH = 128
-"""Number of tokens that a text is cut to if neither the options nor the checkpoint say. Longer texts take more time."""
+"""Number of tokens in a row if neither the options nor the checkpoint say. Longer rows take more time."""
 
 
 def finetune(

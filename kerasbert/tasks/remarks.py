@@ -41,7 +41,7 @@ def tell_windows(rows: Sequence[Row], total: int, settings) -> None:
     counts = Counter(id(row.example) for row in rows)
     several = [count for count in counts.values() if count > 1]
     if several:
-        said = "%d of %d texts are longer than %d tokens and are read in windows, %d in all"
+        said = "%d of %d texts are longer than %d tokens and are read in %d windows"
         log.info(said, len(several), total, settings.max_length, sum(several))
 
 

@@ -115,14 +115,7 @@ class InGraphWordPiece(tf.Module):
             kept = _longest_first(lengths, room)
             read = [[_cut(each, keep, room) for each in columns] for columns, keep in zip(read, kept, strict=True)]
         ids, *spans = zip(*read, strict=True)  # of each text: ids, and perhaps begins, ends and words
-        cls, sep, pad = (self._special[name] for name in ("[CLS]", "[SEP]", "[PAD]"))
-        row = _with_ends(ids, cls, [sep] * len(ids))
-        types = _with_ends([tf.ones_like(x) * i for i, x in enumerate(ids)], 0, range(len(ids)))
-        found = {
-            "input_ids": row.to_tensor(pad),
-            "token_type_ids": types.to_tensor(),
-            "attention_mask": tf.ones_like(row).to_tensor(),
-        }
+        found = self.inputs(ids)
         if offsets:
             begins, stops, words = spans
             places = [_with_ends(each, 0, [0] * len(each)).to_tensor() for each in (begins, stops)]
@@ -130,6 +123,17 @@ class InGraphWordPiece(tf.Module):
             found["words"] = _with_ends(words, -1, [-1] * len(words)).to_tensor(-1)
             found["truncated"] = tf.add_n(lengths) > tf.add_n(kept)
         return found
+
+    def inputs(self, ids: Sequence[tf.RaggedTensor]) -> dict[str, tf.Tensor]:
+        """`input_ids`, `token_type_ids` and `attention_mask` of rows, from the ids of their one or two texts."""
+        cls, sep, pad = (self._special[name] for name in ("[CLS]", "[SEP]", "[PAD]"))
+        row = _with_ends(ids, cls, [sep] * len(ids))
+        types = _with_ends([tf.ones_like(x) * i for i, x in enumerate(ids)], 0, range(len(ids)))
+        return {
+            "input_ids": row.to_tensor(pad),
+            "token_type_ids": types.to_tensor(),
+            "attention_mask": tf.ones_like(row).to_tensor(),
+        }
 
     def pieces(self, texts) -> tf.RaggedTensor:
         """The ids of each text, not cut and without special tokens around them: int32 `(batch, None)`."""
