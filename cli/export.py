@@ -45,7 +45,8 @@ SETTINGS = "\n".join(f"  {name:<10} {what}" for name, what in reversed(QUANTIZE.
 @click.option(
     "--max-length",
     type=click.IntRange(min=3),
-    help="Largest number of tokens in a row. A longer text is cut; token-classification makes several rows of it.  "
+    help="Largest number of tokens in a row. A longer text is cut for sentence-embedding and feature-extraction, and "
+    "read in several rows for other tasks.  "
     "[default: the model's]",
 )
 @click.option(

@@ -90,7 +90,7 @@ class Trials:
         self.held_out = None
         """The batches to measure on. They and the lessons are made once, with the first model, for all rates."""
         self.in_windows = False
-        """Whether texts of these are in several windows, of which Keras judges each, and the task's figures the mean."""
+        """Whether texts of these are read in windows: Keras judges each of them, and the task's figures their mean."""
 
     def best(self) -> tuple[Run, list[dict]]:
         """Trains with every rate.
