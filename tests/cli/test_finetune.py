@@ -4,7 +4,8 @@ import dataclasses
 import json
 
 from kerasbert.cli.finetune import _print_report, _with_columns, finetune
-from kerasbert.runs.finetune import MAX_LENGTH, FinetuneOptions
+from kerasbert.runs.finetune import FinetuneOptions
+from kerasbert.runs.task_settings import MAX_LENGTH
 from kerasbert.tasks import task_named
 
 TASK = task_named("text-classification")
