@@ -279,6 +279,8 @@ class OnTexts:
 
     def predict_on_batch(self, x):
         """Computes the outputs of one batch of texts or arrays, as `keras.Model.predict_on_batch` does."""
+        if self.task.averages and self._reads(x):
+            return self.predict(x, verbose=0)  # a text may be several rows
         return super().predict_on_batch(self._batch(x)[0])
 
     def _batch(self, x, y=None, sample_weight=None, class_weight=None) -> tuple:

@@ -56,6 +56,7 @@ def test_every_way_to_ask_gives_the_mean_of_the_windows(model):
         "small batches": model.predict_logits(TEXTS, batch_size=2),
         "predict": model.predict(TEXTS, verbose=0),
         "with callbacks": model.predict(TEXTS, batch_size=2, verbose=0, callbacks=[keras.callbacks.Callback()]),
+        "predict_on_batch": model.predict_on_batch(TEXTS),
         "data set": model.predict(tf.data.Dataset.from_tensor_slices(TEXTS), batch_size=3, verbose=0),
         "labelled batches": model.predict(tf.data.Dataset.from_tensor_slices((TEXTS, LABELS)).batch(2), verbose=0),
     }
