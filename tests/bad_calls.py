@@ -46,14 +46,6 @@ CALLS = [
     (f"{FINETUNE} --learning-rate 1e-3 --learning-rate 1e-4", "more than one --learning-rate needs held-out examples"),
     (f"{FINETUNE} --max-length 2", "2 is not in the range x>=3"),
     (f"{FINETUNE} --problem-type odd", "'odd' is not one of"),
-    (
-        f"{FINETUNE} --problem-type multi_label_classification --class-weight balanced",
-        "--class-weight weighs labels of",
-    ),
-    (
-        f"{FINETUNE} --problem-type regression --class-weight balanced",
-        "--class-weight weighs labels of which each text",
-    ),
     (f"{FINETUNE} --seed -1", "-1 is not in the range"),
     ("export model --out out --format coreml", "'coreml' is not one of"),
     ("export model --out out --quantize int3", "'int3' is not one of"),
