@@ -22,6 +22,14 @@ def finetune():
     """
 
 
+def _different(context, parameter, rates: tuple[float, ...]) -> tuple[float, ...] | None:
+    """The learning rates, None for none."""
+    twice = next((rate for rate in rates if rates.count(rate) > 1), None)
+    if twice is not None:
+        raise click.BadParameter(f"{twice:g} is given twice; try different ones")
+    return rates or None
+
+
 RECIPE = (
     click.option(
         "--train",
@@ -39,7 +47,7 @@ RECIPE = (
         "--learning-rate",
         type=options.ABOVE_0,
         multiple=True,
-        callback=lambda context, parameter, rates: rates or None,
+        callback=_different,
         help="Learning rate at its peak. Repeatable: each is tried on --dev, and the best is kept.  [default: 5e-5; "
         "1e-4 up to BERT-small, 3e-4 up to BERT-mini]",
     ),

@@ -173,14 +173,19 @@ def _check_empty(folder: Path) -> None:
 
 def _is_busy(folder: Path) -> bool:
     """Whether another process is building this folder."""
-    building = _building(folder)
-    if not building.is_dir():
+    if fcntl is None:
         return False
     try:
-        descriptor = _take(building, 0o700)
+        descriptor = os.open(_building(folder), os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    if descriptor is not None:
+    except OSError:  # a file system without locks
+        return False
+    finally:
         os.close(descriptor)
     return False
 

@@ -44,6 +44,7 @@ CALLS = [
     (f"{FINETUNE} --metric loss", "--metric needs held-out examples: give --dev"),
     (f"{FINETUNE} --metric bleu", "'bleu' is not one of"),
     (f"{FINETUNE} --learning-rate 1e-3 --learning-rate 1e-4", "more than one --learning-rate needs held-out examples"),
+    (f"{FINETUNE} --dev d.csv --learning-rate 1e-3 --learning-rate 0.001", "0.001 is given twice; try different ones"),
     (f"{FINETUNE} --max-length 2", "2 is not in the range x>=3"),
     (f"{FINETUNE} --problem-type odd", "'odd' is not one of"),
     (f"{FINETUNE} --seed -1", "-1 is not in the range"),

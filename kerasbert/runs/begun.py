@@ -1,14 +1,19 @@
 """What a run was begun with: whether a folder holds a run, and whether it is the same one. Imports no Keras."""
 
 import json
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from kerasbert.errors import ConfigError, KerasBertError
 from kerasbert.files import check_target, held, write_text
 from kerasbert.reading import read_json
 
-SETTINGS = "settings.json"
+SETTINGS, FINISHED = "settings.json", "finished.json"
+
+
+class Stopped(KerasBertError):
+    """A signal ended the run; its state is saved."""
 
 
 def is_begun(folder: str | Path, resume: bool) -> bool:
@@ -21,18 +26,28 @@ def is_begun(folder: str | Path, resume: bool) -> bool:
     if (folder / "run" / SETTINGS).exists():
         if resume:
             return True
+        if (folder / "run" / FINISHED).exists():
+            raise KerasBertError(f"{folder}: holds a run that has ended; name another --out")
         raise KerasBertError(f"{folder}: holds a run; --resume goes on with it, or name another --out")
     check_target(folder)
     return False
 
 
-def held_by(chief: bool, folder: Path) -> AbstractContextManager:
+@contextmanager
+def held_by(chief: bool, folder: Path) -> Iterator[None]:
     """Holds the folder of a run, if this process is the one that writes it.
 
     Raises:
-        KerasBertError: another run writes it.
+        Stopped: a signal came between the steps, such as while the model is written. KerasBertError: another run writes
+            the folder.
     """
-    return held(folder) if chief else nullcontext()
+    with held(folder) if chief else nullcontext():
+        try:
+            yield
+        except KeyboardInterrupt:
+            begun = (folder / "run" / SETTINGS).exists()
+            where = "--resume goes on from its last checkpoint" if begun else "it had not begun, and nothing is written"
+            raise Stopped(f"a signal ended the run; {where}") from None
 
 
 def begin_settings(folder: Path, settings: dict) -> None:

@@ -14,7 +14,7 @@ from kerasbert.errors import ConfigError, DataError, KerasBertError
 from kerasbert.examples.readers import read_examples
 from kerasbert.files import new_folder, write_text
 from kerasbert.reading import read_json
-from kerasbert.runs.begun import check_settings, held_by, is_begun
+from kerasbert.runs.begun import FINISHED, check_settings, held_by, is_begun
 from kerasbert.runs.finetune_options import FinetuneOptions
 from kerasbert.runs.journal import CSV, read_csv
 from kerasbert.runs.plots import plot_curves
@@ -30,7 +30,6 @@ from kerasbert.training.optimizers import finetuning_rate
 
 log = logging.getLogger("kerasbert")
 
-FINISHED = "finished.json"
 RECIPE = ("epochs", "batch_size", "warmup", "layer_decay", "weight_decay", "class_weight", "early_stopping")
 """The options that decide what is learned, besides the learning rates."""
 
@@ -170,7 +169,7 @@ def _finish(job: Job, run: Run, tried: Sequence[dict], step: int) -> dict[str, f
     if job.chief:
         more = {
             "step": step,
-            "epoch": step // run.journal.epoch,
+            "kept epoch": step // run.journal.epoch,
             "seconds": round(run.journal.seconds, 3),
             "parameters": model.count_params(),
         }

@@ -8,8 +8,8 @@ from kerasbert.export.bundle import export_bundle
 from kerasbert.export.gate.verify import Row
 from kerasbert.files import new_folder
 from kerasbert.models.text_classification import TextClassifier
+from kerasbert.runs.begun import Stopped
 from kerasbert.runs.finetune import FinetuneOptions, finetune
-from kerasbert.runs.run import Stopped
 from kerasbert.runtime import load
 
 SAMPLES = Path(samples.__file__).parent

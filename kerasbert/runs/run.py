@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from kerasbert.errors import KerasBertError
+from kerasbert.runs.begun import Stopped
 from kerasbert.runs.guard import LossGuard, are_finite, caught_signals
 from kerasbert.runs.journal import Journal
 from kerasbert.runs.resume import Checkpoints
@@ -20,10 +21,6 @@ log = logging.getLogger("kerasbert")
 
 BETTER = {"min": operator.lt, "max": operator.gt}
 """Which end of a figure is the good one -> whether a value is better than another. Equal values are not better."""
-
-
-class Stopped(KerasBertError):
-    """A signal ended the run; its state is saved."""
 
 
 class Diverged(KerasBertError):

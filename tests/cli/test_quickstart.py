@@ -6,7 +6,7 @@ import re
 import pytest
 
 from kerasbert.runs import quickstart
-from kerasbert.runs.run import Stopped
+from kerasbert.runs.begun import Stopped
 from kerasbert.runtime import load
 
 

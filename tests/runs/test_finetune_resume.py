@@ -18,10 +18,10 @@ from runs.short_runs import difference, weights
 
 from kerasbert.errors import ConfigError, KerasBertError
 from kerasbert.runs import trials
+from kerasbert.runs.begun import Stopped, begin_settings, held_by
 from kerasbert.runs.finetune import finetune
 from kerasbert.runs.journal import read_csv
 from kerasbert.runs.resume import Checkpoints
-from kerasbert.runs.run import Stopped
 
 TASK = "text-classification"
 RECIPE = {"epochs": 2, "batch_size": 50, "learning_rate": 2e-3, "max_length": 16, "save_minutes": 60.0}
@@ -187,6 +187,28 @@ def test_a_run_is_not_written_over(begun, tiny_bert, opinion_file):
         teach(tiny_bert, opinion_file, begun)
 
 
+def test_a_run_that_has_ended_is_told_without_resume(whole, tiny_bert, opinion_file):
+    with pytest.raises(KerasBertError, match="holds a run that has ended; name another --out"):
+        teach(tiny_bert, opinion_file, whole[0])
+
+
+@pytest.mark.parametrize(
+    ("begin", "way"),
+    [
+        (lambda folder: None, "it had not begun, and nothing is written"),
+        (lambda folder: begin_settings(folder / "run", {}), "--resume goes on from its last checkpoint"),
+    ],
+)
+def test_a_signal_between_the_steps_says_how_to_go_on(tmp_path, begin, way):
+    def stopped_run():
+        with held_by(True, tmp_path / "model"):
+            begin(tmp_path / "model")
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(Stopped, match=f"^a signal ended the run; {way}$"):
+        stopped_run()
+
+
 def test_a_run_that_had_ended_is_not_made_again(whole, tiny_bert, opinion_file, caplog):
     folder, figures = whole
     with caplog.at_level("INFO", "kerasbert"):
@@ -199,7 +221,7 @@ def test_the_folder_of_a_run_that_ended_holds_the_model_and_the_record(whole):
     assert {path.name for path in (folder / "run").iterdir()} == {"settings.json", "finished.json", "tensorboard"}
     report = json.loads((folder / "report.json").read_text())
     assert report["figures"].items() >= figures.items()
-    assert (report["figures"]["epoch"], report["figures"]["step"]) == (2, 8)
+    assert (report["figures"]["kept epoch"], report["figures"]["step"]) == (2, 8)
     assert report["classes"].keys() == {"negative", "positive"}
     assert (folder / "report.md").read_text().startswith("# Fine-tuning report\n\n![loss")
     assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")

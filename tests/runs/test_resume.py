@@ -16,8 +16,8 @@ from runs.short_runs import difference, losses, train, weights
 
 from kerasbert.corpus.masking import Masking
 from kerasbert.errors import CheckpointError, ConfigError, KerasBertError
+from kerasbert.runs.begun import Stopped
 from kerasbert.runs.resume import STATE, TENSORS, Checkpoints
-from kerasbert.runs.run import Stopped
 
 CODE = """
 import hashlib, json, sys

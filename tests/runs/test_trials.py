@@ -13,9 +13,10 @@ from runs.short_runs import weights
 from kerasbert import TextClassifier
 from kerasbert.errors import ConfigError
 from kerasbert.runs import trials
+from kerasbert.runs.begun import Stopped
 from kerasbert.runs.finetune import FinetuneOptions, finetune
 from kerasbert.runs.journal import read_csv
-from kerasbert.runs.run import Diverged, Stopped
+from kerasbert.runs.run import Diverged
 from kerasbert.training.optimizers import adamw
 
 TASK = "text-classification"
@@ -61,7 +62,7 @@ def test_early_stopping_and_the_best_epoch_are_those_of_keras(tiny_bert, opinion
         assert [row[name] for row in measured] == keras_history[name]
     assert figures["val_loss"] == keras_history["val_loss"][stopping.best_epoch]
     report = json.loads((tmp_path / "ours" / "report.json").read_text())
-    assert report["figures"]["epoch"] == stopping.best_epoch + 1
+    assert report["figures"]["kept epoch"] == stopping.best_epoch + 1
 
 
 @pytest.fixture(scope="module")
