@@ -149,7 +149,8 @@ class OnTexts:
             x, y, sample_weight = self._examples([x] if isinstance(x, str) else x, y, sample_weight), None, None
             found = judged(self, x, batch_size=batch_size, verbose=verbose)
             if found is not None:
-                return found if options.get("return_dict") else self._flatten_metrics_in_order(found)
+                values = list(found.values())
+                return found if options.get("return_dict") else values if len(values) > 1 else values[0]
         x, y, sample_weight = self._for_keras(x, y, sample_weight, batch_size=batch_size)
         return super().evaluate(self._from_generator(x), y, batch_size, verbose, sample_weight, **options)
 
