@@ -1,6 +1,7 @@
 """kerasbert evaluate."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -11,9 +12,10 @@ from kerasbert.cli import options
 @click.command()
 @click.argument("model")
 @click.option(
-    "--data", required=True, type=click.Path(path_type=Path), help="Labelled file: .csv, .tsv, .jsonl or .conll."
+    "--data", required=True, type=click.Path(path_type=Path), help="Labelled file: .csv, .tsv, .jsonl, .conll or .json."
 )
 @options.task
+@options.answering
 @options.batch_size
 @options.new_file("--plot", "PNG file to write: the confusion matrix, or the answers beside the right numbers.")
 @options.columns
@@ -28,27 +30,30 @@ def evaluate(model, data, task, batch_size, plot, as_json, **given):
       kerasbert evaluate bundle/ --data test.csv --json
     """
     options.keep_apart("--plot", plot, data)
+    changed = options.taken_settings(given)
     from kerasbert.cli.progress import counted
     from kerasbert.errors import DataError
     from kerasbert.examples.readers import read_examples
     from kerasbert.tasks.remarks import count_cut, warn, warn_cut
 
     definition = options.task_of(model, task)
+    options.check_settings(changed, definition)
     if definition.figures is None:
         raise DataError(f"{model}: {definition.name} has no figures to measure on labelled data")
     examples = read_examples(data, definition, columns=options.taken_columns(given))
     opened = options.open_model(model, task)
-    definition.check(examples, opened.settings)
-    warn(definition, examples, opened.settings)
+    settings = replace(opened.settings, **changed)
+    definition.check(examples, settings)
+    warn(definition, examples, settings)
     with counted(len(examples)) as count:
         answered = []
         for each in opened.answered(examples, **options.batching(batch_size)):
             answered.append(each)
             count.update(1)
-    warn_cut(sum(count_cut(each.rows) for each in answered), len(examples), opened.settings)
-    figures = {"texts": len(examples), **definition.figures(answered, opened.settings)}
-    by_class = definition.by_class(answered, opened.settings)
-    picture = definition.picture(answered, opened.settings) if plot or as_json else None
+    warn_cut(sum(count_cut(each.rows) for each in answered), len(examples), settings)
+    figures = {"texts": len(examples), **definition.figures(answered, settings)}
+    by_class = definition.by_class(answered, settings)
+    picture = definition.picture(answered, settings) if plot or as_json else None
     if plot:
         from kerasbert.runs.answers import draw_answers
 

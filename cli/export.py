@@ -39,14 +39,15 @@ SETTINGS = "\n".join(f"  {name:<10} {what}" for name, what in reversed(QUANTIZE.
 @click.option(
     "--task",
     type=click.Choice(NAMES),
-    help="What the files answer: labels, entities, one vector per text, or one vector per token.  "
+    help="What the files answer: labels, entities, parts of a context, words for masks, one vector per text, or one "
+    "vector per token.  "
     "[default: as MODEL was saved]",
 )
 @click.option(
     "--max-length",
     type=click.IntRange(min=3),
-    help="Largest number of tokens in a row. A longer text is cut for sentence-embedding and feature-extraction, and "
-    "read in several rows for other tasks.  "
+    help="Largest number of tokens in a row. A longer text is cut; text-classification, token-classification and "
+    "question-answering make several rows of it.  "
     "[default: the model's]",
 )
 @click.option(

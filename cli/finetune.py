@@ -35,7 +35,7 @@ RECIPE = (
         "--train",
         required=True,
         type=click.Path(path_type=Path),
-        help="Labelled file: .csv, .tsv, .jsonl or .conll.",
+        help="Labelled file: .csv, .tsv, .jsonl, .conll, or .json as SQuAD has it.",
     ),
     click.option("--dev", type=click.Path(path_type=Path), help="Labelled file to measure after each epoch."),
     options.out,
@@ -71,12 +71,6 @@ RECIPE = (
         help="Let every label count the same in the loss, however rare it is.",
     ),
     click.option(
-        "--max-length",
-        type=click.IntRange(min=3),
-        help="Largest number of tokens in a row. A longer text is read in several rows, windows that overlap by a "
-        "quarter.  [default: the checkpoint's, else 128, or the model's limit if that is less]",
-    ),
-    click.option(
         "--keep",
         type=click.Choice(["best", "last"]),
         help="Which epoch's weights are saved: those of the best on --dev, or of the last.  [default: best with "
@@ -106,18 +100,25 @@ def _command(name: str) -> click.Command:
     Example:
       kerasbert finetune {name} --train train{ending} --dev dev{ending} --out model/
 {_with_columns(task)}    """
-    made = [
-        click.option(
-            f"--{each.name.replace('_', '-')}",
-            type=click.Choice(each.metadata["choices"]) if each.metadata["choices"] else str,
-            help=f"{each.metadata['help']}  [default: the checkpoint's, else {each.default}]",
-        )
-        for each in fields
-    ]
+    made = [options.setting(each, f"the checkpoint's, else {each.metadata['usual']}") for each in fields]
     columns = partial(options.columns, task=task)
-    for decorate in reversed((options.checkpoint, *RECIPE, _metric(task), options.run, *made, columns, options.seed)):
+    for decorate in reversed(
+        (options.checkpoint, *RECIPE, _max_length(task), _metric(task), options.run, *made, columns, options.seed)
+    ):
         run = decorate(run)
     return click.command(name)(run)
+
+
+def _max_length(task):
+    """--max-length, with the task's usual value."""
+    return click.option(
+        "--max-length",
+        type=click.IntRange(min=3),
+        help="Largest number of tokens in a row. A longer text is cut; for text-classification, token-classification "
+        "and question-answering this is a window, and a longer text is read in several.  [default: the checkpoint's, "
+        "else "
+        f"{task.usual_length}, or the model's limit if that is less]",
+    )
 
 
 def _metric(task):

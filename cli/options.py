@@ -40,8 +40,9 @@ def text_columns(command, task: Task | None = None):
 
 
 def columns(command, task: Task | None = None):
-    """The options of `text_columns`, and --label-column."""
-    return text_columns(_column("label", "label" if task is None else task.truths[0])(command), task)
+    """The options of `text_columns`, and --label-column if the task has right answers in its files."""
+    truths = ("label",) if task is None else task.truths
+    return text_columns(_column("label", truths[0])(command) if truths else command, task)
 
 
 def taken_columns(given: dict) -> dict:
@@ -73,6 +74,63 @@ def task_of(path: str, task: str | None = None) -> Task:
     from kerasbert.checkpoints.tasks import answerable_task
 
     return task_named(answerable_task(huggingface.open_checkpoint(path), NAMES))
+
+
+def setting(each: dataclasses.Field, usual: str):
+    """The option of a task's setting (`kerasbert.tasks.task.option`). It is None if the user does not give it.
+
+    Args:
+        each: the field of the task's settings.
+        usual: what is taken if the user does not give it, for the help text.
+    """
+    name, known = each.name.replace("_", "-"), each.metadata
+    flag = f"--{name}/--no-{name}" if each.type is bool else f"--{name}"
+    kind = click.Choice(known["choices"]) if known["choices"] else _TYPES[each.type](known["least"])
+    return click.option(flag, each.name, default=None, type=kind, help=f"{known['help']}  [default: {usual}]")
+
+
+class _Names(click.ParamType):
+    """Words with commas between them. A space before a word belongs to it, as in the vocabularies of RoBERTa."""
+
+    name = "text"
+
+    def convert(self, value, parameter, context):
+        return value if isinstance(value, tuple) else tuple(value.split(","))
+
+
+_TYPES = {
+    tuple[str, ...]: lambda least: _Names(),
+    str: lambda least: str,
+    bool: lambda least: bool,
+    int: lambda least: click.IntRange(min=least),
+    float: lambda least: Number(min=least),
+}
+"""Type of a setting -> the smallest number that is allowed -> the type of its option."""
+
+
+def answering(command):
+    """One option per setting of any task with which a model can answer otherwise than it was saved."""
+    for each in reversed(_answering().values()):
+        command = setting(each, "as MODEL was saved")(command)
+    return command
+
+
+def _answering() -> dict[str, dataclasses.Field]:
+    every = (each for name in NAMES for each in dataclasses.fields(task_named(name).Settings))
+    return {each.name: each for each in every if each.metadata.get("answering")}
+
+
+def taken_settings(given: dict) -> dict:
+    """Takes the settings to answer with out of a command's parameters; returns those that are given."""
+    taken = {name: given.pop(name) for name in _answering()}
+    return {name: value for name, value in taken.items() if value is not None}
+
+
+def check_settings(given: dict, task: Task) -> None:
+    """Raises click.UsageError if the task has no such setting."""
+    for name in given:
+        if name not in task.Settings.__dataclass_fields__:
+            raise click.UsageError(f"{task.name} has no --{name.replace('_', '-')}; leave it out")
 
 
 def settings_of(path: str, task: Task):
@@ -247,9 +305,9 @@ def load_tensorflow() -> None:
 
 
 def _warm(pipeline):
-    """Answers an empty text, so that a line that LiteRT prints in each process goes nowhere."""
+    """Answers an example, so that a line that LiteRT prints in each process goes nowhere."""
     usual = pipeline.task.golden[0].fields
-    required = {each.name: "" if each.holds("") else usual[each.name] for each in pipeline.task.fields if each.required}
+    required = {each.name: usual[each.name] for each in pipeline.task.fields if each.required}
     with quiet():
         list(pipeline.answers([Example(required)]))
     return pipeline

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from os.path import isfile
 from pathlib import Path
 
@@ -28,10 +29,11 @@ def _utf8(context, parameter, value):
 
 def _others(command):
     """One option per further field of a task, such as --pair: its value goes with each of TEXTS."""
-    further = {each.option: each.name for name in NAMES for each in task_named(name).fields[1:]}
-    for word, name in reversed(further.items()):
-        said = f"The {word} that goes with each of TEXTS."
-        command = click.option(f"--{word}", name, callback=_utf8, help=said)(command)
+    further = {each.option: each for name in NAMES for each in task_named(name).fields[1:]}
+    for word, each in reversed(further.items()):
+        several = each.kind == "texts"
+        said = f"The {word} that goes with each of TEXTS.{' Repeatable.' if several else ''}"
+        command = click.option(f"--{word}", each.name, callback=_utf8, multiple=several, help=said)(command)
     return command
 
 
@@ -42,11 +44,14 @@ def _others(command):
     "--input",
     "source",
     type=click.Path(path_type=Path, allow_dash=True),
-    help="File of texts: .csv, .tsv, .jsonl, .conll, or .txt with one text per line. - reads standard input.",
+    help="File of texts: .csv, .tsv, .jsonl, .conll, .json as SQuAD has it, or .txt with one text per line. - reads "
+    "standard input.",
 )
 @options.new_file("--out", "File to write the answers to, as a whole or not at all.  [default: standard output]")
 @options.task
-@click.option("--top-k", type=click.IntRange(min=1), help="Number of labels to show, those with the highest scores.")
+@click.option(
+    "--top-k", type=click.IntRange(min=1), help="Number of labels or answers to show, those with the highest scores."
+)
 @click.option("--all-scores", is_flag=True, default=None, help="Show every label with its score, the highest first.")
 @click.option(
     "--threshold",
@@ -54,6 +59,7 @@ def _others(command):
     help="Smallest score of a label, where a text can have several, or of an entity.  [default: 0.5 for labels, none "
     "for entities]",
 )
+@options.answering
 @options.batch_size
 @_others
 @options.text_columns
@@ -68,6 +74,8 @@ def predict(model, texts, source, out, task, batch_size, **given):
       kerasbert predict bundle/ "a lovely film" "two lost hours"
       kerasbert predict model/ --input reviews.txt --out answers.jsonl
       kerasbert predict model/ "a lovely film" --top-k 3
+      kerasbert predict answerer/ "Who left?" --context "Ann Lee left." --max-answer-length 5
+      kerasbert predict chooser/ "She opened the door" --choice "and went in." --choice "and was the sea."
     """
     from kerasbert.cli.progress import counted
     from kerasbert.examples.readers import read_unlabelled
@@ -75,26 +83,29 @@ def predict(model, texts, source, out, task, batch_size, **given):
 
     columns = options.taken_columns(given)
     choice = {name: given.pop(name) for name in Choice.__dataclass_fields__}
-    others = {name: value for name, value in given.items() if value is not None}
+    changed = options.taken_settings(given)
+    others = {name: value for name, value in given.items() if value not in (None, ())}
     _check_call(texts, source, others, columns, choice)
     options.keep_apart("--out", out, source)
     for text in filter(isfile, texts):
         click.echo(f"{text}: is answered as a text, though there is such a file; --input {text} reads it", err=True)
     definition = options.task_of(model, task)
+    options.check_settings(changed, definition)
     chosen = _chosen(model, definition, choice)
     examples = read_unlabelled(source, definition, columns=columns) if source else _examples(definition, texts, others)
     opened, cut = options.open_model(model, task), 0
-    warn(definition, examples, opened.settings, labelled=False)
-    numbers = {field.name for field in definition.fields if field.kind == "number"}
+    settings = replace(opened.settings, **changed)
+    warn(definition, examples, settings, labelled=False)
+    data = {field.name for field in definition.fields if field.kind in ("number", "texts")}
     # On a terminal the answers themselves are the progress.
     progress = nullcontext() if out is None and sys.stdout.isatty() else counted(len(examples))
     with _lines(out) as write, progress as count:
         for each in opened.answered(examples, **options.batching(batch_size)):
-            write(_line(_answer(definition, each, opened.settings, chosen), each.example, numbers))
+            write(_line(_answer(definition, each, settings, chosen), each.example, data))
             cut += count_cut(each.rows)
             if count:
                 count.update(1)
-    warn_cut(cut, len(examples), opened.settings)
+    warn_cut(cut, len(examples), settings)
     if out:
         click.echo(f"{out}: {len(examples)} answer{'s' * (len(examples) != 1)}")
 
@@ -153,11 +164,11 @@ def _answer(task, answered, settings, choice: Choice | None):
     return task.decode(*asked) if choice is None else task.choose(*asked, choice)
 
 
-def _line(answer, example, numbers: set[str]) -> str:
-    """An example with its answer, as JSON."""
+def _line(answer, example, data: set[str]) -> str:
+    """An example with its answer, as JSON. Args: data: the fields that are written as they are, and not as one text."""
     shown = answer if isinstance(answer, dict) else {"answers": answer}
     # The texts are as the offsets in answers refer to them.
-    texts = {name: v if name in numbers else as_text(v) for name, v in example.fields.items()}
+    texts = {name: value if name in data else as_text(value) for name, value in example.fields.items()}
     return json.dumps({**texts, **shown}, ensure_ascii=False)
 
 
@@ -171,7 +182,11 @@ def _examples(task, texts: tuple[str, ...], others: dict[str, str]) -> list:
     strange = [name for name in others if name not in known]
     if strange:
         raise click.UsageError(f"{task.name} takes no --{_word(strange[0])}")
-    lists = [each.name for each in task.fields if not each.holds("") and (each.required or each.name in others)]
+    lists = [
+        each.name
+        for each in task.fields
+        if not each.holds("") and each.kind != "texts" and (each.required or each.name in others)
+    ]
     if lists:
         wanted = known[lists[0]].wanted
         raise click.UsageError(f"{task.name} takes a {wanted} for {lists[0]}: give --input FILE, such as a .jsonl file")

@@ -103,9 +103,9 @@ def pretrain(data, folder, recipe, buckets, whole_words, jit_compile, **chosen):
         if chosen["init_from"] and source_of(name) is click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError(f"--{name.replace('_', '-')} is for a new model; --init-from brings its own")
     options.load_tensorflow()
-    from kerasbert.corpus.masking import Masking
     from kerasbert.runs import pretrain as pretraining
     from kerasbert.runs.pretrain_options import PretrainOptions
+    from kerasbert.tasks.masking import Masking
     from kerasbert.training.recipes import Recipe
 
     fields = Recipe.__dataclass_fields__.keys() & chosen.keys()

@@ -8,6 +8,7 @@ from kerasbert.export.options import ExportOptions
 from kerasbert.export.variants import CHECKS
 from kerasbert.runtime.kinds import function_at
 from kerasbert.tasks.numbers import numbers_of
+from kerasbert.tasks.task import labels_of
 
 
 def check_model(model, options: ExportOptions) -> None:
@@ -53,7 +54,8 @@ def _has_labels(model) -> bool:
     if model.head is not None:
         return False
     outputs = [output for graph in model.graphs() for output in graph.outputs]
-    return len(outputs) == 1 and outputs[0].axis == "row" and outputs[0].bar in SCORES
+    labels = labels_of(model.settings)
+    return len(outputs) == 1 and outputs[0].axis == "row" and outputs[0].bar in SCORES and bool(labels)
 
 
 def in_float32(model):

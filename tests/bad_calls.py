@@ -1,6 +1,7 @@
 """Wrong calls and inputs that no run can use, with the exit code and the words of the line that says so."""
 
 FINETUNE = "finetune text-classification --train train.csv --out out"
+ASK = "finetune question-answering --train train.json --out out"
 PREPARE = "prepare text.txt --vocab vocab --out out"
 PRETRAIN = "pretrain data --out out"
 
@@ -14,6 +15,10 @@ CALLS = [
     ("predict model caf\udce9", "is not UTF-8"),
     ("predict model a --top-k 0", "0 is not in the range x>=1"),
     ("predict model a --top-k many", "'many' is not a valid integer range"),
+    ("predict model a --max-answer-length 0", "0 is not in the range x>=1"),
+    ("predict model a --max-answer-length many", "'many' is not a valid integer range"),
+    ("predict model a --null-score-diff-threshold nan", "nan is not a finite number"),
+    ("evaluate model --data a.json --max-answer-length 0", "0 is not in the range x>=1"),
     ("predict model a --threshold nan", "nan is not a finite number"),
     ("predict model a --threshold 1.5", "1.5 is not in the range 0<=x<=1"),
     ("predict model a --all-scores --top-k 2", "--all-scores shows every label; leave --top-k out"),
@@ -47,6 +52,11 @@ CALLS = [
     (f"{FINETUNE} --dev d.csv --learning-rate 1e-3 --learning-rate 0.001", "0.001 is given twice; try different ones"),
     (f"{FINETUNE} --max-length 2", "2 is not in the range x>=3"),
     (f"{FINETUNE} --problem-type odd", "'odd' is not one of"),
+    (f"{FINETUNE} --stride 8", "No such option '--stride'"),
+    (f"{ASK} --stride -1", "-1 is not in the range x>=0"),
+    (f"{ASK} --max-answer-length 0", "0 is not in the range x>=1"),
+    (f"{ASK} --top-k 0", "0 is not in the range x>=1"),
+    (f"{ASK} --null-score-diff-threshold inf", "inf is not a finite number"),
     (f"{FINETUNE} --seed -1", "-1 is not in the range"),
     ("export model --out out --format coreml", "'coreml' is not one of"),
     ("export model --out out --quantize int3", "'int3' is not one of"),
@@ -89,6 +99,11 @@ CALLS = [
 """Calls that end with 2 before TensorFlow is loaded."""
 
 FILES = {
+    "choices.csv": "prompt,choice1,choice2,label\na,b,c,2\n",
+    "one.jsonl": '{"prompt": "a", "choices": ["b"], "label": 0}\n',
+    "text.jsonl": '{"prompt": "a", "choices": "b", "label": 0}\n',
+    "unlike.csv": "prompt,option,label\na,b,0\n",
+    "pairs.csv": "text,text_pair,label\na,b,maybe\n",
     "train.csv": "text,label\na,1\nb,0\n",
     "one.csv": "text,label\na,1\nb,1\n",
     "ragged.csv": "text,label\na,1,2\n",
@@ -103,16 +118,45 @@ FILES = {
     "list.jsonl": "[1]\n",
     "number.jsonl": '{"text": 3, "label": 1}\n',
     "table.xlsx": "x",
+    "brace.json": "{",
+    "flat.json": '{"data": [{"question": "a", "context": "b"}]}',
+    "question.jsonl": '{"question": " ", "context": "a b", "answers": ["a"]}\n',
+    "context.json": '{"data": [{"paragraphs": [{"context": "", "qas": [{"id": 7, "question": "a", "answers": []}]}]}]}',
+    "unanswered.jsonl": '{"question": "a", "context": "b"}\n',
+    "five.jsonl": '{"question": "a", "context": "b", "answers": 5}\n',
+    "nowhere.jsonl": '{"question": "a", "context": "b", "answers": [{"text": "c", "answer_start": 0}]}\n',
 }
 """The labelled files of `INPUTS`."""
 
 
 def learn(name: str) -> str:
-    """The call that trains on a file."""
+    """The call that trains a classifier on a file."""
     return FINETUNE.replace("train.csv", name)
 
 
+def choose(name: str) -> str:
+    """The call that trains a multiple-choice model on a file."""
+    return learn(name).replace("text-classification", "multiple-choice")
+
+
+def follow(name: str) -> str:
+    """The call that trains a next-sentence model on a file."""
+    return learn(name).replace("text-classification", "next-sentence")
+
+
+def ask(name: str) -> str:
+    """The call that trains a question answerer on a file."""
+    return ASK.replace("train.json", name)
+
+
 INPUTS = [
+    (choose("choices.csv"), "choices.csv, line 2: '2' is no choice; give its number, from 0 to 1, or its text"),
+    (choose("one.jsonl"), "one.jsonl, line 1: 1 choice; give two or more"),
+    (choose("text.jsonl"), "text.jsonl, line 1: no list of texts in 'choices' (found 'b')"),
+    (choose("unlike.csv"), "unlike.csv: no choice column among prompt, option, label; name it with --choice-column"),
+    (choose("train.csv"), "train.csv: no prompt column among text, label; name it with --prompt-column"),
+    (follow("pairs.csv"), "pairs.csv, line 2: unknown label 'maybe'; the model knows is_next, not_next"),
+    (follow("train.csv"), "train.csv: no pair column among text, label; name it with --pair-column"),
     (learn("none.csv"), "none.csv: no such file"),
     (learn("pipe.csv"), "pipe.csv: is a pipe or a device, not a regular file"),
     (learn("folder.csv"), "folder.csv: cannot be read (Is a directory)"),
@@ -132,6 +176,14 @@ INPUTS = [
     (learn("table.xlsx"), "table.xlsx: files named '.xlsx' are not read; use .csv"),
     (learn("one.csv"), "one.csv: labels found: 1; at least 2 are needed to learn"),
     (learn("nan.csv") + " --problem-type regression", "nan.csv, line 2: 'nan' is not a finite number"),
+    (learn("brace.json"), "brace.json: files named '.json' are not read; write one object per line, as .jsonl"),
+    (ask("brace.json"), "brace.json: not JSON"),
+    (ask("flat.json"), "flat.json: data 1 has no list of objects 'paragraphs'; use SQuAD's JSON"),
+    (ask("question.jsonl"), "question.jsonl, line 1: 'question' is empty; give it some text"),
+    (ask("context.json"), "context.json, question 7: 'context' is empty; give it some text"),
+    (ask("unanswered.jsonl"), "unanswered.jsonl: no label column among question, context"),
+    (ask("five.jsonl"), "five.jsonl, line 1: 5 are no answers"),
+    (ask("nowhere.jsonl"), "nowhere.jsonl: no answer is found in its context, so there is nothing to learn"),
     (PREPARE, "vocab: no tokenizer; name a vocab.txt, a tokenizer.json, or the folder that holds one"),
     (PREPARE.replace("vocab vocab", "vocab train.csv"), "train.csv: no tokenizer; name a vocab.txt, a tokenizer.json"),
     ("inspect pipe.onnx", "pipe.onnx: is a pipe or a device, not a regular file"),

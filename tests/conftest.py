@@ -185,6 +185,20 @@ def tiny_classifier(tiny_bert, opinion_file, shared) -> Path:
     return shared("tiny_classifier", make) / "classifier"
 
 
+@pytest.fixture(scope="session")
+def tiny_answerer(tiny_bert, shared) -> Path:
+    """A question answerer with a random head on `tiny_bert`, windows of 48 tokens, as a folder."""
+    import keras
+
+    from kerasbert import QuestionAnswerer
+
+    def make(folder: Path) -> None:
+        keras.utils.set_random_seed(3)
+        QuestionAnswerer.from_pretrained(tiny_bert, max_length=48, stride=8).save_pretrained(folder / "answerer")
+
+    return shared("tiny_answerer", make) / "answerer"
+
+
 def tagged(count: int) -> list[list[tuple[str, str]]]:
     """Sentences of words and tags that a tiny model learns without error: things, and good things said of them."""
     nouns = ("film", "book", "hotel", "room", "staff", "food", "story", "service", "day", "night")

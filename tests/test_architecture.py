@@ -21,7 +21,7 @@ ARROWS = {
     "models": "examples training layers checkpoints tasks tf config errors",
     "runtime": "tasks decoding tokenizers schema reading errors",
     "examples": "tasks reading errors",
-    "corpus": "tf tokenizers files quiet reading errors",
+    "corpus": "tf tasks tokenizers files quiet reading errors",
     "training": "layers errors",
     "layers": "tf",
     "tf": "tasks tokenizers errors",

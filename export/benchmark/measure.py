@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
@@ -21,6 +21,7 @@ from kerasbert.runtime.engines import MOST_THREADS
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import Manifest
 from kerasbert.tasks.golden import TEXTS
+from kerasbert.tasks.task import Example
 
 ROUNDS = 3
 """All files are measured in turn, and the turn is repeated, so a disturbance of the machine affects all of them."""
@@ -101,14 +102,14 @@ def benchmark(
     lengths = manifest.lengths if sequence_lengths is None else sorted(set(sequence_lengths))
     usual_threads = {min(MOST_THREADS, cores())} if quick else {1, cores()}
     threads = sorted(usual_threads if threads is None else set(threads))
-    texts = texts_of(manifest, folder, lengths)
+    examples = examples_of(manifest, folder, lengths)
 
     subjects = [(name, count) for name in [*([] if model is None else [KERAS]), *files] for count in threads]
     estimate = Estimate({subject: _class(manifest, subject[0]) for subject in subjects})
     results = {subject: [] for subject in subjects}
     planned = [(each, count) for count in _runs_per_round(runs, quick) for each in estimate.order()]
     for done, ((name, count), answers) in enumerate(planned, 1):
-        task = {"bundle": str(folder), "name": name, "threads": count, "texts": texts, "runs": answers}
+        task = {"bundle": str(folder), "name": name, "threads": count, "examples": examples, "runs": answers}
         task["model"] = str(model) if name == KERAS else None
         started = time.monotonic()
         result = in_a_process(task)
@@ -178,31 +179,46 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def texts_of(manifest: Manifest, folder: Path, lengths: Sequence[int]) -> list[str]:
-    """One text for each length in tokens, made of words of real sentences.
+def examples_of(manifest: Manifest, folder: Path, lengths: Sequence[int]) -> list[dict]:
+    """The fields of one example for each length in tokens. Its last text is made of words of real sentences; the other
+    fields that the task needs, such as a question, are short.
 
     Raises:
         BundleError: a length that the bundle's files do not take.
     """
     tokenizer = tokenizers.from_options(manifest.tokenizer, folder)
-    longest = manifest.task_settings.max_length
+    task, longest = manifest.definition, manifest.task_settings.max_length
+    settings = replace(manifest.task_settings, max_length=longest + 1)
+    needed = [each for each in task.fields if each.required]
+    varied = [each.name for each in needed if each.holds("")][-1]
+    short = {
+        each.name: min((one.fields[each.name] for one in task.golden), key=lambda value: len(str(value)))
+        for each in needed
+        if each.name != varied
+    }
     if wrong := [length for length in lengths if not 3 <= length <= longest]:
         raise BundleError(f"{folder}: takes texts of 3 to {longest} tokens, not of {wrong[0]}")
     words = [word for text in TEXTS for word in text.split() if word.isascii()]
-    texts = []
+
+    def tokens(text: str) -> int:
+        rows = task.rows(tokenizer, Example({**short, varied: text}), settings)
+        whole = len({row.choice for row in rows}) == len(rows)  # not windows, of which a choice would have several
+        return max(map(len, rows)) if whole else longest + 1
+
+    examples = []
     for length in lengths:
-        text, size = "", 0
+        text, size = task.pose("").strip(), 0
         while size < length:
             before = size
             for word in words:
                 longer = f"{text} {word}".lstrip()
-                count = len(tokenizer([longer], max_length=length + 1)["input_ids"][0])
+                count = tokens(longer)
                 if count <= length:
                     text, size = longer, count
             if size == before:  # no word is short enough for the one or two tokens that remain
                 break
-        texts.append(text)
-    return texts
+        examples.append({**short, varied: text})
+    return examples
 
 
 def machine() -> dict:

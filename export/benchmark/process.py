@@ -1,6 +1,6 @@
 """Measures one file of a bundle, in a process that was started for it alone.
 
-    python -m kerasbert.export.benchmark.process '{"bundle": ..., "name": ..., "texts": [...], ...}'
+    python -m kerasbert.export.benchmark.process '{"bundle": ..., "name": ..., "examples": [...], ...}'
 
 `kerasbert.export.benchmark.measure` starts it and reads the JSON in its last line. The packages that run a file are
 imported in functions, because their time and memory count as the file's.
@@ -81,29 +81,30 @@ def limit_tensorflow(threads: int) -> None:
     tf.config.threading.set_inter_op_parallelism_threads(threads)
 
 
-def measure(*, bundle: str, name: str, model: str | None, threads: int, texts: list[str], runs: int) -> dict:
-    """Opens a file and answers every text `runs` times.
+def measure(*, bundle: str, name: str, model: str | None, threads: int, examples: list[dict], runs: int) -> dict:
+    """Opens a file and answers every example `runs` times.
 
     Returns:
         `load`: seconds from the start to the first answer. `memory`: largest growth of the process, in MB. `cores`:
-        number of cores that were busy while it answered. `alone`, `whole`: one list of milliseconds per text, for the
-        model on ids and from text to answer.
+        number of cores that were busy while it answered. `alone`, `whole`: one list of milliseconds per example,
+        for the model on ids and from text to answer.
     """
     memory, start = peak_memory(), time.perf_counter()
     answer, clock = open_file(bundle, name, threads) if model is None else open_model(model, bundle, threads)
-    answer(texts[:1])
+    asked = [{name: [value] for name, value in each.items()} for each in examples]
+    answer(**asked[0])
     load = time.perf_counter() - start
 
     alone, whole, seconds, cpu = [], [], 0.0, 0.0
-    for text in texts:
+    for each in asked:
         for _ in range(WARM_UP):
-            answer([text])
+            answer(**each)
         alone.append([])
         whole.append([])
         began, cpu_began = time.perf_counter(), time.process_time()
         for _ in range(runs):
             start = time.perf_counter()
-            answer([text])
+            answer(**each)
             whole[-1].append(1e3 * (time.perf_counter() - start))
             alone[-1].append(1e3 * clock.seconds)
         seconds, cpu = seconds + time.perf_counter() - began, cpu + time.process_time() - cpu_began

@@ -12,14 +12,14 @@ def specifications(
 
     Args:
         rows, length: sizes of the axes; None leaves an axis free.
-        ids: dtype of the inputs with one value per token.
+        ids: dtype of the inputs that are no numbers of an example.
 
     Returns:
-        By input name (rows, length), or float32 (rows, width) for numbers.
+        By input name (rows, length), (rows, 1) for one value per row, or float32 (rows, width) for numbers.
     """
     return {
         each.name: tf.TensorSpec((rows, each.width), tf.float32, name=each.name)
         if each.axis == "number"
-        else tf.TensorSpec((rows, length), ids, name=each.name)
+        else tf.TensorSpec((rows, 1 if each.axis == "row" else length), ids, name=each.name)
         for each in graph.inputs
     }

@@ -10,6 +10,18 @@ from kerasbert.tasks.task import Output
 SCORES = {"choice": tf.nn.softmax, "choices": tf.nn.sigmoid, "number": tf.identity}
 """Kind of an output's numbers (`kerasbert.tasks.task.Output.bar`) -> the function that gives the scores people see."""
 
+
+def scores_of(output: Output, numbers: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """The scores of an output's numbers. Padding has no share in a choice among tokens.
+
+    Args:
+        mask: the attention mask, int32 (batch, sequence).
+    """
+    if output.axis == "position":
+        numbers = tf.where(mask > 0, numbers, numbers.dtype.min)
+    return SCORES[output.bar](numbers)
+
+
 LOGITS, SCORED = "logits", "scores"
 """The end of the name of an output that has scores, and the end of the name of its scores."""
 
@@ -22,7 +34,7 @@ def scores_names(outputs: Sequence[Output]) -> dict[str, str]:
     """
     names = {}
     for each in outputs:
-        if each.bar not in SCORES:
+        if each.bar not in SCORES or each.axis == "example":  # there the rows of an example have scores together
             continue
         if not each.name.endswith(LOGITS):
             raise ExportError(f"the output {each.name!r} has scores ({each.bar}), so its name must end in {LOGITS!r}")

@@ -10,7 +10,7 @@ import numpy as np
 
 from kerasbert.decoding.labels import SCORES
 from kerasbert.errors import BundleError
-from kerasbert.export.formats.mediapipe.check import check_in_mediapipe
+from kerasbert.export.formats.mediapipe.check import READERS, check_in_mediapipe
 from kerasbert.export.formats.mediapipe.device_tokenizer import read_differently as mediapipe_reads
 from kerasbert.export.gate import golden
 from kerasbert.export.gate.bars import (
@@ -25,7 +25,8 @@ from kerasbert.export.gate.subject import Subject
 from kerasbert.quiet import quiet
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.pipelines import Pipeline
-from kerasbert.tasks.ask import Answered
+from kerasbert.tasks.ask import Answered, rows_taken
+from kerasbert.tasks.task import Output
 from kerasbert.tasks.windows import averaged
 from kerasbert.tasks.words import as_text
 
@@ -125,7 +126,7 @@ def asks_compiled_model(subject: Subject, row) -> list[str]:
     failures = [] if decision.passed else [decision.figure]
     for name, output in subject.graph_outputs.items():
         ours, theirs = (
-            _stacked([row for each in side for row in each.outputs[name]]) for side in (found, subject.alone)
+            _stacked([row for each in side for row in each.outputs[name]], output) for side in (found, subject.alone)
         )
         failures += judge_numbers(ours, theirs, output.bar, subject.file.precision, scores=subject.in_scores)
     return [f"in LiteRT's CompiledModel, beside the interpreter: {wrong}" for wrong in failures]
@@ -142,20 +143,24 @@ def asks_signatures_for_texts(subject: Subject, row) -> list[str]:
         chosen = [each for each in subject.recorded if set(each.example) == set(fields)]
         if not chosen:
             continue
-        left_out = sum(len(each.rows) - 1 for each in chosen)
+        asked = [_as_asked(subject, each, rows_taken(pipeline.graphs()[0])) for each in chosen]
+        left_out = sum(len(each.rows) - len(kept.rows) for each, kept in zip(chosen, asked, strict=True))
         if left_out and not subject.pipeline.task.averages:
             said = "%s: takes one window of a text where it takes texts, so %d further windows are not compared there"
             log.info(said, subject.file.path, left_out)
-        found, wrong = _together(subject, pipeline, [_as_one_row(subject, each) for each in chosen])
+        found, wrong = _together(subject, pipeline, asked)
         failures += [f"text signature: {each}" for each in (*wrong, *_misplaced(subject, found))]
     return failures
 
 
 def asks_mediapipe(subject: Subject, row) -> list[str]:
-    """Runs the file in MediaPipe, if it is installed. Texts that MediaPipe splits differently are left out."""
-    if not subject.in_scores:
-        return []
+    """Runs the file in MediaPipe, if it is installed. Texts that MediaPipe splits differently are left out.
+
+    MediaPipe for Python has no task for the files of the Task Library alone (`READERS`).
+    """
     pipeline = subject.pipeline
+    if subject.file.kind != "mediapipe" or pipeline.task.contract not in READERS:
+        return []
     alone = {
         each.example["text"]: found
         for each, found in zip(subject.recorded, subject.alone, strict=True)
@@ -197,9 +202,10 @@ def asks_the_data(subject: Subject, row) -> list[str]:
             log.warning(said, subject.file.path)
         return []
     wanted = subject.reference.answered
-    if reads:
+    most = rows_taken(subject.pipeline.graphs()[0])
+    if most is not None:
         wanted = [
-            replace(each, rows=each.rows[:1], outputs={name: rows[:1] for name, rows in each.outputs.items()})
+            replace(each, rows=each.rows[:most], outputs={name: rows[:most] for name, rows in each.outputs.items()})
             for each in wanted
         ]
     alike = [subject.alike(a, subject.answer(b)) for a, b in zip(subject.answers_on_data, wanted, strict=True)]
@@ -245,20 +251,19 @@ def _warn(path: str, reader: str, texts: Sequence[str], count: int) -> None:
 
 def _first_window(subject: Subject, each: golden.Golden) -> golden.Golden:
     """An example with the numbers of its first window, and with the answer that follows from them."""
-    if len(each.rows) == 1:
+    if len(each.rows) == 1 or rows_taken(subject.pipeline.graphs()[0]) is None:
         return each
     each = replace(each, rows=each.rows[:1])
     found = Answered(example=golden.example_of(each), rows=each.rows, outputs=_recorded(subject, each))
     return replace(each, answer=subject.answer(found))
 
 
-def _as_one_row(subject: Subject, each: golden.Golden) -> golden.Golden:
-    """An example with the numbers that a signature for texts gives of it, as one row."""
-    first = each.rows[0]
-    if subject.pipeline.task.averages:
-        outputs = {name: averaged(each.rows, rows) for name, rows in _recorded(subject, each).items()}
-        first = replace(first, outputs=outputs)
-    return replace(each, rows=[first])
+def _as_asked(subject: Subject, each: golden.Golden, most: int | None) -> golden.Golden:
+    """An example with the rows that a signature for texts gives of it: the average of windows, or the first `most`."""
+    if not subject.pipeline.task.averages:
+        return replace(each, rows=each.rows[:most])
+    outputs = {name: averaged(each.rows, rows) for name, rows in _recorded(subject, each).items()}
+    return replace(each, rows=[replace(each.rows[0], outputs=outputs)])
 
 
 def _named(each: golden.Golden) -> str:
@@ -281,10 +286,13 @@ def _numbers(subject: Subject, found: Sequence[Answered], recorded: Sequence[gol
             rows for each, mine in zip(recorded, found, strict=True) for rows in _at_places(subject, mine, each)[name]
         ]
         theirs = [rows for each in recorded for rows in _recorded(subject, each)[name]]
-        yield _stacked(ours), _stacked(theirs), output
+        yield _stacked(ours, output), _stacked(theirs, output), output
 
 
-def _stacked(rows: Sequence[np.ndarray]) -> np.ndarray:
+def _stacked(rows: Sequence[np.ndarray], output: Output) -> np.ndarray:
+    """The numbers of rows as one array; those of positions, whose number differs from row to row, side by side."""
+    if output.axis == "position":
+        return np.concatenate(rows)[np.newaxis]
     return np.concatenate([np.atleast_2d(row) for row in rows])
 
 
@@ -335,7 +343,7 @@ def _judged_on_data(subject: Subject, row, found: Sequence[Answered], wanted: Se
     failures = []
     for name, output in subject.graph_outputs.items():
         ours, theirs = (
-            _stacked([numbers for each in side for numbers in each.outputs[name]]) for side in (found, wanted)
+            _stacked([numbers for each in side for numbers in each.outputs[name]], output) for side in (found, wanted)
         )
         wrong = judge_numbers(ours, theirs, output.bar, "float32", scores=subject.in_scores)
         failures += [f"on the data: {each}" for each in wrong]

@@ -72,13 +72,19 @@ def write(model, folder: Path) -> None:
         outputs = at_places(graphs, found.outputs, places)
         rows = []
         for index, row in enumerate(found.rows):
-            numbers = {name: values[index].tolist() for name, values in outputs.items()}
+            numbers = {name: _short(values[index]) for name, values in outputs.items()}
             where = {} if places[index] is None else {"places": places[index]}
             ids = {"input_ids": list(row.inputs["input_ids"])}
             rows.append({**ids, **tokens_of(graphs, row), **where, "outputs": numbers})
         answer = model.task.decode(example, found.rows, outputs, model.settings)
         recorded.append({"example": dict(example.fields), "rows": rows, "answer": answer})
-    (folder / NAME).write_text(json.dumps(recorded, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    lines = ",\n".join(json.dumps(each, ensure_ascii=False) for each in recorded)
+    (folder / NAME).write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+
+
+def _short(numbers: np.ndarray) -> list:
+    """float32 numbers as nested lists of the shortest floats that are read as the same float32 numbers."""
+    return [_short(each) for each in numbers] if numbers.ndim > 1 else [float(str(each)) for each in numbers]
 
 
 def tokens_of(graphs: Sequence[Graph], row: Row) -> dict[str, list]:
@@ -139,7 +145,7 @@ def _check_shape(row: Recorded, output) -> None:
     if any(not 0 <= place < len(row.input_ids) for place in places):
         raise ValueError(f"places are {places}, but the row has {len(row.input_ids)} tokens")
     tokens = len(places)
-    wanted = (output.width,) if output.axis == "row" else (tokens, output.width)
+    wanted = output.shape(tokens)
     if shape != wanted:
         raise ValueError(f"{output.name} has the shape {shape}, not {wanted}")
 

@@ -6,13 +6,15 @@ from functools import cached_property
 
 import numpy as np
 
+from kerasbert.decoding.spans import N_BEST
 from kerasbert.export.gate import golden
-from kerasbert.export.gate.bars import LABELS, changed_labels, with_excused_labels
+from kerasbert.export.gate.bars import HESITATES, LABELS, SURE, changed_labels, with_excused_labels
 from kerasbert.export.gate.opening import Opened
 from kerasbert.runtime.manifest import File
 from kerasbert.runtime.pipelines import Pipeline
 from kerasbert.tasks.ask import Answered
-from kerasbert.tasks.task import Example
+from kerasbert.tasks.choice import Choice
+from kerasbert.tasks.task import Example, Output
 
 
 @dataclass(kw_only=True)
@@ -60,8 +62,8 @@ class Subject:
 
     @property
     def in_scores(self) -> bool:
-        """Whether the file returns scores instead of logits, as MediaPipe needs them."""
-        return self.file.kind == "mediapipe"
+        """Whether the file returns scores instead of logits, as MediaPipe's classifier needs them."""
+        return self.file.kind == "mediapipe" and len(self.graph_outputs) == 1
 
     @cached_property
     def graph_outputs(self) -> dict:
@@ -87,16 +89,33 @@ class Subject:
         """
         if self.file.precision == "float32":
             return False
+        if any(output.axis == "position" for output in self.graph_outputs.values()):
+            return self._wavers(found, theirs)
         excused = {
-            name: [
-                with_excused_labels(a, b, output.bar) for a, b in zip(found.outputs[name], theirs[name], strict=True)
-            ]
-            for name, output in self.graph_outputs.items()
+            name: _excused(found.outputs[name], theirs[name], output) for name, output in self.graph_outputs.items()
         }
         keras, ours, mixed = (
             self.answer(replace(found, outputs=outputs)) for outputs in (theirs, found.outputs, excused)
         )
         return not self.alike(ours, keras) and self.alike(ours, mixed)
+
+    def _wavers(self, found: Answered, theirs: Mapping) -> bool:
+        """The same for an answer that several choices among tokens make together: the probabilities of both answers
+        must be close, by Keras's numbers (`HESITATES`) and by the file's (`SURE`).
+        """
+        keras, ours = replace(found, outputs=theirs), found
+        answers = [self.answer(each) for each in (keras, ours)]
+
+        def lead(by: Answered) -> float:
+            """How much more probable Keras's answer is than the file's."""
+            given = (by.example, by.rows, by.outputs, self.pipeline.settings)
+            ranked = self.pipeline.task.choose(*given, Choice(top_k=N_BEST))
+            first, other = (
+                next((each["score"] for each in ranked if self.alike(each, answer)), 0.0) for answer in answers
+            )
+            return first - other
+
+        return not self.alike(*answers) and lead(keras) < HESITATES and -lead(ours) < SURE
 
     def kept(self, found: Answered, theirs: Mapping, answer) -> list[bool]:
         """For each token, whether a quantised file keeps Keras's label or neither has a clear one.
@@ -118,3 +137,10 @@ class Subject:
         """Whether answers are made of one label per token. Such an answer differs as a whole where one token does."""
         outputs = self.graph_outputs.values()
         return all(output.axis == "token" and output.bar in LABELS for output in outputs)
+
+
+def _excused(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray], output: Output) -> list[np.ndarray]:
+    """Keras's numbers for an example's rows, with those of a quantised file in the places of unclear labels."""
+    if output.axis == "example":
+        return list(with_excused_labels(np.concatenate(ours), np.concatenate(theirs), output.bar)[:, None])
+    return [with_excused_labels(a, b, output.bar) for a, b in zip(ours, theirs, strict=True)]

@@ -58,6 +58,7 @@ HEAD_NAMES = {
         "nsp/dense": "cls.seq_relationship",
         "classifier/dense": "classifier",
         "classifier": "classifier",
+        "qa_outputs": "qa_outputs",
         **_POOLING,
     },
     "roberta": {
@@ -67,6 +68,7 @@ HEAD_NAMES = {
         "classifier/hidden": "classifier.dense",
         "classifier/dense": "classifier.out_proj",
         "classifier": "classifier",
+        "qa_outputs": "qa_outputs",
         **_POOLING,
     },
     "distilbert": {
@@ -76,6 +78,7 @@ HEAD_NAMES = {
         "classifier/hidden": "pre_classifier",
         "classifier/dense": "classifier",
         "classifier": "classifier",
+        "qa_outputs": "qa_outputs",
         **_POOLING,
     },
 }

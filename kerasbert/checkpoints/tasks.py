@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import fields
 
 from kerasbert.checkpoints import modules
-from kerasbert.checkpoints.loading import ENCODER, Checkpoint
+from kerasbert.checkpoints.loading import ENCODER, PRETRAINED, Checkpoint
 from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.schema import part_from_json
 from kerasbert.tasks.task import Task
@@ -21,7 +21,8 @@ def stored_settings(checkpoint: Checkpoint, task: Task) -> dict:
         CheckpointError: modules of sentence-transformers that kerasbert does not have.
     """
     own = {name: value for name, value in checkpoint.own.items() if name != "task" and value is not None}
-    if checkpoint.task != task.name:
+    pretrained = "task" not in checkpoint.own and checkpoint.task in PRETRAINED
+    if checkpoint.task != task.name or pretrained:
         names = {"max_length"} if "task" in checkpoint.own else {each.name for each in fields(task.Settings)}
         own = {name: value for name, value in own.items() if name in names}
     try:
@@ -48,6 +49,8 @@ def answerable_task(checkpoint: Checkpoint, tasks: Collection[str]) -> str:
     Raises:
         CheckpointError: it holds another task, or none; the message names it.
     """
+    if checkpoint.task == "pre-training":  # its other head is for the next sentence
+        return "fill-mask"
     if checkpoint.task not in tasks:
         raise CheckpointError(
             f"{checkpoint.folder}: holds {checkpoint.holds}, which kerasbert cannot answer with yet; fine-tune it "

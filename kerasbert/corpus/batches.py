@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from kerasbert import tokenizers
-from kerasbert.corpus.draws import key_of, permute
 from kerasbert.corpus.index import Index, vocabulary_hash
-from kerasbert.corpus.masking import Masking, MaskingVocabulary, mask_row
 from kerasbert.corpus.stepwise import OPEN_FILES, Batch, Stepwise
 from kerasbert.errors import ConfigError, DataError
+from kerasbert.tasks.draws import key_of, permute
+from kerasbert.tasks.masking import Masking, MaskingVocabulary, mask_row
 from kerasbert.tf.records import decode, open_content
 
 _ORDER, _BATCHES, _MASKS = range(3)  # what a draw is for

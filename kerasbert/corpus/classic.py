@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasbert.corpus.draws import key_of, permute
 from kerasbert.corpus.stepwise import OPEN_FILES, Batch, Stepwise
 from kerasbert.errors import ConfigError, DataError
+from kerasbert.tasks.draws import key_of, permute
 from kerasbert.tf.records import decode, open_content, scan_records
 
 NAMES = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerasbert.corpus.draws import key_of, uniform
+from kerasbert.tasks.draws import key_of, uniform
 
 IS_NEXT, IS_RANDOM = 0, 1
 """NSP label: 0, the second segment follows the first; 1, it does not. For SOP, 1 says that the two are swapped."""

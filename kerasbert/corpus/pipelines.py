@@ -19,11 +19,11 @@ from pathlib import Path
 from kerasbert import tokenizers
 from kerasbert.corpus.documents import Span, find_files, guess_format, plan_slices
 from kerasbert.corpus.index import INDEX, PLAN, Index, Shard, vocabulary_hash
-from kerasbert.corpus.masking import MaskingVocabulary
 from kerasbert.corpus.preparation import Settings, finished_slice, prepare_slice
 from kerasbert.corpus.workers import begin_worker
 from kerasbert.errors import ConfigError, DataError, KerasBertError, MissingDependency
 from kerasbert.files import check_target, held, write_text
+from kerasbert.tasks.masking import MaskingVocabulary
 
 Slices = Sequence[Sequence[Span]]
 Progress = Callable[[list[Shard], int, int], None]

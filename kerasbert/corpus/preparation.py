@@ -11,13 +11,13 @@ import numpy as np
 
 from kerasbert.corpus.document_tokenizer import SEGMENTERS, DocumentTokenizer
 from kerasbert.corpus.documents import ENCODING_ERRORS, FORMATS, SLICE_BYTES, Document, Span, read_documents
-from kerasbert.corpus.draws import key_of
 from kerasbert.corpus.index import CLASSES, Shard
 from kerasbert.corpus.instances import MODES
 from kerasbert.corpus.joining import join
 from kerasbert.corpus.sentences import SPLITTERS
 from kerasbert.errors import ConfigError
 from kerasbert.files import new_file, write_text
+from kerasbert.tasks.draws import key_of
 from kerasbert.tf.records import encode, write_records
 
 

@@ -2,24 +2,31 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from kerasbert.errors import DataError
 from kerasbert.examples.conll import UNTAGGED, conll_rows
 from kerasbert.examples.csv import csv_rows, tsv_rows
 from kerasbert.examples.jsonl import jsonl_rows
+from kerasbert.examples.squad import squad_rows
+from kerasbert.examples.txt import text_rows
 from kerasbert.reading import decode, read_bytes
-from kerasbert.tasks.headers import usual_header
-from kerasbert.tasks.task import Example, Field, Task
+from kerasbert.tasks.fields import Field
+from kerasbert.tasks.headers import numbered_headers, trimmed, usual_header
+from kerasbert.tasks.task import Example, Task
 
-Rows = Iterator[tuple[int | range, dict]]
-"""The line that a row begins in, or the line of each of its words, counted from 1; and its values by column."""
+Rows = Iterator[tuple[int | range | str, dict]]
+"""The line that a row begins in, the line of each of its words, counted from 1, or words for its place where lines
+say nothing; and its values by column."""
 READERS: dict[str, Callable[[Path, str], Rows]] = {
     ".csv": csv_rows,
     ".tsv": tsv_rows,
     ".jsonl": jsonl_rows,
     ".conll": conll_rows,
 }
+OWN: dict[str, Callable[[Path, str], Rows]] = {".json": squad_rows, ".txt": text_rows}
+"""Further readers, of endings that only a task with this `format` reads."""
 PLAIN = (".txt", "")
 """Endings of files with one text per line; standard input has none."""
 STREAMS = ("/dev/fd/", "/dev/stdin")
@@ -31,7 +38,8 @@ TRUTH = "label"
 def read_examples(
     path: str | Path, task: Task, *, columns: Mapping[str, str | None] | None = None, labelled: bool = True
 ) -> list[Example]:
-    """Reads `.csv` or `.tsv` with a header line, `.jsonl` with one object per line, or `.conll` with one word per line.
+    """Reads `.csv` or `.tsv` with a header line, `.jsonl` with one object per line, `.conll` with one word per line, or
+    `.json` as SQuAD has it; of a task that learns from texts alone also `.txt` with one text per line.
 
     A file with another ending is read as the task's `format` says.
 
@@ -39,37 +47,36 @@ def read_examples(
         path: the file, UTF-8; a byte-order mark is skipped.
         task: says which fields an example has and the usual names of their columns.
         columns: the names in this file by option: `{"text": ..., "pair": ..., "label": ...}` for texts. None looks for
-            the usual names, in lower or upper case.
+            the usual names, in lower or upper case. For a list of texts, "ending" names the columns ending0, ending1,
+            ..., each of which holds one text.
         labelled: whether a file without right answers is an error.
 
     Raises:
         DataError: naming the file, the line and the mend.
     """
     path, chosen = Path(path), _named(task, columns)
-    rows = list(_rows(path, task.format))
+    rows = list(_rows(path, task))
     if not rows:
         raise DataError(f"{path}: holds no rows")
     names = list(dict.fromkeys(name for _, row in rows for name in row))  # a JSON line may lack any
     for each in task.fields:
         if each.kind == "number" and not chosen.get(each.option) and usual_header(names, each.columns) is None:
             raise DataError(f"{path}: no column {each.name!r} among {', '.join(names)}; the model takes this number")
-    places = {
-        each.name: _column(path, names, chosen.get(each.option), each.columns, each.option, required=each.required)
-        for each in task.fields
-    }
-    truth = _column(path, names, chosen.get(TRUTH), task.truths, TRUTH, required=labelled)
+    places = {each.name: _place(path, names, chosen.get(each.option), each) for each in task.fields}
+    known = labelled and not task.drawn
+    truth = _column(path, names, chosen.get(TRUTH), task.truths, TRUTH, required=known)
     examples = []
     for place, row in rows:
-        line, lines = (place[0], place) if isinstance(place, range) else (place, ())
+        example = _placed(path, place)
         fields = {
-            each.name: _field(path, line, row, places[each.name], each)
+            each.name: _field(example.place, row, places[each.name], each)
             for each in task.fields
             if places[each.name] is not None
         }
-        if labelled and row.get(truth) is None:
-            raise DataError(f"{path}, line {line}: no value in {truth!r}; give it one, or [] for an empty list")
-        examples.append(Example(fields, row.get(truth), line, str(path), lines=lines))
-    return examples
+        if known and row.get(truth) is None:
+            raise DataError(f"{example.place}: no value in {truth!r}; give it one, or [] for an empty list")
+        examples.append(replace(example, fields=fields, truth=row.get(truth)))
+    return task.to_learn(examples) if labelled else examples
 
 
 def read_unlabelled(path: str | Path, task: Task, *, columns: Mapping[str, str | None] | None = None) -> list[Example]:
@@ -88,7 +95,7 @@ def read_unlabelled(path: str | Path, task: Task, *, columns: Mapping[str, str |
     required = [each for each in task.fields if each.required]
     if len(required) > 1 or not required[0].holds(""):
         listed = " and ".join(each.name for each in required)
-        raise DataError(f"{path}: plain text has no place for {listed}; use {', '.join(READERS)}")
+        raise DataError(f"{path}: plain text has no place for {listed}; use {', '.join(_readers(task))}")
     # Only a line feed ends a line: a text may hold U+2028 and other breaks that splitlines() knows.
     lines = _decode(path).replace("\r\n", "\n").removesuffix("\n").split("\n")
     if not any(map(str.strip, lines)):
@@ -114,15 +121,27 @@ def _decode(path: Path) -> str:
     return decode(path, content, DataError)
 
 
-def _rows(path: Path, otherwise: str) -> Rows:
-    reader = READERS.get(path.suffix.lower()) or (None if path.is_dir() else READERS.get(otherwise))
-    if path.suffix.lower() == ".json":
-        raise DataError(f"{path}: files named '.json' are not read; write one object per line, as .jsonl")
+def _readers(task: Task) -> dict[str, Callable[[Path, str], Rows]]:
+    """The readers of a task's files, by ending."""
+    return {**READERS, **{ending: reader for ending, reader in OWN.items() if ending == task.format}}
+
+
+def _rows(path: Path, task: Task) -> Rows:
+    known = _readers(task)
+    reader = known.get(path.suffix.lower()) or (None if path.is_dir() else known.get(task.format))
+    if path.suffix.lower() in OWN.keys() - known.keys() - set(PLAIN):
+        raise DataError(f"{path}: files named {path.suffix!r} are not read; write one object per line, as .jsonl")
     if reader is None:
         named = f"files named {path.suffix!r}" if path.suffix else "files without an ending"
         what = "folders" if path.is_dir() else named
-        raise DataError(f"{path}: {what} are not read; use {', '.join(READERS)}")
+        raise DataError(f"{path}: {what} are not read; use {', '.join(known)}")
     return reader(path, _decode(path))
+
+
+def _place(path, columns, wanted, field: Field) -> str | tuple[str, ...] | None:
+    """A field's column, or its columns if each holds one text of a list."""
+    numbered = numbered_headers(columns, field.columns, wanted) if field.kind == "texts" else ()
+    return numbered or _column(path, columns, wanted, field.columns, field.option, required=field.required)
 
 
 def _column(path, columns, wanted, usual, role, *, required) -> str | None:
@@ -136,8 +155,21 @@ def _column(path, columns, wanted, usual, role, *, required) -> str | None:
     return found
 
 
-def _field(path, line, row, column, field: Field) -> str | list[str] | float | list[float]:
-    value = field.read(row.get(column))
+def _placed(path: Path, place: int | range | str) -> Example:
+    """An example that has its place only."""
+    if isinstance(place, str):
+        return Example({}, path=str(path), spot=place)
+    return (
+        Example({}, line=place[0], path=str(path), lines=place)
+        if isinstance(place, range)
+        else Example({}, line=place, path=str(path))
+    )
+
+
+def _field(place: str, row, column, field: Field) -> str | list[str] | float | list[float]:
+    value = field.read(row.get(column) if isinstance(column, str) else trimmed(map(row.get, column)))
     if not field.holds(value):
-        raise DataError(f"{path}, line {line}: no {field.wanted} in {column!r} (found {value!r})")
+        raise DataError(f"{place}: no {field.wanted} in {column!r} (found {value!r})")
+    if field.lacks(value):
+        raise DataError(f"{place}: {column!r} is empty; give it some text")
     return value

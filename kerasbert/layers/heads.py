@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from kerasbert.layers.dense import dense
-from kerasbert.layers.gather import gather_tokens
+from kerasbert.layers.gather import gather_tokens, product_with_rows
 from kerasbert.layers.layer_norm import LayerNorm
 from kerasbert.layers.tracing import tracing_options
 
@@ -107,6 +107,20 @@ class Pooler(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("kerasbert")
+class TokensAt(keras.layers.Layer):
+    """Takes the vectors at some positions: (batch, sequence, D) and int32 (batch, masked) -> (batch, masked, D).
+
+    It is computed as a product with rows of one 1 each, because a look-up would cut a TFLite graph in two.
+    """
+
+    def call(self, x, positions):
+        return ops.matmul(ops.cast(tracing_options().one_hot(positions, ops.shape(x)[1]), x.dtype), x)
+
+    def compute_output_shape(self, x_shape, positions_shape):
+        return (*positions_shape, x_shape[-1])
+
+
+@keras.saving.register_keras_serializable("kerasbert")
 class MaskedLMHead(keras.layers.Layer):
     """Logits over the vocabulary at the masked positions only (BERT, section 3.1, task 1).
 
@@ -118,7 +132,7 @@ class MaskedLMHead(keras.layers.Layer):
 
     Call arguments:
         x: (batch, sequence, hidden_size).
-        mlm_positions: int32 (batch, masked), positions in the sequence.
+        mlm_positions: int32 (batch, masked), positions in the sequence. None: all positions of `x`.
 
     Output: float32 (batch, masked, vocab_size).
     """
@@ -131,7 +145,7 @@ class MaskedLMHead(keras.layers.Layer):
         self.dense = dense(hidden_size, activation=activation, stddev=stddev, name="dense", dtype=self.dtype_policy)
         self.norm = LayerNorm(epsilon=epsilon, name="norm", dtype=self.dtype_policy)
 
-    def build(self, x_shape, mlm_positions_shape):
+    def build(self, x_shape, mlm_positions_shape=None):
         if not self.embeddings.built:
             self.embeddings.build((None, None))
         self.dense.build(x_shape)
@@ -139,17 +153,22 @@ class MaskedLMHead(keras.layers.Layer):
         self.bias = self.add_weight(shape=(self.vocab_size,), initializer="zeros", name="bias", autocast=False)
         self.built = True
 
-    def call(self, x, mlm_positions):
-        x = self.transform(gather_tokens(x, mlm_positions))  # (B, M, D)
+    def call(self, x, mlm_positions=None):
+        x = self.transform(x if mlm_positions is None else gather_tokens(x, mlm_positions))  # (B, M, D)
+        scales = tracing_options().column_scales
+        if scales is not None:  # the columns of the word table are divided by these
+            x = x * ops.cast(scales[0], x.dtype)
         word_table = ops.cast(self.embeddings.word_table, x.dtype)
-        return ops.cast(ops.matmul(x, ops.transpose(word_table)), "float32") + ops.cast(self.bias, "float32")
+        products = product_with_rows(ops.reshape(x, (-1, x.shape[-1])), word_table)  # (B M, V)
+        products = ops.reshape(products, (*ops.shape(x)[:-1], self.vocab_size))
+        return ops.cast(products, "float32") + ops.cast(self.bias, "float32")
 
     def transform(self, x):
         """The hidden layer and LayerNorm before the product with the word table: (..., hidden_size), same shape out."""
         return self.norm(self.dense(x))
 
-    def compute_output_shape(self, x_shape, mlm_positions_shape):
-        return (*mlm_positions_shape, self.vocab_size)
+    def compute_output_shape(self, x_shape, mlm_positions_shape=None):
+        return (*(x_shape[:-1] if mlm_positions_shape is None else mlm_positions_shape), self.vocab_size)
 
     def get_config(self):
         tied = keras.saving.serialize_keras_object(self.embeddings)
@@ -205,3 +224,26 @@ class ClassificationHead(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), **self.settings}
+
+
+@keras.saving.register_keras_serializable("kerasbert")
+class Column(keras.layers.Layer):
+    """One number of each token's vector: (batch, sequence, width) -> (batch, sequence).
+
+    Args:
+        index: the number's place in the vector.
+    """
+
+    def __init__(self, index: int, **kwargs):
+        super().__init__(**kwargs)
+        self.index = index
+
+    def call(self, x):
+        # Not `x[..., 0]`: see `FirstToken`.
+        return ops.reshape(x[:, :, self.index : self.index + 1], ops.shape(x)[:2])
+
+    def compute_output_shape(self, x_shape):
+        return x_shape[:2]
+
+    def get_config(self):
+        return {**super().get_config(), "index": self.index}

@@ -9,6 +9,13 @@ from dataclasses import dataclass
 from keras import ops
 
 
+def one_hot(positions, length):
+    """int (...) -> float32 (..., length): 1 in the place of the position, 0 elsewhere. Takes operations that GPUs have
+    on phones."""
+    places = ops.expand_dims(ops.cast(positions, "float32"), -1) - ops.arange(length, dtype="float32")
+    return ops.relu(1.0 - ops.square(places))
+
+
 @dataclass(frozen=True, kw_only=True)
 class TracingOptions:
     """How the layers write mathematics that can be written in several ways. Some exported files need other values."""
@@ -17,9 +24,12 @@ class TracingOptions:
     """Added to the attention scores of padding. Far below any real score, and finite in float16."""
     square: Callable = ops.square
     """The function that squares, in the variance of `LayerNorm`."""
+    one_hot: Callable = one_hot
+    """The function that makes rows of one 1 each, for `TokensAt`."""
     column_scales: tuple | None = None
-    """(word, position): factors for the columns of the two tables in `Embeddings`, applied after the look-up. For an
-    exporter that has divided the columns of the tables by the same numbers."""
+    """(word, position): factors for the columns of the two tables in `Embeddings`, applied after the look-up, and
+    before the head of masked words multiplies with the first. For an exporter that has divided the columns of the
+    tables by the same numbers."""
     xla_cpu: bool = False
     """Whether XLA compiles the graph for a CPU, where its own gradient of a linear layer is slow."""
     xla: bool = False

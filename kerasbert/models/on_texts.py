@@ -358,11 +358,10 @@ class OnTexts:
 
         data = in_batches(data, batch_size or BATCH_SIZE)
 
-        def lessons(x, y, sample_weight) -> list[Lesson]:
+        def groups(x, y, sample_weight) -> list[list[Lesson]]:
             examples = self._examples(x, *((y, sample_weight) if labelled else ()))
             # All batches must have weights, or none: a later text may be longer than those of the first batch.
-            groups = self._lessons(examples, class_weight, weighted=self.task.averages)
-            return [lesson for group in groups for lesson in group]
+            return self._lessons(examples, class_weight, weighted=self.task.averages)
 
         length = ROUND_TO if labelled else one_length(self, self.max_length)
-        return map_texts(data, lessons, graph=self.graphs()[0], round_to=length, longest=self.max_length)
+        return map_texts(data, groups, graph=self.graphs()[0], round_to=length, longest=self.max_length)

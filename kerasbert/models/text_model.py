@@ -15,6 +15,7 @@ from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.on_texts import OnTexts
 from kerasbert.models.unquantized import Unquantized
 from kerasbert.models.whole_texts import ROUND_TO
+from kerasbert.tasks import NAMES
 from kerasbert.tasks.amounts import check_batch_size
 from kerasbert.tasks.ask import Answered, ask, joined, outputs_of
 from kerasbert.tasks.numbers import with_numbers
@@ -45,12 +46,12 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
     shape_settings: tuple[str, ...] = ()
     """The settings that decide the shape of `heads`: a checkpoint with other ones gets new heads."""
 
-    def __init__(self, *, encoder: BertEncoder, settings, outputs, head=None, **kwargs):
+    def __init__(self, *, encoder: BertEncoder, settings, outputs, inputs=None, head=None, **kwargs):
         if settings.max_length > encoder.config.max_length:
             raise ConfigError(
                 f"max_length is {settings.max_length}: use 3 to {encoder.config.max_length}, the model's positions"
             )
-        inputs, numbers = encoder.input, ()
+        inputs, numbers = {**encoder.input, **(inputs or {})}, ()
         if head is not None:
             head = head if isinstance(head, keras.Model) else head_of(encoder, head)
             inputs, outputs, numbers = with_head(encoder, head)
@@ -81,7 +82,7 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
         )
         found = self._by_name(self.output)
         outputs = tuple(
-            dataclasses.replace(each, width=int(found[each.name].shape[-1]))
+            dataclasses.replace(each, width=0 if each.axis == "position" else int(found[each.name].shape[-1]))
             for each in graph.outputs
             if each.name in found
         )
@@ -91,10 +92,11 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
         found = self._by_name(self.output)
         for each in self.task.graphs(self.settings)[0].outputs:
             shape = found[each.name].shape if each.name in found else None
-            rank = 2 if each.axis == "row" else 3
-            if shape is not None and (len(shape) != rank or each.width not in (0, shape[-1])):
-                axes = ", ".join(["batch", "sequence"][: rank - 1])
-                raise ConfigError(f"{each.name} are {shape}: the task needs ({axes}, {each.width or 'width'})")
+            wanted = each.shape(None)
+            if shape is not None and (len(shape) != len(wanted) + 1 or each.width not in (0, shape[-1])):
+                axes = "batch, sequence" if each.axis == "token" else "batch"
+                last = "sequence" if each.axis == "position" else each.width or "width"
+                raise ConfigError(f"{each.name} are {shape}: the task needs ({axes}, {last})")
 
     def compile(self, optimizer=None, loss=None, loss_weights=None, metrics=None, weighted_metrics=None, **options):
         """Configures `fit` and `evaluate`, as `keras.Model.compile` does. Everything has a default.
@@ -211,12 +213,13 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
         given = {name: value for name, value in settings.items() if value is not None}
         chosen = stored | given
         defaults = {each.name: each.default for each in dataclasses.fields(cls.task.Settings)}
-        if "labels" in defaults and "labels" not in chosen:
+        if defaults.get("labels") is dataclasses.MISSING and "labels" not in chosen:
             raise no_classifier(checkpoint)
         pooler = cls.reads_pooler(checkpoint, chosen)
         encoder = BertEncoder(checkpoint.config, tokenizer=checkpoint.tokenizer(), pooler=pooler, dtype=dtype)
         model = cls(encoder, **chosen, dtype=dtype)
         same = all(getattr(model.settings, name) == stored.get(name, defaults[name]) for name in cls.shape_settings)
+        same = same and checkpoint.task not in set(NAMES) - {cls.task.name}  # whose head may have the same name
         checkpoint.load_into(model.saved_part(), new=() if same else cls.heads)
         return model
 

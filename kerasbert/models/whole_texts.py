@@ -90,7 +90,7 @@ def judged(model, examples: Sequence[Example], **options) -> dict | None:
     windows: dict[int, list[Lesson]] = {}
     for lesson in lessons:
         windows.setdefault(id(lesson.row.example), []).append(lesson)
-    _, targets, weights = pad_lessons([_whole(each) for each in windows.values()], model.graphs()[0])
+    _, targets, weights = pad_lessons([[_whole(each)] for each in windows.values()], model.graphs()[0])
     (name,) = targets
     outputs = model.predict(examples, **options)
     asked = {"x": None, "y": targets[name], "y_pred": outputs, "sample_weight": weights[name]}

@@ -163,7 +163,8 @@ def _finish(job: Job, run: Run, tried: Sequence[dict], step: int) -> dict[str, f
     if job.held_out:
         answered = list(model.answered(job.held_out))  # by all workers, who answer together
         if task.tune is not None:
-            model.settings = task.tune(answered, model.settings)
+            given = {name: value for name, value in job.options.settings.items() if value is not None}
+            model.settings = replace(task.tune(answered, model.settings), **given)
         figures |= {f"val_{name}": value for name, value in task.figures(answered, model.settings).items()}
         classes = task.by_class(answered, model.settings)
     if job.chief:

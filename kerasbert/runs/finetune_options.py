@@ -56,8 +56,8 @@ class FinetuneOptions:
     """The run ends after this number of epochs without a better one. None: it makes all epochs."""
     max_length: int | None = None
     """Largest number of tokens in a row. A longer text is read in windows, if the task does so, else it is cut. None:
-    the number that kerasbert saved with the checkpoint. A checkpoint without one gets
-    `kerasbert.runs.task_settings.MAX_LENGTH`, or what the model can take if that is less."""
+    the number that kerasbert saved with the checkpoint. A checkpoint without one gets the task's `usual_length`, or
+    what the model can take if that is less."""
     precision: str = "float32"
     """What products are computed in, a key of `kerasbert.runs.pretrain_options.PRECISIONS`."""
     accumulate: int = 1

@@ -9,7 +9,6 @@ import keras
 
 from kerasbert.config import BertConfig
 from kerasbert.corpus.batches import PretrainingData
-from kerasbert.corpus.masking import Masking
 from kerasbert.errors import ConfigError
 from kerasbert.files import check_target, new_folder
 from kerasbert.models.encoder import BertEncoder
@@ -22,6 +21,7 @@ from kerasbert.runs.pretrain_options import PRECISIONS, PretrainOptions
 from kerasbert.runs.report import write_report
 from kerasbert.runs.resume import Checkpoints
 from kerasbert.runs.run import Measurement, Run
+from kerasbert.tasks.masking import Masking
 from kerasbert.training import distribution
 from kerasbert.training.failures import explained
 from kerasbert.training.recipes import Recipe

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kerasbert.corpus.masking import Masking
 from kerasbert.errors import ConfigError
+from kerasbert.tasks.masking import Masking
 from kerasbert.training.distribution import STRATEGIES
 
 PRECISIONS = {"float32": "float32", "bf16": "mixed_bfloat16", "fp16": "mixed_float16"}

@@ -8,9 +8,6 @@ from kerasbert.errors import ConfigError
 from kerasbert.tasks.lessons import class_weights
 from kerasbert.tasks.task import Example, Task, labels_of
 
-MAX_LENGTH = 128
-"""Number of tokens in a row if neither the options nor the checkpoint say. Longer rows take more time."""
-
 
 def task_settings(task: Task, examples: Sequence[Example], wanted: Mapping, opened) -> dict:
     """The settings by name: those that are wanted, else what the examples decide, else the checkpoint's.
@@ -29,7 +26,7 @@ def task_settings(task: Task, examples: Sequence[Example], wanted: Mapping, open
     unknown = [name for name in given if name not in names]
     if unknown:
         raise ConfigError(f"{task.name} has no setting {unknown[0]!r}: use {', '.join(names)}")
-    usual = {"max_length": min(MAX_LENGTH, opened.config.max_length)}
+    usual = {"max_length": min(task.usual_length, opened.config.max_length)}
     known = usual | stored_settings(opened, task) | given
     return {**known, **task.observe(examples, known), **given}
 

@@ -167,9 +167,11 @@ def tflite(path: Path, graph: Graph, *, threads: int, integers: bool, engine: ty
 
 
 def mediapipe(path: Path, graph: Graph, **options) -> Run:
-    """A file for MediaPipe: always three inputs; scores in place of logits, and logits that have these scores."""
-    (output,) = graph.outputs
-    if output.bar == "vector":
+    """A file for MediaPipe: always three inputs; of a classifier scores in place of logits, and logits that have these
+    scores.
+    """
+    output = graph.outputs[0]
+    if len(graph.outputs) > 1 or output.bar == "vector":
         return tflite(path, replace(graph, inputs=MODEL_INPUTS), **options)
     scored = Graph(graph.name, MODEL_INPUTS, (replace(output, name=SCORES),))
     run = tflite(path, scored, **options)

@@ -8,7 +8,16 @@ from importlib import import_module
 
 from kerasbert.errors import ConfigError
 
-NAMES = ("text-classification", "token-classification", "sentence-embedding", "feature-extraction")
+NAMES = (
+    "text-classification",
+    "token-classification",
+    "question-answering",
+    "fill-mask",
+    "multiple-choice",
+    "next-sentence",
+    "sentence-embedding",
+    "feature-extraction",
+)
 """Every task, by its name in config.json, kerasbert.json and on the command line: Hugging Face's, if there is one."""
 
 

@@ -2,7 +2,8 @@
 
 from kerasbert.errors import ConfigError
 from kerasbert.tasks import headers
-from kerasbert.tasks.task import Example, Field, Row
+from kerasbert.tasks.fields import Field
+from kerasbert.tasks.task import Example, Row
 
 TEXT_FIELDS = (
     Field("text", headers.TEXT, option="text"),

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -31,7 +32,8 @@ def lessons_of(
     Args:
         task, settings: the task and its settings.
         tokenizer: the model's tokenizer.
-        examples: if none of them has a right answer, the lessons have no targets. If the task makes no targets, the
+        examples: if none of them has a right answer, the lessons have no targets, unless the task draws its right
+            answers from the texts. If the task makes no targets, the
             right answer is an array for the only output, or a dict of arrays by output name.
         graph: the model's graph.
         class_weight: index or name of a label -> weight in the loss of every answer that is this label; 1 if missing.
@@ -45,6 +47,7 @@ def lessons_of(
         DataError: a right answer is none; the message names its place.
         ConfigError: `class_weight` names no label, or the model's answers are not labels.
     """
+    examples = task.to_learn(examples)
     made = [task.rows(tokenizer, example, settings) for example in examples]
     rows = [row for mine in made for row in mine]
     parts: dict[int, float] = {}
@@ -54,12 +57,13 @@ def lessons_of(
     labelled = any(example.truth is not None for example in examples)
     table = None if class_weight is None else class_weights(class_weight, labels_of(settings), graph)
 
-    def lesson(row: Row) -> Lesson:
+    def lesson(row: Row, *epoch: int) -> Lesson:
         if not labelled:
             return Lesson(row, {}, {})
-        inputs, targets, weights = make(tokenizer, row, settings)
+        inputs, targets, weights = make(tokenizer, row, settings, *epoch)
         weights = _weighted(_product(row.example.weight, parts.get(id(row))), targets, weights, table, graph)
-        return Lesson(dataclasses.replace(row, inputs=inputs), targets, weights)
+        draw = partial(lesson, row) if task.drawn else None
+        return Lesson(dataclasses.replace(row, inputs=inputs), targets, weights, draw)
 
     return [[lesson(row) for row in group] for group in task.group(rows)]
 

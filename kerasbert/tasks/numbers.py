@@ -5,7 +5,8 @@ from dataclasses import replace
 from itertools import cycle
 
 from kerasbert.errors import ConfigError
-from kerasbert.tasks.task import Example, Field, Graph, Input, Task
+from kerasbert.tasks.fields import Field
+from kerasbert.tasks.task import Example, Graph, Input, Task
 
 GOLDEN = (0.5, -0.25, 2.0)
 """The numbers that golden and calibration examples get in turn."""

@@ -1,18 +1,17 @@
 """The parts of a task: an example becomes rows, rows become outputs, and outputs become an answer."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field
-from math import isfinite
-from numbers import Real
+from dataclasses import MISSING, dataclass, field, replace
 
 import numpy as np
 
 from kerasbert.errors import TokenizerError
 from kerasbert.tasks.choice import Choice
+from kerasbert.tasks.fields import Field, column_of
 from kerasbert.tasks.figures.pictures import Counts, Points
 
 Outputs = Mapping[str, Sequence[np.ndarray]]
-"""Output name -> one array per row. An output with one vector per token has the row's own tokens only, no padding."""
+"""Output name -> one array per row. An output with values per token has the row's own tokens only, no padding."""
 Run = Callable[[dict], Mapping[str, Sequence[np.ndarray]]]
 """A batch by input name -> outputs by name, with the rows on axis 0."""
 
@@ -27,6 +26,7 @@ class Example:
         truth: the right answer as in the file; None if it is unknown.
         line: its line in `path`, counted from 1; 0 if it does not come from a file.
         path: its file, or another place for messages; empty if there is none.
+        spot: its place in a file whose lines say nothing, such as "question 12"; else empty.
         weight: its weight in the loss; None if the examples have no weights.
         lines: the line of each of its words, for a file with one word per line; else empty.
     """
@@ -35,13 +35,15 @@ class Example:
     truth: object = None
     line: int = 0
     path: str = ""
+    spot: str = ""
     weight: float | None = None
     lines: Sequence[int] = ()
 
     @property
     def place(self) -> str:
         """File and line, the beginning of an error message about this example."""
-        return f"{self.path}, line {self.line}" if self.line else self.path or "an example"
+        spot = self.spot or (f"line {self.line}" if self.line else "")
+        return ", ".join(filter(None, (self.path, spot))) or "an example"
 
     def place_of(self, word: int) -> str:
         """File and line of one of its words, counted from 0."""
@@ -58,12 +60,14 @@ class Row:
         encoding: the tokens with their offsets in the text, in code points (`tokenizers.Encoding`).
         kept: the tokens that this row answers and learns, without special ones. Rows that overlap share them out, so
             that each token of the text is kept by one row. None for a task that does not ask token by token.
+        choice: the number of the choice that this row is about, from 0, where an example has a row per choice.
     """
 
     example: Example
     inputs: Mapping[str, Sequence[int]]
     encoding: object = None
     kept: slice | None = None
+    choice: int = 0
 
     def __len__(self) -> int:
         """Number of tokens."""
@@ -76,8 +80,9 @@ class Input:
 
     Attributes:
         axis: what its second axis counts: "token", or the name of another input. "row" means one number per row, and
-            "text" means a file that takes the texts themselves; these have no second axis. "number" means the numbers
-            in the example's field of the same name, float32 (rows, width). The other inputs are int32.
+            "text" means a file that takes the texts themselves; these have no second axis. "choice" means the text of
+            the choice that a row is about, (rows, 1). "number" means the numbers in the example's field of the same
+            name, float32 (rows, width). The other inputs are int32.
         pad: fills the places after the row's own values.
         width: how many numbers an input of the axis "number" takes per row; 0 for the others.
     """
@@ -93,17 +98,29 @@ class Output:
     """An output of a graph, float32.
 
     Attributes:
-        axis: "row" for one vector per row, "token" for one per token.
+        axis: "row" for one vector per row, "token" for one per token, "position" for one number per token. The numbers
+            of a row are then one vector, such as the logits of a choice among its tokens. "example" for one number per
+            row, which is one of its example's: the numbers of all rows of an example are the logits of a choice.
         bar: the kind of numbers, which decides how the parity gate compares them (`kerasbert.export.gate.bars`):
             "choice" (logits of labels that exclude each other), "choices" (logits of labels that do not), "number", or
             "vector".
-        width: size of the last axis.
+        width: size of the last axis; 0 for "position", where that is the number of tokens, and 1 for "example".
     """
 
     name: str
     axis: str
     bar: str
     width: int = 0
+
+    @property
+    def by_token(self) -> bool:
+        """Whether it has values per token."""
+        return self.axis in ("token", "position")
+
+    def shape(self, tokens: int | None) -> tuple[int | None, ...]:
+        """The shape of a row's values."""
+        by_axis = {"token": (tokens, self.width), "position": (tokens,)}
+        return by_axis.get(self.axis, (self.width,))
 
 
 @dataclass(frozen=True)
@@ -126,95 +143,43 @@ class Graph:
 
     @property
     def by_token(self) -> tuple[str, ...]:
-        """The outputs that have one vector per token."""
-        return tuple(output.name for output in self.outputs if output.axis == "token")
+        """The outputs that have values per token."""
+        return tuple(output.name for output in self.outputs if output.by_token)
+
+    @property
+    def by_example(self) -> bool:
+        """Whether the rows of an example have one loss, so that a training batch has a further axis: (examples, rows
+        of an example, ...)."""
+        return any(output.axis == "example" for output in self.outputs)
 
 
 MODEL_INPUTS = (Input("input_ids"), Input("attention_mask"), Input("token_type_ids"))
 """The inputs of an encoder. A model without segments lacks the last one."""
 
 
-def _is_words(value: object) -> bool:
-    return isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
-
-
-def _number(value: object) -> object:
-    """Numbers, also those of NumPy and those in a text file, as floats. Other values stay as they are."""
-    value = value.tolist() if hasattr(value, "tolist") else value
-    if isinstance(value, list | tuple):
-        return [_number(each) for each in value]
-    try:
-        return float(value) if isinstance(value, str | Real) else value
-    except ValueError:
-        return value
-
-
-KINDS_OF_FIELDS: dict[str, Callable[[object], bool]] = {
-    "text": lambda value: isinstance(value, str),
-    "words": _is_words,
-    "text or words": lambda value: isinstance(value, str) or _is_words(value),
-    "number": lambda value: _is_number(value) or (isinstance(value, list) and all(map(_is_number, value))),
-}
-"""What a field can hold -> whether a value is that."""
-
-
-@dataclass(frozen=True)
-class Field:
-    """A part of an example, with its names in files and on the command line.
-
-    Attributes:
-        columns: usual names of its column; the first one that a file has is used.
-        option: the word in `--WORD-column`.
-        required: whether every example has it.
-        kind: what it holds, a key of `KINDS_OF_FIELDS`: "text", "words" for a list of words, "text or
-            words", or "number" for a float or a list of floats.
-        width: how many numbers it holds; 0 for any.
-
-    Raises:
-        ValueError: an unknown kind.
-    """
-
-    name: str
-    columns: tuple[str, ...]
-    option: str
-    required: bool = True
-    kind: str = "text"
-    width: int = 0
-
-    def __post_init__(self):
-        if self.kind not in KINDS_OF_FIELDS:
-            raise ValueError(f"field {self.name!r} is of the kind {self.kind!r}: use {', '.join(KINDS_OF_FIELDS)}")
-
-    def holds(self, value: object) -> bool:
-        """Whether a value is of the field's kind."""
-        size = len(value) if isinstance(value, list) else 1
-        return KINDS_OF_FIELDS[self.kind](value) and self.width in (0, size)
-
-    def read(self, value: object) -> object:
-        """A value of a file or of NumPy, in the form that the field holds, if it has that kind."""
-        if self.kind == "number":
-            return _number(value)
-        return value.tolist() if isinstance(value, np.ndarray) and self.holds([]) else value
-
-    @property
-    def wanted(self) -> str:
-        """What it holds, for messages."""
-        return f"list of {self.width} numbers" if self.width > 1 else self.kind.replace("words", "list of words")
-
-
-def option(default=MISSING, *, help: str, choices: Sequence[str] = ()):
+def option(
+    default=MISSING,
+    *,
+    help: str,
+    choices: Sequence[str] = (),
+    least: float | None = None,
+    usual: str = "",
+    answering: bool = False,
+):
     """A field of a task's settings that is also an option of `kerasbert finetune`.
+
+    The field's type decides what the option takes: a text, a whole number, a number, or yes and no.
 
     Args:
         default: the default value; without one, the setting is required.
         help: the help text of the option.
-        choices: the values that are allowed; empty for any text.
+        choices: the values that are allowed; empty for any value of the type.
+        least: the smallest number that is allowed; None for any.
+        usual: what is taken if neither the user nor the checkpoint says, for the help text; empty: `default`.
+        answering: whether it is also an option of the commands that answer, which then answer with another value.
     """
-    return field(default=default, metadata={"help": help, "choices": tuple(choices)})
+    given = {"help": help, "choices": tuple(choices), "least": least, "usual": usual or default, "answering": answering}
+    return field(default=default, metadata=given)
 
 
 @dataclass(frozen=True)
@@ -262,9 +227,13 @@ class Task:
         truths: usual names of the column with the right answers; empty for a task that cannot learn from files.
         format: how a file is read whose ending is not known, an ending of `kerasbert.examples.readers.READERS`; empty:
             it is not read.
+        cut: the text of two that is cut to the model's length in a file that takes texts: "longest_first", or
+            "only_second".
+        usual_length: number of tokens in a row if neither the user nor the checkpoint says.
         golden: examples on which every export is checked.
         calibration: examples for measuring integer activations, used if the user gives none.
         words: the words that describe the task to users.
+        pose: any text -> a text that the task can answer, such as one with a mask, for measurements and warming up.
         headline: the figure whose loss by a quantised file is limited; "" for none.
         contract: MediaPipe's task for such files; "" if there is none.
         graphs: settings -> the graphs, with every input and output that a model of the task may have.
@@ -272,12 +241,15 @@ class Task:
         averages: whether an example's rows are windows whose outputs are averaged (`kerasbert.tasks.windows.averaged`).
         stored: content of config.json, layer name -> number of its outputs in the checkpoint -> the settings that
             transformers' own keys tell. Raises ConfigError.
+        drawn: whether what is learned of a text is drawn from the text itself, such as its masked words, and anew in
+            each epoch. Its files have no right answers, and `targets` takes the number of the epoch too.
         truth: example, settings -> its right answer, in the form that `targets` and `figures` take. Raises DataError.
         survey: the labelled examples of one file. Logs in one line how their right answers are read, such as the scheme
             of tags. Raises DataError.
         remarks: examples, settings -> warnings about right answers that may not be as they were meant.
         observe: training examples, the settings given so far -> settings that follow from the examples, such as labels.
-        targets: tokenizer, row, settings -> inputs, targets and weights of the row; None if the task cannot be trained.
+        targets: tokenizer, row, settings (and, if `drawn`, the epoch) -> inputs, targets and weights of the row; None
+            if the task cannot be trained.
         group: rows -> groups of rows that share a batch and a loss.
         infer: runs by graph name, batch, settings -> outputs of the batch.
         decode: example, its rows, their outputs, settings -> answer.
@@ -301,15 +273,19 @@ class Task:
     fields: tuple[Field, ...]
     truths: tuple[str, ...] = ()
     format: str = ""
+    cut: str = "longest_first"
+    usual_length: int = 128
     golden: tuple[Example, ...]
     calibration: tuple[Example, ...]
     words: Words
+    pose: Callable[[str], str] = str
     headline: str = ""
     contract: str = ""
     graphs: Callable[[object], tuple[Graph, ...]]
     rows: Callable[[object, Example, object], list[Row]]
     averages: bool = False
     stored: Callable[[Mapping, Callable[[str], int]], Mapping] = lambda config, outputs: {}
+    drawn: bool = False
     truth: Callable[[Example, object], object] = lambda example, settings: example.truth
     survey: Callable[[Sequence[Example]], None] = lambda examples: None
     remarks: Callable[[Sequence[Example], object], Iterable[str]] = lambda examples, settings: ()
@@ -336,6 +312,10 @@ class Task:
         self.survey(examples)
         for example in examples:
             self.truth(example, settings)
+
+    def to_learn(self, examples: Sequence[Example]) -> Sequence[Example]:
+        """The examples as they are learned: those whose right answers are drawn from their texts have True for one."""
+        return [replace(each, truth=True) for each in examples] if self.drawn else examples
 
     def examples(self, *columns, **named) -> list[Example]:
         """Makes examples from texts.
@@ -372,7 +352,7 @@ class Task:
             raise TokenizerError(f"{self.name}: {twice[0]} is given twice")
         given |= named
         fields = {each.name: each for each in self.fields}
-        given = {name: _column(fields[name], values) for name, values in given.items() if values is not None}
+        given = {name: column_of(fields[name], values) for name, values in given.items() if values is not None}
         counts = {name: len(values) for name, values in given.items()}
         if len(set(counts.values())) > 1:
             listed = ", ".join(f"{count} in {name}" for name, count in counts.items())
@@ -381,18 +361,3 @@ class Task:
         if missing:
             raise TokenizerError(f"{self.name} needs {missing[0]}")
         return [Example(dict(zip(given, values, strict=True))) for values in zip(*given.values(), strict=True)]
-
-
-def _column(field: Field, values) -> list:
-    """Converts a column to a list of the field's values; a single string is a column of one."""
-    if isinstance(values, str) or (field.kind == "number" and isinstance(values, Real)):
-        values = [values]
-    if not isinstance(values, Iterable) or isinstance(values, bytes | set | frozenset):
-        wanted = "a number or a list of numbers" if field.kind == "number" else "a string or a list of strings"
-        raise TokenizerError(f"{field.name} is {values!r:.60} ({type(values).__name__}), not {wanted}")
-    values = [field.read(value) for value in values]
-    for index, value in enumerate(values):
-        if not field.holds(value):
-            wanted = "a string" if field.kind == "text" else f"a {field.wanted}"
-            raise TokenizerError(f"{field.name}[{index}] is {value!r:.60} ({type(value).__name__}), not {wanted}")
-    return values

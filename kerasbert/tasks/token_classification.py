@@ -21,12 +21,13 @@ from kerasbert.errors import ConfigError, DataError
 from kerasbert.tasks import headers
 from kerasbert.tasks.choice import Choice
 from kerasbert.tasks.encoding import check_length
+from kerasbert.tasks.fields import Field
 from kerasbert.tasks.figures import tokens as figures
 from kerasbert.tasks.figures.pictures import Counts, confusion
 from kerasbert.tasks.golden import TEXTS
 from kerasbert.tasks.labels import checked_labels, stored_labels
 from kerasbert.tasks.tagged import kinds_of, remarks, survey, tags_or_spans
-from kerasbert.tasks.task import MODEL_INPUTS, Example, Field, Graph, Output, Row, Task, Words, option
+from kerasbert.tasks.task import MODEL_INPUTS, Example, Graph, Output, Row, Task, Words, option
 from kerasbert.tasks.windows import stride_of, window_rows
 from kerasbert.tasks.words import as_text, join_words
 

@@ -1,7 +1,7 @@
 """Makes tf.data pipelines of rows, and of batches of texts that are tokenised as they are read."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, count
+from itertools import count
 
 import numpy as np
 import tensorflow as tf
@@ -29,26 +29,28 @@ def make_dataset(
         batch_size: groups per batch.
         max_length: largest length of a batch, in tokens.
         round_to: the length of a batch is rounded up to a multiple of this, but not beyond `max_length`.
-        seed: groups are shuffled anew in each epoch; None keeps their order.
+        seed: groups are shuffled anew in each epoch, and lessons that are drawn are drawn anew; None keeps their order,
+            and each pass is the same.
         start: None: a pass over the dataset is an epoch, and each pass is the next one. A number: the dataset has no
             end, and begins at this batch, counted over all epochs.
 
     Returns:
         A dataset of (inputs, targets), or (inputs, targets, weights) if the lessons have weights: int32 (batch, length)
         by input name, and (batch, ...). Targets and weights are dicts by output name if the graph has several outputs.
-        Lessons without targets give a dataset of (inputs,).
+        Lessons without targets give a dataset of (inputs,). If the rows of a group have one loss, they have an axis of
+        their own, see `kerasbert.tasks.batches.pad_lessons`.
     """
     lengths = np.array([max(len(lesson.row) for lesson in group) for group in groups])
     steps = -(-len(lengths) // batch_size)
     passes = count()
 
-    def batch_of(chosen) -> list[dict]:
-        lessons = list(chain.from_iterable(groups[i] for i in chosen))
+    def batch_of(chosen, number: int = 0) -> list[dict]:
+        lessons = [[each.of_epoch(number) for each in groups[i]] for i in chosen]
         return _parts(lessons, graph, round_to=round_to, longest=max_length)
 
     def epoch(number: int, first: int = 0) -> Iterator:
         for chosen in training_order(lengths, batch_size, seed=seed, epoch=number)[first:]:
-            yield _bare(batch_of(chosen), graph)
+            yield _bare(batch_of(chosen, 0 if seed is None else number), graph)
 
     def endless() -> Iterator:
         done, first = divmod(start, steps)
@@ -63,13 +65,13 @@ def make_dataset(
 
 
 def map_texts(
-    dataset: tf.data.Dataset, lessons: Callable[..., Sequence[Lesson]], *, graph: Graph, **padding
+    dataset: tf.data.Dataset, groups: Callable[..., Sequence[Sequence[Lesson]]], *, graph: Graph, **padding
 ) -> tf.data.Dataset:
     """Tokenises a dataset of batches of texts as it is read. Its first batch is read at once, to learn the shapes.
 
     Args:
         dataset: its elements have texts, and perhaps right answers and weights, on axis 0 of their tensors.
-        lessons: x, y and the weights of an element (`elements_of`) -> the lessons of its texts.
+        groups: x, y and the weights of an element (`elements_of`) -> the lessons of its texts, in groups.
         graph: names the inputs and outputs.
         padding: `round_to` and `longest` of `kerasbert.tasks.batches.pad_rows`.
 
@@ -81,7 +83,7 @@ def map_texts(
     """
 
     def batch_of(tensors: Sequence) -> list[dict]:
-        return _parts(lessons(*_element(dataset, tensors)), graph, **padding)
+        return _parts(groups(*_element(dataset, tensors)), graph, **padding)
 
     first = next(iter(dataset.take(1)), None)
     if first is None:
@@ -121,9 +123,9 @@ def _element(dataset: tf.data.Dataset, tensors: Sequence) -> tuple:
     return (*(element if isinstance(element, tuple) else (element,)), None, None)[:3]
 
 
-def _parts(lessons: Sequence[Lesson], graph: Graph, **padding) -> list[dict]:
+def _parts(groups: Sequence[Sequence[Lesson]], graph: Graph, **padding) -> list[dict]:
     """A batch as dicts: inputs, then targets and weights if there are any."""
-    inputs, *answers = pad_lessons(lessons, graph, **padding)
+    inputs, *answers = pad_lessons(groups, graph, **padding)
     return [inputs, *(each for each in answers if each)]
 
 
@@ -138,7 +140,8 @@ def _specifications(batch: list[dict], graph: Graph) -> tuple:
     axes = {each.name: each.axis for each in (*graph.inputs, *graph.outputs)}
 
     def specification(name: str, values: np.ndarray) -> tf.TensorSpec:
-        fixed = values.shape[1:] if axes[name] in ("row", "number") else values.shape[2:]
+        free = {"row": 1, "number": 1, "example": 2}.get(axes[name], 3 if graph.by_example else 2)
+        fixed = values.shape[free:]
         return tf.TensorSpec([None] * (values.ndim - len(fixed)) + list(fixed), values.dtype)
 
     return _bare([{name: specification(name, x) for name, x in part.items()} for part in batch], graph)

@@ -10,10 +10,49 @@ from keras import ops
 
 from kerasbert.errors import ConfigError
 
+
+@keras.saving.register_keras_serializable("kerasbert")
+class PositionCrossentropy(keras.losses.Loss):
+    """Cross-entropy of the choice of one token of a row, from logits (batch, sequence).
+
+    The right answers, of the same shape, are 1 at the right token, 0 at the row's other tokens, and negative behind
+    them: the softmax does not see those.
+    """
+
+    def __init__(self, reduction="sum_over_batch_size", name="position_crossentropy", dtype=None):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+
+    def call(self, y_true, y_pred):
+        right = ops.maximum(y_true, 0.0)
+        return -ops.sum(right * ops.log_softmax(own_tokens(y_true, y_pred), axis=-1), axis=-1)
+
+    def get_config(self):
+        return {"name": self.name, "reduction": self.reduction, "dtype": self.dtype}
+
+
+def own_tokens(y_true, y_pred):
+    """The logits of a row's own tokens, and very small ones for the padding behind them."""
+    return ops.where(y_true < 0, ops.cast(-1e9, y_pred.dtype), y_pred)
+
+
+@keras.saving.register_keras_serializable("kerasbert")
+def position_accuracy(y_true, y_pred):
+    """Whether the largest logit of a row's own tokens is that of the right token."""
+    return ops.cast(ops.argmax(own_tokens(y_true, y_pred), axis=-1) == ops.argmax(y_true, axis=-1), "float32")
+
+
 USUAL: dict[str, tuple[Callable, Callable]] = {
+    "position": (
+        lambda reduction: PositionCrossentropy(reduction=reduction),
+        lambda: keras.metrics.MeanMetricWrapper(position_accuracy, name="accuracy"),
+    ),
     "choice": (
         lambda reduction: keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=reduction),
         lambda: keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
+    ),
+    "example": (
+        lambda reduction: keras.losses.CategoricalCrossentropy(from_logits=True, reduction=reduction),
+        lambda: keras.metrics.CategoricalAccuracy(name="accuracy"),
     ),
     "choices": (
         lambda reduction: keras.losses.BinaryCrossentropy(from_logits=True, reduction=reduction),
@@ -24,16 +63,27 @@ USUAL: dict[str, tuple[Callable, Callable]] = {
         lambda: keras.metrics.MeanAbsoluteError(name="mae"),
     ),
 }
-"""`bar` of an output -> its loss, given a reduction, and its metric. Vectors have no usual loss."""
-REDUCTIONS = {"row": "sum_over_batch_size", "token": "mean_with_sample_weight"}
-"""`axis` of an output -> how its loss is reduced. The weights of tokens say which of them count, padding does not."""
+"""Kind of an output (`kind_of`) -> its loss, given a reduction, and its metric. Vectors have no usual loss."""
+REDUCTIONS = {
+    "row": "sum_over_batch_size",
+    "example": "sum_over_batch_size",
+    "token": "mean_with_sample_weight",
+    "position": "mean_with_sample_weight",
+}
+"""`axis` of an output -> how its loss is reduced. Weights say which tokens or rows count; padding does not."""
+
+
+def kind_of(output) -> str:
+    """The kind of an output that decides its usual loss: "position" for a choice among tokens, "example" for a choice
+    among the rows of an example, else its `bar`."""
+    return output.axis if output.axis in ("position", "example") else output.bar
 
 
 def usual_losses(outputs: Sequence) -> dict:
     """What `compile` takes as `loss`, `metrics` and `weighted_metrics` if the user gives nothing.
 
     Args:
-        outputs: of a graph, each with `name`, `bar` and `axis` (`kerasbert.tasks.task.Output`).
+        outputs: of a graph (`kerasbert.tasks.task.Output`).
 
     Returns:
         The three arguments by name: a loss and lists of metrics for one output, dicts by output name for several, None
@@ -41,10 +91,10 @@ def usual_losses(outputs: Sequence) -> dict:
     """
     found = {"loss": {}, "metrics": {}, "weighted_metrics": {}}
     for each in outputs:
-        if each.bar in USUAL:
-            loss, metric = USUAL[each.bar]
+        if kind_of(each) in USUAL:
+            loss, metric = USUAL[kind_of(each)]
             found["loss"][each.name] = loss(REDUCTIONS[each.axis])
-            found["weighted_metrics" if each.axis == "token" else "metrics"][each.name] = [metric()]
+            found["weighted_metrics" if each.by_token else "metrics"][each.name] = [metric()]
     if len(outputs) == 1:
         return {argument: next(iter(by_name.values()), None) for argument, by_name in found.items()}
     return {argument: by_name or None for argument, by_name in found.items()}
@@ -53,9 +103,9 @@ def usual_losses(outputs: Sequence) -> dict:
 CROSSENTROPIES = {
     "sparsecategoricalcrossentropy": "choice",
     "binarycrossentropy": "choices",
-    "categoricalcrossentropy": "",
+    "categoricalcrossentropy": "example",
 }
-"""Keras's names of losses on probabilities, without underscores -> the `bar` of the outputs that they suit."""
+"""Keras's names of losses on probabilities, without underscores -> the kind of the outputs that they suit."""
 
 
 def as_meant(loss, outputs: Sequence):
@@ -68,16 +118,17 @@ def as_meant(loss, outputs: Sequence):
     Raises:
         ConfigError: the loss suits other right answers.
     """
-    if len(outputs) > 1 or outputs[0].bar not in USUAL:
+    kind = kind_of(outputs[0])
+    if len(outputs) > 1 or kind not in USUAL:
         return loss
 
     def meant(each):
-        bar = CROSSENTROPIES.get(each.replace("_", "").casefold()) if isinstance(each, str) else None
-        if bar is None:
+        suits = CROSSENTROPIES.get(each.replace("_", "").casefold()) if isinstance(each, str) else None
+        if suits is None:
             return each
-        if bar != outputs[0].bar:
+        if suits != kind:
             raise ConfigError(f"loss is {each!r}: this model has another kind of right answers; leave loss out")
-        return USUAL[bar][0](REDUCTIONS[outputs[0].axis])
+        return USUAL[kind][0](REDUCTIONS[outputs[0].axis])
 
     return keras.tree.map_structure(meant, loss)
 
@@ -89,7 +140,7 @@ def weighted_by_token(given: dict, outputs: Sequence) -> dict:
         given: `metrics` and `weighted_metrics`, perhaps with more.
         outputs: as in `usual_losses`.
     """
-    if len(outputs) > 1 or outputs[0].axis != "token" or given["metrics"] is None:
+    if len(outputs) > 1 or not outputs[0].by_token or given["metrics"] is None:
         return given
     every = [*keras.tree.flatten(given["metrics"]), *keras.tree.flatten(given["weighted_metrics"] or [])]
     return {**given, "metrics": None, "weighted_metrics": every}

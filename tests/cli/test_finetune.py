@@ -7,7 +7,6 @@ import pytest
 
 from kerasbert.cli.finetune import _print_report, _with_columns, finetune
 from kerasbert.runs.finetune import FinetuneOptions
-from kerasbert.runs.task_settings import MAX_LENGTH
 from kerasbert.tasks import task_named
 
 TASK = task_named("text-classification")
@@ -23,7 +22,7 @@ def test_the_defaults_are_those_of_the_library():
     assert {name: given[name] for name in both} == {name: library[name] for name in both}
     assert library.keys() - both == {"columns", "settings"}
     (length,) = (each for each in command.params if each.name == "max_length")
-    assert f"else {MAX_LENGTH}, " in length.help
+    assert f"else {TASK.usual_length}, " in length.help
 
 
 def test_the_second_example_names_the_tasks_own_columns():

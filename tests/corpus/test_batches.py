@@ -12,10 +12,10 @@ import pytest
 
 from kerasbert.corpus import batches
 from kerasbert.corpus.batches import PretrainingData
-from kerasbert.corpus.masking import Masking
 from kerasbert.corpus.pipelines import prepare
 from kerasbert.corpus.preparation import Settings
 from kerasbert.errors import ConfigError, DataError
+from kerasbert.tasks.masking import Masking
 from kerasbert.tokenizers import WordPieceTokenizer
 
 

@@ -5,8 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from kerasbert.corpus.draws import key_of
 from kerasbert.corpus.instances import IS_NEXT, IS_RANDOM, TokenisedDocuments, full_sentences, sentence_pairs
+from kerasbert.tasks.draws import key_of
 
 
 def corpus(documents) -> TokenisedDocuments:

@@ -7,7 +7,7 @@ import pytest
 from kerasbert.errors import DataError
 from kerasbert.examples.readers import read_examples, read_unlabelled
 from kerasbert.tasks import task_named
-from kerasbert.tasks.task import Field
+from kerasbert.tasks.fields import Field
 
 FIELDS = (Field("text", ("text", "words"), option="text", kind="text or words"),)
 TASK = dataclasses.replace(task_named("text-classification"), fields=FIELDS, truths=("tags",), format=".conll")

@@ -11,7 +11,8 @@ import pytest
 from kerasbert.errors import DataError
 from kerasbert.examples import readers
 from kerasbert.tasks import NAMES, task_named
-from kerasbert.tasks.task import Example, Field
+from kerasbert.tasks.fields import Field
+from kerasbert.tasks.task import Example
 
 TASK = task_named("text-classification")
 

@@ -92,7 +92,7 @@ MUTANTS = [
         "tests/examples/test_conll.py",
     ),
     Mutant(
-        "kerasbert/corpus/masking.py",
+        "kerasbert/tasks/masking.py",
         "starts[1:] |= np.diff(candidates) > 1",
         "starts[1:] |= np.diff(candidates) > 2",
         "tests/corpus/test_masking.py",
@@ -110,7 +110,7 @@ MUTANTS = [
         "tests/corpus/test_instances.py",
     ),
     Mutant(
-        "kerasbert/corpus/draws.py",
+        "kerasbert/tasks/draws.py",
         "outside = values >= size",
         "outside = values > size",
         "tests/corpus/test_draws.py",

@@ -13,12 +13,12 @@ from runs.short_runs import losses, small_model, train
 from safetensors.numpy import load_file
 
 from kerasbert.corpus.batches import PretrainingData
-from kerasbert.corpus.masking import Masking
 from kerasbert.errors import KerasBertError
 from kerasbert.models.pretraining import PretrainingModel
 from kerasbert.runs.guard import LossGuard, are_finite, caught_signals
 from kerasbert.runs.journal import read_csv
 from kerasbert.runs.resume import TENSORS, Checkpoints
+from kerasbert.tasks.masking import Masking
 
 
 def guard_of(found) -> LossGuard:

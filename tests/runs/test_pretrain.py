@@ -17,10 +17,10 @@ from safetensors.numpy import load_file
 
 from kerasbert import BertEncoder
 from kerasbert.corpus.batches import PretrainingData
-from kerasbert.corpus.masking import Masking
 from kerasbert.errors import CheckpointError, ConfigError, DataError, KerasBertError
 from kerasbert.models.pretraining import PretrainingModel
 from kerasbert.runs.journal import read_csv
+from kerasbert.tasks.masking import Masking
 from kerasbert.tf.records import encode, write_records
 from kerasbert.training.recipes import RECIPES
 

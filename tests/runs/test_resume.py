@@ -14,10 +14,10 @@ import pytest
 from runs.ports import free_ports
 from runs.short_runs import difference, losses, train, weights
 
-from kerasbert.corpus.masking import Masking
 from kerasbert.errors import CheckpointError, ConfigError, KerasBertError
 from kerasbert.runs.begun import Stopped
 from kerasbert.runs.resume import STATE, TENSORS, Checkpoints
+from kerasbert.tasks.masking import Masking
 
 CODE = """
 import hashlib, json, sys

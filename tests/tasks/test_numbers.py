@@ -6,8 +6,9 @@ import pytest
 from kerasbert.errors import DataError
 from kerasbert.tasks import NAMES, task_named
 from kerasbert.tasks.batches import pad_rows
+from kerasbert.tasks.fields import Field
 from kerasbert.tasks.numbers import numbers_of, with_numbers
-from kerasbert.tasks.task import Example, Field, Graph, Input, Output, Row
+from kerasbert.tasks.task import Example, Graph, Input, Output, Row
 
 INPUTS = (Input("price", "number", width=1), Input("sizes", "number", width=3))
 GRAPH = Graph("model", (Input("input_ids"), *INPUTS), (Output("logits", "row", "choice", 2),))

@@ -13,21 +13,24 @@ from kerasbert.errors import ConfigError, TokenizerError
 from kerasbert.models.opening import model_class
 from kerasbert.schema import from_json
 from kerasbert.tasks import NAMES, module_of, task_named
-from kerasbert.tasks.task import Example, Field, Graph, Input, Output
+from kerasbert.tasks.fields import Field
+from kerasbert.tasks.task import Example, Graph, Input, Output
 from kerasbert.tokenizers import WordPieceTokenizer
 
 HERE = Path(kerasbert.__file__).parent
 REQUIRED = {
     "text-classification": {"labels": ("b", "a")},
     "token-classification": {"labels": ("O", "B-PER", "I-PER")},
+    "question-answering": {"max_length": 48},  # a question has to leave some room
 }
-"""Settings without a default, other than `max_length`."""
+"""Settings without a default, and of a length at which every golden example has rows."""
 CASES = [
     *((name, REQUIRED.get(name, {})) for name in NAMES),
     ("text-classification", {"labels": ("b", "a", "c"), "problem_type": "multi_label_classification"}),
     ("text-classification", {"labels": ("stars",), "problem_type": "regression", "pooling": "mean"}),
     *(("token-classification", {"aggregation": each}) for each in ("none", "simple", "average", "max")),
     ("sentence-embedding", {"pooling": "cls"}),
+    ("question-answering", {"handle_impossible_answer": True, "top_k": 3}),
 ]
 
 
@@ -37,7 +40,7 @@ def task(request):
 
 
 def settings_of(task, **values):
-    return task.Settings(max_length=17, **{**REQUIRED.get(task.name, {}), **values})
+    return task.Settings(**{"max_length": 17, **REQUIRED.get(task.name, {}), **values})
 
 
 def test_a_task_is_one_file_and_one_model_file_of_the_same_name(task):
@@ -55,7 +58,8 @@ def test_a_task_says_what_people_read(task):
     assert words.title
     assert words.verb
     assert words.gives
-    assert bool(words.teaches) == (task.targets is not None) == bool(task.truths)
+    assert bool(words.teaches) == (task.targets is not None) == bool(task.truths or task.drawn)
+    assert not (task.truths and task.drawn)
     assert not task.headline or task.figures
 
 
@@ -81,7 +85,7 @@ def test_a_field_holds_a_text_or_a_list_of_words():
         False,
     ]
     with pytest.raises(
-        ValueError, match=r"^field 'words' is of the kind 'word': use text, words, text or words, number$"
+        ValueError, match=r"^field 'words' is of the kind 'word': use text, words, text or words, texts, number$"
     ):
         Field("words", (), option="words", kind="word")
 
@@ -114,7 +118,7 @@ def test_an_answer_is_plain_json_and_the_same_as_itself(name, values):
         rows = task.rows(tokenizer, example, settings)
         outputs = {
             output.name: [
-                draw.normal(size=(*([] if output.axis == "row" else [len(row)]), output.width or 6)).astype("float32")
+                draw.normal(size=dataclasses.replace(output, width=output.width or 6).shape(len(row))).astype("float32")
                 for row in rows
             ]
             for output in task.graphs(settings)[0].outputs

@@ -8,7 +8,8 @@ import pytest
 from kerasbert.errors import TokenizerError
 from kerasbert.tasks import task_named
 from kerasbert.tasks.batches import pad_rows
-from kerasbert.tasks.task import Example, Field, Graph, Input, Output, Row
+from kerasbert.tasks.fields import Field
+from kerasbert.tasks.task import Example, Graph, Input, Output, Row
 from kerasbert.tasks.words import as_text, join_words
 
 FIELDS = (Field("text", ("text",), option="text", kind="text or words"),)

@@ -197,6 +197,20 @@ def test_truncation_of_pairs_cuts_the_longer_first(small, max_length):
     assert_same(*small, texts, pairs, max_length)
 
 
+@pytest.mark.parametrize("max_length", [4, 5, 6, 8, 50])
+def test_a_first_text_that_stays_whole_lets_the_second_be_cut(small, max_length):
+    host, graph = small
+    for first in range(1, max_length - 3):
+        texts, pairs = [" ".join("a" * first)] * 4, [" ".join("b" * second) for second in (0, 1, 3, 9)]
+        found = graph(encoded(texts), encoded(pairs), max_length=max_length, cut="only_second")
+        rows = zip(found["input_ids"].numpy(), found["attention_mask"].numpy(), texts, pairs, strict=True)
+        for ids, mask, text, pair in rows:
+            wanted = host.windows(text, pair, max_length=max_length, cut="only_second")[0]
+            assert ids[mask == 1].tolist() == wanted.ids
+    whole = graph(encoded(["a a a a a a a a"]), encoded(["b"]), max_length=6, cut="only_second")
+    assert whole["token_type_ids"].numpy().tolist() == [[0, 0, 0, 0, 0, 1]]  # nothing of the second is left
+
+
 def test_too_small_a_length_is_refused_as_on_the_host(small):
     for tokenizer, texts in zip(small, (["a"], tf.constant(["a"])), strict=True):
         with pytest.raises(TokenizerError, match="max_length=1 is too small: the special tokens of a text alone are 2"):

@@ -7,8 +7,17 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasbert import BertConfig, BertEncoder, FeatureExtractor, SentenceEncoder, TextClassifier
+from kerasbert import (
+    BertConfig,
+    BertEncoder,
+    FeatureExtractor,
+    MultipleChoice,
+    QuestionAnswerer,
+    SentenceEncoder,
+    TextClassifier,
+)
 from kerasbert.models.text_model import TextModel
+from kerasbert.tasks.batches import NO_TOKEN
 from kerasbert.tasks.feature_extraction import TASK, Settings
 from kerasbert.tasks.task import Output
 from kerasbert.training.optimizers import AdamW
@@ -17,7 +26,7 @@ VOCABULARY, LENGTH, LABELS, WIDTH = 40, 9, 3, 8
 TOKENS, CHOICE = Output("tags", "token", "choice", LABELS), Output("logits", "row", "choice", LABELS)
 
 
-def encoder(*, dropout: float = 0.0, dtype=None, layers: int = 1) -> BertEncoder:
+def encoder(*, dropout: float = 0.0, dtype=None, layers: int = 1, pooler: bool = True) -> BertEncoder:
     keras.utils.set_random_seed(5)
     config = BertConfig(
         vocab_size=VOCABULARY,
@@ -30,7 +39,7 @@ def encoder(*, dropout: float = 0.0, dtype=None, layers: int = 1) -> BertEncoder
         attention_probs_dropout_prob=dropout,
         initializer_range=0.3,
     )
-    return BertEncoder(config, pooler=True, dtype=dtype)
+    return BertEncoder(config, pooler=pooler, dtype=dtype)
 
 
 class Heads(TextModel):
@@ -102,8 +111,10 @@ MODELS = {
     "number": (lambda **x: classifier(problem_type="regression", labels="v", **x), "number", {}),
     "sentence": (lambda: SentenceEncoder(encoder()), "vector", {"loss": apart, "metrics": ["cosine_similarity"]}),
     "features": (lambda: FeatureExtractor(encoder()), "pooled", {"loss": {"pooled_output": "mse"}}),
+    "questions": (lambda: QuestionAnswerer(encoder(pooler=False), max_length=LENGTH), "places", {}),
     "tokens": (lambda **x: Heads(encoder(**x), (TOKENS,)), "tags", {}),
     "two outputs": (lambda: Heads(encoder(), (CHOICE, TOKENS)), "two", {"loss_weights": {"logits": 0.5, "tags": 2.0}}),
+    "choices": (lambda **x: MultipleChoice(encoder(**x)), "choices", {}),
     "function": (classifier, "label", {"loss": one_number, "weighted_metrics": ["accuracy"]}),
     "own compute_loss": (lambda: classifier(OwnLoss), "label", {}),
     "own compute_metrics": (lambda: classifier(OwnMetrics), "label", {}),
@@ -125,6 +136,11 @@ def batch(targets: str, rows: int = 5) -> tuple:
     label, tags = chance.integers(0, LABELS, rows), chance.integers(0, LABELS, (rows, LENGTH))
     weights = (chance.random((rows, LENGTH)) * real * (np.arange(rows)[:, None] > 0)).astype("float32")
     vector = chance.normal(size=(rows, WIDTH)).astype("float32")
+    right = {"start_logits": lengths * 0 + 1, "end_logits": lengths - 1}
+    places = {
+        name: np.where(real, np.arange(LENGTH) == place[:, None], NO_TOKEN).astype("float32")
+        for name, place in right.items()
+    }
     found = {
         "label": (label,),
         "labels": (chance.integers(0, 2, (rows, LABELS)).astype("float32"),),
@@ -132,10 +148,21 @@ def batch(targets: str, rows: int = 5) -> tuple:
         "vector": (vector / np.linalg.norm(vector, axis=1, keepdims=True),),
         "pooled": ({"pooled_output": vector},),
         "tags": (tags, weights),
+        "places": (places, dict.fromkeys(places, weights[:, 0])),
         "two": ({"logits": label, "tags": tags}, {"tags": weights}),
         "weighted label": (label, chance.random(rows).astype("float32")),
     }
     return inputs, *found[targets]
+
+
+def choices(targets: str, rows: int = 5) -> tuple:
+    """Inputs (examples, choices, length) with 2 or 3 choices, targets and, with "weighted choices", weights."""
+    sizes = np.array([3, 2, 2, 3, 2])[:rows]
+    inputs, label, weights = batch("weighted label", rows * 3)
+    real = (np.arange(3) < sizes[:, None])[..., None]
+    inputs = {name: values.reshape(rows, 3, -1) * real for name, values in inputs.items()}
+    wanted = np.eye(3, dtype="float32")[label[:rows] % sizes]
+    return (inputs, wanted, weights[:rows]) if "weighted" in targets else (inputs, wanted)
 
 
 COMPILED = ("accumulate", "recompute", "jit_compile", "run_eagerly")
@@ -147,7 +174,9 @@ def train_task(strategy, name, *, rows=5, optimizer="sgd", steps=1, evaluate=Fal
 
     make, targets, compiled = MODELS[name]
     compiled = {**compiled, **{each: options.pop(each) for each in COMPILED if each in options}}
-    data = tf.data.Dataset.from_tensors(batch(options.pop("targets", targets), rows)).repeat(steps)
+    targets = options.pop("targets", targets)
+    made = (choices if targets.endswith("choices") else batch)(targets, rows)
+    data = tf.data.Dataset.from_tensors(made).repeat(steps)
     with strategy.scope():
         model = make(**options)
         if optimizer == "sgd":

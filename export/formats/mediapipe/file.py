@@ -17,15 +17,18 @@ log = logging.getLogger("kerasbert")
 
 
 def write_mediapipe(model, targets: Mapping[Path, str], settings: Settings) -> None:
-    """Writes a model for MediaPipe's TextClassifier or TextEmbedder, or the Task Library's BertNLClassifier.
+    """Writes a model for MediaPipe's TextClassifier or TextEmbedder, or the Task Library's BertNLClassifier or
+    BertQuestionAnswerer.
 
     Inputs: `input_ids`, `token_type_ids`, `attention_mask`, int32 (1, length), also where the model has fewer. Output:
-    `probability`, float32 (1, labels), or `embedding`, float32 (1, hidden_size). The file has one signature and one
-    subgraph. A model without segments still gets `token_type_ids`, because the libraries demand three inputs. A warning
-    counts the characters that their tokenizer reads otherwise, by script.
+    `probability`, float32 (1, labels), or `embedding`, float32 (1, hidden_size), or `end_logits` and `start_logits`,
+    float32 (1, 384). The file has one signature and one subgraph. A model without segments still gets `token_type_ids`,
+    because the libraries demand three inputs. A warning counts the characters that their tokenizer reads otherwise, by
+    script.
 
     Args:
-        model: a `TextClassifier` or a `SentenceEncoder` with float32 variables and a WordPiece tokenizer.
+        model: a `TextClassifier`, `SentenceEncoder` or `QuestionAnswerer` with float32 variables and a WordPiece
+            tokenizer.
         targets: file -> "none" or "int8".
         settings: the inputs have the longest length; MediaPipe pads texts to it and cuts longer ones.
 
@@ -54,13 +57,19 @@ def write_mediapipe(model, targets: Mapping[Path, str], settings: Settings) -> N
 
 
 def check_mediapipe(model) -> None:
-    """Raises ExportError if these libraries do not have the model's task or its tokenizer."""
+    """Raises ExportError if these libraries do not have the model's task, its tokenizer or its length."""
     task, kind = model.task, model.tokenizer.kind
     if task.contract not in CONTRACTS:
         raise ExportError(f"MediaPipe has no task for the outputs of {task.name}: export this model without mediapipe")
     if any(output.bar == "number" for graph in model.graphs() for output in graph.outputs):
         raise ExportError(
             "MediaPipe's TextClassifier gives categories, and this model gives a number: export it without mediapipe"
+        )
+    length = CONTRACTS[task.contract].length
+    if length not in (None, model.max_length):
+        raise ExportError(
+            f"the Task Library's {task.contract} takes {length} tokens, and this model takes {model.max_length}: "
+            f"export it with max_length {length}, or without mediapipe"
         )
     if kind != "wordpiece":
         raise ExportError(f"MediaPipe has no {kind} tokenizer, only BERT's: export this model without mediapipe")

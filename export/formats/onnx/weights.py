@@ -99,6 +99,7 @@ def in_int8(graph: GraphProto, weights: Weights, *, spared: Callable[[str], bool
     input is not rounded. Rows that are taken from a table become float32 again.
     """
     graph.initializer.append(numpy_helper.from_array(np.finfo(np.float32).tiny, TINY))
+    weights = _with_transposed(graph, weights)
     readers = _readers(graph, weights)
     matrices, tables = (
         {name for name in readers if _large(weights[name]) and all(reads(node, name) for node in readers[name])}
@@ -143,6 +144,25 @@ def in_int8(graph: GraphProto, weights: Weights, *, spared: Callable[[str], bool
         stored.append(_stored(name, weights[name], "int8", scale))
         stored.append(Stored(f"{name}_scale", "float32", scale.shape, lambda scale=scale: scale))
     return stored
+
+
+def _with_transposed(graph: GraphProto, weights: Weights) -> Weights:
+    """The weights, with each transposed one as a matrix of its own, which the graph then reads.
+
+    The head of masked words multiplies with the word table. In 8 bits the table has a scale for each number of a vector
+    and the matrix one for each word, so they share no steps.
+    """
+    nodes, found = [], dict(weights)
+    for node in graph.node:
+        if node.op_type == "Transpose" and node.input[0] in weights and _large(weights[node.input[0]]):
+            name = f"{node.input[0]}_transposed"
+            found[name] = _array(weights[node.input[0]]).T
+            for reader in graph.node:
+                rename(reader, node.output[0], name)
+        else:
+            nodes.append(node)
+    _set_nodes(graph, nodes)
+    return found
 
 
 def in_int8_mixed(graph: GraphProto, weights: Weights) -> list[Stored]:

@@ -11,9 +11,10 @@ import tensorflow_text  # noqa: F401 - registers the ops of the signatures for t
 from kerasbert.errors import BundleError
 from kerasbert.export.formats.inputs import specifications
 from kerasbert.export.formats.saved_model.from_texts import TOLD, function_of_texts
+from kerasbert.export.formats.saved_model.masks import mask_positions
 from kerasbert.export.formats.saved_model.module import save_module
 from kerasbert.export.formats.saved_model.serving_requests import BATCHES, write_requests
-from kerasbert.export.formats.scores import SCORES, scores_names
+from kerasbert.export.formats.scores import scores_names, scores_of
 from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.texts import why_not
 from kerasbert.quiet import quiet
@@ -30,10 +31,14 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
 
     Signatures:
 
-    - `predict` takes the model's inputs, int32 (batch, length), and float32 (batch, width) for numbers;
+    - `predict` takes the model's inputs, int32 (batch, length), (batch, 1) for one value per row, and float32 (batch,
+      width) for numbers;
     - a verb of the task, such as `classify`, `embed` or `encode`, takes the fields that every example has, such as
       `text`, strings (batch,), and numbers as `predict` does;
     - the same with `_pair` takes all fields, such as `text` and `text_pair`, if the task has fields that are optional.
+
+    A field with several texts, such as `choices`, is strings (batch, choices); an empty string is no choice. `logits`
+    and `scores` are then (batch, choices).
 
     `keras.layers.TFSMLayer` calls each of them by its name.
 
@@ -44,7 +49,8 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
     the averages of these, if the task does so (`Task.averages`). For other tasks they cut it. If the task has an output
     per token, they also give `offsets`, int32 (batch, tokens, 2), the place of each token in its text in code points;
     `words`, int32 (batch, tokens), the number of its word, -1 for special tokens; and `truncated`, bool (batch,),
-    whether the text was cut.
+    whether the text was cut. For a model that fills masks they answer the first mask of each text, and refuse a text
+    without one.
 
     Args:
         model: a `TextModel` with float32 variables and a tokenizer.
@@ -56,16 +62,16 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
         TokenizerError: the graph cannot follow the tokenizer.
     """
     graph = model.graphs()[0]
-    bars, named = {each.name: each.bar for each in graph.outputs}, scores_names(graph.outputs)
+    by_name, named = {each.name: each for each in graph.outputs}, scores_names(graph.outputs)
 
-    def scored(outputs: dict) -> dict:
-        return outputs | {scores: SCORES[bars[name]](outputs[name]) for name, scores in named.items()}
+    def scored(outputs: dict, mask) -> dict:
+        return outputs | {scores: scores_of(by_name[name], outputs[name], mask) for name, scores in named.items()}
 
     # No function below branches on tensors, and AutoGraph would take seconds to rewrite every function that is called.
     module = tf.Module()
     module.weights = [variable.value for variable in model.variables]
     predict = tf.function(
-        lambda inputs: scored(model.export_outputs(inputs)),
+        lambda inputs: scored(model.export_outputs(inputs), inputs["attention_mask"]),
         autograph=False,
         input_signature=[specifications(graph)],
     )
@@ -105,12 +111,14 @@ def _for_keras(function: Callable) -> Callable:
 def text_signatures(task: Task) -> dict[str, tuple[str, ...]]:
     """The signatures for texts that a task's SavedModel has: name -> the fields that it takes, texts before numbers.
 
-    Empty if the task's examples are not one or two texts: no row can be made of them in the graph.
+    Empty if the task's examples are not one or two texts, or a text and its choices: no row can be made of them in the
+    graph.
     """
     verb, required = task.words.verb, tuple(each.name for each in task.fields if each.required)
     every = tuple(each.name for each in task.fields)
     texts = [each for each in task.fields if each.kind != "number"]
-    if not 1 <= sum(each.required for each in texts) <= len(texts) <= 2 or not all(each.holds("") for each in texts):
+    strings = all(each.holds("") or each.kind == "texts" for each in texts)
+    if not strings or not 1 <= sum(each.required for each in texts) <= len(texts) <= 2:
         return {}
     return {verb: required} if required == every else {verb: required, f"{verb}_pair": every}
 
@@ -119,10 +127,12 @@ def _requests(model, signatures: Mapping[str, Callable]) -> Iterator[tuple[str, 
     """The requests that warm up each signature: its name, and its inputs for each of `BATCHES`."""
     for name, function in signatures.items():
         taken = [spec.name for spec in tf.nest.flatten(function.input_signature)]
-        for texts in BATCHES:
-            fields = {each.name: texts for each in model.task.fields}
+        for texts in ([model.task.pose(text) for text in batch] for batch in BATCHES):
+            choices = [[text, *BATCHES[0]] for text in texts]
+            fields = {each.name: choices if each.kind == "texts" else texts for each in model.task.fields}
             fields |= {each.name: np.zeros((len(texts), each.width), "float32") for each in numbers_of(model.graphs())}
             known = {**fields, **model.tokenizer(texts, max_length=model.max_length)}
+            known |= mask_positions(model, known)
             yield name, {each: known[each] for each in taken}
 
 

@@ -115,12 +115,13 @@ def _even_tables(embeddings) -> list[tuple[tf.Variable, np.ndarray]]:
 def _evened(embeddings, tables, attention_mask) -> Iterator[None]:
     """Within the block, the layer reads `_even_tables` and multiplies the rows by the divisors.
 
-    The positions are constants, so the converter would multiply them first and quantise the products. Therefore their
+    The positions are constants, so the converter would multiply them first and quantise the products. It would also
+    multiply the word table, where a head has it as its matrix, and store the product beside the table. Therefore the
     divisors are multiplied by the first token's mask, which is always 1, but known only at run time.
     """
     first_is_real = tf.cast(attention_mask, tf.float32)[:, :1]
     (word, word_widths), (position, position_widths) = tables
     mapping = [(embeddings.word_table, word), (embeddings.position_table, position)]
-    scales = (word_widths, first_is_real * position_widths)
+    scales = (first_is_real * word_widths, first_is_real * position_widths)
     with traced_with(column_scales=scales), keras.StatelessScope(state_mapping=mapping):
         yield

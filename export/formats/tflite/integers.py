@@ -4,15 +4,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from keras import ops
 
 from kerasbert.tasks.batches import pad_rows
 from kerasbert.tasks.task import Example
 
-TRACED = {"masked": -50.0, "square": lambda x: x * x}
+TRACED = {"masked": -50.0, "square": lambda x: x * x, "one_hot": ops.one_hot}
 """What layers are traced with (`kerasbert.layers.tracing.TracingOptions`).
 
 `masked` is added to the scores of padding. With the usual -1e4, all real scores would lie within one step of 8 bits.
-`square` is a product, which is not fused with the difference before it: SQUARED_DIFFERENCE has no 16-bit kernel."""
+`square` is a product, which is not fused with the difference before it: SQUARED_DIFFERENCE has no 16-bit kernel.
+`one_hot` compares whole numbers: squares of distances do not fit into 8 bits."""
 MOST = 200
 """Most examples for calibration: the ranges have settled by then, and each example runs once in every signature."""
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from kerasbert import tokenizers
 from kerasbert.errors import BundleError, ExportError
 from kerasbert.export.benchmark.chart import draw
-from kerasbert.export.benchmark.measure import as_data, benchmark, in_a_process, texts_of
+from kerasbert.export.benchmark.measure import as_data, benchmark, examples_of, in_a_process
 from kerasbert.runtime.manifest import Manifest, measure
 
 
@@ -84,8 +84,9 @@ def test_files_take_turns_and_progress_is_told(light):
 def test_texts_are_as_long_as_asked(light):
     manifest = Manifest.read(light)
     tokenizer = tokenizers.from_options(manifest.tokenizer, light)
-    texts = texts_of(manifest, light, [3, 7, 16, 32])
-    assert [len(tokenizer([text])["input_ids"][0]) for text in texts] == [3, 7, 16, 32]
+    examples = examples_of(manifest, light, [3, 7, 16, 32])
+    assert [len(tokenizer([each["text"]])["input_ids"][0]) for each in examples] == [3, 7, 16, 32]
+    assert all(each.keys() == {"text"} for each in examples)
 
 
 @pytest.mark.parametrize("length", [2, 33])
@@ -124,7 +125,7 @@ def test_a_file_that_does_not_open_is_named_with_its_reason(copy):
 
 
 def test_a_process_that_dies_is_told_of_with_its_last_words():
-    with pytest.raises(ExportError, match=r"^tflite, threads 1: its process failed \(TypeError: .*'texts'"):
+    with pytest.raises(ExportError, match=r"^tflite, threads 1: its process failed \(TypeError: .*'examples'"):
         in_a_process({"bundle": "none", "name": "tflite", "model": None, "threads": 1, "runs": 1})
 
 

@@ -131,6 +131,32 @@ def test_an_embedding_is_the_one_of_keras(smallest_encoder, on_device, tmp_path)
     np.testing.assert_allclose(found, model.encode(texts), atol=1e-3)
 
 
+def test_a_question_answerer_has_the_contract_of_the_task_library(answerer, opened, tmp_path):
+    """MediaPipe for Python has no such task, so the file runs in LiteRT."""
+    model = answerer(384)
+    path = write(model, tmp_path)
+    graph = read_graph(path)
+    assert (graph["partitions"], graph["signatures"]) == (1, ["serving_default"])
+    assert set(map(tuple, [*graph["inputs"].values(), *graph["outputs"].values()])) == {(1, 384)}
+    found = read_metadata(path)
+    assert sorted(found.inputs) == ["ids", "mask", "segment_ids"]
+    assert sorted(found.outputs) == ["end_logits", "start_logits"]
+    assert [*found.files] == ["vocab.txt"]
+    texts = ["what was good"], ["the film was lovely, and the room was bad"]
+    (wanted,) = model.answered(model.task.examples(*texts))
+    ours = opened(path, model, kind="mediapipe")(model.tokenizer(*texts))
+    for name in ("start_logits", "end_logits"):
+        np.testing.assert_allclose(ours[name][0][: len(wanted.rows[0])], wanted.outputs[name][0], atol=1e-4)
+
+
+def test_a_question_answerer_of_another_length_is_refused(answerer, tmp_path):
+    said = (
+        "the Task Library's BertQuestionAnswerer takes 384 tokens, and this model takes 32: export it with max_length"
+    )
+    with pytest.raises(ExportError, match=f"^{said} 384, or without mediapipe$"):
+        write(answerer(32), tmp_path)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("quantize", ["none", "int8"])
 def test_real_weights_embed_in_mediapipe_as_in_our_runtime(minilm, quantize, on_device, opened, tmp_path):
