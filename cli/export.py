@@ -46,8 +46,8 @@ SETTINGS = "\n".join(f"  {name:<10} {what}" for name, what in reversed(QUANTIZE.
 @click.option(
     "--max-length",
     type=click.IntRange(min=3),
-    help="Largest number of tokens in a row. A longer text is cut; token-classification and question-answering "
-    "make several rows of it.  "
+    help="Largest number of tokens in a row. A longer text is cut; text-classification, token-classification and "
+    "question-answering make several rows of it.  "
     "[default: the model's]",
 )
 @click.option(

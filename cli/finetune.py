@@ -114,8 +114,9 @@ def _max_length(task):
     return click.option(
         "--max-length",
         type=click.IntRange(min=3),
-        help="Largest number of tokens in a row. A longer text is cut; for token-classification and question-answering "
-        "this is a window, and a longer text is read in several.  [default: the checkpoint's, else "
+        help="Largest number of tokens in a row. A longer text is cut; for text-classification, token-classification "
+        "and question-answering this is a window, and a longer text is read in several.  [default: the checkpoint's, "
+        "else "
         f"{task.usual_length}, or the model's limit if that is less]",
     )
 
@@ -152,11 +153,13 @@ def _finetune(name: str, train: Path, folder: Path, given: dict, settings: list[
     examples, given["dev"] = (
         path and read_examples(path, task_named(name), columns=columns) for path in (train, given["dev"])
     )
+    chosen = {each: given.pop(each) for each in settings}
+    if given["class_weight"] is not None and examples:
+        _check_class_weight(task_named(name), examples, given["checkpoint"], chosen)
     options.load_tensorflow()
     from kerasbert.runs.finetune import FinetuneOptions
     from kerasbert.runs.finetune import finetune as teach
 
-    chosen = {each: given.pop(each) for each in settings}
     figures = teach(name, examples, folder, FinetuneOptions(**given, settings=chosen))
     _print_report(folder)
     click.echo(f"{folder}: saved; " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
@@ -174,6 +177,19 @@ def _check_dev(given: dict) -> None:
     wanting = next((name for name, needed in measuring.items() if needed), None)
     if wanting is not None and given["dev"] is None:
         raise click.UsageError(f"{wanting} needs held-out examples: give --dev")
+
+
+def _check_class_weight(task, examples, checkpoint: str | None, chosen: dict) -> None:
+    """Raises click.UsageError for --class-weight where an example can have several labels, or has a number."""
+    from kerasbert.checkpoints import huggingface
+    from kerasbert.errors import ConfigError
+    from kerasbert.runs.task_settings import check_class_weight, task_settings
+
+    settings = task.Settings(**task_settings(task, examples, chosen, huggingface.open_checkpoint(checkpoint)))
+    try:
+        check_class_weight(task, settings)
+    except ConfigError:
+        raise click.UsageError("--class-weight weighs labels of which each text has one; leave it out") from None
 
 
 def _print_report(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Writes bundles: model files, vocabulary, a description, and recorded answers to check the files against."""
 
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
@@ -21,6 +22,8 @@ from kerasbert.files import check_target, new_folder
 from kerasbert.runtime.kinds import KINDS, function_at
 from kerasbert.runtime.manifest import File, Manifest, measure
 from kerasbert.tasks.task import Example
+
+log = logging.getLogger("kerasbert")
 
 PACKAGES = ("kerasbert", "keras", "tensorflow", "tf2onnx", "onnx")
 """Packages whose versions are written into kerasbert.json."""
@@ -129,6 +132,10 @@ def _described(folder: Path, manifest: Manifest, variant: Variant) -> File:
         "precision": variant.precision,
         "outputs": {each.name: names[each.name] for each in graph.outputs if each.name in names},
     }
+    if KINDS[variant.kind].cuts and manifest.definition.averages:
+        facts["cuts_at"] = manifest.task_settings.max_length
+        said = "%s: cuts a text at %d tokens; the other files read a longer one in windows"
+        log.info(said, variant.path, facts["cuts_at"])
     if KINDS[variant.kind].tflite:
         facts["runtimes"] = lowest((folder / variant.path).read_bytes())
     return File.describe(folder, variant.path, **facts)

@@ -27,6 +27,7 @@ from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.pipelines import Pipeline
 from kerasbert.tasks.ask import Answered, rows_taken
 from kerasbert.tasks.task import Output
+from kerasbert.tasks.windows import averaged
 from kerasbert.tasks.words import as_text
 
 log = logging.getLogger("kerasbert")
@@ -36,10 +37,11 @@ Check = Callable[[Subject, object], list[str]]
 """Takes the subject and its row of the report, which it may fill in. Returns one line per failure."""
 
 
-def leaves_out_pairs(subject: Subject, row) -> list[str]:
-    """Leaves out the pairs for a file that takes a single text."""
+def leaves_out_what_is_not_read(subject: Subject, row) -> list[str]:
+    """For a file that takes a single text, leaves out the pairs, and the windows after the first, where it cuts."""
     reads = subject.pipeline.fields
-    subject.recorded = [each for each in subject.recorded if not reads or set(each.example) == reads]
+    if reads:
+        subject.recorded = [_first_window(subject, each) for each in subject.recorded if set(each.example) == reads]
     return []
 
 
@@ -133,19 +135,20 @@ def asks_compiled_model(subject: Subject, row) -> list[str]:
 def asks_signatures_for_texts(subject: Subject, row) -> list[str]:
     """Runs a SavedModel's signatures for texts, which must return the same numbers as the one for ids.
 
-    Such a signature answers the first row of an example only, so the others are left out.
+    Such a signature gives the average of an example's windows, if the task averages them. Else it answers the first row
+    of an example only, so the others are left out.
     """
     failures = []
     for fields, pipeline in subject.opened.from_text.items():
         chosen = [each for each in subject.recorded if set(each.example) == set(fields)]
         if not chosen:
             continue
-        first = [replace(each, rows=each.rows[: rows_taken(pipeline.graphs()[0])]) for each in chosen]
-        left_out = sum(len(each.rows) - len(kept.rows) for each, kept in zip(chosen, first, strict=True))
-        if left_out:
+        asked = [_as_asked(subject, each, rows_taken(pipeline.graphs()[0])) for each in chosen]
+        left_out = sum(len(each.rows) - len(kept.rows) for each, kept in zip(chosen, asked, strict=True))
+        if left_out and not subject.pipeline.task.averages:
             said = "%s: takes one window of a text where it takes texts, so %d further windows are not compared there"
             log.info(said, subject.file.path, left_out)
-        found, wrong = _together(subject, pipeline, first)
+        found, wrong = _together(subject, pipeline, asked)
         failures += [f"text signature: {each}" for each in (*wrong, *_misplaced(subject, found))]
     return failures
 
@@ -198,12 +201,18 @@ def asks_the_data(subject: Subject, row) -> list[str]:
             said = "%s: nothing to compare its answers on the data with: no float32 file passed before it"
             log.warning(said, subject.file.path)
         return []
-    expected = subject.reference.answers
-    alike = [subject.alike(a, b) for a, b in zip(subject.answers_on_data, expected, strict=True)]
+    wanted = subject.reference.answered
+    most = rows_taken(subject.pipeline.graphs()[0])
+    if most is not None:
+        wanted = [
+            replace(each, rows=each.rows[:most], outputs={name: rows[:most] for name, rows in each.outputs.items()})
+            for each in wanted
+        ]
+    alike = [subject.alike(a, subject.answer(b)) for a, b in zip(subject.answers_on_data, wanted, strict=True)]
     row.agreement = float(np.mean(alike))
     if precision == "float32":
-        return _judged_on_data(subject, row, found)
-    before = task.figures(subject.reference.answered, settings).get(task.headline)
+        return _judged_on_data(subject, row, found, wanted)
+    before = task.figures(wanted, settings).get(task.headline)
     drop = None if subject.max_drop is None else subject.max_drop / 100
     row.decision = decide_figure(before, row.figure, precision, drop, task.headline) or row.decision
     return []
@@ -216,7 +225,7 @@ def decides(subject: Subject, row) -> list[str]:
 
 
 CHECKS: tuple[Check, ...] = (
-    leaves_out_pairs,
+    leaves_out_what_is_not_read,
     asks_each_alone,
     answers_equally,
     asks_all_at_once,
@@ -238,6 +247,23 @@ def _warn(path: str, reader: str, texts: Sequence[str], count: int) -> None:
         count,
         shown,
     )
+
+
+def _first_window(subject: Subject, each: golden.Golden) -> golden.Golden:
+    """An example with the numbers of its first window, and with the answer that follows from them."""
+    if len(each.rows) == 1 or rows_taken(subject.pipeline.graphs()[0]) is None:
+        return each
+    each = replace(each, rows=each.rows[:1])
+    found = Answered(example=golden.example_of(each), rows=each.rows, outputs=_recorded(subject, each))
+    return replace(each, answer=subject.answer(found))
+
+
+def _as_asked(subject: Subject, each: golden.Golden, most: int | None) -> golden.Golden:
+    """An example with the rows that a signature for texts gives of it: the average of windows, or the first `most`."""
+    if not subject.pipeline.task.averages:
+        return replace(each, rows=each.rows[:most])
+    outputs = {name: averaged(each.rows, rows) for name, rows in _recorded(subject, each).items()}
+    return replace(each, rows=[replace(each.rows[0], outputs=outputs)])
 
 
 def _named(each: golden.Golden) -> str:
@@ -312,13 +338,12 @@ def _joined(words: Sequence) -> list[bool]:
     return [a == b for a, b in itertools.pairwise(words)]
 
 
-def _judged_on_data(subject: Subject, row, found: Sequence[Answered]) -> list[str]:
+def _judged_on_data(subject: Subject, row, found: Sequence[Answered], wanted: Sequence[Answered]) -> list[str]:
     """Checks a float32 file's numbers on the data. The largest difference there or on golden texts decides."""
     failures = []
     for name, output in subject.graph_outputs.items():
         ours, theirs = (
-            _stacked([numbers for each in side for numbers in each.outputs[name]], output)
-            for side in (found, subject.reference.answered)
+            _stacked([numbers for each in side for numbers in each.outputs[name]], output) for side in (found, wanted)
         )
         wrong = judge_numbers(ours, theirs, output.bar, "float32", scores=subject.in_scores)
         failures += [f"on the data: {each}" for each in wrong]

@@ -39,6 +39,10 @@ class Recorded:
     words: list[int] | None = None
     kept: list[int] | None = None
 
+    def __len__(self) -> int:
+        """Number of tokens."""
+        return len(self.input_ids)
+
     @property
     def tokens(self) -> dict[str, list]:
         """What is recorded of the tokens, as `tokens_of` gives it."""

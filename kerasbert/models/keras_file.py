@@ -18,7 +18,7 @@ def open_keras_file(path: str | Path, *, max_length: int | None = None) -> TextM
 
     Args:
         path: the file.
-        max_length: number of tokens that a text is cut to; None: as saved.
+        max_length: largest number of tokens in a row; None: as saved.
 
     Raises:
         CheckpointError: there is no such file, Keras cannot load it, for example because it needs a class that is not

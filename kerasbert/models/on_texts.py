@@ -9,6 +9,7 @@ import numpy as np
 
 from kerasbert.errors import ConfigError, DataError
 from kerasbert.examples.readers import read_examples
+from kerasbert.models.whole_texts import ROUND_TO, judged, one_length, predicted
 from kerasbert.tasks.amounts import check_batch_size, check_share
 from kerasbert.tasks.batches import Lesson
 from kerasbert.tasks.columns import (
@@ -19,13 +20,12 @@ from kerasbert.tasks.columns import (
     examples_of,
     is_dataset,
     is_texts,
+    split,
 )
 from kerasbert.tasks.lessons import class_weights, lessons_of
-from kerasbert.tasks.remarks import count_cut, warn_cut
+from kerasbert.tasks.remarks import count_cut, tell_windows, warn_cut
 from kerasbert.tasks.task import Example, labels_of
 
-ROUND_TO = 8
-"""Lengths of batches are multiples of this, so that a compiler has to handle only a few shapes."""
 BATCH_SIZE = 32
 """Texts per batch, as Keras has it."""
 
@@ -102,7 +102,7 @@ class OnTexts:
                 raise ConfigError(
                     f"validation_split is {validation_split}: a data set is not cut; give validation_data"
                 )
-            x, validation_data = _split(self._examples(x, y, sample_weight), validation_split)
+            x, validation_data = split(self._examples(x, y, sample_weight), validation_split)
             y = sample_weight = None
         if validation_data is not None:
             alone = isinstance(validation_data, list) and all(isinstance(x, str | Example) for x in validation_data[:1])
@@ -137,11 +137,20 @@ class OnTexts:
     def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, **options):
         """Computes loss and metrics of texts or arrays, and returns them as `keras.Model.evaluate` does.
 
+        A text of several windows is judged by the average of their outputs, if the task averages them. In a data set
+        and in the validation data of `fit`, each window is judged, with its share of the tokens as weight.
+
         Args:
             x, y, sample_weight: as in `fit`.
             batch_size, verbose, options: the arguments of `keras.Model.evaluate`, such as `return_dict`.
         """
         check_batch_size(batch_size)
+        if self.task.averages and self._reads(x) and not is_dataset(x):
+            x, y, sample_weight = self._examples([x] if isinstance(x, str) else x, y, sample_weight), None, None
+            found = judged(self, x, batch_size=batch_size, verbose=verbose)
+            if found is not None:
+                values = list(found.values())
+                return found if options.get("return_dict") else values if len(values) > 1 else values[0]
         x, y, sample_weight = self._for_keras(x, y, sample_weight, batch_size=batch_size)
         return super().evaluate(self._from_generator(x), y, batch_size, verbose, sample_weight, **options)
 
@@ -153,32 +162,15 @@ class OnTexts:
             order of the texts. An output with one vector per token is (rows, tokens, width). Behind a row's own tokens
             its vectors have no meaning; `predict_outputs` returns them without these. Texts are padded to the longest
             of them, those of a `tf.data.Dataset` to `max_length`, since the longest is not known. If the task makes
-            several rows of a long text, they follow each other.
+            several rows of a long text, their outputs are averaged where the task does so, and else follow each other.
         """
-        from kerasbert.tf.datasets import make_dataset
-
         check_batch_size(batch_size)
         options = {"verbose": verbose, "steps": steps, "callbacks": callbacks}
         if not self._reads(x):
             return super().predict(self._from_generator(x), batch_size, **options)
-        if is_dataset(x):
+        if is_dataset(x) and not self.task.averages:
             return super().predict(self._mapped(x, batch_size=batch_size, labelled=False), **options)
-        tokenizer = self._own_tokenizer()
-        rows = [row for each in self._examples(x) for row in self.task.rows(tokenizer, each, self.settings)]
-        if not rows:
-            return keras.tree.map_structure(_no_rows, self.output)
-        # Rows of similar length share a batch, unless Keras may stop before the last one.
-        lengths = np.array([len(row) for row in rows])
-        order = np.arange(len(rows)) if steps or callbacks else np.argsort(lengths, kind="stable")
-        data = make_dataset(
-            [[Lesson(rows[index], {}, {})] for index in order],
-            graph=self.graphs()[0],
-            batch_size=batch_size or BATCH_SIZE,
-            max_length=self.max_length,
-            round_to=self._one_length(int(lengths.max())),
-        )
-        outputs = super().predict(data, **options)
-        return outputs if steps or callbacks else keras.tree.map_structure(lambda x: x[np.argsort(order)], outputs)
+        return predicted(self, super().predict, x, batch_size=batch_size or BATCH_SIZE, **options)
 
     def dataset(
         self,
@@ -250,7 +242,10 @@ class OnTexts:
         if not examples:
             raise DataError("there are no examples to learn from or to judge")
         lessons = self._lessons(examples, class_weight)
-        warn_cut(count_cut([each.row for group in lessons for each in group]), len(examples), self.settings)
+        rows = [each.row for group in lessons for each in group]
+        warn_cut(count_cut(rows), len(examples), self.settings)
+        if self.task.averages:
+            tell_windows(rows, len(examples), self.settings)
         return lessons
 
     def batches_of(
@@ -285,6 +280,8 @@ class OnTexts:
 
     def predict_on_batch(self, x):
         """Computes the outputs of one batch of texts or arrays, as `keras.Model.predict_on_batch` does."""
+        if self.task.averages and self._reads(x):
+            return self.predict(x, verbose=0)  # a text may be several rows
         return super().predict_on_batch(self._batch(x)[0])
 
     def _batch(self, x, y=None, sample_weight=None, class_weight=None) -> tuple:
@@ -342,7 +339,9 @@ class OnTexts:
     def _examples(self, x, y=None, sample_weight=None, *, columns: Mapping | None = None) -> list[Example]:
         return examples_of(self.task, self.settings, self.graphs()[0], x, y, sample_weight, columns=columns)
 
-    def _lessons(self, examples: Sequence[Example], class_weight: Mapping | None = None) -> list[list[Lesson]]:
+    def _lessons(
+        self, examples: Sequence[Example], class_weight: Mapping | None = None, *, weighted: bool = False
+    ) -> list[list[Lesson]]:
         return lessons_of(
             self.task,
             self._own_tokenizer(),
@@ -350,37 +349,19 @@ class OnTexts:
             self.settings,
             graph=self.graphs()[0],
             class_weight=class_weight,
+            weighted=weighted,
         )
 
     def _mapped(self, data, *, batch_size: int | None = None, labelled: bool = True, class_weight=None):
         """A data set of texts as one of ids."""
-        from kerasbert.tf.datasets import map_texts
+        from kerasbert.tf.datasets import in_batches, map_texts
 
-        if not all(len(each.shape) for each in keras.tree.flatten(data.element_spec)):
-            data = data.batch(batch_size or BATCH_SIZE)
+        data = in_batches(data, batch_size or BATCH_SIZE)
 
-        def groups(element) -> list[list[Lesson]]:
-            x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(
-                element if isinstance(element, tuple) else (element,)
-            )
+        def groups(x, y, sample_weight) -> list[list[Lesson]]:
             examples = self._examples(x, *((y, sample_weight) if labelled else ()))
-            return self._lessons(examples, class_weight)
+            # All batches must have weights, or none: a later text may be longer than those of the first batch.
+            return self._lessons(examples, class_weight, weighted=self.task.averages)
 
-        length = ROUND_TO if labelled else self._one_length(self.max_length)
+        length = ROUND_TO if labelled else one_length(self, self.max_length)
         return map_texts(data, groups, graph=self.graphs()[0], round_to=length, longest=self.max_length)
-
-    def _one_length(self, longest: int) -> int:
-        """What lengths of batches are rounded up to, so that Keras can join outputs per token."""
-        return longest if self.graphs()[0].by_token else ROUND_TO
-
-
-def _split(examples: list[Example], share: float) -> tuple[list[Example], list[Example]]:
-    """Cuts off the last share of the examples, as Keras does."""
-    first = int(np.floor(len(examples) * (1.0 - share)))
-    if not 0 < first < len(examples):
-        raise ConfigError(f"validation_split is {share}: of {len(examples)} texts it leaves none on one side")
-    return examples[:first], examples[first:]
-
-
-def _no_rows(output) -> np.ndarray:
-    return np.zeros([0, *(size or 0 for size in output.shape[1:])], "float32")

@@ -25,7 +25,7 @@ def open_model(path: str, *, task: str | None = None, max_length: int | None = N
     Args:
         path: the folder, id or file.
         task: one of `kerasbert.tasks.NAMES`; None: the task that the folder was saved for.
-        max_length: number of tokens that a text is cut to; None: the saved length, or else the encoder's limit.
+        max_length: largest number of tokens in a row; None: the saved length, or else the encoder's limit.
 
     Raises:
         CheckpointError: the folder or file holds another task, or the weights do not fit.

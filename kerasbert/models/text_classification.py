@@ -34,7 +34,8 @@ class TextClassifier(Classifier):
         labels: the names of the labels, in the order of the logits.
         problem_type: "single_label_classification", "multi_label_classification" or "regression".
         pooling: "cls" (the first token, as in the paper), "mean" or "additive" (learned weights).
-        max_length: number of tokens that a text is cut to; None: the encoder's limit.
+        max_length: largest number of tokens in a row; None: the encoder's limit. A longer text is read in windows that
+            overlap by a quarter, and their logits are averaged (`kerasbert.tasks.windows.text_windows`).
         pairs: whether the model was trained on pairs of texts, for warnings; None if that is not known.
         outputs: logits of layers of your own, a symbolic tensor (batch, labels) made of the encoder's tensors and of
             inputs of numbers. Texts then come with these numbers by name: `model.predict_text(texts, price=prices)`.

@@ -12,8 +12,9 @@ from kerasbert.checkpoints.tasks import no_classifier, stored_settings
 from kerasbert.errors import ConfigError
 from kerasbert.models.combined import head_of, with_head
 from kerasbert.models.encoder import BertEncoder
-from kerasbert.models.on_texts import ROUND_TO, OnTexts
+from kerasbert.models.on_texts import OnTexts
 from kerasbert.models.unquantized import Unquantized
+from kerasbert.models.whole_texts import ROUND_TO
 from kerasbert.tasks import NAMES
 from kerasbert.tasks.amounts import check_batch_size
 from kerasbert.tasks.ask import Answered, ask, joined, outputs_of
@@ -167,7 +168,7 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
             is a list of arrays (tokens, width), one per text.
         """
         found = self.answered(self.task.examples(*columns, **named), batch_size=batch_size)
-        return joined(self.graphs(), found)
+        return joined(self.task, self.graphs(), found)
 
     def _own_tokenizer(self):
         if self.tokenizer is None:

@@ -6,11 +6,10 @@ import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 from kerasbert.checkpoints import huggingface
-from kerasbert.checkpoints.tasks import stored_settings
 from kerasbert.errors import ConfigError, DataError, KerasBertError
 from kerasbert.examples.readers import read_examples
 from kerasbert.files import new_folder, write_text
@@ -21,6 +20,7 @@ from kerasbert.runs.journal import CSV, read_csv
 from kerasbert.runs.plots import plot_curves
 from kerasbert.runs.report import write_report
 from kerasbert.runs.run import Diverged, Run
+from kerasbert.runs.task_settings import check_class_weight, task_settings
 from kerasbert.runs.trials import Job, Trials
 from kerasbert.tasks import task_named
 from kerasbert.tasks.remarks import counted, warn
@@ -94,8 +94,13 @@ def _job(task: Task, train: str | Path | Sequence[Example], folder: Path, option
     if not examples:
         raise DataError("there are no examples to learn from")
     opened = huggingface.open_checkpoint(options.checkpoint)
-    given = _settings(task, examples, options, opened)
+    wanted = (
+        dict(options.settings) if options.max_length is None else {**options.settings, "max_length": options.max_length}
+    )
+    given = task_settings(task, examples, wanted, opened)
     settings = task.Settings(**given)
+    if options.class_weight is not None:
+        check_class_weight(task, settings)
     for each in filter(None, (examples, held_out)):
         task.check(each, settings)
         warn(task, each, settings)
@@ -210,21 +215,6 @@ def _forget(folder: Path) -> None:
     (folder / CSV).unlink(missing_ok=True)
     with suppress(OSError):  # not empty
         folder.rmdir()
-
-
-def _settings(task: Task, examples: Sequence, options: FinetuneOptions, opened) -> dict:
-    """The settings by name: those of the options, else what the examples decide, else the checkpoint's."""
-    names = [each.name for each in fields(task.Settings)]
-    wanted = {**options.settings}
-    if options.max_length is not None:
-        wanted["max_length"] = options.max_length
-    given = {name: value for name, value in wanted.items() if value is not None}
-    unknown = [name for name in given if name not in names]
-    if unknown:
-        raise ConfigError(f"{task.name} has no setting {unknown[0]!r}: use {', '.join(names)}")
-    usual = {"max_length": min(task.usual_length, opened.config.max_length)}
-    known = usual | stored_settings(opened, task) | given
-    return {**known, **task.observe(examples, known), **given}
 
 
 def _said(given: Mapping, most: int = 10) -> str:

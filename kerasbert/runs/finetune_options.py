@@ -55,8 +55,9 @@ class FinetuneOptions:
     early_stopping: int | None = None
     """The run ends after this number of epochs without a better one. None: it makes all epochs."""
     max_length: int | None = None
-    """Number of tokens that a text is cut to. None: the number that kerasbert saved with the checkpoint. A checkpoint
-    without one gets the task's `usual_length`, or what the model can take if that is less."""
+    """Largest number of tokens in a row. A longer text is read in windows, if the task does so, else it is cut. None:
+    the number that kerasbert saved with the checkpoint. A checkpoint without one gets the task's `usual_length`, or
+    what the model can take if that is less."""
     precision: str = "float32"
     """What products are computed in, a key of `kerasbert.runs.pretrain_options.PRECISIONS`."""
     accumulate: int = 1

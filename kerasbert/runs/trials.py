@@ -89,6 +89,8 @@ class Trials:
         self.lessons: list[list[Lesson]] = []
         self.held_out = None
         """The batches to measure on. They and the lessons are made once, with the first model, for all rates."""
+        self.in_windows = False
+        """Whether texts of these are read in windows: Keras judges each of them, and the task's figures their mean."""
 
     def best(self) -> tuple[Run, list[dict]]:
         """Trains with every rate.
@@ -233,11 +235,13 @@ class Trials:
     def _measurement(self, model: TextModel, epoch: int) -> Measurement:
         job = self.job
         if self.held_out is None:
-            self.held_out = model.dataset_of(job.held_out, batch_size=job.options.batch_size)
+            lessons = model.lessons_of(job.held_out)
+            self.held_out = model.batches_of(lessons, batch_size=job.options.batch_size)
+            self.in_windows = job.task.averages and len(lessons) > len(job.held_out)
 
         def measure() -> dict[str, float]:
             found = model.evaluate(self.held_out, verbose=0, return_dict=True)
-            if job.metric not in found:
+            if job.metric not in found or self.in_windows:
                 found |= job.task.figures(list(model.answered(job.held_out)), model.settings)
             return found
 

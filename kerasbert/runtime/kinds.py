@@ -16,6 +16,7 @@ class Kind:
         tflite: whether it is a `.tflite` file.
         chosen: whether the runtime takes such a file when no file is named.
         batches: whether one call takes several rows.
+        cuts: whether the file itself, or the library that it is made for, cuts a text that is longer than the model.
     """
 
     engine: str
@@ -24,6 +25,7 @@ class Kind:
     tflite: bool = False
     chosen: bool = True
     batches: bool = False
+    cuts: bool = False
 
     @property
     def needs_tensorflow(self) -> bool:
@@ -37,7 +39,10 @@ KINDS = {
     ),
     "onnx": Kind(engine="kerasbert.runtime.onnx:onnx", batches=True),
     "mediapipe": Kind(
-        engine="kerasbert.runtime.litert:mediapipe", compiled="kerasbert.runtime.litert:compiled_mediapipe", tflite=True
+        engine="kerasbert.runtime.litert:mediapipe",
+        compiled="kerasbert.runtime.litert:compiled_mediapipe",
+        tflite=True,
+        cuts=True,
     ),
     "saved_model": Kind(engine="", chosen=False, batches=True),
     # For apps to teach.
@@ -48,7 +53,9 @@ KINDS = {
         chosen=False,
     ),
     # It needs tensorflow-text.
-    "tflite-text": Kind(engine="kerasbert.tf.text_file:text_tflite", reads="text", tflite=True, chosen=False),
+    "tflite-text": Kind(
+        engine="kerasbert.tf.text_file:text_tflite", reads="text", tflite=True, chosen=False, cuts=True
+    ),
 }
 
 

@@ -41,6 +41,8 @@ class File:
         runtimes: the lowest version of each runtime that runs it, such as {"TFLite": "2.17", "LiteRT": "1.0"}; empty
             for files that are not `.tflite` files.
         outputs: the graph's name of an output -> the file's, for those that differ.
+        cuts_at: number of tokens that a text is cut to by the file itself, or by the library that it is made for, where
+            the task reads a longer one in windows; None for other files and tasks.
     """
 
     kind: str
@@ -51,6 +53,7 @@ class File:
     sha256: str
     runtimes: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
+    cuts_at: int | None = None
 
     def __post_init__(self):
         _check_path(self.path)
@@ -62,7 +65,7 @@ class File:
 
     @classmethod
     def describe(cls, folder: Path, path: str, **facts) -> "File":
-        """The file at a path of a folder. facts: its kind, graph, precision, runtimes and outputs."""
+        """The file at a path of a folder. facts: its kind, graph, precision, runtimes, outputs and cuts_at."""
         size, digest = measure(folder / path)
         return cls(path=path, bytes=size, sha256=digest, **facts)
 

@@ -99,7 +99,7 @@ class Pipeline:
 
         An output with one vector per token is a list, (tokens, width) for each text.
         """
-        return joined(self._graphs, self.answered(self.task.examples(*columns, **named)))
+        return joined(self.task, self._graphs, self.answered(self.task.examples(*columns, **named)))
 
     def predict_logits(self, *columns, **named) -> np.ndarray:
         """A classifier's logits, float32 (texts, labels)."""

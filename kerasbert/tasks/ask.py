@@ -8,6 +8,7 @@ import numpy as np
 from kerasbert.errors import BundleError
 from kerasbert.tasks.batches import by_length, pad_rows
 from kerasbert.tasks.task import Example, Graph, Outputs, Row, Run, Task
+from kerasbert.tasks.windows import averaged
 
 BATCH_TOKENS = 4096
 """Largest number of tokens in a batch, including padding."""
@@ -145,13 +146,18 @@ def _answered(
         yield Answered(example=example, rows=made, outputs={name: [each[name] for each in mine] for name in names})
 
 
-def joined(graphs: Sequence[Graph], answered: Iterable[Answered]) -> dict[str, np.ndarray | list[np.ndarray]]:
-    """Joins the outputs of all rows by name: to one array, even if there are no rows, or to a list if by token."""
+def joined(
+    task: Task, graphs: Sequence[Graph], answered: Iterable[Answered]
+) -> dict[str, np.ndarray | list[np.ndarray]]:
+    """Joins outputs by name: to one array, even if there are none, or to a list if by token.
+
+    There is one row per example if the task averages its outputs, else all of its rows.
+    """
     outputs = {each.name: each for graph in graphs for each in graph.outputs}
     rows: dict[str, list] = {name: [] for name in outputs}
     for each in answered:
         for name, values in each.outputs.items():
-            rows[name].extend(values)
+            rows[name].extend([averaged(each.rows, values)] if task.averages else values)
 
     def together(name: str):
         if outputs[name].by_token:

@@ -152,6 +152,18 @@ def examples_of(
     return examples
 
 
+def split(examples: list[Example], share: float) -> tuple[list[Example], list[Example]]:
+    """Cuts off the last share of the examples, as Keras does.
+
+    Raises:
+        ConfigError: one of the sides has no examples.
+    """
+    first = int(np.floor(len(examples) * (1.0 - share)))
+    if not 0 < first < len(examples):
+        raise ConfigError(f"validation_split is {share}: of {len(examples)} texts it leaves none on one side")
+    return examples[:first], examples[first:]
+
+
 def _truths(y, task: Task, settings, graph: Graph, count: int, place: str) -> list:
     names = [each.name for each in graph.outputs]
     if isinstance(y, Mapping) and task.targets is not None and y.keys() == set(names[:1]):

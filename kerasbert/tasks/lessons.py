@@ -1,6 +1,7 @@
 """Examples become lessons: rows with the targets and weights that a model learns from."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -10,6 +11,7 @@ from kerasbert.errors import ConfigError, DataError
 from kerasbert.tasks.amounts import as_weight
 from kerasbert.tasks.batches import Lesson
 from kerasbert.tasks.task import Example, Graph, Row, Task, labels_of
+from kerasbert.tasks.windows import shares
 
 
 def lessons_of(
@@ -20,8 +22,12 @@ def lessons_of(
     *,
     graph: Graph,
     class_weight: Mapping | None = None,
+    weighted: bool = False,
 ) -> list[list[Lesson]]:
     """Makes the lessons of examples.
+
+    If the task averages the outputs of an example's windows, each window is a lesson with the example's right answer.
+    Its weight is multiplied with the window's share of their tokens, so that an example counts once in the loss.
 
     Args:
         task, settings: the task and its settings.
@@ -31,6 +37,8 @@ def lessons_of(
             right answer is an array for the only output, or a dict of arrays by output name.
         graph: the model's graph.
         class_weight: index or name of a label -> weight in the loss of every answer that is this label; 1 if missing.
+        weighted: whether every lesson has weights. Else they have some if there are any to tell, such as shares of
+            windows.
 
     Returns:
         Groups of lessons that share a batch.
@@ -40,7 +48,11 @@ def lessons_of(
         ConfigError: `class_weight` names no label, or the model's answers are not labels.
     """
     examples = task.to_learn(examples)
-    rows = [row for example in examples for row in task.rows(tokenizer, example, settings)]
+    made = [task.rows(tokenizer, example, settings) for example in examples]
+    rows = [row for mine in made for row in mine]
+    parts: dict[int, float] = {}
+    if task.averages and (weighted or len(rows) > len(examples)):
+        parts = {id(row): share for mine in made for row, share in zip(mine, shares(mine).tolist(), strict=True)}
     make = task.targets if task.targets is not None else _given(task, graph)
     labelled = any(example.truth is not None for example in examples)
     table = None if class_weight is None else class_weights(class_weight, labels_of(settings), graph)
@@ -49,11 +61,17 @@ def lessons_of(
         if not labelled:
             return Lesson(row, {}, {})
         inputs, targets, weights = make(tokenizer, row, settings, *epoch)
-        weights = _weighted(row.example.weight, targets, weights, table, graph)
+        weights = _weighted(_product(row.example.weight, parts.get(id(row))), targets, weights, table, graph)
         draw = partial(lesson, row) if task.drawn else None
         return Lesson(dataclasses.replace(row, inputs=inputs), targets, weights, draw)
 
     return [[lesson(row) for row in group] for group in task.group(rows)]
+
+
+def _product(*factors: float | None) -> float | None:
+    """The product of the factors that are there; None if none is."""
+    given = [each for each in factors if each is not None]
+    return math.prod(given) if given else None
 
 
 def class_weights(given: Mapping, labels: Sequence[str], graph: Graph) -> np.ndarray:
@@ -83,8 +101,8 @@ BALANCED = "balanced"
 def balanced(groups: Sequence[Sequence[Lesson]], labels: Sequence[str], graph: Graph) -> list[list[Lesson]]:
     """Weighs lessons so that every label counts the same in the loss, by scikit-learn's `class_weight="balanced"`.
 
-    A label's weight is the number of answers, divided by the number of labels that occur and by the number of answers
-    with this label. Answers of weight 0, such as those of special tokens, do not count.
+    A label's weight is the sum of the answers' weights, divided by the number of labels that occur and by the sum of
+    the weights of the answers with this label. Without weights these are numbers of answers.
 
     Args:
         groups: what `lessons_of` returns.
@@ -93,11 +111,11 @@ def balanced(groups: Sequence[Sequence[Lesson]], labels: Sequence[str], graph: G
         ConfigError: the answers of the graph are not one label each.
     """
     table = class_weights({}, labels, graph)
-    counts = np.zeros(len(labels), int)
+    counts = np.zeros(len(labels))
     for lesson in (lesson for group in groups for lesson in group):
         for name, target in lesson.targets.items():
-            counted = np.broadcast_to(lesson.weights.get(name, 1.0), np.shape(target)) > 0
-            counts += np.bincount(np.asarray(target)[counted], minlength=len(labels))
+            weights = np.broadcast_to(lesson.weights.get(name, 1.0), np.shape(target))
+            counts += np.bincount(np.ravel(target), np.ravel(weights), minlength=len(labels))
     seen = counts > 0
     table[seen] = counts.sum() / (seen.sum() * counts[seen])
 

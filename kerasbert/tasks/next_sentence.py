@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from kerasbert.errors import ConfigError
 from kerasbert.tasks import text_classification as classification
-from kerasbert.tasks.encoding import TEXT_FIELDS, check_length
+from kerasbert.tasks.encoding import TEXT_FIELDS, check_length, text_rows
 from kerasbert.tasks.golden import PAIRS, TEXTS
 from kerasbert.tasks.labels import checked_labels
 from kerasbert.tasks.task import Example, Row, Task, Words
@@ -87,7 +87,7 @@ TASK = Task(
     ),
     headline="accuracy",
     graphs=classification.graphs,
-    rows=classification.text_rows,
+    rows=text_rows,
     truth=truth,
     targets=targets,
     decode=classification.decode,

@@ -36,6 +36,15 @@ def warn_cut(cut: int, total: int, settings) -> None:
         log.warning("%d of %d texts were cut, at %d tokens", cut, total, settings.max_length)
 
 
+def tell_windows(rows: Sequence[Row], total: int, settings) -> None:
+    """Logs how many of the examples are read in several windows, if there are any."""
+    counts = Counter(id(row.example) for row in rows)
+    several = [count for count in counts.values() if count > 1]
+    if several:
+        said = "%d of %d texts are longer than %d tokens and are read in %d windows"
+        log.info(said, len(several), total, settings.max_length, sum(several))
+
+
 def count_cut(rows: Sequence[Row]) -> int:
     """How many examples have tokens that are in none of their rows. Several rows of a text, windows, have them all."""
     counts = Counter((id(row.example), row.choice) for row in rows)

@@ -238,6 +238,7 @@ class Task:
         contract: MediaPipe's task for such files; "" if there is none.
         graphs: settings -> the graphs, with every input and output that a model of the task may have.
         rows: tokenizer, example, settings -> the example's rows.
+        averages: whether an example's rows are windows whose outputs are averaged (`kerasbert.tasks.windows.averaged`).
         stored: content of config.json, layer name -> number of its outputs in the checkpoint -> the settings that
             transformers' own keys tell. Raises ConfigError.
         drawn: whether what is learned of a text is drawn from the text itself, such as its masked words, and anew in
@@ -282,6 +283,7 @@ class Task:
     contract: str = ""
     graphs: Callable[[object], tuple[Graph, ...]]
     rows: Callable[[object, Example, object], list[Row]]
+    averages: bool = False
     stored: Callable[[Mapping, Callable[[str], int]], Mapping] = lambda config, outputs: {}
     drawn: bool = False
     truth: Callable[[Example, object], object] = lambda example, settings: example.truth

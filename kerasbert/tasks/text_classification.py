@@ -11,13 +11,14 @@ from kerasbert.decoding.labels import SCORES, sigmoid, softmax
 from kerasbert.errors import ConfigError, DataError
 from kerasbert.tasks import headers
 from kerasbert.tasks.choice import Choice
-from kerasbert.tasks.encoding import TEXT_FIELDS, check_length, text_rows
+from kerasbert.tasks.encoding import TEXT_FIELDS, check_length
 from kerasbert.tasks.figures import classification as figures
 from kerasbert.tasks.figures import pictures
 from kerasbert.tasks.golden import CALIBRATION, EXAMPLES
 from kerasbert.tasks.labels import checked_labels, stored_labels
 from kerasbert.tasks.remarks import about_labels
 from kerasbert.tasks.task import MODEL_INPUTS, Example, Graph, Output, Row, Task, Words, option
+from kerasbert.tasks.windows import averaged, text_windows
 
 SINGLE, SEVERAL, NUMBER = PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
 """The kinds of text classification, by transformers' names."""
@@ -57,7 +58,7 @@ class Settings:
     )
     """Input of the classifier: the first token ("cls", as in the paper), the "mean", or a learned mean ("additive")."""
     max_length: int
-    """Number of tokens that a text is cut to."""
+    """Number of tokens in a window. A longer text is answered in several windows, which overlap by a quarter."""
     pairs: bool | None = None
     """Whether it was trained on pairs of texts; None if nobody recorded it. Only warnings depend on it."""
 
@@ -83,13 +84,13 @@ def graphs(settings: Settings) -> tuple[Graph, ...]:
 
 
 def decode(example: Example, rows: Sequence[Row], outputs, settings: Settings):
-    """Converts logits to an answer.
+    """Converts logits to an answer; those of several windows are averaged.
 
     Returns:
         `{"label", "score"}`, with the probability as score. For several labels a list of these, for the labels whose
         probability is above 0.5. For regression the number is the score.
     """
-    return _DECODERS[settings.problem_type](np.asarray(outputs["logits"][0]), settings.labels)
+    return _DECODERS[settings.problem_type](averaged(rows, outputs["logits"]), settings.labels)
 
 
 def _single(logits: np.ndarray, labels: Sequence[str]) -> dict:
@@ -118,7 +119,7 @@ def choices(settings: Settings) -> tuple[str, ...]:
 
 def choose(example: Example, rows: Sequence[Row], outputs, settings: Settings, choice: Choice) -> list[dict]:
     """The labels with their scores, the highest first: all, the first `top_k`, or those from `threshold` on."""
-    scores = SCORES[BARS[settings.problem_type]](np.asarray(outputs["logits"][0]))
+    scores = SCORES[BARS[settings.problem_type]](averaged(rows, outputs["logits"]))
     order = np.argsort(-scores, kind="stable")[: choice.top_k]
     least = -math.inf if choice.threshold is None else choice.threshold
     return [{"label": settings.labels[i], "score": float(scores[i])} for i in order if scores[i] >= least]
@@ -334,7 +335,8 @@ TASK = Task(
     headline="accuracy",
     contract="TextClassifier",
     graphs=graphs,
-    rows=text_rows,
+    rows=text_windows,
+    averages=True,
     stored=stored,
     truth=truth,
     remarks=remarks,

@@ -28,7 +28,7 @@ from kerasbert.tasks.golden import TEXTS
 from kerasbert.tasks.labels import checked_labels, stored_labels
 from kerasbert.tasks.tagged import kinds_of, remarks, survey, tags_or_spans
 from kerasbert.tasks.task import MODEL_INPUTS, Example, Graph, Output, Row, Task, Words, option
-from kerasbert.tasks.windows import window_rows
+from kerasbert.tasks.windows import stride_of, window_rows
 from kerasbert.tasks.words import as_text, join_words
 
 
@@ -64,7 +64,7 @@ class Settings:
     @property
     def stride(self) -> int:
         """Number of tokens that two neighbouring windows share."""
-        return self.max_length // 4
+        return stride_of(self.max_length)
 
 
 def graphs(settings: Settings) -> tuple[Graph, ...]:

@@ -65,13 +65,13 @@ def make_dataset(
 
 
 def map_texts(
-    dataset: tf.data.Dataset, groups: Callable[[object], Sequence[Sequence[Lesson]]], *, graph: Graph, **padding
+    dataset: tf.data.Dataset, groups: Callable[..., Sequence[Sequence[Lesson]]], *, graph: Graph, **padding
 ) -> tf.data.Dataset:
     """Tokenises a dataset of batches of texts as it is read. Its first batch is read at once, to learn the shapes.
 
     Args:
         dataset: its elements have texts, and perhaps right answers and weights, on axis 0 of their tensors.
-        groups: an element in plain Python, with lists in place of tensors -> the lessons of its texts, in groups.
+        groups: x, y and the weights of an element (`elements_of`) -> the lessons of its texts, in groups.
         graph: names the inputs and outputs.
         padding: `round_to` and `longest` of `kerasbert.tasks.batches.pad_rows`.
 
@@ -83,8 +83,7 @@ def map_texts(
     """
 
     def batch_of(tensors: Sequence) -> list[dict]:
-        element = tf.nest.pack_sequence_as(dataset.element_spec, [_plain(tensor) for tensor in tensors])
-        return _parts(groups(element), graph, **padding)
+        return _parts(groups(*_element(dataset, tensors)), graph, **padding)
 
     first = next(iter(dataset.take(1)), None)
     if first is None:
@@ -103,6 +102,25 @@ def map_texts(
         return tf.nest.pack_sequence_as(specifications, values)
 
     return dataset.map(tokenise, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+
+
+def in_batches(dataset: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:
+    """The dataset itself if its elements are batches, else a dataset of batches."""
+    return (
+        dataset if all(len(each.shape) for each in tf.nest.flatten(dataset.element_spec)) else dataset.batch(batch_size)
+    )
+
+
+def elements_of(dataset: tf.data.Dataset, most: int | None = None) -> Iterator[tuple]:
+    """x, y and the weights of the first `most` elements, or of all, with lists in place of tensors and None for what is
+    missing."""
+    for element in dataset if most is None else dataset.take(most):
+        yield _element(dataset, tf.nest.flatten(element))
+
+
+def _element(dataset: tf.data.Dataset, tensors: Sequence) -> tuple:
+    element = tf.nest.pack_sequence_as(dataset.element_spec, [_plain(tensor) for tensor in tensors])
+    return (*(element if isinstance(element, tuple) else (element,)), None, None)[:3]
 
 
 def _parts(groups: Sequence[Sequence[Lesson]], graph: Graph, **padding) -> list[dict]:

@@ -5,12 +5,13 @@ other rules for words that are too long. Here a table made with the `tokenizers`
 tensorflow-text does only the last one, from words to pieces.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import tensorflow as tf
 import tensorflow_text as tf_text
 
 from kerasbert.errors import TokenizerError
+from kerasbert.tf.cutting import CUTS, cut_rows, with_ends
 from kerasbert.tokenizers.character_table import (
     ALONE,
     CODE_POINT,
@@ -115,24 +116,28 @@ class InGraphWordPiece(tf.Module):
                     f"max_length={max_length} is too small: the special tokens of {what} alone are {extra}"
                 )
             room = max_length - extra
-            kept = _CUTS[cut](lengths, room)
-            read = [[_cut(each, keep, room) for each in columns] for columns, keep in zip(read, kept, strict=True)]
+            kept = CUTS[cut](lengths, room)
+            read = [[cut_rows(each, keep, room) for each in columns] for columns, keep in zip(read, kept, strict=True)]
         ids, *spans = zip(*read, strict=True)  # of each text: ids, and perhaps begins, ends and words
+        found = self.inputs(ids)
+        if offsets:
+            begins, stops, words = spans
+            places = [with_ends(each, 0, [0] * len(each)).to_tensor() for each in (begins, stops)]
+            found["offsets"] = tf.stack(places, -1)
+            found["words"] = with_ends(words, -1, [-1] * len(words)).to_tensor(-1)
+            found["truncated"] = tf.add_n(lengths) > tf.add_n(kept)
+        return found
+
+    def inputs(self, ids: Sequence[tf.RaggedTensor]) -> dict[str, tf.Tensor]:
+        """`input_ids`, `token_type_ids` and `attention_mask` of rows, from the ids of their one or two texts."""
         cls, sep, pad = (self._special[name] for name in ("[CLS]", "[SEP]", "[PAD]"))
-        row = _with_ends(ids, cls, [sep] * len(ids))
-        types = _with_ends([tf.ones_like(x) * i for i, x in enumerate(ids)], 0, range(len(ids)))
-        found = {
+        row = with_ends(ids, cls, [sep] * len(ids))
+        types = with_ends([tf.ones_like(x) * i for i, x in enumerate(ids)], 0, range(len(ids)))
+        return {
             "input_ids": row.to_tensor(pad),
             "token_type_ids": types.to_tensor(),
             "attention_mask": tf.ones_like(row).to_tensor(),
         }
-        if offsets:
-            begins, stops, words = spans
-            places = [_with_ends(each, 0, [0] * len(each)).to_tensor() for each in (begins, stops)]
-            found["offsets"] = tf.stack(places, -1)
-            found["words"] = _with_ends(words, -1, [-1] * len(words)).to_tensor(-1)
-            found["truncated"] = tf.add_n(lengths) > tf.add_n(kept)
-        return found
 
     def pieces(self, texts) -> tf.RaggedTensor:
         """The ids of each text, not cut and without special tokens around them: int32 `(batch, None)`."""
@@ -317,45 +322,6 @@ def _first_come(begins, ends):
         return begins >= tf.concat([[none], reached[:-1]], 0)
 
     return tf.cond(tf.reduce_all(begins[1:] >= ends[:-1]), lambda: tf.ones_like(begins, tf.bool), one_by_one)
-
-
-def _longest_first(lengths: list, room: int) -> list:
-    """The numbers of tokens that the `tokenizers` library's strategy "longest_first" keeps of one or two texts.
-
-    The shorter text keeps at most half of the room, rounded down, and the longer one gets the rest. If both are of one
-    length, the first counts as the shorter.
-    """
-    if len(lengths) == 1:
-        return [tf.minimum(lengths[0], room)]
-    a, b = lengths
-    short = tf.minimum(tf.minimum(a, b), room // 2)
-    long = tf.minimum(tf.maximum(a, b), room - short)
-    return [tf.where(a > b, long, short), tf.where(a > b, short, long)]
-
-
-def _only_second(lengths: list, room: int) -> list:
-    """The numbers of tokens that are kept if the second text makes room for the first."""
-    first, second = (tf.minimum(each, room) for each in lengths)
-    return [first, tf.minimum(second, room - first)]
-
-
-_CUTS = {"longest_first": _longest_first, "only_second": _only_second}
-
-
-def _cut(rows: tf.RaggedTensor, keep, room: int) -> tf.RaggedTensor:
-    return tf.RaggedTensor.from_tensor(rows.to_tensor(shape=(None, room)), lengths=keep)
-
-
-def _with_ends(texts: Sequence, first: int, last: Iterable[int]) -> tf.RaggedTensor:
-    """Joins the rows of all texts: a value before the first text, and one value behind each."""
-
-    def column(value):
-        return tf.fill([texts[0].nrows(), 1], value)
-
-    parts = [column(first)]
-    for each, value in zip(texts, last, strict=True):
-        parts += [each, column(value)]
-    return tf.concat(parts, axis=1)
 
 
 def _check_added(as_written: list[tuple], normalized: list[tuple]) -> None:

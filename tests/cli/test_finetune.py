@@ -3,6 +3,8 @@
 import dataclasses
 import json
 
+import pytest
+
 from kerasbert.cli.finetune import _print_report, _with_columns, finetune
 from kerasbert.runs.finetune import FinetuneOptions
 from kerasbert.tasks import task_named
@@ -63,3 +65,13 @@ def test_what_is_said_of_a_file_is_said_once(run, file):
     assert result.exit_code == 1
     assert "none/: no such folder" in result.stderr
     assert result.stderr.count("1 blank line (the first is line 3) is left out") == 1
+
+
+@pytest.mark.parametrize("problem", ["multi_label_classification", "regression"])
+def test_weights_of_labels_are_refused_before_tensorflow_loads(run, file, problem, monkeypatch):
+    monkeypatch.setattr("kerasbert.cli.options.load_tensorflow", lambda: pytest.fail("loads TensorFlow"))
+    path = file("train.csv", "text,label\na,1\nb,2\n")
+    words = ("--train", path, "--out", "model", "--problem-type", problem, "--class-weight", "balanced")
+    result = run("finetune", TASK.name, *words)
+    assert result.exit_code == 2
+    assert result.stderr.endswith("--class-weight weighs labels of which each text has one; leave it out\n")

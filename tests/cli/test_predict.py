@@ -48,11 +48,14 @@ def test_examples_that_cannot_be_made_are_one_line(fields, others, said):
 
 @pytest.mark.parametrize("command", ["predict", "evaluate"])
 def test_texts_that_are_empty_or_cut_are_counted(run, tiny_classifier, file, command):
-    path = file("test.csv", f"text,label\n{'good ' * 50},positive\n,negative\nbad,negative\n")
+    """A long text is read in windows; of a pair of two long ones, one is cut."""
+    long = "good " * 50
+    path = file("test.csv", f"text,pair,label\n{long},{long},positive\n,good,negative\n{long},bad,negative\n")
     result = run(command, tiny_classifier, "--input" if command == "predict" else "--data", path)
     assert result.exit_code == 0, result.output
     assert result.stderr.splitlines() == [
         f"{path}: 1 of 3 texts (the first on line 3) is empty",
+        f"{path}: 3 of 3 texts have a second text, but the model was trained on single texts",
         "1 of 3 texts were cut, at 32 tokens",
     ]
 

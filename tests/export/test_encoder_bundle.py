@@ -60,7 +60,7 @@ def test_the_runtime_gives_the_vectors_of_real_tokens(exported_encoder, model, f
     extract = load(exported_encoder[0], file=format)
     same(extract.predict_outputs(TEXTS), model.predict_outputs(TEXTS))
     by_two = extract.answered(extract.task.examples(TEXTS), batch_rows=2)
-    same(joined(extract.graphs(), by_two), model.predict_outputs(TEXTS))
+    same(joined(extract.task, extract.graphs(), by_two), model.predict_outputs(TEXTS))
     same(extract.predict_outputs(TEXTS[:2], TEXTS[2:]), model.predict_outputs(TEXTS[:2], TEXTS[2:]))
     same(extract("a film"), model.predict_text(["a film"])[0])
     assert extract([]) == []

@@ -127,11 +127,11 @@ def test_a_model_with_segments_gets_them_from_a_tokenizer_that_has_none():
             "labels": ["a", "b"],
             "problem_type": "single_label_classification",
             "pooling": "cls",
-            "max_length": 9,
+            "max_length": 16,
             "pairs": None,
         },
         graphs=[graph],
-        lengths=[9],
+        lengths=[16],
         tokenizer={"kind": "bytepair"},
         files={},
         checksums={"tokenizer.json": "a" * 64, "golden.json": "b" * 64},
@@ -145,7 +145,7 @@ def test_a_model_with_segments_gets_them_from_a_tokenizer_that_has_none():
 
     Pipeline(manifest, tokenizers.load(ROBERTA), {"model": run}).predict_logits(["a dog"], ["a cat"])
     assert list(asked[0]) == ["input_ids", "attention_mask", "token_type_ids"]
-    assert asked[0]["token_type_ids"].tolist() == [[0] * 9]
+    assert asked[0]["token_type_ids"].tolist() == [[0] * 10]
 
 
 def test_an_output_that_the_bundle_does_not_have_is_one_clear_line(classify):

@@ -210,19 +210,19 @@ def outputs(texts, task=FEATURES):
 
 
 def test_outputs_of_all_rows_are_joined_in_their_order():
-    found = joined(GRAPHS, outputs(TEXTS))
+    found = joined(FEATURES, GRAPHS, outputs(TEXTS))
     assert list(found) == ["sequence_output", "pooled_output"]
     assert found["pooled_output"].tolist() == [by_hand(text)["pooled_output"] for text in TEXTS]
     assert [x.tolist() for x in found["sequence_output"]] == [by_hand(text)["sequence_output"] for text in TEXTS]
-    assert len(joined(GRAPHS, outputs(["a b c", "", "d"], WORDS))["pooled_output"]) == 3 + 1 + 1
+    assert len(joined(FEATURES, GRAPHS, outputs(["a b c", "", "d"], WORDS))["pooled_output"]) == 3 + 1 + 1
 
 
 def test_outputs_of_nothing_have_their_width():
-    found = joined(GRAPHS, outputs([]))
+    found = joined(FEATURES, GRAPHS, outputs([]))
     assert found["sequence_output"] == []
     assert (found["pooled_output"].shape, found["pooled_output"].dtype) == ((0, 3), "float32")
     graph = Graph("model", MODEL_INPUTS, (Output("logits", "row", "choice", 5),))
-    assert joined((graph,), [])["logits"].shape == (0, 5)
+    assert joined(FEATURES, (graph,), [])["logits"].shape == (0, 5)
 
 
 def test_a_function_that_takes_texts_answers_the_first_window():

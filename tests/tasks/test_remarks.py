@@ -81,14 +81,28 @@ def test_labels_of_several_are_looked_at_one_by_one(said):
     assert [line.partition(" differ")[0] for line in found] == ["the labels 'Y' (1) and 'y' (1)"]
 
 
-def test_texts_that_are_cut_are_counted_in_training(tiny_bert, caplog):
-    model = TextClassifier.from_pretrained(tiny_bert, labels=["a", "b"], max_length=6)
-    examples = TASK.examples(["the film is good", "the film is good and the staff is kind", "good"])
-    rows = [row for example in examples for row in TASK.rows(model.tokenizer, example, model.settings)]
-    assert count_cut(rows) == 1
-    with caplog.at_level(logging.WARNING, "kerasbert"):
-        model.dataset(["good", "the film is good and the staff is kind"], ["a", "b"])
-    assert "1 of 2 texts were cut, at 6 tokens" in caplog.text
+LONG = "the film is good and the staff is kind and the room is clean"
+
+
+def test_texts_that_are_cut_are_counted(tiny_bert):
+    model = TextClassifier.from_pretrained(tiny_bert, labels=["a", "b"])
+    for name in ("sentence-embedding", "feature-extraction"):
+        task = task_named(name)
+        examples = task.examples(["the film is good", LONG, "good"])
+        rows = [row for each in examples for row in task.rows(model.tokenizer, each, task.Settings(max_length=6))]
+        assert count_cut(rows) == 1
+
+
+def test_what_training_cuts_and_what_it_reads_in_windows_is_said(tiny_bert, caplog):
+    model = TextClassifier.from_pretrained(tiny_bert, labels=["a", "b"], max_length=8)
+    with caplog.at_level(logging.INFO, "kerasbert"):
+        model.dataset(["good", LONG], ["a", "b"])
+        assert "cut" not in caplog.text
+        model.dataset((["good", LONG, LONG], ["kind", "the film", LONG]), ["a", "b", "b"])
+    said = [record.getMessage() for record in caplog.records]
+    assert "1 of 2 texts are longer than 8 tokens and are read in 3 windows" in said
+    assert "1 of 3 texts were cut, at 8 tokens" in said
+    assert "1 of 3 texts are longer than 8 tokens and are read in 7 windows" in said
 
 
 def test_windows_lose_nothing(tiny_bert):

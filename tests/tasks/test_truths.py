@@ -69,7 +69,7 @@ def lessons(output: Output, truth, class_weight=None, weight=None) -> Lesson:
     """The lesson of an example of three tokens under a task that learns indices, with weights 0, 1, 1 per token."""
 
     class Task:
-        name, group = "a-task", staticmethod(lambda rows: [[row] for row in rows])
+        name, averages, group = "a-task", False, staticmethod(lambda rows: [[row] for row in rows])
         drawn, to_learn = False, staticmethod(lambda examples: examples)
         rows = staticmethod(lambda tokenizer, example, settings: [Row(example, {"input_ids": [7, 8, 9]})])
 

@@ -10,7 +10,7 @@ import tensorflow_text  # noqa: F401 - registers the ops of the signatures for t
 
 from kerasbert.errors import BundleError
 from kerasbert.export.formats.inputs import specifications
-from kerasbert.export.formats.saved_model.choices import as_rows, by_example
+from kerasbert.export.formats.saved_model.from_texts import TOLD, function_of_texts
 from kerasbert.export.formats.saved_model.masks import mask_positions
 from kerasbert.export.formats.saved_model.module import save_module
 from kerasbert.export.formats.saved_model.serving_requests import BATCHES, write_requests
@@ -21,11 +21,9 @@ from kerasbert.quiet import quiet
 from kerasbert.tasks.matching import check_matches
 from kerasbert.tasks.numbers import numbers_of
 from kerasbert.tasks.task import Graph, Run, Task
+from kerasbert.tf.wordpiece import InGraphWordPiece
 
 log = logging.getLogger("kerasbert")
-
-TOLD = ("offsets", "words", "truncated")
-"""What signatures for texts tell of the tokens, if the task has an output per token."""
 
 
 def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | None = None) -> None:
@@ -47,8 +45,9 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
     All give the task's outputs, and for every output of logits also the scores, such as `scores` for `logits`. The
     signatures for texts exist for examples of one or two texts, if the graph can follow the tokenizer
     (`kerasbert.export.formats.texts`); a line says why it cannot. The first of them is then the default,
-    `serving_default`. Without them, `predict` is. They cut a text to the model's length. If the task has an output per
-    token, they also give `offsets`, int32 (batch, tokens, 2), the place of each token in its text in code points;
+    `serving_default`. Without them, `predict` is. They read a text that is longer than the model in windows and give
+    the averages of these, if the task does so (`Task.averages`). For other tasks they cut it. If the task has an output
+    per token, they also give `offsets`, int32 (batch, tokens, 2), the place of each token in its text in code points;
     `words`, int32 (batch, tokens), the number of its word, -1 for special tokens; and `truncated`, bool (batch,),
     whether the text was cut. For a model that fills masks they answer the first mask of each text, and refuse a text
     without one.
@@ -63,19 +62,16 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
         TokenizerError: the graph cannot follow the tokenizer.
     """
     graph = model.graphs()[0]
-    placed = bool(graph.by_token)
-    numbers = {each.name: specifications(graph)[each.name] for each in numbers_of([graph])}
     by_name, named = {each.name: each for each in graph.outputs}, scores_names(graph.outputs)
 
-    def answer(inputs: dict) -> dict:
-        outputs, mask = model.export_outputs(inputs), inputs["attention_mask"]
+    def scored(outputs: dict, mask) -> dict:
         return outputs | {scores: scores_of(by_name[name], outputs[name], mask) for name, scores in named.items()}
 
     # No function below branches on tensors, and AutoGraph would take seconds to rewrite every function that is called.
     module = tf.Module()
     module.weights = [variable.value for variable in model.variables]
     predict = tf.function(
-        answer,
+        lambda inputs: scored(model.export_outputs(inputs), inputs["attention_mask"]),
         autograph=False,
         input_signature=[specifications(graph)],
     )
@@ -85,26 +81,10 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
     if reason:
         log.info("SavedModel: no signature for texts: %s; tokenise on the host and use predict", reason)
     elif fields:
-        from kerasbert.tf.wordpiece import InGraphWordPiece
-
         module.tokenizer = InGraphWordPiece(model.tokenizer)
-        lists = [each.name for each in model.task.fields if each.kind == "texts"]
-
-        def from_texts(names: tuple[str, ...]) -> Callable:
-            def answer_texts(texts: dict) -> dict:
-                rows = as_rows(texts, lists)
-                read = (rows[name] for name in names if name not in numbers)
-                encoded = module.tokenizer(*read, max_length=model.max_length, offsets=placed, cut=model.task.cut)
-                encoded |= mask_positions(model, encoded)
-                told = {name: encoded[name] for name in TOLD if placed}
-                found = answer({name: (texts if name in numbers else encoded)[name] for name in model.input}) | told
-                return by_example(found, texts[lists[0]]) if lists else found
-
-            sizes = {name: (None, None) if name in lists else (None,) for name in names}
-            taken = {name: numbers.get(name, tf.TensorSpec(sizes[name], tf.string, name=name)) for name in names}
-            return tf.function(answer_texts, autograph=False, input_signature=[taken])
-
-        signatures |= {name: from_texts(names) for name, names in fields.items()}
+        signatures |= {
+            name: function_of_texts(model, module.tokenizer, names, scored) for name, names in fields.items()
+        }
         signatures["serving_default"] = signatures[next(iter(fields))]
     for name, function in signatures.items():
         setattr(module, name, _for_keras(function))

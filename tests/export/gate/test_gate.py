@@ -95,12 +95,16 @@ def other_tokenizer(model):
             marks=pytest.mark.slow,
         ),
         ("tflite", no_mask, r"failed: tflite: outputs differ"),
-        # Alone a text has no padding: only beside others does it show that the mask is gone.
-        ("onnx", no_mask, r"failed: onnx: in a batch: outputs differ by [\d.]+, 0.0001 allowed$"),
+        # Alone, only the last window of a long text has padding.
+        (
+            "onnx",
+            no_mask,
+            r"failed: onnx: outputs differ by [\d.]+, 0.0001 allowed; in a batch: outputs differ by [\d.]+, 0.0001 a",
+        ),
         pytest.param(
             "saved_model",
             no_mask,
-            r"failed: saved_model: in a batch: outputs differ .*; text signature: outputs differ",
+            r"failed: saved_model: outputs differ .*; in a batch: outputs differ .*; text signature: outputs differ",
             marks=pytest.mark.slow,
         ),
         (

@@ -46,9 +46,27 @@ def test_logits_are_keras_s_alone_and_beside_others(exported, name, format, pair
     file = open_any(bundle, format).pipeline
     assert_same(file.predict_logits(TEXTS, pairs), wanted)
     by_three = file.answered(file.task.examples(TEXTS, pairs), batch_rows=3)
-    assert_same(joined(file.graphs(), by_three)["logits"], wanted)
+    assert_same(joined(file.task, file.graphs(), by_three)["logits"], wanted)
     alone = [file.predict_logits([text], pairs and [pairs[i]]) for i, text in enumerate(TEXTS)]
     assert_same(np.concatenate(alone), wanted)
+
+
+def test_a_text_of_3000_words_has_one_answer(exported):
+    """Alone and beside a short one, as text or as pair, from every file and from the graph that reads texts."""
+    model, bundle = exported(BERT).model, exported(BERT).bundle
+    novel = " ".join((LONG.split() * 12)[:3000])
+    assert len(model.task.rows(model.tokenizer, *model.task.examples([novel]), model.settings)) > 60
+    files = [open_any(bundle, format) for format in FORMATS]
+    for columns in ([[novel]], [["good", novel]], [["good", novel], [novel, "a hotel"]]):
+        wanted = model.predict_logits(*columns)
+        np.testing.assert_allclose(
+            model.predict(tuple(columns) if columns[1:] else columns[0], verbose=0), wanted, 1e-4
+        )
+        fields = ("text", "text_pair")[: len(columns)]
+        pipelines = [file.pipeline for file in files] + [file.from_text[fields] for file in files if file.from_text]
+        assert len(pipelines) == len(FORMATS) + 1
+        for pipeline in pipelines:
+            assert_same(pipeline.predict_logits(*columns), wanted)
 
 
 @pytest.mark.parametrize("name", [BERT, DISTILBERT])
@@ -100,15 +118,19 @@ def test_ids_give_the_logits_that_transformers_gave(exported, fixtures, name, fo
 
 @pytest.mark.parametrize("name", [BERT, "several labels", NUMBER])
 def test_the_gate_measured_what_each_file_gives(exported, name):
-    """The report's differences and shares, computed anew from the files' logits and answers."""
+    """The report's differences and shares, computed anew from the files' logits and answers, window by window."""
     model, bundle = exported(name).model, exported(name).bundle
     rows = {row["format"]: row for row in json.loads((bundle / "report.json").read_text())}
     assert list(rows) == ["tflite", "onnx", "saved_model", "tflite-int8", "onnx-int8"]
     columns = [[[text] for text in example.fields.values()] for example in EXAMPLES]
-    wanted = [model.predict_logits(*given) for given in columns]
+
+    def logits(answered):
+        return [np.stack(each.outputs["logits"]) for each in answered]
+
+    wanted = logits(model.answered(EXAMPLES))
     for format, row in rows.items():
         file = open_any(bundle, format).pipeline
-        found = [file.predict_logits(*given) for given in columns]
+        found = logits(file.answered(EXAMPLES))
         difference = max(np.abs(a - b).max() for a, b in zip(found, wanted, strict=True))
         assert row["max_difference"] == pytest.approx(difference, rel=0.01, abs=1e-6)
         assert (row["max_difference"] > 1e-4) == format.endswith("int8")

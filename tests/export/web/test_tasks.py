@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from kerasbert.export.web import __file__ as web
+from kerasbert.export.web.characters import describe_characters
 from kerasbert.runtime.manifest import VERSION
 from kerasbert.tasks import NAMES, task_named
 from kerasbert.tasks.task import Example
 from kerasbert.tasks.text_classification import PROBLEM_TYPES, SEVERAL, SINGLE, Settings, decode
+from kerasbert.tokenizers import WordPieceTokenizer
 
 
 def test_every_task_has_its_file():
@@ -120,6 +122,43 @@ def test_an_answer_is_compared_with_the_recorded_one(classified, in_node):
             answers[place], other, Settings(**classified["settings"], max_length=8)
         )
         assert crossed["difference"] > 1e-6
+
+
+def test_windows_of_a_classifier_and_their_mean_are_the_librarys(in_node):
+    task, tokenizer = (
+        task_named("text-classification"),
+        WordPieceTokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"abc"]),
+    )
+    settings = Settings(labels=["one", "two"], max_length=17)
+    texts = [" ".join("abc"[place % 3] for place in range(size)) for size in (0, 3, 10, 11, 15, 16, 40)]
+    examples = [*task.examples(texts), *task.examples(texts * 7, [text for text in texts for _ in texts])]
+    made = [task.rows(tokenizer, example, settings) for example in examples]
+    assert {len(rows) > 1 for rows in made} == {True, False}
+    random = np.random.default_rng(3)
+    logits = [random.normal(0, 4, (len(rows), 2)).astype("float32") for rows in made]
+    given = zip(examples, made, logits, strict=True)
+    answers = [decode(each, rows, {"logits": outputs}, settings) for each, rows, outputs in given]
+    asked = {
+        "vocabulary": "\n".join(tokenizer.pieces),
+        "characters": describe_characters(tokenizer.options()),
+        "texts": [list(each.fields.values()) for each in examples],
+        "logits": [each.tolist() for each in logits],
+        "settings": {"labels": ["one", "two"], "problem_type": SINGLE, "max_length": 17},
+    }
+    script = """
+        import * as task from "./tasks/text-classification.js";
+        import { WordPiece } from "./wordpiece.js";
+        const tokenizer = new WordPiece(asked.vocabulary, asked.characters, []);
+        const found = asked.texts.map((texts, place) => {
+          const rows = task.rows(tokenizer, texts, asked.settings);
+          const outputs = asked.logits[place].map((logits) => ({ logits }));
+          const answer = task.decode([{ rows, outputs }], asked.settings);
+          return [rows.map(({ input_ids, token_type_ids }) => [input_ids, token_type_ids]), answer.scores[0]];
+        });
+    """
+    for (rows, (label, score, *_)), wanted, answer in zip(in_node(script, asked), made, answers, strict=True):
+        assert rows == [[row.inputs["input_ids"], row.inputs["token_type_ids"]] for row in wanted]
+        assert {"label": label, "score": pytest.approx(score)} == answer
 
 
 def test_two_texts_have_the_cosine_of_their_embeddings(in_node):

@@ -15,19 +15,48 @@ export const fields = [
 
 export const asks = (texts) => [texts];
 
-const decoded = (logits, settings) => DECODERS[settings.problem_type](Array.from(logits), settings.labels);
+// Windows that overlap by a quarter; of a pair the longer text, if the other one leaves a quarter of the length to it.
+export function rows(tokenizer, [text, pair = null], { max_length }) {
+  const [first, second] = [text, pair].map((each) => (each === null ? null : tokenizer.pieces(each)));
+  const [long, short] = second === null || first.length > second.length ? [first, second ?? []] : [second, first];
+  const quarter = Math.floor(max_length / 4);
+  const size = max_length - tokenizer.row([], second && []).input_ids.length - short.length;
+  if (long.length <= size || size < Math.max(1, quarter)) return [tokenizer.encode(text, pair, max_length)];
+  const found = [];
+  for (let start = 0, more = true; more; start += size - Math.min(quarter, Math.floor(size / 2))) {
+    more = start + size < long.length;
+    const part = long.slice(start, start + size);
+    found.push(long === first ? tokenizer.row(part, second) : tokenizer.row(first, part));
+  }
+  return found;
+}
+
+// The mean of the rows' logits, weighted by their numbers of tokens.
+function averaged(rows, outputs) {
+  if (outputs.length === 1) return Array.from(outputs[0].logits);
+  const sizes = rows.map(({ input_ids }) => input_ids.length), total = sizes.reduce((a, b) => a + b);
+  return Array.from(outputs[0].logits, (_, label) =>
+    outputs.reduce((sum, { logits }, row) => sum + (logits[label] * sizes[row]) / total, 0));
+}
+
+const decoded = (logits, settings) => DECODERS[settings.problem_type](logits, settings.labels);
 
 // The highest score first.
-export const decode = ([{ outputs: [{ logits }] }], settings) => {
-  const answer = decoded(logits, settings);
+export const decode = ([{ rows, outputs }], settings) => {
+  const answer = decoded(averaged(rows, outputs), settings);
   return { ...answer, scores: answer.scores.toSorted((a, b) => b[1] - a[1]) };
 };
 
-// The recorded row has Keras's logits, the recorded answer what they mean.
-export function compare({ outputs: [{ logits }] }, { rows: [recorded], answer }, settings) {
-  const [here, there] = [logits, recorded.outputs.logits].map((each) => decoded(each, settings));
+// The recorded rows have Keras's logits, the recorded answer what they mean. A model that reads the text itself cuts it,
+// so that it is compared with the first row.
+export function compare({ rows, outputs }, { rows: recorded, answer }, settings) {
+  const cut = rows?.[0] === null && recorded.length > 1;
+  const wanted = cut ? recorded.slice(0, 1) : recorded;
+  const [here, there] = [averaged(rows, outputs), averaged(wanted, wanted.map((row) => row.outputs))]
+    .map((logits) => decoded(logits, settings));
   const values = ({ scores }) => scores.map((score) => score[1]);
-  return { same: SAME[settings.problem_type](here, answer), difference: largest(values(here), values(there)) };
+  const same = cut ? here.label === there.label : SAME[settings.problem_type](here, answer);
+  return { same, difference: largest(values(here), values(there)) };
 }
 
 const DECODERS = {

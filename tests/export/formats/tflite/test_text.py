@@ -10,12 +10,14 @@ import pytest
 from kerasbert import TextClassifier
 from kerasbert.errors import BundleError, ExportError, MissingDependency, TokenizerError
 from kerasbert.export import export_bundle, verify
+from kerasbert.export.gate.verify import Reference
 from kerasbert.export.report.snippets import snippets
 from kerasbert.export.web import runtimes
 from kerasbert.runs.describe import describe
 from kerasbert.runtime import load
 from kerasbert.runtime.manifest import Manifest, measure
 from kerasbert.tasks.golden import TEXTS
+from kerasbert.tasks.task import Example
 from kerasbert.tf.text_file import OPERATIONS
 
 
@@ -35,7 +37,8 @@ def bundle(model, tmp_path_factory):
 def test_a_string_gets_keras_answer(bundle, model):
     texts = [*TEXTS, "½ ™ … ① ﬁ ς", "[CLS] a [MASK]", "a\0b", ""]
     answers = load(bundle, file="tflite-text").predict_logits(texts)
-    np.testing.assert_allclose(answers, model.predict_logits(texts), atol=1e-4)
+    cut = model.tokenizer(texts, max_length=model.max_length)
+    np.testing.assert_allclose(answers, model.predict_on_batch(cut), atol=1e-4)
 
 
 def test_int8_is_smaller_and_answers(bundle):
@@ -47,6 +50,19 @@ def test_int8_is_smaller_and_answers(bundle):
 def test_the_runtime_takes_it_only_by_name(bundle):
     with pytest.raises(BundleError, match=r"holds no \.tflite or \.onnx file"):
         load(bundle)
+
+
+def test_a_longer_text_is_cut_which_kerasbert_json_says_and_the_gate_allows(bundle, model):
+    """Beside Keras, which reads it in windows; the figure on data is that of the cut texts."""
+    long = "a good film " * 20 + "no " * 60
+    ids = model.tokenizer([long], max_length=model.max_length)
+    found = load(bundle, file="tflite-text").predict_logits([long])
+    np.testing.assert_allclose(found, model.predict_on_batch(ids), atol=1e-4)
+    assert np.abs(found - model.predict_logits([long])).max() > 1e-3
+    assert {file.cuts_at for file in Manifest.read(bundle).files.values()} == {model.max_length}
+    data = [Example({"text": text}, truth="no") for text in (long, "a good film")]
+    for row in verify(bundle, data=data, reference=Reference.of(model, data)):
+        assert row.failed is None
 
 
 def test_pairs_are_refused(bundle):

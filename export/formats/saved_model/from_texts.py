@@ -1,0 +1,51 @@
+"""The functions behind a SavedModel's signatures for texts: tokens, the model, and the averages of windows."""
+
+from collections.abc import Callable, Sequence
+
+import tensorflow as tf
+
+from kerasbert.export.formats.inputs import specifications
+from kerasbert.export.formats.saved_model.choices import as_rows, by_example
+from kerasbert.export.formats.saved_model.masks import mask_positions
+from kerasbert.tasks.numbers import numbers_of
+from kerasbert.tf.windows import averaged, windows
+from kerasbert.tf.wordpiece import InGraphWordPiece
+
+TOLD = ("offsets", "words", "truncated")
+"""What signatures for texts tell of the tokens, if the task has an output per token."""
+
+
+def function_of_texts(model, tokenizer: InGraphWordPiece, names: Sequence[str], scored: Callable) -> Callable:
+    """Makes the function of a signature for texts.
+
+    Args:
+        model: the Keras model. tokenizer: its tokenizer in the graph.
+        names: the fields that the function takes, texts before numbers.
+        scored: outputs by name and the mask of the rows -> the same outputs, with scores.
+    """
+    graph = model.graphs()[0]
+    numbers = {each.name: specifications(graph)[each.name] for each in numbers_of([graph])}
+    placed = bool(graph.by_token)
+
+    lists = [each.name for each in model.task.fields if each.kind == "texts"]
+
+    def cut(texts: dict) -> dict:
+        rows = as_rows(texts, lists)
+        read = (rows[name] for name in names if name not in numbers)
+        encoded = tokenizer(*read, max_length=model.max_length, offsets=placed, cut=model.task.cut)
+        encoded |= mask_positions(model, encoded)
+        told = {name: encoded[name] for name in TOLD if placed}
+        given = {name: (texts if name in numbers else encoded)[name] for name in model.input}
+        found = scored(model.export_outputs(given), encoded["attention_mask"]) | told
+        return by_example(found, texts[lists[0]]) if lists else found
+
+    def in_windows(texts: dict) -> dict:
+        read = (texts[name] for name in names if name not in numbers)
+        rows, example = windows(tokenizer, *read, max_length=model.max_length)
+        given = rows | {name: tf.gather(texts[name], example) for name in numbers}
+        outputs, mask = model.export_outputs({name: given[name] for name in model.input}), rows["attention_mask"]
+        return scored({name: averaged(values, mask, example) for name, values in outputs.items()}, mask)
+
+    sizes = {name: (None, None) if name in lists else (None,) for name in names}
+    taken = {name: numbers.get(name, tf.TensorSpec(sizes[name], tf.string, name=name)) for name in names}
+    return tf.function(in_windows if model.task.averages else cut, autograph=False, input_signature=[taken])
