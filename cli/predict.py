@@ -29,10 +29,11 @@ def _utf8(context, parameter, value):
 
 def _others(command):
     """One option per further field of a task, such as --pair: its value goes with each of TEXTS."""
-    further = {each.option: each.name for name in NAMES for each in task_named(name).fields[1:]}
-    for word, name in reversed(further.items()):
-        said = f"The {word} that goes with each of TEXTS."
-        command = click.option(f"--{word}", name, callback=_utf8, help=said)(command)
+    further = {each.option: each for name in NAMES for each in task_named(name).fields[1:]}
+    for word, each in reversed(further.items()):
+        several = each.kind == "texts"
+        said = f"The {word} that goes with each of TEXTS.{' Repeatable.' if several else ''}"
+        command = click.option(f"--{word}", each.name, callback=_utf8, multiple=several, help=said)(command)
     return command
 
 
@@ -74,6 +75,7 @@ def predict(model, texts, source, out, task, batch_size, **given):
       kerasbert predict model/ --input reviews.txt --out answers.jsonl
       kerasbert predict model/ "a lovely film" --top-k 3
       kerasbert predict answerer/ "Who left?" --context "Ann Lee left." --max-answer-length 5
+      kerasbert predict chooser/ "She opened the door" --choice "and went in." --choice "and was the sea."
     """
     from kerasbert.cli.progress import counted
     from kerasbert.examples.readers import read_unlabelled
@@ -82,7 +84,7 @@ def predict(model, texts, source, out, task, batch_size, **given):
     columns = options.taken_columns(given)
     choice = {name: given.pop(name) for name in Choice.__dataclass_fields__}
     changed = options.taken_settings(given)
-    others = {name: value for name, value in given.items() if value is not None}
+    others = {name: value for name, value in given.items() if value not in (None, ())}
     _check_call(texts, source, others, columns, choice)
     options.keep_apart("--out", out, source)
     for text in filter(isfile, texts):
@@ -94,12 +96,12 @@ def predict(model, texts, source, out, task, batch_size, **given):
     opened, cut = options.open_model(model, task), 0
     settings = replace(opened.settings, **changed)
     warn(definition, examples, settings, labelled=False)
-    numbers = {field.name for field in definition.fields if field.kind == "number"}
+    data = {field.name for field in definition.fields if field.kind in ("number", "texts")}
     # On a terminal the answers themselves are the progress.
     progress = nullcontext() if out is None and sys.stdout.isatty() else counted(len(examples))
     with _lines(out) as write, progress as count:
         for each in opened.answered(examples, **options.batching(batch_size)):
-            write(_line(_answer(definition, each, settings, chosen), each.example, numbers))
+            write(_line(_answer(definition, each, settings, chosen), each.example, data))
             cut += count_cut(each.rows)
             if count:
                 count.update(1)
@@ -162,11 +164,11 @@ def _answer(task, answered, settings, choice: Choice | None):
     return task.decode(*asked) if choice is None else task.choose(*asked, choice)
 
 
-def _line(answer, example, numbers: set[str]) -> str:
-    """An example with its answer, as JSON."""
+def _line(answer, example, data: set[str]) -> str:
+    """An example with its answer, as JSON. Args: data: the fields that are written as they are, and not as one text."""
     shown = answer if isinstance(answer, dict) else {"answers": answer}
     # The texts are as the offsets in answers refer to them.
-    texts = {name: v if name in numbers else as_text(v) for name, v in example.fields.items()}
+    texts = {name: value if name in data else as_text(value) for name, value in example.fields.items()}
     return json.dumps({**texts, **shown}, ensure_ascii=False)
 
 
@@ -180,7 +182,11 @@ def _examples(task, texts: tuple[str, ...], others: dict[str, str]) -> list:
     strange = [name for name in others if name not in known]
     if strange:
         raise click.UsageError(f"{task.name} takes no --{_word(strange[0])}")
-    lists = [each.name for each in task.fields if not each.holds("") and (each.required or each.name in others)]
+    lists = [
+        each.name
+        for each in task.fields
+        if not each.holds("") and each.kind != "texts" and (each.required or each.name in others)
+    ]
     if lists:
         wanted = known[lists[0]].wanted
         raise click.UsageError(f"{task.name} takes a {wanted} for {lists[0]}: give --input FILE, such as a .jsonl file")

@@ -61,7 +61,7 @@ def export_bundle(
     check_model(model, options)
     lengths = signature_lengths(options.sequence_lengths, model.max_length)
     if options.web:  # before long work, because the first time needs a network
-        for package in runtimes(variant.kind for variant in chosen.values()):
+        for package in runtimes((variant.kind for variant in chosen.values()), model.graphs()):
             fetch(package)
     check_target(folder, megabytes=model.count_params() * 4e-6 * (len(chosen) + 1))
     model = in_float32(model)

@@ -20,6 +20,8 @@ _HOME = {
     "BertEncoder": "kerasbert.models.encoder",
     "FeatureExtractor": "kerasbert.models.feature_extraction",
     "MaskFiller": "kerasbert.models.fill_mask",
+    "MultipleChoice": "kerasbert.models.multiple_choice",
+    "NextSentenceScorer": "kerasbert.models.next_sentence",
     "PretrainingModel": "kerasbert.models.pretraining",
     "QuestionAnswerer": "kerasbert.models.question_answering",
     "SentenceEncoder": "kerasbert.models.sentence_embedding",

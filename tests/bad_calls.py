@@ -99,6 +99,11 @@ CALLS = [
 """Calls that end with 2 before TensorFlow is loaded."""
 
 FILES = {
+    "choices.csv": "prompt,choice1,choice2,label\na,b,c,2\n",
+    "one.jsonl": '{"prompt": "a", "choices": ["b"], "label": 0}\n',
+    "text.jsonl": '{"prompt": "a", "choices": "b", "label": 0}\n',
+    "unlike.csv": "prompt,option,label\na,b,0\n",
+    "pairs.csv": "text,text_pair,label\na,b,maybe\n",
     "train.csv": "text,label\na,1\nb,0\n",
     "one.csv": "text,label\na,1\nb,1\n",
     "ragged.csv": "text,label\na,1,2\n",
@@ -129,12 +134,29 @@ def learn(name: str) -> str:
     return FINETUNE.replace("train.csv", name)
 
 
+def choose(name: str) -> str:
+    """The call that trains a multiple-choice model on a file."""
+    return learn(name).replace("text-classification", "multiple-choice")
+
+
+def follow(name: str) -> str:
+    """The call that trains a next-sentence model on a file."""
+    return learn(name).replace("text-classification", "next-sentence")
+
+
 def ask(name: str) -> str:
     """The call that trains a question answerer on a file."""
     return ASK.replace("train.json", name)
 
 
 INPUTS = [
+    (choose("choices.csv"), "choices.csv, line 2: '2' is no choice; give its number, from 0 to 1, or its text"),
+    (choose("one.jsonl"), "one.jsonl, line 1: 1 choice; give two or more"),
+    (choose("text.jsonl"), "text.jsonl, line 1: no list of texts in 'choices' (found 'b')"),
+    (choose("unlike.csv"), "unlike.csv: no choice column among prompt, option, label; name it with --choice-column"),
+    (choose("train.csv"), "train.csv: no prompt column among text, label; name it with --prompt-column"),
+    (follow("pairs.csv"), "pairs.csv, line 2: unknown label 'maybe'; the model knows is_next, not_next"),
+    (follow("train.csv"), "train.csv: no pair column among text, label; name it with --pair-column"),
     (learn("none.csv"), "none.csv: no such file"),
     (learn("pipe.csv"), "pipe.csv: is a pipe or a device, not a regular file"),
     (learn("folder.csv"), "folder.csv: cannot be read (Is a directory)"),

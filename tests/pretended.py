@@ -26,13 +26,16 @@ WIDTH = 8
 """Size of vectors."""
 ENGINES = """
 const KINDS = ["tflite", "onnx", "mediapipe"];
-export const runnable = (files) => Object.entries(files).filter(([, { kind }]) => KINDS.includes(kind));
+export const runnable = ({ files, graphs: [{ outputs: [{ axis }] }] }) =>
+  Object.entries(files).filter(([, { kind }]) => (axis === "row" ? KINDS : KINDS.slice(0, 2)).includes(kind));
 export const readsText = ({ kind }) => kind === "mediapipe";
 export const openModel = async (file, bytes, { graphs: [{ outputs }] }) => async (inputs, text) => {
   const ids = inputs?.input_ids ?? Array.from(text, (character) => character.codePointAt(0));
   const seed = ids.reduce((sum, id) => sum + id, 0);
-  const numbers = ({ axis, width }) => Float32Array.from(
-    { length: width * (axis === "token" ? ids.length : 1) }, (_, place) => 4 * Math.sin(seed + 2.7 * place));
+  const sizes = { row: (width) => width, token: (width) => width * ids.length, position: () => ids.length };
+  sizes.example = sizes.row;
+  const numbers = ({ axis, width }) =>
+    Float32Array.from({ length: sizes[axis](width) }, (_, place) => 4 * Math.sin(seed + 2.7 * place));
   const unit = (vector) => vector.map((value) => value / Math.hypot(...vector));
   return Object.fromEntries(outputs.map((each) =>
     [each.name, each.bar === "vector" && each.axis === "row" ? unit(numbers(each)) : numbers(each)]));
@@ -51,7 +54,13 @@ class Pretended:
     def graphs(self) -> tuple[Graph, ...]:
         graphs = self.task.graphs(self.settings)
         return tuple(
-            replace(graph, outputs=tuple(replace(each, width=each.width or WIDTH) for each in graph.outputs))
+            replace(
+                graph,
+                outputs=tuple(
+                    each if each.axis == "position" else replace(each, width=each.width or WIDTH)
+                    for each in graph.outputs
+                ),
+            )
             for graph in graphs
         )
 
@@ -63,10 +72,7 @@ class Pretended:
     def _zeros(self, batch) -> dict:
         rows, tokens = np.asarray(batch["input_ids"]).shape
         (graph,) = self.graphs()
-        return {
-            each.name: np.zeros((rows, tokens, each.width) if each.axis == "token" else (rows, each.width), "float32")
-            for each in graph.outputs
-        }
+        return {each.name: np.zeros((rows, *each.shape(tokens)), "float32") for each in graph.outputs}
 
 
 def pretend(folder: Path, task: str, tokenizer, *, files=tuple(VARIANTS), figures=(1.0,), **settings) -> Path:

@@ -202,7 +202,8 @@ def examples_of(manifest: Manifest, folder: Path, lengths: Sequence[int]) -> lis
 
     def tokens(text: str) -> int:
         rows = task.rows(tokenizer, Example({**short, varied: text}), settings)
-        return len(rows[0]) if len(rows) == 1 else longest + 1
+        whole = len({row.choice for row in rows}) == len(rows)  # not windows, of which a choice would have several
+        return max(map(len, rows)) if whole else longest + 1
 
     examples = []
     for length in lengths:

@@ -34,7 +34,7 @@ def scores_names(outputs: Sequence[Output]) -> dict[str, str]:
     """
     names = {}
     for each in outputs:
-        if each.bar not in SCORES:
+        if each.bar not in SCORES or each.axis == "example":  # there the rows of an example have scores together
             continue
         if not each.name.endswith(LOGITS):
             raise ExportError(f"the output {each.name!r} has scores ({each.bar}), so its name must end in {LOGITS!r}")

@@ -25,7 +25,7 @@ from kerasbert.export.gate.subject import Subject
 from kerasbert.quiet import quiet
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.pipelines import Pipeline
-from kerasbert.tasks.ask import Answered
+from kerasbert.tasks.ask import Answered, rows_taken
 from kerasbert.tasks.task import Output
 from kerasbert.tasks.words import as_text
 
@@ -140,11 +140,11 @@ def asks_signatures_for_texts(subject: Subject, row) -> list[str]:
         chosen = [each for each in subject.recorded if set(each.example) == set(fields)]
         if not chosen:
             continue
-        left_out = sum(len(each.rows) - 1 for each in chosen)
+        first = [replace(each, rows=each.rows[: rows_taken(pipeline.graphs()[0])]) for each in chosen]
+        left_out = sum(len(each.rows) - len(kept.rows) for each, kept in zip(chosen, first, strict=True))
         if left_out:
             said = "%s: takes one window of a text where it takes texts, so %d further windows are not compared there"
             log.info(said, subject.file.path, left_out)
-        first = [replace(each, rows=each.rows[:1]) for each in chosen]
         found, wrong = _together(subject, pipeline, first)
         failures += [f"text signature: {each}" for each in (*wrong, *_misplaced(subject, found))]
     return failures

@@ -14,7 +14,7 @@ from kerasbert.runtime.manifest import File
 from kerasbert.runtime.pipelines import Pipeline
 from kerasbert.tasks.ask import Answered
 from kerasbert.tasks.choice import Choice
-from kerasbert.tasks.task import Example
+from kerasbert.tasks.task import Example, Output
 
 
 @dataclass(kw_only=True)
@@ -92,10 +92,7 @@ class Subject:
         if any(output.axis == "position" for output in self.graph_outputs.values()):
             return self._wavers(found, theirs)
         excused = {
-            name: [
-                with_excused_labels(a, b, output.bar) for a, b in zip(found.outputs[name], theirs[name], strict=True)
-            ]
-            for name, output in self.graph_outputs.items()
+            name: _excused(found.outputs[name], theirs[name], output) for name, output in self.graph_outputs.items()
         }
         keras, ours, mixed = (
             self.answer(replace(found, outputs=outputs)) for outputs in (theirs, found.outputs, excused)
@@ -140,3 +137,10 @@ class Subject:
         """Whether answers are made of one label per token. Such an answer differs as a whole where one token does."""
         outputs = self.graph_outputs.values()
         return all(output.axis == "token" and output.bar in LABELS for output in outputs)
+
+
+def _excused(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray], output: Output) -> list[np.ndarray]:
+    """Keras's numbers for an example's rows, with those of a quantised file in the places of unclear labels."""
+    if output.axis == "example":
+        return list(with_excused_labels(np.concatenate(ours), np.concatenate(theirs), output.bar)[:, None])
+    return [with_excused_labels(a, b, output.bar) for a, b in zip(ours, theirs, strict=True)]

@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib import resources
+from itertools import chain
 from pathlib import Path
 
 from kerasbert.errors import BundleError
@@ -202,7 +203,8 @@ def _programs(folder, manifest) -> list[str]:
         said = f"No programs: they answer texts alone, and this model also takes {numbers}."
         return [f'<p class="soft">{escape(said)}</p>']
     shown = shown_example(folder, manifest)
-    asked = "”, “".join(f"<bdi>{escape(value)}</bdi>" for value in shown.example.values())
+    texts = chain.from_iterable([value] if isinstance(value, str) else value for value in shown.example.values())
+    asked = "”, “".join(f"<bdi>{escape(text)}</bdi>" for text in texts)
     found = escape(json.dumps(_short(shown.answer), ensure_ascii=False))
     parts = [
         f'<p class="soft">Each program answers “{asked}”; Keras says: <code>{found}</code>. <code>golden.json</code> '

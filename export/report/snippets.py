@@ -11,9 +11,11 @@ from pathlib import Path
 
 from kerasbert.export.formats.texts import why_not
 from kerasbert.export.gate import golden
-from kerasbert.export.report.engines import ANY, ENGINES, part, program
+from kerasbert.export.report.engines import ANY, ENGINES, PARTS, part, program
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import File, Manifest
+from kerasbert.tasks.fill_mask import MASK
+from kerasbert.tokenizers import from_options
 
 MARK = re.compile(r"__([A-Z]+(?:_[A-Z]+)*)__")
 """A word in a source that is filled in."""
@@ -40,21 +42,23 @@ def snippets(folder: Path, manifest: Manifest) -> list[Snippet]:
     A program is left out if the task has none, or if it asks for something that the task has not.
     """
     shown, files = shown_example(folder, manifest), files_to_show(manifest)
-    made = []
+    made, graph = [], manifest.graphs[0]
+    masks = _masks(folder, manifest)
     for engine in ENGINES:
         code = program(engine, manifest.task)
         if engine.kind not in files or code is None:
             continue
-        values, bar = dict(_values(engine.language, manifest, shown)), manifest.graphs[0].outputs[0].bar
-        file, output = files[engine.kind], manifest.graphs[0].outputs[0].name
+        values, file = dict(_values(engine.language, manifest, shown, masks)), files[engine.kind]
+        outputs = [file.outputs.get(each.name, each.name) for each in graph.outputs]
         values |= {
             "FILE": file.path,
             "STEM": Path(file.path).stem,
-            "OUTPUT": file.outputs.get(output, output),
-            "INPUTS": _inputs(engine.name, engine.language, manifest, values),
+            "OUTPUT": outputs[0],
+            "OUTPUTS": _listed(_literal(name, engine.language) for name in outputs),
+            "INPUTS": _inputs(engine.name, engine.language, manifest, values, pairs=len(shown.example) > 1),
         }
-        for mark, which in (("END", "ends"), ("LABEL", "labels")):
-            values[mark] = fill(part(engine.language, which, manifest.task, bar), values)
+        for mark in PARTS:
+            values[mark] = fill(part(engine.language, mark, manifest.task, graph.outputs[0].bar), values)
         code = fill(code, values)
         if code is not None:
             made.append(Snippet(language=engine.language, title=engine.title, install=engine.install, code=code))
@@ -62,10 +66,19 @@ def snippets(folder: Path, manifest: Manifest) -> list[Snippet]:
 
 
 def fill(source: str | None, values: Mapping[str, object]) -> str | None:
-    """A source with its marks filled in; None if there is no source, or no value for one of its marks."""
+    """A source with its marks filled in; None if there is no source, or no value for one of its marks.
+
+    A value of several lines is indented as its mark is.
+    """
     if source is None or any(values.get(name) is None for name in MARK.findall(source)):
         return None
-    return MARK.sub(lambda mark: str(values[mark[1]]).rstrip("\n"), source)
+
+    def value(mark: re.Match) -> str:
+        before = source[: mark.start()].rpartition("\n")[2]
+        indent = "\n" + before if before.isspace() else "\n"
+        return str(values[mark[1]]).rstrip("\n").replace("\n", indent)
+
+    return MARK.sub(value, source)
 
 
 def files_to_show(manifest: Manifest) -> dict[str, File]:
@@ -84,23 +97,36 @@ def shown_example(folder: Path, manifest: Manifest) -> golden.Golden:
     It is the task's own choice (`kerasbert.tasks.task.Words.shown`); the first one where examples have another form.
     """
     recorded = golden.read(folder, manifest.graphs)
-    wanted = {"text": manifest.definition.words.shown}
-    return next((each for each in recorded if each.example == wanted), recorded[0])
+    wanted = manifest.definition.words.shown
+    return next((each for each in recorded if wanted in each.example.values()), recorded[0])
 
 
-def _values(language: str, manifest: Manifest, shown: golden.Golden) -> Iterator[tuple[str, object]]:
+def _masks(folder: Path, manifest: Manifest) -> dict[str, object]:
+    """The token that stands for a word to find, for a model that asks for its position; its id; the file of words."""
+    if all(each.name != "mlm_positions" for each in manifest.graphs[0].inputs):
+        return {}
+    tokenizer = from_options(manifest.tokenizer, folder)
+    vocabulary = "vocab.txt" if tokenizer.kind == "wordpiece" else None
+    return {"MASK": tokenizer.special["mask"], "MASK_ID": tokenizer.id_of("mask"), "VOCABULARY": vocabulary}
+
+
+def _values(language: str, manifest: Manifest, shown: golden.Golden, masks: Mapping) -> Iterator[tuple[str, object]]:
     """What the marks stand for, but for those that depend on the file."""
     row, graph = shown.rows[0], manifest.graphs[0]
-    ids = row.input_ids
-    length = next(length for length in manifest.lengths if length >= len(ids))
+    needed = max(len(each.input_ids) for each in shown.rows)
+    length = next(length for length in manifest.lengths if length >= needed)
     signatures = {n: f"tokens_{n}" for n in manifest.lengths} | {manifest.lengths[-1]: "serving_default"}
-    texts = {name: value for name, value in manifest.settings.items() if isinstance(value, str)} | shown.example
-    for name, value in texts.items():
+    example = {name: with_mask(value, masks.get("MASK")) for name, value in shown.example.items()}
+    for name, value in {**manifest.settings, **example}.items():
         yield name.upper(), _literal(value, language)
+    yield from masks.items()
+    yield "EXAMPLE", _literal(example, language)
+    texts = ((value, _literal(value, language)) for value in example.values())
+    yield "TEXTS", _listed(text if isinstance(value, str) else f"[{text}]" for value, text in texts)
     yield "VERB", None if why_not(manifest.tokenizer, graph) else manifest.definition.words.verb
-    yield "MAX_LENGTH", manifest.lengths[-1]
     yield "PAD_ID", next(each.pad for each in graph.inputs if each.name == "input_ids")
-    yield "IDS", _listed(ids)
+    yield "SEP_ID", row.input_ids[-1]
+    yield "IDS", ",\n".join(IDS[language].format(_listed(each.input_ids)) for each in shown.rows)
     if row.offsets is not None:
         yield "STARTS", _listed(start for start, _ in row.offsets)
         yield "ENDS", _listed(end for _, end in row.offsets)
@@ -108,8 +134,12 @@ def _values(language: str, manifest: Manifest, shown: golden.Golden) -> Iterator
     yield "LENGTH", length
     yield "SIGNATURE", signatures[length]
     yield "SIGNATURES", signatures
-    yield "COUNT", graph.outputs[0].width
-    yield "LABELS", _listed(_literal(label, language) for label in manifest.settings.get("labels", ()))
+    yield "WIDTH", graph.outputs[0].width
+
+
+def with_mask(value: object, mask: str | None) -> object:
+    """A text with the model's own token in place of `MASK`, which stands for it; other values as they are."""
+    return value.replace(MASK, mask) if mask and isinstance(value, str) else value
 
 
 def _listed(values: Iterable) -> str:
@@ -117,50 +147,62 @@ def _listed(values: Iterable) -> str:
 
 
 def _literal(value, language: str) -> str:
-    """A text as all four languages write it. JSON's escapes of characters beyond U+FFFF would be JavaScript's only."""
+    """A value as the language writes it; a list without its brackets, as each language has others.
+
+    JSON's escapes of characters beyond U+FFFF would be JavaScript's only.
+    """
+    if isinstance(value, list | tuple):
+        return _listed(_literal(each, language) for each in value)
+    if language == "python" and not isinstance(value, str):
+        return repr(value)
     text = json.dumps(value, ensure_ascii=False)
     return text.replace("$", "\\$") if language == "kotlin" else text
 
 
+IDS = {"python": "[{}]", "kotlin": "intArrayOf({})", "swift": "[{}]", "javascript": "[{}]"}
+"""Language -> how the ids of a row are written."""
+ANDROID = {
+    "": '"{name}" to {value},',
+    "input_ids": "IntArray({LENGTH}) {{ ids.getOrElse(it) {{ {PAD_ID} }} }}",
+    "attention_mask": "IntArray({LENGTH}) {{ if (it < ids.size) 1 else 0 }}",
+    "token_type_ids": "IntArray({LENGTH})",
+    "token_type_ids of pairs": "IntArray({LENGTH}) {{ if (it in ids.indexOf({SEP_ID}) + 1 until ids.size) 1 else 0 }}",
+    "mlm_positions": "intArrayOf(ids.indexOf({MASK_ID}))",
+}
 INPUTS = {
     "python": {
-        "": '    "{name}": encoding.{value},',
-        "input_ids": "ids",
-        "attention_mask": "attention_mask",
-        "token_type_ids": "type_ids",
+        "": '"{name}": {value},',
+        "input_ids": "row.ids",
+        "attention_mask": "row.attention_mask",
+        "token_type_ids": "row.type_ids",
+        "mlm_positions": "[row.ids.index({MASK_ID})]",
     },
-    "kotlin": {
-        "": '    "{name}" to {value},',
-        "input_ids": "IntArray({LENGTH}) {{ ids.getOrElse(it) {{ {PAD_ID} }} }}",
-        "attention_mask": "IntArray({LENGTH}) {{ if (it < ids.size) 1 else 0 }}",
-        "token_type_ids": "IntArray({LENGTH})",
-    },
-    "kotlin litert_learning": {
-        "": '    "{name}" to {value},',
-        "input_ids": "IntArray({MAX_LENGTH}) {{ ids.getOrElse(it) {{ {PAD_ID} }} }}",
-        "attention_mask": "IntArray({MAX_LENGTH}) {{ if (it < ids.size) 1 else 0 }}",
-        "token_type_ids": "IntArray({MAX_LENGTH})",
-    },
+    "kotlin": ANDROID,
+    "kotlin litert_learning": {name: form.replace("{LENGTH}", "{MAX_LENGTH}") for name, form in ANDROID.items()},
     "swift": {
-        "": '    "{name}": {value},',
+        "": '"{name}": {value},',
         "input_ids": "padded(ids, with: {PAD_ID})",
         "attention_mask": "padded(ids.map {{ _ in 1 }}, with: 0)",
         "token_type_ids": "padded([], with: 0)",
+        "token_type_ids of pairs": "padded(ids.indices.map {{ $0 > ids.firstIndex(of: {SEP_ID})! ? 1 : 0 }}, with: 0)",
+        "mlm_positions": "padded([Int32(ids.firstIndex(of: {MASK_ID})!)], with: 0, to: 1)",
     },
     "javascript": {
-        "": "  {name}: {value},",
-        "input_ids": "tensor(ids)",
-        "attention_mask": "tensor(attention_mask)",
-        "token_type_ids": "tensor(token_type_ids)",
+        "": "{name}: tensor({value}),",
+        "input_ids": "row.input_ids",
+        "attention_mask": "row.attention_mask",
+        "token_type_ids": "row.token_type_ids",
+        "mlm_positions": "[row.input_ids.indexOf({MASK_ID})]",
     },
 }
 """Language, or language and engine -> how an input is given: the form of a line under "", and the value by name."""
 
 
-def _inputs(engine: str, language: str, manifest: Manifest, values: Mapping) -> str | None:
+def _inputs(engine: str, language: str, manifest: Manifest, values: Mapping, *, pairs: bool) -> str | None:
     """The lines that give the model its inputs; None if an input is not known."""
     forms = INPUTS.get(f"{language} {engine}", INPUTS[language])
     names = [each.name for each in manifest.graphs[0].inputs]
     if not forms.keys() >= set(names):
         return None
-    return "\n".join(forms[""].format(name=name, value=forms[name].format(**values)) for name in names)
+    chosen = {name: forms.get(f"{name} of pairs" if pairs else name, forms[name]) for name in names}
+    return "\n".join(forms[""].format(name=name, value=form.format(**values)) for name, form in chosen.items())

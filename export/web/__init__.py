@@ -13,7 +13,7 @@ The page is then at http://localhost:8000/web/.
 
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from kerasbert.export.web.npm import Package, install
 from kerasbert.files import new_folder
 from kerasbert.reading import read_json
 from kerasbert.runtime.manifest import Manifest
+from kerasbert.tasks.task import Graph
 
 NAME = "web"
 
@@ -67,16 +68,21 @@ PACKAGES = {"onnx": _ONNX, "tflite": _LITERT, "mediapipe": _MEDIAPIPE}
 of tensorflow-text, so other kinds have no row."""
 
 
-def runtimes(kinds: Iterable[str]) -> list[Package]:
+def runtimes(kinds: Iterable[str], graphs: Sequence[Graph]) -> list[Package]:
     """The packages that a browser needs to run files of these kinds.
+
+    Args:
+        graphs: what the files compute. MediaPipe has, in a browser, tasks with one answer per text only.
 
     Raises:
         ExportError: a browser runs none of them.
     """
     kinds = list(dict.fromkeys(kinds))
-    packages = [package for kind in PACKAGES if kind in kinds for package in PACKAGES[kind]]
+    one_answer = all(output.axis == "row" for graph in graphs for output in graph.outputs)
+    known = {kind: packages for kind, packages in PACKAGES.items() if one_answer or kind != "mediapipe"}
+    packages = [package for kind in known if kind in kinds for package in known[kind]]
     if not packages:
-        raise ExportError(f"no browser runs {', '.join(kinds)} files: export {', '.join(PACKAGES)} for the page")
+        raise ExportError(f"no browser runs {', '.join(kinds)} files of this model: export {', '.join(known)} for it")
     return packages
 
 
@@ -94,7 +100,7 @@ def write_page(bundle: str | Path, *, archives: str | Path | None = None) -> Non
     """
     bundle = Path(bundle)
     manifest = Manifest.read(bundle)
-    packages = runtimes(file.kind for file in manifest.files.values())
+    packages = runtimes((file.kind for file in manifest.files.values()), manifest.graphs)
     _check_tokenizer(bundle, manifest.tokenizer)
     with new_folder(bundle / NAME) as building:
         for package in packages:

@@ -13,7 +13,7 @@ from kerasbert.examples.squad import squad_rows
 from kerasbert.examples.txt import text_rows
 from kerasbert.reading import decode, read_bytes
 from kerasbert.tasks.fields import Field
-from kerasbert.tasks.headers import usual_header
+from kerasbert.tasks.headers import numbered_headers, trimmed, usual_header
 from kerasbert.tasks.task import Example, Task
 
 Rows = Iterator[tuple[int | range | str, dict]]
@@ -47,7 +47,8 @@ def read_examples(
         path: the file, UTF-8; a byte-order mark is skipped.
         task: says which fields an example has and the usual names of their columns.
         columns: the names in this file by option: `{"text": ..., "pair": ..., "label": ...}` for texts. None looks for
-            the usual names, in lower or upper case.
+            the usual names, in lower or upper case. For a list of texts, "ending" names the columns ending0, ending1,
+            ..., each of which holds one text.
         labelled: whether a file without right answers is an error.
 
     Raises:
@@ -61,10 +62,7 @@ def read_examples(
     for each in task.fields:
         if each.kind == "number" and not chosen.get(each.option) and usual_header(names, each.columns) is None:
             raise DataError(f"{path}: no column {each.name!r} among {', '.join(names)}; the model takes this number")
-    places = {
-        each.name: _column(path, names, chosen.get(each.option), each.columns, each.option, required=each.required)
-        for each in task.fields
-    }
+    places = {each.name: _place(path, names, chosen.get(each.option), each) for each in task.fields}
     known = labelled and not task.drawn
     truth = _column(path, names, chosen.get(TRUTH), task.truths, TRUTH, required=known)
     examples = []
@@ -140,6 +138,12 @@ def _rows(path: Path, task: Task) -> Rows:
     return reader(path, _decode(path))
 
 
+def _place(path, columns, wanted, field: Field) -> str | tuple[str, ...] | None:
+    """A field's column, or its columns if each holds one text of a list."""
+    numbered = numbered_headers(columns, field.columns, wanted) if field.kind == "texts" else ()
+    return numbered or _column(path, columns, wanted, field.columns, field.option, required=field.required)
+
+
 def _column(path, columns, wanted, usual, role, *, required) -> str | None:
     if wanted is not None and wanted not in columns:
         raise DataError(f"{path}: no column {wanted!r}; it has {', '.join(columns)}")
@@ -163,7 +167,7 @@ def _placed(path: Path, place: int | range | str) -> Example:
 
 
 def _field(place: str, row, column, field: Field) -> str | list[str] | float | list[float]:
-    value = field.read(row.get(column))
+    value = field.read(row.get(column) if isinstance(column, str) else trimmed(map(row.get, column)))
     if not field.holds(value):
         raise DataError(f"{place}: no {field.wanted} in {column!r} (found {value!r})")
     if field.lacks(value):

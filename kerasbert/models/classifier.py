@@ -5,9 +5,9 @@ from kerasbert.models.text_model import TextModel
 
 
 class Classifier(TextModel):
-    """A text model with labels, whose logits come from its own layer "classifier" or from layers of the user's.
+    """A text model with labels, whose logits come from its own head, `heads[0]`, or from layers of the user's.
 
-    A subclass defines `usual_logits`, and settings with `labels`.
+    A subclass defines `heads`, `usual_logits`, and settings with `labels`.
 
     Args:
         encoder: the encoder.
@@ -34,4 +34,4 @@ class Classifier(TextModel):
 
     def get_config(self):
         config = super().get_config()
-        return config if self.head else {**config, "dtype": self.get_layer("classifier").dtype_policy.name}
+        return config if self.head else {**config, "dtype": self.get_layer(self.heads[0]).dtype_policy.name}

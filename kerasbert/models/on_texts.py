@@ -359,15 +359,15 @@ class OnTexts:
         if not all(len(each.shape) for each in keras.tree.flatten(data.element_spec)):
             data = data.batch(batch_size or BATCH_SIZE)
 
-        def lessons(element) -> list[Lesson]:
+        def groups(element) -> list[list[Lesson]]:
             x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(
                 element if isinstance(element, tuple) else (element,)
             )
             examples = self._examples(x, *((y, sample_weight) if labelled else ()))
-            return [lesson for group in self._lessons(examples, class_weight) for lesson in group]
+            return self._lessons(examples, class_weight)
 
         length = ROUND_TO if labelled else self._one_length(self.max_length)
-        return map_texts(data, lessons, graph=self.graphs()[0], round_to=length, longest=self.max_length)
+        return map_texts(data, groups, graph=self.graphs()[0], round_to=length, longest=self.max_length)
 
     def _one_length(self, longest: int) -> int:
         """What lengths of batches are rounded up to, so that Keras can join outputs per token."""

@@ -14,6 +14,7 @@ from kerasbert.models.combined import head_of, with_head
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.on_texts import ROUND_TO, OnTexts
 from kerasbert.models.unquantized import Unquantized
+from kerasbert.tasks import NAMES
 from kerasbert.tasks.amounts import check_batch_size
 from kerasbert.tasks.ask import Answered, ask, joined, outputs_of
 from kerasbert.tasks.numbers import with_numbers
@@ -92,7 +93,7 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
             shape = found[each.name].shape if each.name in found else None
             wanted = each.shape(None)
             if shape is not None and (len(shape) != len(wanted) + 1 or each.width not in (0, shape[-1])):
-                axes = {"row": "batch", "token": "batch, sequence", "position": "batch"}[each.axis]
+                axes = "batch, sequence" if each.axis == "token" else "batch"
                 last = "sequence" if each.axis == "position" else each.width or "width"
                 raise ConfigError(f"{each.name} are {shape}: the task needs ({axes}, {last})")
 
@@ -211,12 +212,13 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
         given = {name: value for name, value in settings.items() if value is not None}
         chosen = stored | given
         defaults = {each.name: each.default for each in dataclasses.fields(cls.task.Settings)}
-        if "labels" in defaults and "labels" not in chosen:
+        if defaults.get("labels") is dataclasses.MISSING and "labels" not in chosen:
             raise no_classifier(checkpoint)
         pooler = cls.reads_pooler(checkpoint, chosen)
         encoder = BertEncoder(checkpoint.config, tokenizer=checkpoint.tokenizer(), pooler=pooler, dtype=dtype)
         model = cls(encoder, **chosen, dtype=dtype)
         same = all(getattr(model.settings, name) == stored.get(name, defaults[name]) for name in cls.shape_settings)
+        same = same and checkpoint.task not in set(NAMES) - {cls.task.name}  # whose head may have the same name
         checkpoint.load_into(model.saved_part(), new=() if same else cls.heads)
         return model
 

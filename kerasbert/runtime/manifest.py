@@ -268,7 +268,7 @@ def _check_graph(graph: Graph, names: list[str]) -> None:
         if (each.axis == "number") != (each.width > 0) or each.width < 0:
             raise ValueError(f"{graph.name}.{each.name} has the axis {each.axis!r} and the width {each.width}")
     for each in graph.outputs:
-        _one_of(f"the axis of {graph.name}.{each.name}", each.axis, ("row", "token", "position"))
+        _one_of(f"the axis of {graph.name}.{each.name}", each.axis, ("row", "token", "position", "example"))
         _one_of(f"the bar of {graph.name}.{each.name}", each.bar, BARS)
         if each.width < 0 or (each.axis == "position") != (each.width == 0):
             wanted = "0, as its size is the length" if each.axis == "position" else "1 or more"

@@ -15,7 +15,7 @@ from kerasbert.tasks.ask import Answered, ask, joined, outputs_of
 from kerasbert.tasks.numbers import numbers_of
 from kerasbert.tasks.task import Example, Graph, Input, Run
 
-FIELDS = ("text", "number")
+FIELDS = ("text", "choice", "number")
 """The axes of inputs that are fields of an example."""
 
 
@@ -70,10 +70,10 @@ class Pipeline:
         return self._graphs
 
     def __call__(self, *columns, **named):
-        """One text per field -> one answer; a list of texts per field -> a list of answers."""
+        """One text per field (or one list of choices) -> one answer; a list of these per field -> a list of answers."""
         answers = self.predict_text(*columns, **named)
-        given = [value for value in (*columns, *named.values()) if value is not None]
-        return answers[0] if all(isinstance(value, str | Real) for value in given) else answers
+        first = next(value for value in (*columns, *named.values()) if value is not None)
+        return answers[0] if isinstance(first, str | Real) else answers
 
     def predict_text(self, *columns, **named) -> list:
         """One answer per example, as the model that was exported gives them."""
@@ -131,8 +131,9 @@ class Pipeline:
 
 def text_graphs(manifest: Manifest, fields: Iterable[str]) -> tuple[Graph, ...]:
     """The graphs of a file whose inputs are the fields of an example."""
-    numbers = {each.name: each for each in numbers_of(manifest.graphs)}
-    inputs = tuple(numbers.get(name, Input(name, "text")) for name in fields)
+    known = {each.name: Input(each.name, "choice") for each in manifest.definition.fields if each.kind == "texts"}
+    known |= {each.name: each for each in numbers_of(manifest.graphs)}
+    inputs = tuple(known.get(name, Input(name, "text")) for name in fields)
     return tuple(Graph(graph.name, inputs, graph.outputs) for graph in manifest.graphs)
 
 

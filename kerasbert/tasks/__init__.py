@@ -13,6 +13,8 @@ NAMES = (
     "token-classification",
     "question-answering",
     "fill-mask",
+    "multiple-choice",
+    "next-sentence",
     "sentence-embedding",
     "feature-extraction",
 )

@@ -88,8 +88,7 @@ def outputs_of(
         Every example with its rows and their outputs, in order.
     """
     graph = graphs[0]
-    # A function that takes the texts themselves gives one row per example: of a long text, its first window.
-    most = 1 if any(each.axis == "text" for each in graph.inputs) else None
+    most = rows_taken(graph)
 
     def run(rows: Sequence[Row]) -> Mapping[str, Sequence[np.ndarray]]:
         batch = pad_rows(rows, graph, round_to=round_to, longest=settings.max_length)
@@ -101,6 +100,14 @@ def outputs_of(
     made = ((each, task.rows(tokenizer, each, settings)[:most]) for each in examples)
     for window in _windows(made, WINDOW * batch_tokens):
         yield from _answered(window, run, graphs, batch_tokens, batch_rows)
+
+
+def rows_taken(graph: Graph) -> int | None:
+    """How many rows of an example a function computes: 1 if it takes the texts themselves, as it then reads the first
+    window of a long text, or one row per choice; None for all rows.
+    """
+    axes = {each.axis for each in graph.inputs}
+    return 1 if "text" in axes and "choice" not in axes else None
 
 
 def _windows(made: Iterable[tuple[Example, list[Row]]], tokens: int) -> Iterator[list[tuple[Example, list[Row]]]]:

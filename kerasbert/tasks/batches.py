@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -25,15 +26,15 @@ def pad_rows(rows: Sequence[Row], graph: Graph, *, round_to: int = 1, longest: i
 
     Returns:
         int32 (rows, length) by input name; int32 (rows,) for an input with one number per row; an object array of
-        texts, (rows,), for an input that takes texts; float32 (rows, width) for one that takes numbers. Inputs that
-        the rows lack are left out.
+        texts, (rows,), for an input that takes texts, (rows, 1) for the row's own choice; float32 (rows, width) for one
+        that takes numbers. Inputs that the rows lack are left out.
 
     Raises:
         DataError: an example has another number of numbers than the input takes.
     """
     lengths = {}
     for each in graph.inputs:
-        if each.axis not in ("row", "text", "number") and each.name in rows[0].inputs:
+        if each.axis not in ("row", "text", "choice", "number") and each.name in rows[0].inputs:
             most = max(len(row.inputs[each.name]) for row in rows)
             rounded = -(-most // round_to) * round_to
             lengths[each.axis] = max(most, min(rounded, longest or rounded), lengths.get(each.axis, 0))
@@ -43,6 +44,9 @@ def pad_rows(rows: Sequence[Row], graph: Graph, *, round_to: int = 1, longest: i
             if each.name in rows[0].example.fields:
                 texts = [as_text(row.example.fields[each.name]) for row in rows]
                 batch[each.name] = np.array(texts, dtype=object)
+        elif each.axis == "choice":
+            choices = [[row.example.fields[each.name][row.choice]] for row in rows]
+            batch[each.name] = np.array(choices, dtype=object)
         elif each.axis == "number":
             if each.name in rows[0].example.fields:
                 batch[each.name] = np.stack([_numbers(row, each) for row in rows])
@@ -88,15 +92,21 @@ class Lesson:
         return self.draw(epoch) if self.draw else self
 
 
-def pad_lessons(lessons: Sequence[Lesson], graph: Graph, **padding) -> tuple[dict, dict, dict]:
+def pad_lessons(groups: Sequence[Sequence[Lesson]], graph: Graph, **padding) -> tuple[dict, dict, dict]:
     """Makes one training batch: inputs as `pad_rows` makes them, targets and weights by output name.
 
     Answers per token are padded with 0 to the length of the batch, as their weights are. Answers that choose one of the
     tokens are padded with `NO_TOKEN`.
 
+    If the rows of an example have one loss, a batch with targets counts examples on axis 0, so that nothing that cuts
+    it parts them: inputs are (examples, rows of an example, length), targets (examples, rows of an example) and weights
+    (examples,). An example with fewer rows than another has rows of padding, whose mask and targets are 0.
+
     Args:
+        groups: the lessons of the batch; those of an example are a group.
         padding: `round_to` and `longest`, as `pad_rows` has them.
     """
+    lessons = list(chain.from_iterable(groups))
     inputs = pad_rows([lesson.row for lesson in lessons], graph, **padding)
     length = inputs["input_ids"].shape[1]
 
@@ -110,7 +120,20 @@ def pad_lessons(lessons: Sequence[Lesson], graph: Graph, **padding) -> tuple[dic
             found[each.name] = np.stack(values)
         return found
 
-    return inputs, together([x.targets for x in lessons]), together([x.weights for x in lessons])
+    targets = together([x.targets for x in lessons])
+    if not (graph.by_example and targets):
+        return inputs, targets, together([x.weights for x in lessons])
+    sizes, pads = list(map(len, groups)), {each.name: each.pad for each in graph.inputs}
+    inputs = {name: _by_example(values, sizes, pads[name]) for name, values in inputs.items()}
+    targets = {name: _by_example(values, sizes, 0) for name, values in targets.items()}
+    return inputs, targets, together([group[0].weights for group in groups])
+
+
+def _by_example(rows: np.ndarray, sizes: Sequence[int], pad: int) -> np.ndarray:
+    """(rows, ...) -> (examples, rows of an example, ...). Args: sizes: the number of rows of each example."""
+    found = np.full((len(sizes), max(sizes), *rows.shape[1:]), pad, rows.dtype)
+    found[np.arange(max(sizes)) < np.array(sizes)[:, None]] = rows
+    return found
 
 
 def by_length(lengths: Iterable[int], *, batch_tokens: int, batch_rows: int | None = None) -> list[np.ndarray]:

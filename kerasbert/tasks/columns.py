@@ -8,7 +8,8 @@ import numpy as np
 
 from kerasbert.errors import ConfigError, DataError, TokenizerError
 from kerasbert.tasks.amounts import as_weight
-from kerasbert.tasks.headers import usual_header
+from kerasbert.tasks.fields import Field
+from kerasbert.tasks.headers import numbered_headers, trimmed, usual_header
 from kerasbert.tasks.task import Example, Graph, Task, labels_of
 from kerasbert.tasks.truths import as_truth
 
@@ -172,8 +173,8 @@ def _rows(values, count: int, place: str) -> Sequence:
     for method in ("numpy", "to_numpy"):  # of tensors, and of pandas and polars
         if hasattr(values, method):
             values = getattr(values, method)()
-    listed = hasattr(values, "__len__") and getattr(values, "ndim", 1) > 0
-    if not listed or isinstance(values, str | bytes | set | frozenset):
+    column = hasattr(values, "__len__") and getattr(values, "ndim", 1) > 0
+    if not column or isinstance(values, str | bytes | set | frozenset):
         raise DataError(f"{place} is {values!r:.60}: give one value for each of {count} texts")
     if len(values) != count:
         raise DataError(f"{count} texts, but {len(values)} values in {place}; each text needs one")
@@ -192,7 +193,7 @@ def _is_frame(x) -> bool:
 def _of_frame(frame, task: Task, columns: Mapping[str, str | None]) -> tuple[dict, object]:
     """The columns of a DataFrame by field, and its column of right answers, or None."""
     names, chosen = list(frame.columns), dict(columns)
-    found = {each.name: _column(names, chosen.pop(each.option, None), each.columns) for each in task.fields}
+    found = {each.name: _place(names, chosen.pop(each.option, None), each) for each in task.fields}
     truth = _column(names, chosen.pop("label", None), task.truths)
     if chosen:
         raise DataError(f"{task.name} has no column for {next(iter(chosen))!r}")
@@ -200,8 +201,21 @@ def _of_frame(frame, task: Task, columns: Mapping[str, str | None]) -> tuple[dic
         if each.required and found[each.name] is None:
             listed = ", ".join(map(str, names))
             raise DataError(f"no {each.option} column among {listed}; rename it to {each.columns[0]!r}, or give a list")
-    fields = {name: frame[column] for name, column in found.items() if column is not None}
+    fields = {name: _values(frame, column) for name, column in found.items() if column is not None}
     return fields, None if truth is None else frame[truth]
+
+
+def _place(names: list, wanted: str | None, field: Field) -> str | tuple[str, ...] | None:
+    """A field's column, or its columns if each holds one text of a list."""
+    numbered = numbered_headers(names, field.columns, wanted) if field.kind == "texts" else ()
+    return numbered or _column(names, wanted, field.columns)
+
+
+def _values(frame, place: str | tuple[str, ...]):
+    """A column, or the lists of the texts in several."""
+    if isinstance(place, tuple):
+        return [trimmed(texts) for texts in zip(*(frame[column] for column in place), strict=True)]
+    return frame[place]
 
 
 def _column(names: list, wanted: str | None, usual: Sequence[str]) -> str | None:

@@ -1,6 +1,8 @@
 """The fields of an example: their names in files and on the command line, and what each of them holds."""
 
+import json
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from math import isfinite
 from numbers import Real
@@ -12,6 +14,14 @@ from kerasbert.errors import TokenizerError
 
 def _is_words(value: object) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
+
+
+def _texts(value: object) -> object:
+    """Lists of texts, also those of NumPy and those in JSON in the cell of a file. Other values stay as they are."""
+    value = value.tolist() if hasattr(value, "tolist") else value
+    with suppress(ValueError, RecursionError):
+        return json.loads(value) if isinstance(value, str) and value.lstrip().startswith("[") else value
+    return value
 
 
 def _is_number(value: object) -> bool:
@@ -29,10 +39,13 @@ def _number(value: object) -> object:
         return value
 
 
+_READ: dict[str, Callable[[object], object]] = {"number": _number, "texts": _texts}
+"""Kind of a field -> the form that a value of a file or of NumPy has in it."""
 KINDS_OF_FIELDS: dict[str, Callable[[object], bool]] = {
     "text": lambda value: isinstance(value, str),
     "words": _is_words,
     "text or words": lambda value: isinstance(value, str) or _is_words(value),
+    "texts": _is_words,
     "number": lambda value: _is_number(value) or (isinstance(value, list) and all(map(_is_number, value))),
 }
 """What a field can hold -> whether a value is that."""
@@ -48,7 +61,7 @@ class Field:
         required: whether every example has it.
         filled: whether an empty text is an error.
         kind: what it holds, a key of `KINDS_OF_FIELDS`: "text", "words" for a list of words, "text or
-            words", or "number" for a float or a list of floats.
+            words", "texts" for a list of texts, or "number" for a float or a list of floats.
         width: how many numbers it holds; 0 for any.
 
     Raises:
@@ -78,23 +91,27 @@ class Field:
 
     def read(self, value: object) -> object:
         """A value of a file or of NumPy, in the form that the field holds, if it has that kind."""
-        if self.kind == "number":
-            return _number(value)
+        if self.kind in _READ:
+            return _READ[self.kind](value)
         return value.tolist() if isinstance(value, np.ndarray) and self.holds([]) else value
 
     @property
     def wanted(self) -> str:
         """What it holds, for messages."""
-        return f"list of {self.width} numbers" if self.width > 1 else self.kind.replace("words", "list of words")
+        if self.width > 1:
+            return f"list of {self.width} numbers"
+        return self.kind.replace("words", "list of words").replace("texts", "list of texts")
 
 
 def column_of(field: Field, values) -> list:
-    """Converts a column to a list of the field's values; a single string is a column of one.
+    """Converts a column to a list of the field's values; a single string or list of texts is a column of one.
 
     Raises:
         TokenizerError: a value is not what the field holds.
     """
-    if isinstance(values, str) or (field.kind == "number" and isinstance(values, Real)):
+    one_number = field.kind == "number" and isinstance(values, Real)
+    one_list = field.kind == "texts" and field.holds(values) and len(values) > 0
+    if isinstance(values, str) or one_number or one_list:
         values = [values]
     if not isinstance(values, Iterable) or isinstance(values, bytes | set | frozenset):
         wanted = "a number or a list of numbers" if field.kind == "number" else "a string or a list of strings"

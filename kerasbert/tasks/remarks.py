@@ -37,9 +37,10 @@ def warn_cut(cut: int, total: int, settings) -> None:
 
 
 def count_cut(rows: Sequence[Row]) -> int:
-    """How many examples have tokens that are in none of their rows. An example of several rows, windows, has none."""
-    counts = Counter(id(row.example) for row in rows)
-    return sum(counts[id(row.example)] == 1 and bool(getattr(row.encoding, "overflowing", ())) for row in rows)
+    """How many examples have tokens that are in none of their rows. Several rows of a text, windows, have them all."""
+    counts = Counter((id(row.example), row.choice) for row in rows)
+    cut = (row for row in rows if counts[id(row.example), row.choice] == 1 and getattr(row.encoding, "overflowing", ()))
+    return len({id(row.example) for row in cut})
 
 
 def _about_texts(task: Task, examples: Sequence[Example]) -> Iterator[str]:

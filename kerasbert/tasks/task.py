@@ -60,12 +60,14 @@ class Row:
         encoding: the tokens with their offsets in the text, in code points (`tokenizers.Encoding`).
         kept: the tokens that this row answers and learns, without special ones. Rows that overlap share them out, so
             that each token of the text is kept by one row. None for a task that does not ask token by token.
+        choice: the number of the choice that this row is about, from 0, where an example has a row per choice.
     """
 
     example: Example
     inputs: Mapping[str, Sequence[int]]
     encoding: object = None
     kept: slice | None = None
+    choice: int = 0
 
     def __len__(self) -> int:
         """Number of tokens."""
@@ -78,8 +80,9 @@ class Input:
 
     Attributes:
         axis: what its second axis counts: "token", or the name of another input. "row" means one number per row, and
-            "text" means a file that takes the texts themselves; these have no second axis. "number" means the numbers
-            in the example's field of the same name, float32 (rows, width). The other inputs are int32.
+            "text" means a file that takes the texts themselves; these have no second axis. "choice" means the text of
+            the choice that a row is about, (rows, 1). "number" means the numbers in the example's field of the same
+            name, float32 (rows, width). The other inputs are int32.
         pad: fills the places after the row's own values.
         width: how many numbers an input of the axis "number" takes per row; 0 for the others.
     """
@@ -96,11 +99,12 @@ class Output:
 
     Attributes:
         axis: "row" for one vector per row, "token" for one per token, "position" for one number per token. The numbers
-            of a row are then one vector, such as the logits of a choice among its tokens.
+            of a row are then one vector, such as the logits of a choice among its tokens. "example" for one number per
+            row, which is one of its example's: the numbers of all rows of an example are the logits of a choice.
         bar: the kind of numbers, which decides how the parity gate compares them (`kerasbert.export.gate.bars`):
             "choice" (logits of labels that exclude each other), "choices" (logits of labels that do not), "number", or
             "vector".
-        width: size of the last axis; 0 for "position", where that is the number of tokens.
+        width: size of the last axis; 0 for "position", where that is the number of tokens, and 1 for "example".
     """
 
     name: str
@@ -115,7 +119,8 @@ class Output:
 
     def shape(self, tokens: int | None) -> tuple[int | None, ...]:
         """The shape of a row's values."""
-        return {"row": (self.width,), "token": (tokens, self.width), "position": (tokens,)}[self.axis]
+        by_axis = {"token": (tokens, self.width), "position": (tokens,)}
+        return by_axis.get(self.axis, (self.width,))
 
 
 @dataclass(frozen=True)
@@ -140,6 +145,12 @@ class Graph:
     def by_token(self) -> tuple[str, ...]:
         """The outputs that have values per token."""
         return tuple(output.name for output in self.outputs if output.by_token)
+
+    @property
+    def by_example(self) -> bool:
+        """Whether the rows of an example have one loss, so that a training batch has a further axis: (examples, rows
+        of an example, ...)."""
+        return any(output.axis == "example" for output in self.outputs)
 
 
 MODEL_INPUTS = (Input("input_ids"), Input("attention_mask"), Input("token_type_ids"))

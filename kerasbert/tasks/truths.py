@@ -12,8 +12,8 @@ def as_truth(value, output: Output, labels: Sequence[str], place: str):
     Args:
         value: for labels that exclude each other the name of a label, its index, or a list of 0 with a 1 in its place;
             for an output per token a list of names or indices, such as one per word. For labels that do not, a list of
-            names, or one 0 or 1 per label. For a number the number; for a choice
-            among tokens what the task takes.
+            names, or one 0 or 1 per label. For a number the number; for a choice among tokens what the task takes. For
+            a choice among an example's texts its number, a list of 0 with a 1 in its place, or its text.
         output: the output that learns from it. Its `bar` says which of these it is.
         labels: the names of the labels.
         place: such as "y[3]", for messages.
@@ -25,17 +25,19 @@ def as_truth(value, output: Output, labels: Sequence[str], place: str):
         DataError: a number that stands for no label.
     """
     value = value.tolist() if hasattr(value, "tolist") else value  # of NumPy
-    if output.axis == "row" and isinstance(value, list) and len(value) == 1 and output.bar != "choices":
+    by_row = output.axis in ("row", "example")
+    if by_row and isinstance(value, list) and len(value) == 1 and output.bar != "choices":
         value = value[0]  # of an array (rows, 1)
-    if output.axis == "row" and output.bar == "choice" and _is_one_hot(value, labels):
-        value = value.index(1)
-    form = _as_it_is if output.axis == "position" else _FORMS.get(output.bar, _as_it_is)
+    if by_row and output.bar == "choice" and _is_one_hot(value, len(labels) or None):
+        value = list(value).index(1)
+    form = _as_it_is if output.axis in ("position", "example") else _FORMS.get(output.bar, _as_it_is)
     return form(value, labels, place)
 
 
-def _is_one_hot(value, labels: Sequence[str]) -> bool:
+def _is_one_hot(value, count: int | None) -> bool:
+    """Whether a value is a list of 0 with a 1 among them. Args: count: its length; None for any."""
     numbers = isinstance(value, list | tuple) and all(isinstance(each, int | float) for each in value)
-    return numbers and len(value) == len(labels) and sorted(value) == [0] * (len(labels) - 1) + [1]
+    return numbers and count in (len(value), None) and sorted(value) == [0] * (len(value) - 1) + [1]
 
 
 def _as_it_is(value, labels: Sequence[str], place: str):

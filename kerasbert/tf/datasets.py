@@ -1,7 +1,7 @@
 """Makes tf.data pipelines of rows, and of batches of texts that are tokenised as they are read."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, count
+from itertools import count
 
 import numpy as np
 import tensorflow as tf
@@ -37,14 +37,15 @@ def make_dataset(
     Returns:
         A dataset of (inputs, targets), or (inputs, targets, weights) if the lessons have weights: int32 (batch, length)
         by input name, and (batch, ...). Targets and weights are dicts by output name if the graph has several outputs.
-        Lessons without targets give a dataset of (inputs,).
+        Lessons without targets give a dataset of (inputs,). If the rows of a group have one loss, they have an axis of
+        their own, see `kerasbert.tasks.batches.pad_lessons`.
     """
     lengths = np.array([max(len(lesson.row) for lesson in group) for group in groups])
     steps = -(-len(lengths) // batch_size)
     passes = count()
 
     def batch_of(chosen, number: int = 0) -> list[dict]:
-        lessons = [each.of_epoch(number) for each in chain.from_iterable(groups[i] for i in chosen)]
+        lessons = [[each.of_epoch(number) for each in groups[i]] for i in chosen]
         return _parts(lessons, graph, round_to=round_to, longest=max_length)
 
     def epoch(number: int, first: int = 0) -> Iterator:
@@ -64,13 +65,13 @@ def make_dataset(
 
 
 def map_texts(
-    dataset: tf.data.Dataset, lessons: Callable[[object], Sequence[Lesson]], *, graph: Graph, **padding
+    dataset: tf.data.Dataset, groups: Callable[[object], Sequence[Sequence[Lesson]]], *, graph: Graph, **padding
 ) -> tf.data.Dataset:
     """Tokenises a dataset of batches of texts as it is read. Its first batch is read at once, to learn the shapes.
 
     Args:
         dataset: its elements have texts, and perhaps right answers and weights, on axis 0 of their tensors.
-        lessons: an element in plain Python, with lists in place of tensors -> the lessons of its texts.
+        groups: an element in plain Python, with lists in place of tensors -> the lessons of its texts, in groups.
         graph: names the inputs and outputs.
         padding: `round_to` and `longest` of `kerasbert.tasks.batches.pad_rows`.
 
@@ -83,7 +84,7 @@ def map_texts(
 
     def batch_of(tensors: Sequence) -> list[dict]:
         element = tf.nest.pack_sequence_as(dataset.element_spec, [_plain(tensor) for tensor in tensors])
-        return _parts(lessons(element), graph, **padding)
+        return _parts(groups(element), graph, **padding)
 
     first = next(iter(dataset.take(1)), None)
     if first is None:
@@ -104,9 +105,9 @@ def map_texts(
     return dataset.map(tokenise, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
 
-def _parts(lessons: Sequence[Lesson], graph: Graph, **padding) -> list[dict]:
+def _parts(groups: Sequence[Sequence[Lesson]], graph: Graph, **padding) -> list[dict]:
     """A batch as dicts: inputs, then targets and weights if there are any."""
-    inputs, *answers = pad_lessons(lessons, graph, **padding)
+    inputs, *answers = pad_lessons(groups, graph, **padding)
     return [inputs, *(each for each in answers if each)]
 
 
@@ -121,7 +122,8 @@ def _specifications(batch: list[dict], graph: Graph) -> tuple:
     axes = {each.name: each.axis for each in (*graph.inputs, *graph.outputs)}
 
     def specification(name: str, values: np.ndarray) -> tf.TensorSpec:
-        fixed = values.shape[1:] if axes[name] in ("row", "number") else values.shape[2:]
+        free = {"row": 1, "number": 1, "example": 2}.get(axes[name], 3 if graph.by_example else 2)
+        fixed = values.shape[free:]
         return tf.TensorSpec([None] * (values.ndim - len(fixed)) + list(fixed), values.dtype)
 
     return _bare([{name: specification(name, x) for name, x in part.items()} for part in batch], graph)

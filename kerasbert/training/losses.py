@@ -50,6 +50,10 @@ USUAL: dict[str, tuple[Callable, Callable]] = {
         lambda reduction: keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=reduction),
         lambda: keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
     ),
+    "example": (
+        lambda reduction: keras.losses.CategoricalCrossentropy(from_logits=True, reduction=reduction),
+        lambda: keras.metrics.CategoricalAccuracy(name="accuracy"),
+    ),
     "choices": (
         lambda reduction: keras.losses.BinaryCrossentropy(from_logits=True, reduction=reduction),
         lambda: keras.metrics.BinaryAccuracy(threshold=0.0),  # per label, not per text
@@ -62,6 +66,7 @@ USUAL: dict[str, tuple[Callable, Callable]] = {
 """Kind of an output (`kind_of`) -> its loss, given a reduction, and its metric. Vectors have no usual loss."""
 REDUCTIONS = {
     "row": "sum_over_batch_size",
+    "example": "sum_over_batch_size",
     "token": "mean_with_sample_weight",
     "position": "mean_with_sample_weight",
 }
@@ -69,8 +74,9 @@ REDUCTIONS = {
 
 
 def kind_of(output) -> str:
-    """The kind of an output that decides its usual loss: "position" for a choice among tokens, else its `bar`."""
-    return "position" if output.axis == "position" else output.bar
+    """The kind of an output that decides its usual loss: "position" for a choice among tokens, "example" for a choice
+    among the rows of an example, else its `bar`."""
+    return output.axis if output.axis in ("position", "example") else output.bar
 
 
 def usual_losses(outputs: Sequence) -> dict:
@@ -97,9 +103,9 @@ def usual_losses(outputs: Sequence) -> dict:
 CROSSENTROPIES = {
     "sparsecategoricalcrossentropy": "choice",
     "binarycrossentropy": "choices",
-    "categoricalcrossentropy": "",
+    "categoricalcrossentropy": "example",
 }
-"""Keras's names of losses on probabilities, without underscores -> the `bar` of the outputs that they suit."""
+"""Keras's names of losses on probabilities, without underscores -> the kind of the outputs that they suit."""
 
 
 def as_meant(loss, outputs: Sequence):
@@ -112,16 +118,17 @@ def as_meant(loss, outputs: Sequence):
     Raises:
         ConfigError: the loss suits other right answers.
     """
-    if len(outputs) > 1 or outputs[0].bar not in USUAL:
+    kind = kind_of(outputs[0])
+    if len(outputs) > 1 or kind not in USUAL:
         return loss
 
     def meant(each):
-        bar = CROSSENTROPIES.get(each.replace("_", "").casefold()) if isinstance(each, str) else None
-        if bar is None:
+        suits = CROSSENTROPIES.get(each.replace("_", "").casefold()) if isinstance(each, str) else None
+        if suits is None:
             return each
-        if bar != outputs[0].bar:
+        if suits != kind:
             raise ConfigError(f"loss is {each!r}: this model has another kind of right answers; leave loss out")
-        return USUAL[bar][0](REDUCTIONS[outputs[0].axis])
+        return USUAL[kind][0](REDUCTIONS[outputs[0].axis])
 
     return keras.tree.map_structure(meant, loss)
 

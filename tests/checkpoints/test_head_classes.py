@@ -42,9 +42,11 @@ ANSWERED = {
         == {(True, True)}
     ),
     "question-answering": lambda answer: answer["answer"] in ("a", "b", "a b"),
+    "next-sentence": lambda answer: answer["label"] in ("is_next", "not_next"),
+    "multiple-choice": lambda answer: answer["text"] == ("a b", "c")[answer["choice"]],
     "fill-mask": lambda answer: len(answer["answers"]) == 5,
 }
-"""Task -> whether an answer to "a text", with "a b" in the other fields, has the task's form."""
+"""Task -> whether an answer to "a text", with "a b" in other fields and the choice "c" too, has the task's form."""
 ANSWERED_BY = {"pre-training": "fill-mask"}
 """What a folder holds -> the task that it answers, where that is another."""
 NOT_TOLD_APART = {"text-generation": "fill-mask", "multiple-choice": "text-classification"}
@@ -206,8 +208,9 @@ def test_the_command_line_answers_or_names_the_task_in_one_line(name, run, tmp_p
     assert (inspected["task"], inspected["architecture"]) == (task, name)
     task = ANSWERED_BY.get(task, task)
     others = [field for field in task_named(task).fields[1:] if field.required] if task in TASKS else []
+    values = [(field.option, text) for field in others for text in ("a b", "c")[: 1 + (field.kind == "texts")]]
     text = task_named(task).pose("a text") if task in TASKS else "a text"
-    predicted = run("predict", folder, text, *(word for field in others for word in (f"--{field.option}", "a b")))
+    predicted = run("predict", folder, text, *(word for name, value in values for word in (f"--{name}", value)))
     if task in TASKS:
         assert predicted.exit_code == 0
         answer = json.loads(predicted.stdout)

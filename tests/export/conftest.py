@@ -8,7 +8,16 @@ import keras
 import pytest
 from conversions import remembered
 
-from kerasbert import BertConfig, BertEncoder, QuestionAnswerer, TextClassifier, TokenClassifier
+from kerasbert import (
+    BertConfig,
+    BertEncoder,
+    MaskFiller,
+    MultipleChoice,
+    NextSentenceScorer,
+    QuestionAnswerer,
+    TextClassifier,
+    TokenClassifier,
+)
 from kerasbert.export import export_bundle
 
 FIXTURES = Path(__file__).resolve().parents[1] / "parity" / "fixtures"
@@ -19,6 +28,13 @@ MODELS = {
     "several labels": ("roberta_classifier", {"problem_type": "multi_label_classification"}),
     "a number": ("roberta_classifier", {"problem_type": "regression", "labels": ["value"]}),
 }
+READERS = {
+    "question-answering": (QuestionAnswerer, {"pooler": False}, {"stride": 8, "top_k": 2}),
+    "fill-mask": (MaskFiller, {"pooler": False}, {}),
+    "next-sentence": (NextSentenceScorer, {}, {}),
+    "multiple-choice": (MultipleChoice, {}, {}),
+}
+"""Task -> its model, options of the encoder, settings."""
 
 
 @dataclass
@@ -94,6 +110,22 @@ def answerer(tiny_bert):
         return QuestionAnswerer(encoder, max_length=max_length, stride=8)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def reader(tiny_bert, shared, conversion_folder):
+    """`reader("fill-mask")` -> the float32 bundle of a small model of a task that reads (`READERS`)."""
+
+    def bundle(task: str) -> Path:
+        def make(folder: Path) -> None:
+            model_class, options, settings = READERS[task]
+            encoder = smallest(tiny_bert, seed=5, positions=48, **options)
+            with remembered(conversion_folder):
+                export_bundle(model_class(encoder, **settings), folder / "bundle", quantize="none")
+
+        return shared(f"reader-{task}", make) / "bundle"
+
+    return bundle
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasbert import BertConfig, BertEncoder, FeatureExtractor, QuestionAnswerer, SentenceEncoder, TextClassifier
+from kerasbert import (
+    BertConfig,
+    BertEncoder,
+    FeatureExtractor,
+    MultipleChoice,
+    QuestionAnswerer,
+    SentenceEncoder,
+    TextClassifier,
+)
 from kerasbert.models.text_model import TextModel
 from kerasbert.tasks.batches import NO_TOKEN
 from kerasbert.tasks.feature_extraction import TASK, Settings
@@ -106,6 +114,7 @@ MODELS = {
     "questions": (lambda: QuestionAnswerer(encoder(pooler=False), max_length=LENGTH), "places", {}),
     "tokens": (lambda **x: Heads(encoder(**x), (TOKENS,)), "tags", {}),
     "two outputs": (lambda: Heads(encoder(), (CHOICE, TOKENS)), "two", {"loss_weights": {"logits": 0.5, "tags": 2.0}}),
+    "choices": (lambda **x: MultipleChoice(encoder(**x)), "choices", {}),
     "function": (classifier, "label", {"loss": one_number, "weighted_metrics": ["accuracy"]}),
     "own compute_loss": (lambda: classifier(OwnLoss), "label", {}),
     "own compute_metrics": (lambda: classifier(OwnMetrics), "label", {}),
@@ -146,6 +155,16 @@ def batch(targets: str, rows: int = 5) -> tuple:
     return inputs, *found[targets]
 
 
+def choices(targets: str, rows: int = 5) -> tuple:
+    """Inputs (examples, choices, length) with 2 or 3 choices, targets and, with "weighted choices", weights."""
+    sizes = np.array([3, 2, 2, 3, 2])[:rows]
+    inputs, label, weights = batch("weighted label", rows * 3)
+    real = (np.arange(3) < sizes[:, None])[..., None]
+    inputs = {name: values.reshape(rows, 3, -1) * real for name, values in inputs.items()}
+    wanted = np.eye(3, dtype="float32")[label[:rows] % sizes]
+    return (inputs, wanted, weights[:rows]) if "weighted" in targets else (inputs, wanted)
+
+
 COMPILED = ("accumulate", "recompute", "jit_compile", "run_eagerly")
 
 
@@ -155,7 +174,9 @@ def train_task(strategy, name, *, rows=5, optimizer="sgd", steps=1, evaluate=Fal
 
     make, targets, compiled = MODELS[name]
     compiled = {**compiled, **{each: options.pop(each) for each in COMPILED if each in options}}
-    data = tf.data.Dataset.from_tensors(batch(options.pop("targets", targets), rows)).repeat(steps)
+    targets = options.pop("targets", targets)
+    made = (choices if targets.endswith("choices") else batch)(targets, rows)
+    data = tf.data.Dataset.from_tensors(made).repeat(steps)
     with strategy.scope():
         model = make(**options)
         if optimizer == "sgd":

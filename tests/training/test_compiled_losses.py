@@ -224,12 +224,8 @@ def test_every_kind_of_output_has_its_usual_loss():
         ("loss", "metrics", "weighted_metrics")
     )
     names = {kind: metric().name for kind, (_, metric) in USUAL.items()}
-    assert names == {
-        "choice": "accuracy",
-        "position": "accuracy",
-        "choices": "binary_accuracy",
-        "number": "mae",
-    }
+    choices = dict.fromkeys(("choice", "position", "example"), "accuracy")
+    assert names == {**choices, "choices": "binary_accuracy", "number": "mae"}
     usual = usual_losses((CHOICE, TOKENS, Output("vector", "row", "vector")))
     assert {name: loss.reduction for name, loss in usual["loss"].items()} == {
         "logits": "sum_over_batch_size",

@@ -10,6 +10,7 @@ import tensorflow_text  # noqa: F401 - registers the ops of the signatures for t
 
 from kerasbert.errors import BundleError
 from kerasbert.export.formats.inputs import specifications
+from kerasbert.export.formats.saved_model.choices import as_rows, by_example
 from kerasbert.export.formats.saved_model.masks import mask_positions
 from kerasbert.export.formats.saved_model.module import save_module
 from kerasbert.export.formats.saved_model.serving_requests import BATCHES, write_requests
@@ -37,6 +38,9 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
     - a verb of the task, such as `classify`, `embed` or `encode`, takes the fields that every example has, such as
       `text`, strings (batch,), and numbers as `predict` does;
     - the same with `_pair` takes all fields, such as `text` and `text_pair`, if the task has fields that are optional.
+
+    A field with several texts, such as `choices`, is strings (batch, choices); an empty string is no choice. `logits`
+    and `scores` are then (batch, choices).
 
     `keras.layers.TFSMLayer` calls each of them by its name.
 
@@ -84,16 +88,20 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
         from kerasbert.tf.wordpiece import InGraphWordPiece
 
         module.tokenizer = InGraphWordPiece(model.tokenizer)
+        lists = [each.name for each in model.task.fields if each.kind == "texts"]
 
         def from_texts(names: tuple[str, ...]) -> Callable:
             def answer_texts(texts: dict) -> dict:
-                read = (texts[name] for name in names if name not in numbers)
+                rows = as_rows(texts, lists)
+                read = (rows[name] for name in names if name not in numbers)
                 encoded = module.tokenizer(*read, max_length=model.max_length, offsets=placed, cut=model.task.cut)
                 encoded |= mask_positions(model, encoded)
                 told = {name: encoded[name] for name in TOLD if placed}
-                return answer({name: (texts if name in numbers else encoded)[name] for name in model.input}) | told
+                found = answer({name: (texts if name in numbers else encoded)[name] for name in model.input}) | told
+                return by_example(found, texts[lists[0]]) if lists else found
 
-            taken = {name: numbers.get(name, tf.TensorSpec((None,), tf.string, name=name)) for name in names}
+            sizes = {name: (None, None) if name in lists else (None,) for name in names}
+            taken = {name: numbers.get(name, tf.TensorSpec(sizes[name], tf.string, name=name)) for name in names}
             return tf.function(answer_texts, autograph=False, input_signature=[taken])
 
         signatures |= {name: from_texts(names) for name, names in fields.items()}
@@ -123,12 +131,14 @@ def _for_keras(function: Callable) -> Callable:
 def text_signatures(task: Task) -> dict[str, tuple[str, ...]]:
     """The signatures for texts that a task's SavedModel has: name -> the fields that it takes, texts before numbers.
 
-    Empty if the task's examples are not one or two texts: no row can be made of them in the graph.
+    Empty if the task's examples are not one or two texts, or a text and its choices: no row can be made of them in the
+    graph.
     """
     verb, required = task.words.verb, tuple(each.name for each in task.fields if each.required)
     every = tuple(each.name for each in task.fields)
     texts = [each for each in task.fields if each.kind != "number"]
-    if not 1 <= sum(each.required for each in texts) <= len(texts) <= 2 or not all(each.holds("") for each in texts):
+    strings = all(each.holds("") or each.kind == "texts" for each in texts)
+    if not strings or not 1 <= sum(each.required for each in texts) <= len(texts) <= 2:
         return {}
     return {verb: required} if required == every else {verb: required, f"{verb}_pair": every}
 
@@ -138,7 +148,8 @@ def _requests(model, signatures: Mapping[str, Callable]) -> Iterator[tuple[str, 
     for name, function in signatures.items():
         taken = [spec.name for spec in tf.nest.flatten(function.input_signature)]
         for texts in ([model.task.pose(text) for text in batch] for batch in BATCHES):
-            fields = {each.name: texts for each in model.task.fields}
+            choices = [[text, *BATCHES[0]] for text in texts]
+            fields = {each.name: choices if each.kind == "texts" else texts for each in model.task.fields}
             fields |= {each.name: np.zeros((len(texts), each.width), "float32") for each in numbers_of(model.graphs())}
             known = {**fields, **model.tokenizer(texts, max_length=model.max_length)}
             known |= mask_positions(model, known)

@@ -34,13 +34,20 @@ def write_text_tflite(model, targets: Mapping[Path, str], settings: Settings) ->
 
 
 def check_text_tflite(model) -> None:
-    """Raises ExportError for a task that asks or answers for single tokens, and for a tokenizer that cannot be in the
-    file."""
+    """Raises ExportError for a task that asks or answers for single tokens or about several texts, and for a tokenizer
+    that cannot be in the file.
+    """
     if "mlm_positions" in model.input:
         raise ExportError(f"{model.task.name}: a tflite-text file cannot find a mask; leave tflite-text out")
     if any(graph.by_token for graph in model.graphs()):
         raise ExportError(
             f"{model.task.name}: a tflite-text file returns no token ids, so its per-token outputs cannot be matched "
             "to tokens; leave tflite-text out"
+        )
+    required = [each.name for each in model.task.fields if each.required]
+    if len(required) > 1:
+        raise ExportError(
+            f"{model.task.name}: a tflite-text file takes a single text, not {' and '.join(required)}; leave "
+            "tflite-text out"
         )
     check_tokenizer(model.tokenizer)

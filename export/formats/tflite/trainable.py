@@ -57,7 +57,7 @@ def write_trainable(model, targets: Mapping[Path, str], settings: Settings) -> N
     training on a device uses checkpoints for `save` and `load`; these need Flex, an add-on as large as a small model.
 
     Args:
-        model: a `TextClassifier` with float32 variables.
+        model: a `TextClassifier` or a `NextSentenceScorer` with float32 variables.
         targets: file -> "none" or "int8". With int8 only the encoder has 8-bit weights: the head's variables stay in
             float32, which small steps need.
         settings: the inputs have the longest length; shorter texts are padded.
@@ -78,7 +78,7 @@ def write_trainable(model, targets: Mapping[Path, str], settings: Settings) -> N
 
 def _signatures(model, module: tf.Module, length: int) -> dict[str, Callable]:
     """The four functions by name. Their variables belong to `module`."""
-    head = model.get_layer("classifier")
+    head = model.get_layer(model.heads[0])
     encoder = keras.Model(model.input, head.input)
     (output,) = model.graphs()[0].outputs
     label_type, loss_of = LOSSES[output.bar]

@@ -29,22 +29,23 @@ const TOKENIZERS = {
 };
 
 // task: a module of tasks/, which is named as the task is in kerasbert.json, and exports
-//   fields: the parts of an example, {name, title, note, optional, when}: its name in golden.json, the title and a note of
-//     its box on the page, whether an example may lack it, and when(settings): whether the model uses it; without it always
+//   fields: the parts of an example, {name, title, note, lines, list, optional, when}: its name in golden.json, the
+//     title, a note and the height of its box on the page, whether it is a list of texts with one text per line, whether
+//     an example may lack it, and when(settings): whether the model uses it; without it always
 //   asks(texts of an example, in the order of fields): the texts of each run, one list per run
 //   rows(tokenizer, texts of a run, settings): the rows of a run, as tokenizer.js has them; without it one, cut to length
 //   choices: settings that a user may change, {name, title, values}; without it none
 //   about(settings): a few words for the title; without it the labels
 //   decode(runs, settings) -> {label: the answer, scores: [[name, value, from, to], ...]}. It may have a note on the
-//     answer, best: the names of the scores that it is made of, and for an answer about parts of the text marks:
-//     [{start, end, label, kind, score}, ...], places in UTF-16 units, kinds numbered from 0.
+//     answer, best: the names of the scores that it is made of, and for an answer about parts of a text that text and
+//     marks: [{start, end, label, kind, score}, ...], places in UTF-16 units, kinds numbered from 0.
 //     A run is {texts, rows, outputs}, with one {name: numbers} in outputs for each row. rows is [null] where the model
 //     reads the text itself.
 //   compare(run, an example of golden.json, settings) -> {same: whether the answer is, difference: the largest one}
 class Bundle {
   constructor(home, manifest, task, tokenizer, golden) {
     Object.assign(this, { home, manifest, task, tokenizer, golden });
-    this.files = runnable(manifest.files);
+    this.files = runnable(manifest);
     this.models = new Map(); // name -> promise of a function; each file is loaded once
   }
 
@@ -59,7 +60,8 @@ class Bundle {
     if (bytes.length !== written) throw new Error(`${path}: ${bytes.length} bytes, but ${written} were written`);
     await checkDigest(path, bytes, file.sha256);
     const model = Object.assign(await openModel(file, bytes, this.manifest), { readsText: readsText(file) });
-    await this.run(model, this.task.fields.filter(({ optional }) => !optional).map(() => "")); // the first run takes longer: the runtimes prepare their kernels then
+    const [texts] = this.task.asks(this.texts(this.golden[0].example));
+    await this.run(model, texts); // the first run takes longer: the runtimes prepare their kernels then
     return model;
   }
 
@@ -96,8 +98,10 @@ class Bundle {
   #real(outputs, row) {
     if (!row) return outputs;
     const kept = { ...outputs };
-    for (const { name, axis, width } of this.manifest.graphs.flatMap((graph) => graph.outputs))
-      if (axis === "token") kept[name] = outputs[name].slice(0, row.input_ids.length * width);
+    for (const { name, axis, width } of this.manifest.graphs.flatMap((graph) => graph.outputs)) {
+      const perToken = { token: width, position: 1 }[axis];
+      if (perToken) kept[name] = outputs[name].slice(0, row.input_ids.length * perToken);
+    }
     return kept;
   }
 
@@ -143,13 +147,14 @@ class Bundle {
 }
 
 // Whether the rows of a run have the recorded ids and, where they are recorded, the places of the tokens.
-function sameTokens({ texts: [text, pair], rows }, recorded) {
+function sameTokens({ texts, rows }, recorded) {
   if (rows.length !== recorded.rows.length) return false;
-  const units = pair === undefined ? unitsOf(text) : null; // of a pair, places are not compared
+  const units = texts.map(unitsOf);
   return rows.every((row, index) => {
     const { input_ids, offsets, kept } = recorded.rows[index];
+    const placed = () => offsets.map((place, token) => (row.texts[token] < 0 ? place : place.map(units[row.texts[token]])));
     return String(row?.input_ids) === String(input_ids)
-      && (!offsets || !units || String(row.offsets) === String(offsets.map((place) => place.map(units))))
+      && (!offsets || String(row.offsets) === String(placed()))
       && (!kept || String(row.kept) === String(kept));
   });
 }

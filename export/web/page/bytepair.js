@@ -11,7 +11,7 @@ export class BytePair extends Tokenizer {
   // description: the content of tokenizer.json.
   constructor({ model, added_tokens, pre_tokenizer }) {
     const ids = new Map(Object.entries(model.vocab));
-    super(ids, added_tokens, { first: "<s>", last: "</s>", between: ["</s>", "</s>"] }, 0);
+    super(ids, added_tokens, { first: "<s>", last: "</s>", between: ["</s>", "</s>"], mask: "<mask>" }, 0);
     const merges = model.merges.map((pair) => (typeof pair === "string" ? pair : pair.join(" ")));
     this.ranks = new Map(merges.map((pair, rank) => [pair, rank]));
     this.spaceFirst = pre_tokenizer.add_prefix_space;
@@ -38,6 +38,12 @@ export class BytePair extends Tokenizer {
         return this.ids.has(part) ? [{ id: this.ids.get(part), start, end, word: number }] : [];
       });
     });
+  }
+
+  wordOf(id) {
+    const name = this.names.get(id), bytes = [...name].map((letter) => LETTERS.indexOf(letter));
+    const word = bytes.includes(-1) ? name : new TextDecoder().decode(Uint8Array.from(bytes));
+    return { word, joins: true }; // the space before a word is part of its token
   }
 
   // The pieces of a word, in the letters that stand for its bytes.

@@ -25,7 +25,7 @@ async function tflite(bytes, graph) {
   await (liteRt ??= loadLiteRt(vendor("@litertjs/core")));
   const model = await loadAndCompile(bytes, { accelerator: "wasm" });
   const pads = Object.fromEntries(graph.inputs.map(({ name, pad }) => [name, pad]));
-  const lengthOf = (signature) => signature.getInputDetails()[0].shape[1];
+  const lengthOf = (signature) => signature.getInputDetails().find(({ name }) => name === "input_ids").shape[1];
   const signatures = Object.values(model.signatures).sort((a, b) => lengthOf(a) - lengthOf(b));
   return async (inputs) => {
     const needed = inputs.input_ids.length;
@@ -67,11 +67,14 @@ async function mediapipe(bytes, { outputs: [{ name, bar, width }] }) {
 // Kind of file -> engine. Apps teach a trainable file, and no browser has tensorflow-text, so neither kind has a row.
 const ENGINES = { onnx, tflite, mediapipe };
 
-// The files of a bundle that can run here, by name.
-export const runnable = (files) => Object.entries(files).filter(([, file]) => file.kind in ENGINES);
-
 // Whether a file reads the text itself, and then one text alone.
 export const readsText = ({ kind }) => kind === "mediapipe";
+
+// The files of a bundle that can run here, by name. MediaPipe has tasks with one answer per text only.
+export function runnable({ files, graphs }) {
+  const one = graphs.every(({ outputs }) => outputs.every(({ axis }) => axis === "row"));
+  return Object.entries(files).filter(([, file]) => file.kind in ENGINES && (one || !readsText(file)));
+}
 
 export async function openModel(file, bytes, { graphs }) {
   const run = await ENGINES[file.kind](bytes, graphs.find(({ name }) => name === file.graph));

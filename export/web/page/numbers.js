@@ -1,7 +1,7 @@
 // Mathematics that several tasks use.
 
 export const softmax = (logits) => {
-  const highest = Math.max(...logits);
+  const highest = logits.reduce((a, b) => Math.max(a, b)); // a vocabulary is too long for Math.max(...logits)
   const shifted = logits.map((logit) => Math.exp(logit - highest));
   const sum = shifted.reduce((a, b) => a + b);
   return shifted.map((value) => value / sum);

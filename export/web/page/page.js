@@ -25,7 +25,7 @@ async function ask() {
     const name = at("file").value;
     await bundle.open(name);
     const example = typed(fit());
-    show(await bundle.ask(name, example, chosen()), bundle.texts(example)[0], bundle.manifest.files[name]);
+    show(await bundle.ask(name, example, chosen()), bundle.manifest.files[name]);
     at("status").textContent = "";
   } catch (error) {
     for (const part of ["answer", "note", "marked", "scores", "timing"]) at(part).replaceChildren();
@@ -60,8 +60,9 @@ const EXAMPLES = 6;
 // The example that the boxes hold. An empty box of a field that an example may lack counts as absent.
 function typed(fields) {
   const given = fields.filter((field) => box(field).value || !field.optional);
-  return Object.fromEntries(given.map((field) => [field.name, box(field).value]));
+  return Object.fromEntries(given.map((field) => [field.name, field.list ? linesOf(box(field).value) : box(field).value]));
 }
+const linesOf = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean);
 
 // The settings that the user chose.
 const chosen = () => Object.fromEntries((bundle.task.choices ?? []).map((each) => [each.name, choice(each).value]));
@@ -102,11 +103,11 @@ function bars(scores, best) {
 }
 const SHOWN = 8;
 
-function show({ label, best = [], note = "", scores, marks, tokens, cut, tokenizing, running }, text, file) {
+function show({ label, best = [], note = "", scores, text, marks, tokens, cut, tokenizing, running }, file) {
   at("answer").textContent = label || "none of the labels";
   at("note").textContent = note;
-  at("marked").replaceChildren(...marked(text, marks ?? []));
-  at("marked").hidden = !marks || !text;
+  at("marked").replaceChildren(...marked(text ?? "", marks ?? []));
+  at("marked").hidden = !text;
   at("scores").replaceChildren(...bars(scores, best));
   const left = cut ? ` (${cut} more were cut off)` : "";
   const read = tokens ? `${tokens} tokens${left} in ${milliseconds(tokenizing)}, model` : "tokens and model";
@@ -142,14 +143,14 @@ async function check() {
 }
 
 function fillFields() {
-  for (const { name, title, note = "", optional = false } of bundle.task.fields) {
+  for (const { name, title, note = "", list, optional = false, lines = optional ? 2 : 4 } of bundle.task.fields) {
     const label = element("label", `${title} `, { htmlFor: `field-${name}` });
     label.append(element("small", note));
     const field = element("div", "");
-    field.append(label, element("textarea", "", { id: `field-${name}`, rows: optional ? 2 : 4, dir: "auto" }));
+    field.append(label, element("textarea", "", { id: `field-${name}`, rows: lines, dir: "auto" }));
     at("fields").append(field);
     at(`field-${name}`).onkeydown = (event) => {
-      if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      if (event.key === "Enter" && !list && !event.shiftKey && !event.isComposing) {
         event.preventDefault();
         ask();
       }
@@ -172,15 +173,18 @@ function fillChoices() {
 
 function fillExamples() {
   const examples = bundle.golden.map(({ example }) => ({ example, texts: bundle.texts(example) }));
-  const short = examples.filter(({ texts }) => texts[0] && texts.join("").length < 90);
+  const lists = ({ example }) => bundle.task.fields.filter(({ list }) => list).map(({ name }) => example[name]);
+  const fits = (list) => String(linesOf(list.join("\n"))) === String(list);
+  const short = examples.filter((each) =>
+    each.texts[0] && each.texts.flat().join("").length < 130 && lists(each).every(fits));
   short.sort((a, b) => b.texts.length - a.texts.length); // pairs first
   at("examples").append(...short.map(({ example, texts }) =>
-    element("button", texts.filter(Boolean).join(" / "), {
+    element("button", texts.flat().filter(Boolean).join(" / "), {
       type: "button",
       dir: "auto",
       example,
       onclick: () => {
-        for (const field of bundle.task.fields) box(field).value = example[field.name] ?? "";
+        for (const field of bundle.task.fields) box(field).value = [example[field.name] ?? ""].flat().join("\n");
         ask();
       },
     })));

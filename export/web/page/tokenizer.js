@@ -2,11 +2,14 @@
 
 export class Tokenizer {
   // ids: a Map from token to id. whole: tokens matched whole in a text, as tokenizer.json lists them.
-  // ends: the special tokens {first, last, between}, the last one a list. secondType: the token type of a second text.
-  // A tokenizer has a method read(text), which gives the tokens {id, start, end, word} of a text without whole ones.
-  constructor(ids, whole, { first, last, between }, secondType) {
+  // ends: the special tokens {first, last, between, mask}, `between` a list. secondType: the token type of a second text.
+  // A tokenizer has the methods read(text), which gives the tokens {id, start, end, word} of a text without whole ones,
+  // and wordOf(id) -> {word, joins}: a token as it is written in a text, and whether no space is added before it.
+  constructor(ids, whole, { first, last, between, mask }, secondType) {
+    this.mask = mask;
     this.ids = ids;
     for (const { content } of whole) if (!ids.has(content)) ids.set(content, ids.size);
+    this.names = new Map([...ids].map(([token, id]) => [id, token]));
     [this.first, this.last] = [ids.get(first), ids.get(last)];
     this.between = between.map((token) => ids.get(token));
     this.secondType = secondType;
@@ -16,9 +19,10 @@ export class Tokenizer {
     this.splitter = new RegExp(`(${longestFirst.map((token) => token.replace(/[^\w]/gu, "\\$&")).join("|")})`);
   }
 
-  // text, pair (or null) -> a row {input_ids, token_type_ids, attention_mask, offsets, words}: arrays as long as the
-  // text needs. offsets: [begin, end] of each token in its text, in UTF-16 units; words: the number of its word. Special
-  // tokens have [0, 0] and -1. cut: the number of tokens that did not fit.
+  // text, pair (or null) -> a row {input_ids, token_type_ids, attention_mask, offsets, words, texts}: arrays as long as
+  // the text needs. offsets: [begin, end] of each token in its text, in UTF-16 units; words: the number of its word;
+  // texts: 0 or 1, the number of its text. Special tokens have [0, 0], -1 and -1. cut: the number of tokens that did
+  // not fit.
   encode(text, pair, maxLength) {
     const first = this.pieces(text);
     const second = pair === null ? null : this.pieces(pair);
@@ -29,24 +33,28 @@ export class Tokenizer {
     return row;
   }
 
-  // A text of any length -> rows of at most maxLength tokens, of which neighbours share `stride` tokens. `kept` of a row
-  // is begin and end of the tokens that have the most context there.
-  windows(text, maxLength, stride) {
-    const pieces = this.pieces(text), room = maxLength - 2, rows = [];
+  // A text of any length -> rows of at most maxLength tokens, of which neighbours share `stride` tokens. before: a text
+  // that stands whole in every row, before the part of the text. `kept` of a row is begin and end of the tokens that
+  // have the most context there.
+  windows(text, maxLength, stride, before = null) {
+    const pieces = this.pieces(text), whole = before === null ? null : this.pieces(before), rows = [];
+    const room = maxLength - 2 - (whole === null ? 0 : whole.length + this.between.length);
     for (let start = 0, more = true; more; start += room - stride) {
       more = start + room < pieces.length;
-      const row = this.row(pieces.slice(start, start + room), null);
-      const half = Math.floor(stride / 2);
-      row.kept = [1 + (start ? stride - half : 0), row.input_ids.length - 1 - (more ? half : 0)];
+      const part = pieces.slice(start, start + room);
+      const row = whole === null ? this.row(part, null) : this.row(whole, part);
+      const half = Math.floor(stride / 2), last = row.input_ids.length - 1; // [SEP]
+      row.kept = [last - part.length + (start ? stride - half : 0), last - (more ? half : 0)];
       rows.push(row);
     }
     return rows;
   }
 
   row(first, second) {
-    const special = (id) => ({ id, start: 0, end: 0, word: -1 });
-    const tokens = [special(this.first), ...first];
-    if (second !== null) tokens.push(...this.between.map(special), ...second);
+    const special = (id) => ({ id, start: 0, end: 0, word: -1, text: -1 });
+    const tokens = [special(this.first), ...first.map((token) => ({ ...token, text: 0 }))];
+    if (second !== null)
+      tokens.push(...this.between.map(special), ...second.map((token) => ({ ...token, text: 1 })));
     tokens.push(special(this.last));
     return {
       input_ids: tokens.map(({ id }) => id),
@@ -54,6 +62,7 @@ export class Tokenizer {
       attention_mask: tokens.map(() => 1),
       offsets: tokens.map(({ start, end }) => [start, end]),
       words: tokens.map(({ word }) => word),
+      texts: tokens.map(({ text }) => text),
     };
   }
 

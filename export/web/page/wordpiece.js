@@ -13,7 +13,7 @@ export class WordPiece extends Tokenizer {
     const pieces = vocabulary.replace(/^\uFEFF/, "").replaceAll("\r\n", "\n").replace(/\n+$/, "").split("\n");
     const ids = new Map(pieces.map((piece, id) => [piece, id]));
     const special = SPECIAL.filter((token) => ids.has(token)).map((content) => ({ content }));
-    super(ids, [...special, ...addedTokens], { first: "[CLS]", last: "[SEP]", between: ["[SEP]"] }, 1);
+    super(ids, [...special, ...addedTokens], { first: "[CLS]", last: "[SEP]", between: ["[SEP]"], mask: "[MASK]" }, 1);
     this.characters = new Characters(characters);
   }
 
@@ -21,6 +21,11 @@ export class WordPiece extends Tokenizer {
     return this.characters.words(text).flatMap((word, number) =>
       this.split(word.text).map(({ id, first, after }) => (
         { id, start: word.begins[first], end: word.ends[after - 1], word: number })));
+  }
+
+  wordOf(id) {
+    const piece = this.names.get(id), joins = piece.startsWith("##");
+    return { word: joins ? piece.slice(2) : piece, joins };
   }
 
   // A word -> its pieces {id, first, after}: where the piece begins in the word, and the place after it.

@@ -4,6 +4,8 @@ import json
 import shutil
 import subprocess
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,7 +15,9 @@ from chromium import Chromium, find
 
 from kerasbert.errors import ExportError
 from kerasbert.export import web
+from kerasbert.export.report.snippets import snippets
 from kerasbert.export.web import write_page
+from kerasbert.export.web.npm import Package, install
 from kerasbert.runtime.manifest import Manifest
 
 PAGE = Path(web.__file__).parent / "page"
@@ -42,6 +46,17 @@ def in_node(tmp_path_factory):
         return json.loads(done.stdout)
 
     return ask
+
+
+@contextmanager
+def needs_packages() -> Iterator[None]:
+    """Skips a test that needs packages of npm, where they cannot be fetched."""
+    try:
+        yield
+    except ExportError as error:
+        if "cannot be fetched" in str(error):
+            pytest.skip(str(error))
+        raise
 
 
 class Server(ThreadingHTTPServer):
@@ -79,12 +94,8 @@ def served(tiny_bundle, tmp_path_factory):
     manifest = Manifest.read(bundle)
     manifest.settings["pairs"] = None  # as in models from elsewhere, so that the page has a box for a second text
     manifest.write(bundle)
-    try:
+    with needs_packages():
         write_page(bundle)
-    except ExportError as error:
-        if "cannot be fetched" in str(error):
-            pytest.skip(str(error))
-        raise
     with Server(bundle) as address:
         yield bundle, address
 
@@ -123,3 +134,49 @@ def asked():
         })""")
 
     return ask
+
+
+@pytest.fixture(scope="module")
+def opened(request, served, reader, serving, tmp_path_factory):
+    """The bundle of a task that reads (the parameter), its address, and the page in a browser."""
+    bundle = shutil.copytree(reader(request.param), tmp_path_factory.mktemp("read") / "bundle")
+    write_page(bundle)
+    with serving(bundle) as address, Chromium(find()) as browser:
+        browser.open(address + "web/")
+        browser.wait_for("document.querySelector('#form:not([hidden])')")
+        yield bundle, address, browser
+
+
+TOKENIZERS = Package(
+    "@huggingface/tokenizers",
+    "0.2.0",
+    "LidMHe1FpcSYH4vcSjXooda34pC0M8m1gmDOv7SQi6Iv+ib1zX7J3sHBCC9/3FPCkn2k1b55FneVqMRxrr99pg==",
+    ("dist/tokenizers.mjs",),
+)
+
+
+@pytest.fixture(scope="session")
+def said_by_program():
+    """`said_by_program(bundle, address)` -> what the report's JavaScript program prints on a page of its own, as an app
+    has it: the arguments of each call. The bundle has `web/`."""
+    imports = {
+        "onnxruntime-web": "./web/vendor/onnxruntime-web/ort.wasm.bundle.min.mjs",
+        "@huggingface/tokenizers": "./vendor/@huggingface/tokenizers/tokenizers.mjs",
+    }
+    page = f"""<!doctype html><script type="importmap">{json.dumps({"imports": imports})}</script>
+        <script>window.said = []; console.log = (...parts) => said.push(parts);</script>
+        <script type="module">await import("./program.js"); window.done = true;</script>"""
+
+    def run(bundle: Path, address: str) -> list:
+        (code,) = [each.code for each in snippets(bundle, Manifest.read(bundle)) if each.language == "javascript"]
+        if "@huggingface/tokenizers" in code:
+            with needs_packages():
+                install(TOKENIZERS, bundle / "vendor")
+        (bundle / "program.js").write_text(code, encoding="utf-8")
+        (bundle / "program.html").write_text(page, encoding="utf-8")
+        with Chromium(find()) as browser:
+            browser.open(address + "program.html")
+            browser.wait_for("window.done")
+            return browser.evaluate("window.said")
+
+    return run

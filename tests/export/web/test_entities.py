@@ -10,9 +10,7 @@ from chromium import Chromium, find
 from kerasbert import runtime
 from kerasbert.decoding.tags import STRATEGIES, entities
 from kerasbert.export import export_bundle
-from kerasbert.export.report.snippets import snippets
 from kerasbert.export.web import write_page
-from kerasbert.runtime.manifest import Manifest
 from kerasbert.tasks.token_classification import GOLDEN
 
 LABELS = ["O", "B-PER", "I-PER", "S-LOC", "MISC"]
@@ -116,25 +114,12 @@ def test_entities_are_marked_in_the_text(opened, strategy):
 
 
 @pytest.mark.slow
-def test_javascripts_program_finds_the_entities(opened):
-    """On a page of its own, as an app has it."""
+def test_javascripts_program_finds_the_entities(opened, said_by_program):
     bundle, address, _ = opened
-    (code,) = [each.code for each in snippets(bundle, Manifest.read(bundle)) if each.language == "javascript"]
-    (bundle / "program.js").write_text(code, encoding="utf-8")
-    vendor = "./web/vendor/onnxruntime-web/ort.wasm.bundle.min.mjs"
-    (bundle / "program.html").write_text(
-        f"""<!doctype html><script type="importmap">{{"imports": {{"onnxruntime-web": "{vendor}"}}}}</script>
-        <script>window.said = []; console.log = (...parts) => said.push(parts);</script>
-        <script type="module">await import("./program.js"); window.done = true;</script>""",
-        encoding="utf-8",
-    )
     text = GOLDEN[0]
     wanted = runtime.load(bundle)(text)
     assert wanted[-1]["start"] > 1
-    with Chromium(find()) as browser:
-        browser.open(address + "program.html")
-        browser.wait_for("window.done")
-        said = browser.evaluate("window.said")
+    said = said_by_program(bundle, address)
     assert len(said) == len(wanted)
     for (label, score, start, end, word), each in zip(said, wanted, strict=True):
         assert (label, word) == (each["entity_group"], each["word"])

@@ -41,9 +41,15 @@ BUNDLES = {
     ),
     "a number": ("text-classification", {"labels": ("stars",), "problem_type": "regression", "pairs": False}),
     "tags": ("token-classification", {"labels": TAGS, "aggregation": "simple"}),
+    "questions": ("question-answering", {"handle_impossible_answer": True}),
+    "masks": ("fill-mask", {}),
+    "next": ("next-sentence", {}),
+    "choices": ("multiple-choice", {}),
     "embedding": ("sentence-embedding", {}),
     "features": ("feature-extraction", {}),
 }
+POSED = {"masks": lambda text: f"{text} [MASK] [MASK]", "choices": lambda text: f"{text} \n{HEBREW}\nno"}
+"""Row of `BUNDLES` -> what is written into the boxes in place of a text that the task cannot answer."""
 
 # What reaches beyond the window. Code may be wider than its box, which then scrolls.
 TOO_WIDE = """(() => {
@@ -130,7 +136,8 @@ def ask(browser: Chromium, text: str, pair: str = "") -> None:
         document.querySelectorAll("textarea").forEach((box, place) => {{ box.value = {texts}[place]; }});
         document.getElementById("ask").click();
     }})()""")
-    browser.wait_for("document.getElementById('timing').textContent")
+    refused = "document.getElementById('status').textContent.startsWith('No answer')"
+    browser.wait_for(f"document.getElementById('timing').textContent || {refused}")
 
 
 def show_on(browser: Chromium, width: int, scheme: str) -> None:
@@ -158,7 +165,8 @@ def test_the_page_fits_and_can_be_read_on_every_screen_whatever_is_asked(browser
     open_page(browser, address(name))
     check(browser)
     for text in TEXTS.values():
-        ask(browser, text, text)
+        posed = POSED.get(name, str)(text)
+        ask(browser, posed, posed)
         browser.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
         check(browser)
     browser.evaluate("document.getElementById('check').click()")
@@ -245,6 +253,10 @@ BOXES = "[...document.querySelectorAll('textarea, select')].filter((e) => e.chec
         ("labels", ["field-text", "field-text_pair", "file"], ["field-text", "file"]),
         ("two labels", ["field-text", "file"], ["field-text", "file"]),
         ("tags", ["field-text", "file", "choice-aggregation"], None),
+        ("questions", ["field-question", "field-context", "file"], None),
+        ("masks", ["field-text", "file"], None),
+        ("next", ["field-text", "field-text_pair", "file"], None),
+        ("choices", ["field-prompt", "field-choices", "file"], None),
         ("embedding", ["field-text", "field-text_pair", "file"], ["field-text", "field-text_pair", "file"]),
     ],
 )
@@ -265,6 +277,30 @@ def test_there_is_no_box_that_the_model_or_the_file_cannot_use(browser, address,
         browser.wait_for("/tokens and model/.test(document.getElementById('timing').textContent)")
         assert browser.evaluate(BOXES) == mediapipe
         assert (browser.evaluate(examples) > 0) == ("field-text_pair" in mediapipe)
+
+
+FILES = "[...document.querySelectorAll('#file option')].map((each) => each.value.split('-')[0])"
+
+
+@pytest.mark.parametrize(("name", "runs"), [("two labels", True), ("questions", False), ("choices", False)])
+def test_mediapipe_runs_tasks_with_one_answer_per_text(browser, address, name, runs):
+    open_page(browser, address(name))
+    assert ("mediapipe" in browser.evaluate(FILES)) == runs
+
+
+def test_choices_are_typed_line_by_line(browser, address):
+    open_page(browser, address("choices"))
+    for box, lines in (("field-choices", ["yes", "", " no "]), ("field-prompt", ["Is it?"])):
+        browser.evaluate(f"document.getElementById('{box}').focus()")
+        for line in lines:
+            browser.call("Input.insertText", text=line)
+            browser.press("Enter")
+    browser.wait_for("document.getElementById('timing').textContent")
+    assert browser.evaluate("document.getElementById('field-choices').value") == "yes\n\n no \n"
+    assert sorted(browser.evaluate("[...document.querySelectorAll('meter')].map((each) => each.ariaLabel)")) == [
+        "no",
+        "yes",
+    ]
 
 
 def test_one_file_leaves_no_choice_of_files(browser, serving, tmp_path):
@@ -298,7 +334,7 @@ def test_a_screen_reader_finds_names_headings_and_the_answer(browser, address):
     """Every control has a name, headings leave no level out, and the answer is read out when it changes."""
     for name in BUNDLES:
         open_page(browser, address(name))
-        ask(browser, "the film was great", "a very rude answer")
+        ask(browser, *map(POSED.get(name, str), ("the film was great", "a very rude answer")))
         nodes = browser.call("Accessibility.getFullAXTree")["nodes"]
         spoken = [
             (node["role"]["value"], node.get("name", {}).get("value", ""))

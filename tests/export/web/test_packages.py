@@ -56,7 +56,8 @@ WORDPIECE = {
 @pytest.mark.parametrize(
     ("kind", "tokenizer", "said"),
     [
-        ("saved_model", WORDPIECE, "no browser runs saved_model files: export onnx, tflite, mediapipe"),
+        ("saved_model", WORDPIECE, "no browser runs saved_model files of this model: export onnx, tflite for it"),
+        ("mediapipe", WORDPIECE, "no browser runs mediapipe files of this model: export onnx, tflite for it"),
         ("onnx", {"kind": "bytepair"}, "only RoBERTa's own normalizer and words"),
         ("onnx", {**WORDPIECE, "added_tokens": [{"content": "<e1>"}]}, "the added token '<e1>'"),
     ],

@@ -32,6 +32,17 @@ def test_texts_are_asked_together_unless_each_is_a_run(name, in_node):
     assert asked == [[["a"]], [["a"], ["b"]] if name == "sentence-embedding" else [["a", "b"]]]
 
 
+@pytest.mark.parametrize(
+    ("axes", "names"), [(["row"], "abc"), (["row", "row"], "abc"), (["position"], "ab"), (["row", "token"], "ab")]
+)
+def test_a_browsers_mediapipe_has_tasks_with_one_answer_per_text(axes, names, in_node):
+    kinds = dict(zip("abcd", ("onnx", "tflite", "mediapipe", "trainable"), strict=True))
+    asked = {"files": {name: {"kind": kind} for name, kind in kinds.items()}}
+    asked["graphs"] = [{"outputs": [{"axis": axis} for axis in axes]}]
+    script = 'import { runnable } from "./engines.js"; const found = runnable(asked).map(([name]) => name);'
+    assert in_node(script, asked) == list(names)
+
+
 REFUSED = """
     import { checkDigest, checkVersion } from "./bundle.js";
     const refusal = (wanted) => wanted.then(() => "", (error) => error.message);

@@ -5,4 +5,4 @@ import { FilesetResolver, TextEmbedder } from "@mediapipe/tasks-text";
 const wasm = await FilesetResolver.forTextTasks("node_modules/@mediapipe/tasks-text/wasm");
 const embedder = await TextEmbedder.createFromModelPath(wasm, "__FILE__");
 const output = embedder.embed(__TEXT__).embeddings[0].floatEmbedding;
-__END__
+console.log(output.reduce((sum, x) => sum + x * x, 0)); // of two texts: how alike they are

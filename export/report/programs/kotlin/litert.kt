@@ -1,17 +1,24 @@
 import com.google.ai.edge.litert.Accelerator
 import com.google.ai.edge.litert.CompiledModel
 
-val ids = intArrayOf(__IDS__)  // __TEXT__
+val rows = listOf(  // __TEXTS__
+    __IDS__
+)
 val signature = "__SIGNATURE__"
 val options = CompiledModel.Options(Accelerator.CPU)
 val model = CompiledModel.create(context.assets, "__FILE__", options)
-val rows = mapOf(
-__INPUTS__
-)
-val inputs = rows.mapValues { (name, row) ->
-    model.createInputBuffer(name, signature).apply { writeInt(row) }
+
+fun infer(ids: IntArray): Map<String, FloatArray> {
+    val values = mapOf(
+        __INPUTS__
+    )
+    val inputs = values.mapValues { (name, row) ->
+        model.createInputBuffer(name, signature).apply { writeInt(row) }
+    }
+    val outputs = listOf(__OUTPUTS__).associateWith { model.createOutputBuffer(it, signature) }
+    model.run(inputs, outputs, signature)
+    return outputs.mapValues { (_, buffer) -> buffer.readFloat() }
 }
-val buffer = model.createOutputBuffer("__OUTPUT__", signature)
-model.run(inputs, mapOf("__OUTPUT__" to buffer), signature)
-val output = buffer.readFloat()
+val outputs = rows.map { infer(it) }
+
 __END__

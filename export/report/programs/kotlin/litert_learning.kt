@@ -18,9 +18,9 @@ fun call(
     return outputs.mapValues { (_, buffer) -> buffer.readFloat() }
 }
 
-val ids = intArrayOf(__IDS__)  // __TEXT__
+val ids = __IDS__  // __TEXT__
 val text = mapOf<String, Any>(
-__INPUTS__
+    __INPUTS__
 )
 val label = __LABEL__
 

@@ -1,4 +1,4 @@
 from kerasbert.runtime import load
 
 answer = load(".")  # this folder
-print(answer(__TEXT__))
+print(answer(__TEXTS__))

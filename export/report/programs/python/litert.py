@@ -2,17 +2,23 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from tokenizers import Tokenizer
 
+__ROWS__
+
 signatures = __SIGNATURES__
-tokenizer = Tokenizer.from_file("tokenizer.json")
-tokenizer.enable_truncation(__MAX_LENGTH__)
 interpreter = Interpreter("__FILE__")
 
-encoding = tokenizer.encode(__TEXT__)
-length = min(n for n in signatures if n >= len(encoding.ids))
-encoding.pad(length, pad_id=__PAD_ID__)
-inputs = {
-__INPUTS__
-}
-inputs = {name: np.array([row], "int32") for name, row in inputs.items()}
-output = interpreter.get_signature_runner(signatures[length])(**inputs)["__OUTPUT__"][0]
+
+def infer(row):
+    length = min(n for n in signatures if n >= len(row.ids))
+    row.pad(length, pad_id=__PAD_ID__)
+    inputs = {
+        __INPUTS__
+    }
+    inputs = {name: np.array([values], "int32") for name, values in inputs.items()}
+    found = interpreter.get_signature_runner(signatures[length])(**inputs)
+    return {name: values[0] for name, values in found.items()}
+
+
+outputs = [infer(row) for row in rows]
+
 __END__

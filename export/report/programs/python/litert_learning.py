@@ -10,11 +10,11 @@ infer, train, save, load = map(
     interpreter.get_signature_runner, ("infer", "train", "save", "load")
 )
 
-encoding = tokenizer.encode(__TEXT__)
+row = tokenizer.encode(__TEXTS__)
 text = {
-__INPUTS__
+    __INPUTS__
 }
-text = {name: np.array([row], "int32") for name, row in text.items()}
+text = {name: np.array([values], "int32") for name, values in text.items()}
 label = __LABEL__
 print(infer(**text)["scores"])
 for _ in range(5):

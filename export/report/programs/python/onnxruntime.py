@@ -2,14 +2,20 @@ import numpy as np
 import onnxruntime
 from tokenizers import Tokenizer
 
-tokenizer = Tokenizer.from_file("tokenizer.json")
-tokenizer.enable_truncation(__MAX_LENGTH__)
+__ROWS__
+
 session = onnxruntime.InferenceSession("__FILE__")
 
-encoding = tokenizer.encode(__TEXT__)
-inputs = {
-__INPUTS__
-}
-inputs = {name: np.array([row], "int64") for name, row in inputs.items()}
-output = session.run(["__OUTPUT__"], inputs)[0][0]
+
+def infer(row):
+    inputs = {
+        __INPUTS__
+    }
+    inputs = {name: np.array([values], "int64") for name, values in inputs.items()}
+    names = [__OUTPUTS__]
+    return {name: values[0] for name, values in zip(names, session.run(names, inputs))}
+
+
+outputs = [infer(row) for row in rows]
+
 __END__

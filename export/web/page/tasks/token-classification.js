@@ -34,6 +34,7 @@ export function decode([{ texts: [text], rows, outputs }], settings) {
   return {
     label: marks.length === 1 ? "1 entity" : `${marks.length || "no"} entities`,
     scores: marks.map(({ label, start, end, score }) => [`${text.slice(start, end)} · ${label}`, score, 0, 1]),
+    text,
     marks,
   };
 }

@@ -26,9 +26,7 @@ def written(request, smallest_encoder, tmp_path_factory):
     """The model of a task, and the folder of its files."""
     model_class = import_module(f"kerasbert.models.{module_of(request.param)}").MODEL
     labelled = "labels" in model_class.task.Settings.__dataclass_fields__
-    model = model_class(
-        smallest_encoder, **({"labels": ["O", "B-PER", "I-PER"]} if labelled else {}), max_length=LENGTH
-    )
+    model = model_class(smallest_encoder, **({"labels": ["O", "B-PER"]} if labelled else {}), max_length=LENGTH)
     folder = tmp_path_factory.mktemp(request.param)
     targets = {folder / "none.tflite": "none", folder / "int8.tflite": "int8"}
     write_tflite(model, targets, Settings(lengths=[LENGTH]))
@@ -55,11 +53,12 @@ def test_the_gpu_takes_every_operation(written, quantize):
 def test_outputs_have_the_axes_of_the_task(written, opened):
     model, folder = written
     (graph,) = model.graphs()
-    (example,) = model.task.examples(*([model.task.pose("a lovely film")] for x in model.task.fields if x.required))
-    found = opened(folder / "none.tflite", model)(
-        pad_rows(model.task.rows(model.tokenizer, example, model.settings), graph)
-    )
-    wanted = model.predict_outputs(*([value] for value in example.fields.values()))
+    required = [each for each in model.task.fields if each.required]
+    texts = [[["a lovely film", "b"] if x.kind == "texts" else model.task.pose("a lovely film")] for x in required]
+    (example,) = model.task.examples(*texts)
+    row = model.task.rows(model.tokenizer, example, model.settings)[0]
+    found = opened(folder / "none.tflite", model)(pad_rows([row], graph))
+    wanted = model.predict_outputs(*texts)
     for each in graph.outputs:
         ours, theirs = np.asarray(found[each.name])[0], np.asarray(wanted[each.name][0])
         assert ours.shape == each.shape(LENGTH)

@@ -99,4 +99,4 @@ def test_its_program_answers_and_there_is_no_other(bundle, model, monkeypatch, c
 
 def test_no_browser_runs_it():
     with pytest.raises(ExportError, match="no browser runs tflite-text files"):
-        runtimes(["tflite-text", "tflite-text"])
+        runtimes(["tflite-text", "tflite-text"], [])

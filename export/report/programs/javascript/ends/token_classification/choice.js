@@ -1,9 +1,10 @@
-
+const [{ offsets, words }] = rows;
+const logits = outputs[0].__OUTPUT__;
 const labels = [__LABELS__];
 const strategy = __AGGREGATION__;
-const scores = ids.map((_, token) => {
-  const logits = output.slice(token * labels.length, (token + 1) * labels.length);
-  const powers = logits.map((logit) => Math.exp(logit - Math.max(...logits)));
+const scores = words.map((_, token) => {
+  const own = logits.slice(token * labels.length, (token + 1) * labels.length);
+  const powers = own.map((logit) => Math.exp(logit - Math.max(...own)));
   return powers.map((power) => power / powers.reduce((a, b) => a + b));
 });
 const mean = (values) => values.reduce((a, b) => a + b) / values.length;
@@ -14,9 +15,9 @@ const wordScores = { // the scores of a word from those of its tokens
     .reduce((a, b) => (Math.max(...b) > Math.max(...a) ? b : a)),
 };
 const parts = []; // with "none" and "simple", each token is a word
-ids.forEach((_, token) => {
-  if (words[token] < 0) return; // [CLS] and [SEP]
-  const joins = strategy in wordScores && words[parts.at(-1)?.[0]] === words[token];
+words.forEach((word, token) => {
+  if (word < 0) return; // [CLS] and [SEP]
+  const joins = strategy in wordScores && words[parts.at(-1)?.[0]] === word;
   if (joins) parts.at(-1).push(token);
   else parts.push([token]);
 });

@@ -1,2 +1,3 @@
-val vectors = output.toList().chunked(output.size / __LENGTH__).take(ids.size)  // one per token
+val output = outputs[0].getValue("__OUTPUT__")
+val vectors = output.toList().chunked(__WIDTH__).take(rows[0].size)  // one per token
 println(vectors[0])

@@ -1,4 +1,5 @@
-
+val output = outputs[0].getValue("__OUTPUT__")
+val ids = rows[0]
 val text = __TEXT__
 val starts = intArrayOf(__STARTS__)  // the tokens' places in code points,
 val ends = intArrayOf(__ENDS__)  // which a tokenizer gives beside the ids

@@ -1,2 +1,2 @@
-vectors = output[: sum(encoding.attention_mask)]  # one per token
+vectors = outputs[0]["__OUTPUT__"][: sum(rows[0].attention_mask)]  # one per token
 print(vectors)

@@ -1,1 +1,2 @@
-print(output @ output)  # of two texts: how alike they are
+vector = outputs[0]["__OUTPUT__"]
+print(vector @ vector)  # of two texts: how alike they are

@@ -1,3 +1,3 @@
-let width = output.count / __LENGTH__
-let vectors = ids.indices.map { output[$0 * width ..< ($0 + 1) * width] }  // one per token
-print(Array(vectors[0]))
+let output = outputs[0]["__OUTPUT__"]!
+let vectors = rows[0].indices.map { output[$0 * __WIDTH__ ..< ($0 + 1) * __WIDTH__] }
+print(Array(vectors[0]))  // one per token

@@ -1,4 +1,5 @@
-
+let output = outputs[0]["__OUTPUT__"]!
+let ids = rows[0]
 let text = __TEXT__
 let starts = [__STARTS__]  // the tokens' places in code points,
 let ends = [__ENDS__]  // which a tokenizer gives beside the ids

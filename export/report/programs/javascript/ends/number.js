@@ -1,0 +1,2 @@
+const output = outputs[0].__OUTPUT__;
+console.log(output[0]);

@@ -1,2 +1,0 @@
-const labels = [__LABELS__];
-console.log(labels.filter((_, index) => output[index] > 0));

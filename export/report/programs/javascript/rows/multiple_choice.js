@@ -1,0 +1,4 @@
+__TOKENIZER__
+const prompt = __PROMPT__;
+const choices = [__CHOICES__];
+const rows = choices.map((choice) => encode(prompt, choice));

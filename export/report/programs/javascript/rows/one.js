@@ -1,0 +1,2 @@
+__TOKENIZER__
+const rows = [encode(__TEXTS__)];

@@ -1,0 +1,3 @@
+val output = outputs[0].getValue("__OUTPUT__")
+val labels = listOf(__LABELS__)
+println(labels[output.indices.maxBy { output[it] }])

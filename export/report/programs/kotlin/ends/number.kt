@@ -1,0 +1,2 @@
+val output = outputs[0].getValue("__OUTPUT__")
+println(output[0])

@@ -1,2 +1,0 @@
-val labels = listOf(__LABELS__)
-println(labels.filterIndexed { at, _ -> output[at] > 0 })

@@ -1,1 +1,0 @@
-println(output[0])

@@ -1,1 +1,0 @@
-FloatArray(__COUNT__) { if (it == 0) 1f else 0f }  // the first label and no other

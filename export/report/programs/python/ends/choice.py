@@ -1,0 +1,2 @@
+labels = [__LABELS__]
+print(labels[outputs[0]["__OUTPUT__"].argmax()])

@@ -1,0 +1,1 @@
+print(outputs[0]["__OUTPUT__"][0])

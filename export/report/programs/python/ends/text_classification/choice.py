@@ -1,2 +1,0 @@
-labels = [__LABELS__]
-print(labels[output.argmax()])

@@ -1,1 +1,0 @@
-np.eye(1, __COUNT__, dtype="float32")  # the first label and no other

@@ -1,0 +1,4 @@
+__TOKENIZER__
+prompt = __PROMPT__
+choices = [__CHOICES__]
+rows = [tokenizer.encode(prompt, choice) for choice in choices]

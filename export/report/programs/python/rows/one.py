@@ -1,0 +1,2 @@
+__TOKENIZER__
+rows = [tokenizer.encode(__TEXTS__)]

@@ -1,0 +1,2 @@
+tokenizer = Tokenizer.from_file("tokenizer.json")
+tokenizer.enable_truncation(__MAX_LENGTH__)

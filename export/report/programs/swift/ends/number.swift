@@ -1,0 +1,2 @@
+let output = outputs[0]["__OUTPUT__"]!
+print(output[0])

@@ -1,2 +1,0 @@
-let labels = [__LABELS__]
-print(labels[output.indices.max { output[$0] < output[$1] }!])

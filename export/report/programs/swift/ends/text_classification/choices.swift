@@ -1,2 +1,0 @@
-let labels = [__LABELS__]
-print(zip(labels, output).filter { $0.1 > 0 }.map { $0.0 })
