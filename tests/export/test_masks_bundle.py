@@ -16,6 +16,7 @@ from kerasbert.export.exportable import check_model
 from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.entries import unpacked
 from kerasbert.export.formats.tflite.file import write_tflite
+from kerasbert.export.formats.tflite.float16 import LOOKS_UP, WIDENS
 from kerasbert.export.formats.tflite.graph import read_graph
 from kerasbert.export.gate.opening import open_any
 from kerasbert.export.options import ExportOptions
@@ -125,3 +126,17 @@ def test_a_form_that_cannot_be_is_refused_in_one_line(bundle, options, said):
     with pytest.raises(ExportError, match=f"^{said}") as refused:
         check_model(bundle[0], ExportOptions(**options))
     assert "\n" not in str(refused.value)
+
+
+def test_a_table_in_16_bits_is_widened_for_look_ups_apart(tmp_path):
+    write_tflite(filler(width=64), {tmp_path / "model.tflite": "float16"}, Settings(lengths=[16]))
+    content = unpacked((tmp_path / "model.tflite").read_bytes())
+    kinds = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in content.operatorCodes]
+    (graph,) = content.subgraphs
+    readers = {}
+    for each in graph.operators:
+        for tensor in each.inputs:
+            readers.setdefault(int(tensor), set()).add(kinds[each.opcodeIndex] == LOOKS_UP)
+    widened = [int(each.outputs[0]) for each in graph.operators if kinds[each.opcodeIndex] == WIDENS]
+    assert all(len(readers[tensor]) == 1 for tensor in widened)
+    assert any(readers[tensor] == {True} for tensor in widened)

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from kerasbert.errors import ExportError
 from kerasbert.export.formats.saved_model.module import save_module
+from kerasbert.export.formats.tflite.float16 import with_own_tables
 from kerasbert.export.formats.tflite.int4 import with_int4_weights
 from kerasbert.export.formats.tflite.lowest import with_lowest
 from kerasbert.quiet import quiet
@@ -85,6 +86,8 @@ def _content(
         strange = sorted(set(re.findall(r"'(tf\.\w+)' op is neither", str(error))))
         reason = f"no {', '.join(strange)}" if strange else str(error).partition("\n")[0]
         raise ExportError(f"{path.name}: TFLite cannot express this model ({reason})") from error
+    if quantize == "float16":
+        content = with_own_tables(content)
     if quantize == "int4":
         content = with_int4_weights(content)
     return with_lowest(content)
