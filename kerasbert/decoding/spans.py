@@ -40,7 +40,7 @@ def best_spans(
     """Finds spans inside the context, best first. Of spans with equal scores, the first window's come first.
 
     The best starts and ends are taken among all tokens, as the original code does, and pairs that are no span of the
-    context are left out. If none is left, they are taken among the context's tokens. So there is always a span if any
+    context are left out. If none is left, all of the context's tokens are paired. So there is always a span if any
     window has a token of the context that it keeps.
 
     Args:
@@ -61,8 +61,8 @@ def _of_window(window, start, end, context, kept, longest, n_best, *, among_all)
     within = np.zeros(len(start), bool)
     within[context] = True
     may_begin = within & np.isin(np.arange(len(start)), np.arange(len(start))[kept])
-    firsts = _best(start, np.ones_like(within) if among_all else may_begin, n_best)
-    lasts = _best(end, np.ones_like(within) if among_all else within, n_best)
+    every, most = (np.ones_like(within), n_best) if among_all else (within, None)
+    firsts, lasts = _best(start, every, most), _best(end, every, most)
     firsts, lasts = firsts[may_begin[firsts]], lasts[within[lasts]]
     length = lasts[None, :] - firsts[:, None] + 1
     scores = start[firsts][:, None] + end[lasts][None, :]
@@ -70,8 +70,8 @@ def _of_window(window, start, end, context, kept, longest, n_best, *, among_all)
     return [Span(window, int(firsts[i]), int(lasts[j]), float(scores[i, j])) for i, j in pairs]
 
 
-def _best(logits: np.ndarray, allowed: np.ndarray, count: int) -> np.ndarray:
-    """The places of the largest logits; of equal ones, the first place."""
+def _best(logits: np.ndarray, allowed: np.ndarray, count: int | None) -> np.ndarray:
+    """The places of the largest logits, or of all; of equal ones, the first place."""
     places = np.flatnonzero(allowed)
     return places[np.argsort(-logits[places], kind="stable")[:count]]
 

@@ -95,14 +95,14 @@ export function answers({ texts: [, context], rows, outputs }, settings) {
   return kept.map((each, place) => ({ ...each, score: scores[place] }));
 }
 
-// Spans of the context, best first: the best starts of each window with its best ends, taken among all of its tokens or
-// among those of the context.
+// Spans of the context, best first: the best starts of each window with its best ends, taken among all of its tokens, or
+// all starts and ends in the context.
 function spans(rows, outputs, { max_answer_length }, amongAll) {
   const found = rows.flatMap((row, window) => {
     const { start_logits, end_logits } = outputs[window], context = contextOf(row);
     const begins = context.filter((token) => row.kept[0] <= token && token < row.kept[1]);
     const best = (logits, within) => (amongAll ? [...row.words.keys()] : within)
-      .sort((a, b) => logits[b] - logits[a]).slice(0, N_BEST).filter((token) => within.includes(token));
+      .sort((a, b) => logits[b] - logits[a]).slice(0, amongAll ? N_BEST : Infinity).filter((token) => within.includes(token));
     const lasts = best(end_logits, context);
     return best(start_logits, begins).flatMap((first) => lasts
       .filter((last) => first <= last && last < first + max_answer_length)

@@ -9,11 +9,11 @@ val endLogits = outputs[0].getValue("end_logits")
 val special = words.indices.filter { words[it] < 0 }
 val tokens = special[special.size - 2] + 1 until special.last()  // of the context
 class Answer(val score: Float, val start: Int, val end: Int, val text: String)
-fun best(logits: FloatArray, among: Iterable<Int>) =
-    among.sortedByDescending { logits[it] }.take(20)
-fun answers(among: Iterable<Int>) = best(startLogits, among).flatMap { first ->
+fun best(logits: FloatArray, among: Iterable<Int>, most: Int) =
+    among.sortedByDescending { logits[it] }.take(most)
+fun answers(among: Iterable<Int>, most: Int) = best(startLogits, among, most).flatMap { first ->
     val longest = first until first + __MAX_ANSWER_LENGTH__
-    best(endLogits, among).filter { first in tokens && it in tokens && it in longest }
+    best(endLogits, among, most).filter { first in tokens && it in tokens && it in longest }
         .map { last ->
             val start = starts[tokens.first { words[it] == words[first] }]  // whole words
             val end = ends[tokens.last { words[it] == words[last] }]
@@ -22,7 +22,8 @@ fun answers(among: Iterable<Int>) = best(startLogits, among).flatMap { first ->
             Answer(startLogits[first] + endLogits[last], start, end, text.substring(from, to))
         }
 }
-val sorted = answers(words.indices).ifEmpty { answers(tokens) }.sortedByDescending { it.score }
+val some = answers(words.indices, 20).ifEmpty { answers(tokens, words.size) }
+val sorted = some.sortedByDescending { it.score }
 var found = sorted.distinctBy { it.text }.take(20)
 if (__HANDLE_IMPOSSIBLE_ANSWER__) {  // whether "" may be the answer
     val none = Answer(startLogits[0] + endLogits[0], 0, 0, "")

@@ -8,7 +8,8 @@ for window, own in enumerate(tokens):
         owner[place] = max(owner.get(place, (around, -window)), (around, -window))
 
 
-def spans(among_all):  # the best starts of a window with its best ends
+def spans(among_all):  # the best starts of a window with its best ends, or all of the context
+    most = n_best if among_all else None
     for window, own in enumerate(tokens):
         kept = [t for at, t in enumerate(own) if owner[window * step + at][1] == -window]
         every = range(own[-1] + 2)  # [SEP] is the last one
@@ -16,8 +17,8 @@ def spans(among_all):  # the best starts of a window with its best ends
         starts, ends = output["start_logits"].tolist(), output["end_logits"].tolist()
         firsts = sorted(every if among_all else kept, key=lambda token: -starts[token])
         lasts = sorted(every if among_all else own, key=lambda token: -ends[token])
-        for first in firsts[:n_best]:
-            for last in lasts[:n_best]:
+        for first in firsts[:most]:
+            for last in lasts[:most]:
                 length = last - first + 1
                 if first in kept and last in own and 0 < length <= __MAX_ANSWER_LENGTH__:
                     yield starts[first] + ends[last], window, first, last

@@ -9,14 +9,14 @@ let endLogits = outputs[0]["end_logits"]!
 let special = words.indices.filter { words[$0] < 0 }
 let tokens = special[special.count - 2] + 1 ..< special[special.count - 1]  // of the context
 let scalars = text.unicodeScalars  // code points
-func best(_ logits: [Float], among: [Int]) -> ArraySlice<Int> {
-    among.sorted { (-logits[$0], $0) < (-logits[$1], $1) }.prefix(20)
+func best(_ logits: [Float], among: [Int], most: Int) -> ArraySlice<Int> {
+    among.sorted { (-logits[$0], $0) < (-logits[$1], $1) }.prefix(most)
 }
 typealias Answer = (score: Float, start: Int, end: Int, text: String)
-func answers(among: [Int]) -> [Answer] {
+func answers(among: [Int], most: Int) -> [Answer] {
     var found: [Answer] = []
-    for first in best(startLogits, among: among) where tokens.contains(first) {
-        for last in best(endLogits, among: among)
+    for first in best(startLogits, among: among, most: most) where tokens.contains(first) {
+        for last in best(endLogits, among: among, most: most)
         where tokens.contains(last) && (0 ..< __MAX_ANSWER_LENGTH__).contains(last - first) {
             let start = starts[tokens.first { words[$0] == words[first] }!]  // whole words
             let end = ends[tokens.last { words[$0] == words[last] }!]
@@ -28,10 +28,10 @@ func answers(among: [Int]) -> [Answer] {
     }
     return found.sorted { $0.score > $1.score }
 }
-let every = answers(among: Array(words.indices))
+let every = answers(among: Array(words.indices), most: 20)
 var seen: Set<String> = []
 var found = Array(
-    (every.isEmpty ? answers(among: Array(tokens)) : every)
+    (every.isEmpty ? answers(among: Array(tokens), most: words.count) : every)
         .filter { seen.insert($0.text).inserted }.prefix(20))
 if __HANDLE_IMPOSSIBLE_ANSWER__ {  // whether "" may be the answer
     let none: Answer = (startLogits[0] + endLogits[0], 0, 0, "")
