@@ -203,7 +203,7 @@ def test_a_signal_between_the_steps_says_how_to_go_on(tmp_path, begin, way):
     def stopped_run():
         with held_by(True, tmp_path / "model"):
             begin(tmp_path / "model")
-            signal.raise_signal(signal.SIGINT)
+            raise KeyboardInterrupt
 
     with pytest.raises(Stopped, match=f"^a signal ended the run; {way}$"):
         stopped_run()
