@@ -138,8 +138,9 @@ def test_it_answers_as_keras_does_alone_and_beside_longer_texts(case, quantize, 
     wanted, found = [], []
     for text, pair in zip(texts, pairs, strict=True):
         second = None if pair is None else [pair]
-        wanted.append(model.predict_outputs([text], second)[output.name][0])
-        found.append(case.run(quantize, model.tokenizer([text], second, max_length=model.max_length))[0])
+        inputs = model.tokenizer([text], second, max_length=model.max_length)
+        wanted.append(np.asarray(model.predict_on_batch(inputs))[0])
+        found.append(case.run(quantize, inputs)[0])
     wanted = np.stack(wanted)
     assert decide_answers([alike(*each, output.bar) for each in zip(found, wanted, strict=True)], precision).passed
     assert judge_numbers(np.stack(found), wanted, output.bar, precision) == []
