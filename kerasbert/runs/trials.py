@@ -242,7 +242,8 @@ class Trials:
         def measure() -> dict[str, float]:
             found = model.evaluate(self.held_out, verbose=0, return_dict=True)
             if job.metric not in found or self.in_windows:
-                found |= job.task.figures(list(model.answered(job.held_out)), model.settings)
+                answered = [job.task.brief(each, model.settings) for each in model.answered(job.held_out)]
+                found |= job.task.figures(answered, model.settings)
             return found
 
         return Measurement(

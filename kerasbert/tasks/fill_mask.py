@@ -8,8 +8,9 @@ from zlib import crc32
 import numpy as np
 
 from kerasbert.decoding.labels import softmax
-from kerasbert.errors import ConfigError, TokenizerError
+from kerasbert.errors import ConfigError, DataError, TokenizerError
 from kerasbert.tasks import headers
+from kerasbert.tasks.ask import Answered
 from kerasbert.tasks.choice import Choice
 from kerasbert.tasks.draws import key_of
 from kerasbert.tasks.encoding import check_length
@@ -206,17 +207,31 @@ def targets(tokenizer, row: MaskRow, settings: Settings, epoch: int = 0) -> tupl
     return inputs, {"logits": right}, {"logits": weights}
 
 
-def figures(answered: Sequence, settings: Settings) -> dict[str, float]:
-    """Share of the masked tokens that the model finds, and the perplexity: exp of the mean cross-entropy."""
-    losses, found = [], []
-    for each in answered:
-        for row, logits in zip(each.rows, each.outputs["logits"], strict=True):
-            logits = np.float64(logits)
-            losses.append(np.logaddexp.reduce(logits) - logits[row.right])
-            found.append(logits.argmax() == row.right)
-    if not found:
-        return dict.fromkeys(METRICS, 0.0)
-    return {"accuracy": float(np.mean(found)), "perplexity": float(np.exp(np.mean(losses)))}
+def brief(answered: Answered, settings: Settings) -> Answered:
+    """The example with two numbers per row in place of one logit per word: the cross-entropy of the right token, and 1
+    if it is the best one, else 0."""
+    if "measured" in answered.outputs:
+        return answered
+    pairs = zip(answered.rows, answered.outputs["logits"], strict=True)
+    return replace(answered, outputs={"measured": [_measured(np.float64(logits), row.right) for row, logits in pairs]})
+
+
+def _measured(logits: np.ndarray, right: int) -> np.ndarray:
+    return np.array([np.logaddexp.reduce(logits) - logits[right], logits.argmax() == right])
+
+
+def figures(answered: Sequence[Answered], settings: Settings) -> dict[str, float]:
+    """Share of the masked tokens that the model finds, and the perplexity: exp of the mean cross-entropy.
+
+    Raises:
+        DataError: no example has a token that can be masked.
+    """
+    measured = [numbers for each in answered for numbers in brief(each, settings).outputs["measured"]]
+    if not measured:
+        path = answered[0].example.path if answered else ""
+        raise DataError(f"{path or 'the examples'}: no token can be masked, so there is nothing to measure")
+    loss, accuracy = np.mean(measured, axis=0)
+    return {"accuracy": float(accuracy), "perplexity": float(np.exp(loss))}
 
 
 METRICS = {"accuracy": "max", "perplexity": "min"}
@@ -279,6 +294,7 @@ TASK = Task(
     choices=lambda settings: ("top_k",),
     choose=choose,
     same=same,
+    brief=brief,
     figures=figures,
     metrics=lambda settings: METRICS,
 )

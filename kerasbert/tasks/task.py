@@ -258,14 +258,16 @@ class Task:
         same: two answers, settings -> whether they count as equal.
         tune: held-out examples with their rows and outputs (`kerasbert.tasks.ask.Answered`), settings -> settings that
             answer them best; None for a task that tunes nothing.
-        figures: examples with their rows and outputs (`kerasbert.tasks.ask.Answered`), settings -> figures by name;
-            None if the task has no figures.
+        brief: an example with its rows and outputs, settings -> the same with as much of the outputs as `tune`,
+            `figures`, `by_class` and `picture` need, so that the examples of a large file fit into memory.
+        figures: examples with their rows and outputs (`kerasbert.tasks.ask.Answered`) or what `brief` makes of these,
+            settings -> figures by name; None if the task has no figures.
         metrics: settings, or None for any -> the names of the figures, and for each whether its best value is the
             largest ("max") or the smallest ("min").
         by_class: examples as for `figures`, settings -> per class its precision, recall, f1 and support (the number of
             right answers that are this class); empty where there are no classes.
         picture: the same arguments -> a table of counts or points, for a drawing of right and wrong answers; None if
-            the task has no figures.
+            the task has no such drawing.
     """
 
     name: str
@@ -298,6 +300,7 @@ class Task:
     choose: Callable[[Example, Sequence[Row], Outputs, object, Choice], object] | None = None
     same: Callable[[object, object, object], bool]
     tune: Callable[[Sequence, object], object] | None = None
+    brief: Callable[[object, object], object] = lambda answered, settings: answered
     figures: Callable[[Sequence, object], dict[str, float]] | None = None
     metrics: Callable[[object | None], Mapping[str, str]] = lambda settings: {}
     by_class: Callable[[Sequence, object], dict[str, dict[str, float]]] = lambda answered, settings: {}

@@ -9,10 +9,12 @@ import pytest
 from kerasbert import MaskFiller
 from kerasbert.errors import ConfigError, DataError, TokenizerError
 from kerasbert.examples.readers import read_examples
+from kerasbert.tasks.ask import Answered
 from kerasbert.tasks.batches import pad_lessons, pad_rows
 from kerasbert.tasks.fill_mask import TASK, Settings, figures, rows, target_ids, targets
 from kerasbert.tasks.lessons import lessons_of
 from kerasbert.tasks.remarks import count_cut
+from kerasbert.tasks.task import Example
 from kerasbert.tokenizers import WordPieceTokenizer
 
 FIXTURES = Path(__file__).parents[1] / "parity" / "fixtures"
@@ -155,12 +157,21 @@ def test_figures_by_hand(tokenizer):
     found = rows(tokenizer, example, SETTINGS)
     logits = [np.zeros(len(PIECES), "float32") for _ in found]
     logits[0][found[0].right] = 2.0
-    answered = type("Answered", (), {"rows": found, "outputs": {"logits": logits}, "example": example})
+    answered = Answered(example=example, rows=found, outputs={"logits": logits})
     size = len(PIECES)
     losses = [np.log(np.exp(2.0) + size - 1) - 2.0, np.log(size)]
     wanted = {"accuracy": 0.5, "perplexity": pytest.approx(np.exp(np.mean(losses)), rel=1e-6)}
     assert figures([answered], SETTINGS) == wanted
-    assert figures([], SETTINGS) == {"accuracy": 0.0, "perplexity": 0.0}
+    kept = TASK.brief(answered, SETTINGS)
+    assert [numbers.size for (name, rows) in kept.outputs.items() for numbers in rows] == [2, 2]  # no logits of words
+    assert figures([kept], SETTINGS) == wanted
+
+
+def test_texts_without_a_token_to_mask_have_no_figures():
+    """A perplexity of 0 would be the best one."""
+    empty = Answered(example=Example({"text": ""}, True, path="a.jsonl"), rows=[], outputs={"logits": []})
+    with pytest.raises(DataError, match=r"^a\.jsonl: no token can be masked, so there is nothing to measure$"):
+        figures([empty], SETTINGS)
 
 
 def test_files_of_texts_need_no_right_answers(tmp_path):
