@@ -72,6 +72,11 @@ def test_a_long_text_is_seen_around_the_mask(tokenizer, text, seen, position):
     assert best["sequence"] == text.replace("[MASK]", "w7")  # the answer has the whole text
 
 
+def test_a_long_text_with_several_masks_is_counted_as_cut(tokenizer):
+    assert count_cut(made(tokenizer, words(*range(20), None, None, *range(22, 30)))) == 1
+    assert count_cut(made(tokenizer, words(None, None))) == 0
+
+
 def test_each_mask_is_a_row_that_sees_the_others(tokenizer):
     found = made(tokenizer, words(None, 3, None))
     assert [row.inputs["mlm_positions"] for row in found] == [[1], [3]]
