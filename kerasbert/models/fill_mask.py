@@ -70,12 +70,17 @@ class MaskFiller(TextModel):
         )
 
     def compile(self, optimizer=None, loss=None, loss_weights=None, metrics=None, weighted_metrics=None, **options):
-        """Configures `fit` as `TextModel.compile` does. The usual loss and metric are means over the masked words."""
+        """Configures `fit` as `TextModel.compile` does.
+
+        The usual loss and metric are means over the masked words. All metrics have weights: without these they would
+        count unused positions.
+        """
         if loss is None:
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
             if metrics is None and weighted_metrics is None:
                 weighted_metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
-        super().compile(optimizer, loss, loss_weights, metrics, weighted_metrics, **options)
+        every = [*keras.tree.flatten(metrics or []), *keras.tree.flatten(weighted_metrics or [])]
+        super().compile(optimizer, loss, loss_weights, None, every or None, **options)
 
     def _by_name(self, outputs) -> dict:
         """Logits of rows with one position each, (batch, vocab_size)."""

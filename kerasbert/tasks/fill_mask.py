@@ -132,14 +132,14 @@ def _inputs(tokenizer, ids: list[int], positions: list[int]) -> dict[str, list[i
 
 def decode(example: Example, rows: Sequence[MaskRow], outputs, settings: Settings) -> list:
     """The best tokens for the mask, best first: `[{"token", "token_str", "score", "sequence"}, ...]`; for a text of
-    several masks a list of such lists.
+    several masks a list of such lists; [] for a text to learn from in which no token can be masked.
 
     `token` is the id. The score is the probability in the whole vocabulary, also among `targets`. `sequence` is the
     text with the token in place of the mask; beside further masks it has special tokens too.
     """
     several = len(rows) > 1
     found = [_best(row, logits, settings, several) for row, logits in zip(rows, outputs["logits"], strict=True)]
-    return found if several else found[0]
+    return found[0] if len(found) == 1 else found
 
 
 def _best(row: MaskRow, logits, settings: Settings, several: bool) -> list[dict]:
@@ -244,7 +244,7 @@ def same(a: list, b: list, settings: Settings) -> bool:
 
 
 def _by_mask(answer: list) -> list[list[dict]]:
-    return answer if isinstance(answer[0], list) else [answer]
+    return [answer] if answer and isinstance(answer[0], dict) else answer
 
 
 def _masked(text: str) -> str:

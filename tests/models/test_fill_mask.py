@@ -55,6 +55,14 @@ def test_an_answer_does_not_depend_on_padding_or_on_the_last_block_of_others():
         np.testing.assert_allclose([x["score"] for x in ours], [x["score"] for x in theirs], rtol=1e-5)
 
 
+def test_the_users_metrics_do_not_count_unused_positions():
+    """A short text has fewer masked words than the longest one has positions; unused ones have the target 0."""
+    model = filler(max_length=20)
+    used = keras.metrics.MeanMetricWrapper(lambda right, _: keras.ops.cast(right > 0, "float32"), name="used")
+    model.compile(metrics=[used])
+    assert model.evaluate(["w1", "w2 " * 18, "w3 w4"], verbose=0, return_dict=True)["used"] == 1.0
+
+
 @pytest.mark.slow
 def test_it_learns_the_words_of_texts_from_a_file_and_from_a_list(tmp_path):
     """Each text is one word, again and again, so that a masked word follows from the others."""

@@ -172,6 +172,15 @@ def test_figures_by_hand(tokenizer):
     assert figures([kept], SETTINGS) == wanted
 
 
+def test_a_text_to_learn_from_without_a_token_to_mask_has_an_answer(tokenizer):
+    """The gate decodes and compares the texts that the figures are measured on."""
+    (example,) = TASK.to_learn(TASK.examples([""]))
+    assert rows(tokenizer, example, SETTINGS) == []
+    assert TASK.decode(example, [], {"logits": []}, SETTINGS) == []
+    assert TASK.same([], [], SETTINGS)
+    assert not TASK.same([], [{"token": 3}], SETTINGS)
+
+
 def test_texts_without_a_token_to_mask_have_no_figures():
     """A perplexity of 0 would be the best one."""
     empty = Answered(example=Example({"text": ""}, True, path="a.jsonl"), rows=[], outputs={"logits": []})
