@@ -41,7 +41,7 @@ def evaluate(model, data, task, batch_size, plot, as_json, **given):
     if definition.figures is None:
         raise DataError(f"{model}: {definition.name} has no figures to measure on labelled data")
     if plot and definition.picture is None:
-        raise click.UsageError(f"--plot draws right and wrong answers, which {definition.name} has not; leave it out")
+        raise click.UsageError(f"--plot: {definition.name} has no picture of right and wrong answers; leave it out")
     examples = read_examples(data, definition, columns=options.taken_columns(given))
     opened = options.open_model(model, task)
     settings = replace(opened.settings, **changed)

@@ -278,6 +278,7 @@ TASK = Task(
     calibration=tuple(Example({"text": _masked(text)}) for text in TEXTS),
     words=Words(
         title="Words for a mask",
+        longer="A longer text is learned in several windows.",
         verb="fill",
         gives="the words that fit in the place of a mask",
         teaches="Teach a checkpoint the words of your texts: it learns to fill masks, drawn anew in each epoch.",

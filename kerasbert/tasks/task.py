@@ -192,6 +192,7 @@ class Words:
         gives: completes the sentence "it gives ...".
         teaches: first line of `kerasbert finetune TASK --help`; empty if the task cannot be fine-tuned.
         shown: the text of the golden example that the report's programs answer.
+        longer: what becomes of a text that does not fit into `max_length` tokens, as a sentence.
     """
 
     title: str
@@ -199,6 +200,7 @@ class Words:
     gives: str
     teaches: str = ""
     shown: str = "a lovely film"
+    longer: str = "A longer text is cut."
 
 
 def labels_of(settings) -> tuple[str, ...]:

@@ -55,7 +55,7 @@ def test_a_task_without_a_picture_is_measured(run, tiny_bert, file):
     assert sorted(json.loads(result.stdout)) == ["accuracy", "perplexity", "texts"]
     result = run("evaluate", "filler", "--data", texts, "--plot", "a.png")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "--plot draws right and wrong answers, which fill-mask has not; leave it out" in result.stderr
+    assert "--plot: fill-mask has no picture of right and wrong answers; leave it out" in result.stderr
 
 
 @pytest.mark.parametrize(
