@@ -109,9 +109,9 @@ def _learned(tokenizer, example: Example, encoding) -> list[MaskRow]:
     return [row(int(place), right=int(ids[place])) for place in places]
 
 
-def _key(ids: np.ndarray, epoch: int = 0) -> int:
-    """The key of what is drawn from a window in an epoch."""
-    return key_of(epoch, crc32(ids.astype("<i4").tobytes()))
+def _key(ids: np.ndarray, draw: int = 0) -> int:
+    """The key of what is drawn from a window. Args: draw: the key of the seed and the epoch."""
+    return key_of(draw, crc32(ids.astype("<i4").tobytes()))
 
 
 def _row(
@@ -189,7 +189,7 @@ def choose(example: Example, rows: Sequence[MaskRow], outputs, settings: Setting
     return decode(example, rows, outputs, replace(settings, top_k=choice.top_k))
 
 
-def targets(tokenizer, row: MaskRow, settings: Settings, epoch: int = 0) -> tuple[dict, dict, dict]:
+def targets(tokenizer, row: MaskRow, settings: Settings, key: int = 0) -> tuple[dict, dict, dict]:
     """Masks a window as pre-training does (`kerasbert.tasks.masking`).
 
     Returns:
@@ -198,7 +198,7 @@ def targets(tokenizer, row: MaskRow, settings: Settings, epoch: int = 0) -> tupl
     """
     ids = np.array(row.encoding.ids)
     masking = Masking()
-    places, replacements = mask_row(ids, key=_key(ids, epoch), masking=masking, vocabulary=vocabulary_of(tokenizer))
+    places, replacements = mask_row(ids, key=_key(ids, key), masking=masking, vocabulary=vocabulary_of(tokenizer))
     rest = (0, 1 + int(masking.rate * settings.max_length) - len(places))
     masked = ids.copy()
     masked[places] = replacements

@@ -244,13 +244,13 @@ class Task:
         stored: content of config.json, layer name -> number of its outputs in the checkpoint -> the settings that
             transformers' own keys tell. Raises ConfigError.
         drawn: whether what is learned of a text is drawn from the text itself, such as its masked words, and anew in
-            each epoch. Its files have no right answers, and `targets` takes the number of the epoch too.
+            each epoch. Its files have no right answers, and `targets` takes a key of the draw too, of (seed, epoch).
         truth: example, settings -> its right answer, in the form that `targets` and `figures` take. Raises DataError.
         survey: the labelled examples of one file. Logs in one line how their right answers are read, such as the scheme
             of tags. Raises DataError.
         remarks: examples, settings -> warnings about right answers that may not be as they were meant.
         observe: training examples, the settings given so far -> settings that follow from the examples, such as labels.
-        targets: tokenizer, row, settings (and, if `drawn`, the epoch) -> inputs, targets and weights of the row; None
+        targets: tokenizer, row, settings (and, if `drawn`, the key) -> inputs, targets and weights of the row; None
             if the task cannot be trained.
         group: rows -> groups of rows that share a batch and a loss.
         infer: runs by graph name, batch, settings -> outputs of the batch.

@@ -136,7 +136,7 @@ def test_lessons_of_an_epoch_have_their_own_masks(tokenizer):
     assert len(lessons) == 3  # an empty text has nothing to mask
 
     def positions(epoch: int) -> list:
-        inputs, right, weights = pad_lessons([[x.of_epoch(epoch)] for (x,) in lessons], TASK.graphs(SETTINGS)[0])
+        inputs, right, weights = pad_lessons([[x.drawn(epoch)] for (x,) in lessons], TASK.graphs(SETTINGS)[0])
         assert right["logits"].shape == weights["logits"].shape == inputs["mlm_positions"].shape == (3, 2)
         return inputs["mlm_positions"].tolist()
 
