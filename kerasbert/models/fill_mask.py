@@ -25,8 +25,8 @@ class MaskFiller(TextModel):
     row, and their `logits` are (batch, vocab_size): a text with several masks is several rows.
 
     `predict_text` returns for each text a list of `top_k` answers or, for a text of several masks, a list of such
-    lists. The mask is [MASK] in the texts of any model. `fit` masks texts as pre-training does, anew in each epoch. With
-    `shuffle=False`, and in a `tf.data.Dataset` of texts, a text has the same masks in every epoch.
+    lists. The mask is [MASK] in the texts of any model. `fit` masks texts as pre-training does, anew in each epoch.
+    With `shuffle=False`, and in a `tf.data.Dataset` of texts, a text has the same masks in every epoch.
 
     Args:
         encoder: the encoder. It should have no pooler, because a pooler's weights would not be used.
