@@ -137,7 +137,10 @@ def test_integers_find_the_position(quantize, tmp_path):
     [
         ({"trainable_head": True}, "fill-mask: has no head to learn on the device; leave trainable_head out"),
         ({"formats": "tflite-text"}, "fill-mask: a tflite-text file cannot find a mask; leave tflite-text out"),
-        ({"formats": "mediapipe"}, ""),
+        (
+            {"formats": "mediapipe"},
+            "MediaPipe has no task for the outputs of fill-mask: export this model without mediapipe",
+        ),
     ],
 )
 def test_a_form_that_cannot_be_is_refused_in_one_line(bundle, options, said):
