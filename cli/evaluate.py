@@ -40,6 +40,8 @@ def evaluate(model, data, task, batch_size, plot, as_json, **given):
     options.check_settings(changed, definition)
     if definition.figures is None:
         raise DataError(f"{model}: {definition.name} has no figures to measure on labelled data")
+    if plot and definition.picture is None:
+        raise click.UsageError(f"--plot: {definition.name} has no picture of right and wrong answers; leave it out")
     examples = read_examples(data, definition, columns=options.taken_columns(given))
     opened = options.open_model(model, task)
     settings = replace(opened.settings, **changed)
@@ -48,19 +50,20 @@ def evaluate(model, data, task, batch_size, plot, as_json, **given):
     with counted(len(examples)) as count:
         answered = []
         for each in opened.answered(examples, **options.batching(batch_size)):
-            answered.append(each)
+            answered.append(definition.brief(each, settings))
             count.update(1)
     warn_cut(sum(count_cut(each.rows) for each in answered), len(examples), settings)
     figures = {"texts": len(examples), **definition.figures(answered, settings)}
     by_class = definition.by_class(answered, settings)
-    picture = definition.picture(answered, settings) if plot or as_json else None
+    picture = definition.picture and (plot or as_json) and definition.picture(answered, settings)
     if plot:
         from kerasbert.runs.answers import draw_answers
 
         draw_answers(picture, plot)
         click.echo(f"{plot}: the answers as a picture", err=True)
     if as_json:
-        click.echo(json.dumps({**figures, **({"classes": by_class} if by_class else {}), **picture.as_data()}))
+        more = {"classes": by_class} if by_class else {}
+        click.echo(json.dumps({**figures, **more, **(picture.as_data() if picture else {})}))
     else:
         _print(figures, by_class)
 

@@ -110,13 +110,11 @@ def _command(name: str) -> click.Command:
 
 
 def _max_length(task):
-    """--max-length, with the task's usual value."""
+    """--max-length, with the task's usual value and what becomes of longer texts."""
     return click.option(
         "--max-length",
         type=click.IntRange(min=3),
-        help="Largest number of tokens in a row. A longer text is cut; for text-classification, token-classification "
-        "and question-answering this is a window, and a longer text is read in several.  [default: the checkpoint's, "
-        "else "
+        help=f"Largest number of tokens in a row. {task.words.longer}  [default: the checkpoint's, else "
         f"{task.usual_length}, or the model's limit if that is less]",
     )
 

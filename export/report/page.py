@@ -210,6 +210,12 @@ def _programs(folder, manifest) -> list[str]:
         f'<p class="soft">Each program answers “{asked}”; Keras says: <code>{found}</code>. <code>golden.json</code> '
         "holds more examples with their token ids, outputs and answers, to check a port against.</p>"
     ]
+    if manifest.definition.averages:
+        parts.append(
+            f'<p class="soft">Of a text with more than {manifest.task_settings.max_length} tokens, the programs answer '
+            "the beginning. Those for kerasbert.runtime and TensorFlow read all of it, in windows, and average "
+            "the logits of the windows by their numbers of tokens.</p>"
+        )
     language = None
     for index, snippet in enumerate(snippets(folder, manifest)):
         if snippet.language != language:

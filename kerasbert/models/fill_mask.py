@@ -26,6 +26,7 @@ class MaskFiller(TextModel):
 
     `predict_text` returns for each text a list of `top_k` answers or, for a text of several masks, a list of such
     lists. The mask is [MASK] in the texts of any model. `fit` masks texts as pre-training does, anew in each epoch.
+    With `shuffle=False`, and in a `tf.data.Dataset` of texts, a text has the same masks in every epoch.
 
     Args:
         encoder: the encoder. It should have no pooler, because a pooler's weights would not be used.
@@ -70,12 +71,17 @@ class MaskFiller(TextModel):
         )
 
     def compile(self, optimizer=None, loss=None, loss_weights=None, metrics=None, weighted_metrics=None, **options):
-        """Configures `fit` as `TextModel.compile` does. The usual loss and metric are means over the masked words."""
+        """Configures `fit` as `TextModel.compile` does.
+
+        The usual loss and metric are means over the masked words. All metrics have weights: without these they would
+        count unused positions.
+        """
         if loss is None:
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
             if metrics is None and weighted_metrics is None:
                 weighted_metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
-        super().compile(optimizer, loss, loss_weights, metrics, weighted_metrics, **options)
+        every = [*keras.tree.flatten(metrics or []), *keras.tree.flatten(weighted_metrics or [])]
+        super().compile(optimizer, loss, loss_weights, None, every or None, **options)
 
     def _by_name(self, outputs) -> dict:
         """Logits of rows with one position each, (batch, vocab_size)."""

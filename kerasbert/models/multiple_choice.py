@@ -11,7 +11,7 @@ from kerasbert.models.text_model import TextModel
 from kerasbert.tasks.multiple_choice import TASK, Settings
 
 NO_CHOICE = -1e9
-"""The logit of a row of padding, in the place of a choice that an example does not have."""
+"""The logit in the place of a choice that an example does not have, such as that of a row of padding."""
 
 
 @keras.saving.register_keras_serializable("kerasbert")

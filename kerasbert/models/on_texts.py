@@ -242,6 +242,8 @@ class OnTexts:
         if not examples:
             raise DataError("there are no examples to learn from or to judge")
         lessons = self._lessons(examples, class_weight)
+        if not lessons:
+            raise DataError(f"{examples[0].path or 'the examples'}: no text has a token to learn or to judge")
         rows = [each.row for group in lessons for each in group]
         warn_cut(count_cut(rows), len(examples), self.settings)
         if self.task.averages:

@@ -161,7 +161,8 @@ def _finish(job: Job, run: Run, tried: Sequence[dict], step: int) -> dict[str, f
     task, model = job.task, run.model
     figures, classes = run.journal.figures_of(step), {}
     if job.held_out:
-        answered = list(model.answered(job.held_out))  # by all workers, who answer together
+        # By all workers, who answer together.
+        answered = [task.brief(each, model.settings) for each in model.answered(job.held_out)]
         if task.tune is not None:
             given = {name: value for name, value in job.options.settings.items() if value is not None}
             model.settings = replace(task.tune(answered, model.settings), **given)

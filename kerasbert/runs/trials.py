@@ -89,8 +89,9 @@ class Trials:
         self.lessons: list[list[Lesson]] = []
         self.held_out = None
         """The batches to measure on. They and the lessons are made once, with the first model, for all rates."""
-        self.in_windows = False
-        """Whether texts of these are read in windows: Keras judges each of them, and the task's figures their mean."""
+        self.keras_differs = False
+        """Whether Keras's metric on these is not the task's figure of this name: it judges each window of a text, and
+        all masks that are drawn, where the task judges the mean of the windows, and one mask in each."""
 
     def best(self) -> tuple[Run, list[dict]]:
         """Trains with every rate.
@@ -237,12 +238,14 @@ class Trials:
         if self.held_out is None:
             lessons = model.lessons_of(job.held_out)
             self.held_out = model.batches_of(lessons, batch_size=job.options.batch_size)
-            self.in_windows = job.task.averages and len(lessons) > len(job.held_out)
+            in_windows = job.task.averages and len(lessons) > len(job.held_out)
+            self.keras_differs = in_windows or job.task.drawn
 
         def measure() -> dict[str, float]:
             found = model.evaluate(self.held_out, verbose=0, return_dict=True)
-            if job.metric not in found or self.in_windows:
-                found |= job.task.figures(list(model.answered(job.held_out)), model.settings)
+            if job.metric not in found or self.keras_differs:
+                answered = [job.task.brief(each, model.settings) for each in model.answered(job.held_out)]
+                found |= job.task.figures(answered, model.settings)
             return found
 
         return Measurement(

@@ -18,7 +18,7 @@ from kerasbert.tokenizers.options import check_options
 
 NAME = "kerasbert.json"
 GOLDEN = "golden.json"
-VERSION = 4
+VERSION = 5
 AGAIN = "export or copy it again"
 CHANGED = f"its bytes are not the ones that were written; {AGAIN}"
 EDITED = "was edited; `kerasbert inspect --rehash` accepts a wanted edit"
@@ -112,6 +112,8 @@ class Manifest:
             raise ValueError(f"lengths end with {self.lengths[-1]}, but max_length is {settings.max_length}")
         for name, file in self.files.items():
             _one_of(f"files.{name}.graph", file.graph, names)
+            if file.cuts_at not in (None, settings.max_length):
+                raise ValueError(f"files.{name}.cuts_at is {file.cuts_at}, but max_length is {settings.max_length}")
             for output in file.outputs:
                 _one_of(f"an output of files.{name}", output, [each.name for each in self.graph(file.graph).outputs])
         for name in (check_options(self.tokenizer), GOLDEN):

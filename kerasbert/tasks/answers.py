@@ -1,7 +1,9 @@
 """The right answers to a question: texts with their places in the context."""
 
+import json
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from kerasbert.errors import DataError
@@ -33,12 +35,13 @@ def right_answers(example: Example) -> list[Answer]:
     """The right answers of an example; an empty list if the context has none.
 
     They are given as SQuAD has them, `[{"text": ..., "answer_start": ...}]`, as data sets of Hugging Face have them,
-    `{"text": [...], "answer_start": [...]}`, or as texts. "start" may stand for "answer_start".
+    `{"text": [...], "answer_start": [...]}`, or as texts. "start" may stand for "answer_start". In the cell of a .csv
+    file, the first two are JSON. White space around an answer does not belong to it.
 
     Raises:
         DataError: the right answers have another form; the message names the place.
     """
-    given = example.truth
+    given = _from_cell(example.truth) if isinstance(example.truth, str) else example.truth
     if isinstance(given, dict) and isinstance(given.get("text"), list):
         starts = given.get("answer_start", given.get("start", [None] * len(given["text"])))
         if not isinstance(starts, list) or len(starts) != len(given["text"]):
@@ -48,7 +51,16 @@ def right_answers(example: Example) -> list[Answer]:
     if not isinstance(given, list | tuple):
         wanted = '[{"text": ..., "answer_start": ...}], or [] if the context has no answer'
         raise DataError(f"{example.place}: {given!r:.60} are no answers; use {wanted}")
-    return [found for each in given if (found := _answer(example, each)).text.strip()]
+    return [found for each in given if (found := _answer(example, each)).text]
+
+
+def _from_cell(text: str):
+    """The answers that a text is in JSON; else the text itself, which is an answer that may have brackets."""
+    with suppress(ValueError, RecursionError):
+        value = json.loads(text) if text.lstrip().startswith(("[", "{")) else text
+        parts = value if isinstance(value, list) else [value]
+        return value if all(isinstance(each, str | dict) for each in parts) else text
+    return text
 
 
 def _answer(example: Example, given) -> Answer:
@@ -56,10 +68,11 @@ def _answer(example: Example, given) -> Answer:
     start = given.get("answer_start", given.get("start")) if isinstance(given, dict) else None
     if not isinstance(text, str) or not (start is None or type(start) is int):
         raise DataError(f'{example.place}: {given!r:.60} is no answer such as {{"text": "1989", "answer_start": 12}}')
-    context = example.fields["context"]
+    context, bare = example.fields["context"], text.strip()
     if start is None:
-        return Answer(text, context.find(text) if context.count(text) == 1 else None)
-    return Answer(text, start if start >= 0 and context[start : start + len(text)] == text else None)
+        return Answer(bare, context.find(bare) if context.count(bare) == 1 else None)
+    placed = start >= 0 and context[start : start + len(text)] == text
+    return Answer(bare, start + text.index(bare) if placed else None)
 
 
 def survey(examples: Sequence[Example]) -> None:

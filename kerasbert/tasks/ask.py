@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -14,6 +15,8 @@ BATCH_TOKENS = 4096
 """Largest number of tokens in a batch, including padding."""
 WINDOW = 8
 """Number of batches whose rows are sorted by length together."""
+MOST_NUMBERS = 2**26
+"""A window ends earlier if its outputs have that many numbers, 256 MB: a mask has a logit for each word."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +46,9 @@ def ask(
 ) -> Iterator:
     """Answers examples in their order.
 
-    Examples are read as answers are taken. A window of `WINDOW` batches is sorted by length, so that rows of similar
-    length share a batch and there is little padding. Threads may call this at the same time if `runs` allow it.
+    Examples are read as answers are taken. A window of `WINDOW` batches, or fewer (`MOST_NUMBERS`), is sorted by
+    length, so that rows of similar length share a batch and there is little padding. Threads may call this at the same
+    time if `runs` allow it.
 
     Args:
         task, settings: the task and its settings.
@@ -99,7 +103,7 @@ def outputs_of(
         return task.infer(runs, batch, settings)
 
     made = ((each, task.rows(tokenizer, each, settings)[:most]) for each in examples)
-    for window in _windows(made, WINDOW * batch_tokens):
+    for window in _windows(made, WINDOW * batch_tokens, graphs):
         yield from _answered(window, run, graphs, batch_tokens, batch_rows)
 
 
@@ -111,15 +115,20 @@ def rows_taken(graph: Graph) -> int | None:
     return 1 if "text" in axes and "choice" not in axes else None
 
 
-def _windows(made: Iterable[tuple[Example, list[Row]]], tokens: int) -> Iterator[list[tuple[Example, list[Row]]]]:
-    """Yields lists of examples with their rows. A list ends with the example that brings it to `tokens` tokens."""
-    window, size = [], 0
+def _windows(
+    made: Iterable[tuple[Example, list[Row]]], tokens: int, graphs: Sequence[Graph]
+) -> Iterator[list[tuple[Example, list[Row]]]]:
+    """Yields lists of examples with their rows. A list ends with the example that brings it to `tokens` tokens, or to
+    `MOST_NUMBERS` numbers in the outputs."""
+    outputs = [output for graph in graphs for output in graph.outputs]
+    window, size, numbers = [], 0, 0
     for example, rows in made:
         window.append((example, rows))
         size += sum(map(len, rows))
-        if size >= tokens:
+        numbers += sum(prod(output.shape(len(row))) for row in rows for output in outputs)
+        if size >= tokens or numbers >= MOST_NUMBERS:
             yield window
-            window, size = [], 0
+            window, size, numbers = [], 0, 0
     if window:
         yield window
 

@@ -79,7 +79,8 @@ class Lesson:
         targets: output name -> the right answer: a number or an array for the row, or one per token.
         weights: output name -> the weight of each answer in the loss, in the same form; outputs without weights are
             missing.
-        draw: epoch -> the lesson of that epoch, where lessons are drawn anew in each; None where they stay.
+        draw: a key of (seed, epoch) -> the lesson of that epoch, where lessons are drawn anew in each; None where they
+            stay.
     """
 
     row: Row
@@ -87,9 +88,9 @@ class Lesson:
     weights: Mapping[str, np.ndarray]
     draw: "Callable[[int], Lesson] | None" = None
 
-    def of_epoch(self, epoch: int) -> "Lesson":
-        """The lesson as it is in an epoch, counted from 0."""
-        return self.draw(epoch) if self.draw else self
+    def drawn(self, key: int) -> "Lesson":
+        """The lesson as a key draws it (`kerasbert.tasks.draws.key_of`)."""
+        return self.draw(key) if self.draw else self
 
 
 def pad_lessons(groups: Sequence[Sequence[Lesson]], graph: Graph, **padding) -> tuple[dict, dict, dict]:

@@ -8,8 +8,9 @@ from zlib import crc32
 import numpy as np
 
 from kerasbert.decoding.labels import softmax
-from kerasbert.errors import ConfigError, TokenizerError
+from kerasbert.errors import ConfigError, DataError, TokenizerError
 from kerasbert.tasks import headers
+from kerasbert.tasks.ask import Answered
 from kerasbert.tasks.choice import Choice
 from kerasbert.tasks.draws import key_of
 from kerasbert.tasks.encoding import check_length
@@ -108,9 +109,9 @@ def _learned(tokenizer, example: Example, encoding) -> list[MaskRow]:
     return [row(int(place), right=int(ids[place])) for place in places]
 
 
-def _key(ids: np.ndarray, epoch: int = 0) -> int:
-    """The key of what is drawn from a window in an epoch."""
-    return key_of(epoch, crc32(ids.astype("<i4").tobytes()))
+def _key(ids: np.ndarray, draw: int = 0) -> int:
+    """The key of what is drawn from a window. Args: draw: the key of the seed and the epoch."""
+    return key_of(draw, crc32(ids.astype("<i4").tobytes()))
 
 
 def _row(
@@ -131,14 +132,14 @@ def _inputs(tokenizer, ids: list[int], positions: list[int]) -> dict[str, list[i
 
 def decode(example: Example, rows: Sequence[MaskRow], outputs, settings: Settings) -> list:
     """The best tokens for the mask, best first: `[{"token", "token_str", "score", "sequence"}, ...]`; for a text of
-    several masks a list of such lists.
+    several masks a list of such lists; [] for a text to learn from in which no token can be masked.
 
     `token` is the id. The score is the probability in the whole vocabulary, also among `targets`. `sequence` is the
     text with the token in place of the mask; beside further masks it has special tokens too.
     """
     several = len(rows) > 1
     found = [_best(row, logits, settings, several) for row, logits in zip(rows, outputs["logits"], strict=True)]
-    return found if several else found[0]
+    return found[0] if len(found) == 1 else found
 
 
 def _best(row: MaskRow, logits, settings: Settings, several: bool) -> list[dict]:
@@ -188,7 +189,7 @@ def choose(example: Example, rows: Sequence[MaskRow], outputs, settings: Setting
     return decode(example, rows, outputs, replace(settings, top_k=choice.top_k))
 
 
-def targets(tokenizer, row: MaskRow, settings: Settings, epoch: int = 0) -> tuple[dict, dict, dict]:
+def targets(tokenizer, row: MaskRow, settings: Settings, key: int = 0) -> tuple[dict, dict, dict]:
     """Masks a window as pre-training does (`kerasbert.tasks.masking`).
 
     Returns:
@@ -197,7 +198,7 @@ def targets(tokenizer, row: MaskRow, settings: Settings, epoch: int = 0) -> tupl
     """
     ids = np.array(row.encoding.ids)
     masking = Masking()
-    places, replacements = mask_row(ids, key=_key(ids, epoch), masking=masking, vocabulary=vocabulary_of(tokenizer))
+    places, replacements = mask_row(ids, key=_key(ids, key), masking=masking, vocabulary=vocabulary_of(tokenizer))
     rest = (0, 1 + int(masking.rate * settings.max_length) - len(places))
     masked = ids.copy()
     masked[places] = replacements
@@ -206,17 +207,31 @@ def targets(tokenizer, row: MaskRow, settings: Settings, epoch: int = 0) -> tupl
     return inputs, {"logits": right}, {"logits": weights}
 
 
-def figures(answered: Sequence, settings: Settings) -> dict[str, float]:
-    """Share of the masked tokens that the model finds, and the perplexity: exp of the mean cross-entropy."""
-    losses, found = [], []
-    for each in answered:
-        for row, logits in zip(each.rows, each.outputs["logits"], strict=True):
-            logits = np.float64(logits)
-            losses.append(np.logaddexp.reduce(logits) - logits[row.right])
-            found.append(logits.argmax() == row.right)
-    if not found:
-        return dict.fromkeys(METRICS, 0.0)
-    return {"accuracy": float(np.mean(found)), "perplexity": float(np.exp(np.mean(losses)))}
+def brief(answered: Answered, settings: Settings) -> Answered:
+    """The example with two numbers per row in place of one logit per word: the cross-entropy of the right token, and 1
+    if it is the best one, else 0."""
+    if "measured" in answered.outputs:
+        return answered
+    pairs = zip(answered.rows, answered.outputs["logits"], strict=True)
+    return replace(answered, outputs={"measured": [_measured(np.float64(logits), row.right) for row, logits in pairs]})
+
+
+def _measured(logits: np.ndarray, right: int) -> np.ndarray:
+    return np.array([np.logaddexp.reduce(logits) - logits[right], logits.argmax() == right])
+
+
+def figures(answered: Sequence[Answered], settings: Settings) -> dict[str, float]:
+    """Share of the masked tokens that the model finds, and the perplexity: exp of the mean cross-entropy.
+
+    Raises:
+        DataError: no example has a token that can be masked.
+    """
+    measured = [numbers for each in answered for numbers in brief(each, settings).outputs["measured"]]
+    if not measured:
+        path = answered[0].example.path if answered else ""
+        raise DataError(f"{path or 'the examples'}: no token can be masked, so there is nothing to measure")
+    loss, accuracy = np.mean(measured, axis=0)
+    return {"accuracy": float(accuracy), "perplexity": float(np.exp(loss))}
 
 
 METRICS = {"accuracy": "max", "perplexity": "min"}
@@ -229,7 +244,7 @@ def same(a: list, b: list, settings: Settings) -> bool:
 
 
 def _by_mask(answer: list) -> list[list[dict]]:
-    return answer if isinstance(answer[0], list) else [answer]
+    return [answer] if answer and isinstance(answer[0], dict) else answer
 
 
 def _masked(text: str) -> str:
@@ -263,6 +278,7 @@ TASK = Task(
     calibration=tuple(Example({"text": _masked(text)}) for text in TEXTS),
     words=Words(
         title="Words for a mask",
+        longer="A longer text is learned in several windows.",
         verb="fill",
         gives="the words that fit in the place of a mask",
         teaches="Teach a checkpoint the words of your texts: it learns to fill masks, drawn anew in each epoch.",
@@ -279,6 +295,7 @@ TASK = Task(
     choices=lambda settings: ("top_k",),
     choose=choose,
     same=same,
+    brief=brief,
     figures=figures,
     metrics=lambda settings: METRICS,
 )

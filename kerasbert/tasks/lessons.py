@@ -57,10 +57,10 @@ def lessons_of(
     labelled = any(example.truth is not None for example in examples)
     table = None if class_weight is None else class_weights(class_weight, labels_of(settings), graph)
 
-    def lesson(row: Row, *epoch: int) -> Lesson:
+    def lesson(row: Row, *key: int) -> Lesson:
         if not labelled:
             return Lesson(row, {}, {})
-        inputs, targets, weights = make(tokenizer, row, settings, *epoch)
+        inputs, targets, weights = make(tokenizer, row, settings, *key)
         weights = _weighted(_product(row.example.weight, parts.get(id(row))), targets, weights, table, graph)
         draw = partial(lesson, row) if task.drawn else None
         return Lesson(dataclasses.replace(row, inputs=inputs), targets, weights, draw)

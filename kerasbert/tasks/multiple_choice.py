@@ -164,6 +164,7 @@ TASK = Task(
     calibration=GOLDEN,
     words=Words(
         title="Multiple choice",
+        longer="If prompt and choice are longer together, the longer of them is cut first.",
         verb="choose",
         gives="the text that goes best with a prompt",
         teaches="Teach a checkpoint to choose the text that goes best with a prompt, out of two or more.",

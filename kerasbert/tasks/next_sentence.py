@@ -80,6 +80,7 @@ TASK = Task(
     calibration=GOLDEN,
     words=Words(
         title="Next sentence",
+        longer="If a pair is longer, its longer text is cut first.",
         verb="follow",
         gives="whether a second text follows the first",
         teaches="Teach a checkpoint of BERT to tell whether a second text follows the first.",

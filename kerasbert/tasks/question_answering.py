@@ -289,6 +289,7 @@ TASK = Task(
     calibration=GOLDEN,
     words=Words(
         title="Answers to questions",
+        longer="A longer context is read in several windows.",
         verb="answer",
         gives="the part of a context that answers a question",
         teaches="Teach a checkpoint to find the answers to questions in a context, from SQuAD's JSON or JSON lines.",

@@ -46,10 +46,12 @@ def tell_windows(rows: Sequence[Row], total: int, settings) -> None:
 
 
 def count_cut(rows: Sequence[Row]) -> int:
-    """How many examples have tokens that are in none of their rows. Several rows of a text, windows, have them all."""
-    counts = Counter((id(row.example), row.choice) for row in rows)
-    cut = (row for row in rows if counts[id(row.example), row.choice] == 1 and getattr(row.encoding, "overflowing", ()))
-    return len({id(row.example) for row in cut})
+    """How many examples have tokens that are in none of their rows. The windows of a text have them all, unlike rows
+    that share one encoding, such as those of several masks in a text."""
+    parts = {id(row.encoding): row for row in rows}.values()
+    counts = Counter((id(row.example), row.choice) for row in parts)
+    cut = (row for row in parts if counts[id(row.example), row.choice] == 1)
+    return len({id(row.example) for row in cut if getattr(row.encoding, "overflowing", ())})
 
 
 def _about_texts(task: Task, examples: Sequence[Example]) -> Iterator[str]:

@@ -192,6 +192,7 @@ class Words:
         gives: completes the sentence "it gives ...".
         teaches: first line of `kerasbert finetune TASK --help`; empty if the task cannot be fine-tuned.
         shown: the text of the golden example that the report's programs answer.
+        longer: what becomes of a text that does not fit into `max_length` tokens, as a sentence.
     """
 
     title: str
@@ -199,6 +200,7 @@ class Words:
     gives: str
     teaches: str = ""
     shown: str = "a lovely film"
+    longer: str = "A longer text is cut."
 
 
 def labels_of(settings) -> tuple[str, ...]:
@@ -242,13 +244,13 @@ class Task:
         stored: content of config.json, layer name -> number of its outputs in the checkpoint -> the settings that
             transformers' own keys tell. Raises ConfigError.
         drawn: whether what is learned of a text is drawn from the text itself, such as its masked words, and anew in
-            each epoch. Its files have no right answers, and `targets` takes the number of the epoch too.
+            each epoch. Its files have no right answers, and `targets` takes a key of the draw too, of (seed, epoch).
         truth: example, settings -> its right answer, in the form that `targets` and `figures` take. Raises DataError.
         survey: the labelled examples of one file. Logs in one line how their right answers are read, such as the scheme
             of tags. Raises DataError.
         remarks: examples, settings -> warnings about right answers that may not be as they were meant.
         observe: training examples, the settings given so far -> settings that follow from the examples, such as labels.
-        targets: tokenizer, row, settings (and, if `drawn`, the epoch) -> inputs, targets and weights of the row; None
+        targets: tokenizer, row, settings (and, if `drawn`, the key) -> inputs, targets and weights of the row; None
             if the task cannot be trained.
         group: rows -> groups of rows that share a batch and a loss.
         infer: runs by graph name, batch, settings -> outputs of the batch.
@@ -258,14 +260,16 @@ class Task:
         same: two answers, settings -> whether they count as equal.
         tune: held-out examples with their rows and outputs (`kerasbert.tasks.ask.Answered`), settings -> settings that
             answer them best; None for a task that tunes nothing.
-        figures: examples with their rows and outputs (`kerasbert.tasks.ask.Answered`), settings -> figures by name;
-            None if the task has no figures.
+        brief: an example with its rows and outputs, settings -> the same with as much of the outputs as `tune`,
+            `figures`, `by_class` and `picture` need, so that the examples of a large file fit into memory.
+        figures: examples with their rows and outputs (`kerasbert.tasks.ask.Answered`) or what `brief` makes of these,
+            settings -> figures by name; None if the task has no figures.
         metrics: settings, or None for any -> the names of the figures, and for each whether its best value is the
             largest ("max") or the smallest ("min").
         by_class: examples as for `figures`, settings -> per class its precision, recall, f1 and support (the number of
             right answers that are this class); empty where there are no classes.
         picture: the same arguments -> a table of counts or points, for a drawing of right and wrong answers; None if
-            the task has no figures.
+            the task has no such drawing.
     """
 
     name: str
@@ -298,6 +302,7 @@ class Task:
     choose: Callable[[Example, Sequence[Row], Outputs, object, Choice], object] | None = None
     same: Callable[[object, object, object], bool]
     tune: Callable[[Sequence, object], object] | None = None
+    brief: Callable[[object, object], object] = lambda answered, settings: answered
     figures: Callable[[Sequence, object], dict[str, float]] | None = None
     metrics: Callable[[object | None], Mapping[str, str]] = lambda settings: {}
     by_class: Callable[[Sequence, object], dict[str, dict[str, float]]] = lambda answered, settings: {}

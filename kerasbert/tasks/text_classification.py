@@ -328,6 +328,7 @@ TASK = Task(
     calibration=CALIBRATION,
     words=Words(
         title="Text classifier",
+        longer="A longer text is read in several windows.",
         verb="classify",
         gives="labels",
         teaches="Teach a checkpoint to give texts, or pairs of texts, a label, several labels or a number.",

@@ -303,6 +303,7 @@ TASK = Task(
     calibration=tuple(Example({"text": text}) for text in GOLDEN),
     words=Words(
         title="Named entities",
+        longer="A longer text is read in several windows.",
         verb="tag",
         gives="entities with their places in the text",
         teaches="Teach a checkpoint to find the named entities of texts, from tagged words or marked texts.",

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from kerasbert.errors import DataError
 from kerasbert.tasks.batches import Lesson, pad_lessons, training_order
+from kerasbert.tasks.draws import key_of
 from kerasbert.tasks.task import Graph
 
 
@@ -29,8 +30,8 @@ def make_dataset(
         batch_size: groups per batch.
         max_length: largest length of a batch, in tokens.
         round_to: the length of a batch is rounded up to a multiple of this, but not beyond `max_length`.
-        seed: groups are shuffled anew in each epoch, and lessons that are drawn are drawn anew; None keeps their order,
-            and each pass is the same.
+        seed: groups are shuffled anew in each epoch, and lessons that are drawn are drawn anew; both depend on it. None
+            keeps their order, and each pass is the same.
         start: None: a pass over the dataset is an epoch, and each pass is the next one. A number: the dataset has no
             end, and begins at this batch, counted over all epochs.
 
@@ -44,13 +45,14 @@ def make_dataset(
     steps = -(-len(lengths) // batch_size)
     passes = count()
 
-    def batch_of(chosen, number: int = 0) -> list[dict]:
-        lessons = [[each.of_epoch(number) for each in groups[i]] for i in chosen]
+    def batch_of(chosen, key: int = 0) -> list[dict]:
+        lessons = [[each.drawn(key) for each in groups[i]] for i in chosen]
         return _parts(lessons, graph, round_to=round_to, longest=max_length)
 
     def epoch(number: int, first: int = 0) -> Iterator:
+        key = 0 if seed is None else key_of(seed, number)
         for chosen in training_order(lengths, batch_size, seed=seed, epoch=number)[first:]:
-            yield _bare(batch_of(chosen, 0 if seed is None else number), graph)
+            yield _bare(batch_of(chosen, key), graph)
 
     def endless() -> Iterator:
         done, first = divmod(start, steps)

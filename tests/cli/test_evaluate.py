@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from kerasbert import MaskFiller
 from kerasbert.runs.answers import draw_answers
 from kerasbert.tasks.figures.pictures import Counts, Points
 
@@ -44,6 +45,17 @@ def test_entities_are_reported_by_type(run, tiny_tagger):
 def test_what_has_no_figures_is_one_line(fails, tiny_bert, opinion_file):
     line = fails("evaluate", tiny_bert, "--task", "sentence-embedding", "--data", opinion_file)
     assert line == f"{tiny_bert}: sentence-embedding has no figures to measure on labelled data"
+
+
+def test_a_task_without_a_picture_is_measured(run, tiny_bert, file):
+    texts = file("texts.txt", "the film was good\nthe book was bad\n")
+    MaskFiller.from_pretrained(tiny_bert).save_pretrained("filler")
+    result = run("evaluate", "filler", "--data", texts, "--json")
+    assert result.exit_code == 0, result.output
+    assert sorted(json.loads(result.stdout)) == ["accuracy", "perplexity", "texts"]
+    result = run("evaluate", "filler", "--data", texts, "--plot", "a.png")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--plot: fill-mask has no picture of right and wrong answers; leave it out" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """A mask filler's bundle: every file answers as Keras does, and the word table is stored once."""
 
+import shutil
+
 import keras
 import numpy as np
 import onnx
@@ -8,10 +10,11 @@ import tensorflow as tf
 import tensorflow_text  # noqa: F401 - registers the ops of the signatures for texts
 from ai_edge_litert.interpreter import Interpreter
 from conftest import small_vocabulary
+from edits import change_golden, rewrite
 
 from kerasbert import BertConfig, BertEncoder, MaskFiller
 from kerasbert.errors import ExportError
-from kerasbert.export import export_bundle
+from kerasbert.export import export_bundle, verify
 from kerasbert.export.exportable import check_model
 from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.entries import unpacked
@@ -53,6 +56,21 @@ def test_every_file_answers_as_keras_does(bundle):
             for a, b in zip(*((x if isinstance(x[0], list) else [x]) for x in (ours, theirs)), strict=True):
                 assert a == [{**each, "score": pytest.approx(each["score"], abs=1e-5)} for each in b]
     assert load(folder)("the [MASK] was good")[0]["token"] == wanted[0][0]["token"]
+
+
+def _turned(recorded) -> None:
+    """The numbers of a text's two masks, each at the other's position."""
+    first, second = next(each["rows"] for each in recorded if len(each["rows"]) == 2)
+    assert first["input_ids"] == second["input_ids"]
+    first["outputs"], second["outputs"] = second["outputs"], first["outputs"]
+
+
+def test_the_gate_sees_another_position(bundle, tmp_path):
+    folder = shutil.copytree(bundle[1], tmp_path / "copy")
+    change_golden(folder, _turned)
+    rewrite(folder)
+    for row in verify(folder, files=["tflite", "onnx"]):
+        assert "outputs differ by" in row.failed
 
 
 def test_files_take_one_position_and_hold_the_word_table_once(bundle):
@@ -119,7 +137,10 @@ def test_integers_find_the_position(quantize, tmp_path):
     [
         ({"trainable_head": True}, "fill-mask: has no head to learn on the device; leave trainable_head out"),
         ({"formats": "tflite-text"}, "fill-mask: a tflite-text file cannot find a mask; leave tflite-text out"),
-        ({"formats": "mediapipe"}, ""),
+        (
+            {"formats": "mediapipe"},
+            "MediaPipe has no task for the outputs of fill-mask: export this model without mediapipe",
+        ),
     ],
 )
 def test_a_form_that_cannot_be_is_refused_in_one_line(bundle, options, said):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from kerasbert import BertConfig, BertEncoder, MaskFiller, PretrainingModel
+from kerasbert.errors import DataError
 from kerasbert.models.opening import open_model
 from kerasbert.tasks.fill_mask import TASK
 from kerasbert.tokenizers import WordPieceTokenizer
@@ -53,6 +54,22 @@ def test_an_answer_does_not_depend_on_padding_or_on_the_last_block_of_others():
     for ours, theirs in zip(together, alone, strict=True):
         assert [each["token"] for each in ours] == [each["token"] for each in theirs]
         np.testing.assert_allclose([x["score"] for x in ours], [x["score"] for x in theirs], rtol=1e-5)
+
+
+def test_texts_without_a_token_are_one_line():
+    model = filler()
+    model.compile()
+    for learn in (model.fit, model.evaluate):
+        with pytest.raises(DataError, match=r"^the examples: no text has a token to learn or to judge$"):
+            learn(["", "\u200b"])
+
+
+def test_the_users_metrics_do_not_count_unused_positions():
+    """A short text has fewer masked words than the longest one has positions; unused ones have the target 0."""
+    model = filler(max_length=20)
+    used = keras.metrics.MeanMetricWrapper(lambda right, _: keras.ops.cast(right > 0, "float32"), name="used")
+    model.compile(metrics=[used])
+    assert model.evaluate(["w1", "w2 " * 18, "w3 w4"], verbose=0, return_dict=True)["used"] == 1.0
 
 
 @pytest.mark.slow

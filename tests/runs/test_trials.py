@@ -164,6 +164,26 @@ def test_entities_are_judged_by_f1_each_epoch_and_shown_by_type(tiny_bert, tiny_
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("task", "name", "content", "measured"),
+    [
+        (TASK, "a.csv", "text,label\n" + "the film was good and the food was bad,x\na book,y\n" * 4, "macro_f1"),
+        ("fill-mask", "a.txt", "the film was good and the food was bad\na book\n" * 4, "perplexity"),
+    ],
+)
+def test_epochs_are_judged_as_the_end_is_where_keras_judges_otherwise(
+    tiny_bert, tmp_path, task, name, content, measured
+):
+    """Long texts are read in windows, and masks are drawn."""
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    options = {**SMALL, "checkpoint": str(tiny_bert), "dev": tmp_path / name, "max_length": 8}
+    figures = finetune(task, tmp_path / name, tmp_path / "out", **options)
+    (row,) = [row for row in read_csv(tmp_path / "out") if "val_accuracy" in row]
+    for each in ("accuracy", measured):
+        assert row[f"val_{each}"] == pytest.approx(figures[f"val_{each}"], rel=1e-5)
+
+
+@pytest.mark.slow
 def test_balanced_labels_weigh_what_scikit_learns_formula_says(tiny_bert, tmp_path):
     """150 and 50 of 200 texts: 200 / (2 * 150) and 200 / (2 * 50), as Keras's `class_weight`."""
     rows = opinions(400)

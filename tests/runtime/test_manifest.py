@@ -118,7 +118,7 @@ def test_what_was_written_is_read(bundle):
     assert Manifest.read(bundle) == MANIFEST
     text = (bundle / NAME).read_text(encoding="utf-8")
     assert list(json.loads(text))[:2] == ["version", "sha256"]
-    assert json.loads(text)["version"] == VERSION == 4
+    assert json.loads(text)["version"] == VERSION == 5
     assert "négatif" in text
     edit(bundle, lambda values: None, digest=True)  # the hash that is made by hand here is the one that was written
     assert json.loads((bundle / NAME).read_text())["sha256"] == json.loads(text)["sha256"]
@@ -266,6 +266,8 @@ EDITS = {
     "bytes in a string": (put("files/onnx/bytes", "13"), "files.onnx.bytes is '13', not a whole number"),
     "a short digest": (put("files/onnx/sha256", "ab"), "models/model.onnx: 'ab' is no SHA-256"),
     "a digest in capitals": (put("files/onnx/sha256", "A" * 64), f"models/model.onnx: '{'A' * 64}' is no SHA-256"),
+    "a file that cuts": (put("files/onnx/cuts_at", 64), None),
+    "a file that cuts elsewhere": (put("files/onnx/cuts_at", 32), "files.onnx.cuts_at is 32, but max_length is 64"),
     "a file left out": (drop("files/onnx"), None),
     "files in another order": (turned, None),
     # The others.
@@ -331,14 +333,14 @@ def test_an_edit_is_found_by_the_hash_and_a_wrong_one_by_the_content(bundle, nam
     [
         (drop("version"), "no key 'version'; export again"),
         (drop("sha256"), "no key 'sha256'; export again"),
-        (put("version", 3), "of version 3, but this kerasbert reads 4; export again"),
-        (put("version", 5), "of version 5, but this kerasbert reads 4; update kerasbert"),
-        (together(put("version", 5), put("something", "new")), "of version 5, but this kerasbert reads 4; update kera"),
-        (together(put("version", 3), drop("sha256")), "of version 3, but this kerasbert reads 4; export again"),
-        (put("version", "4"), "of version '4', but this kerasbert reads 4; export again"),
-        (put("version", True), "of version True, but this kerasbert reads 4; export again"),
-        (put("version", 3.0), "of version 3.0, but this kerasbert reads 4; export again"),
-        (put("version", None), "of version None, but this kerasbert reads 4; export again"),
+        (put("version", 3), "of version 3, but this kerasbert reads 5; export again"),
+        (put("version", 6), "of version 6, but this kerasbert reads 5; update kerasbert"),
+        (together(put("version", 6), put("something", "new")), "of version 6, but this kerasbert reads 5; update kera"),
+        (together(put("version", 3), drop("sha256")), "of version 3, but this kerasbert reads 5; export again"),
+        (put("version", "5"), "of version '5', but this kerasbert reads 5; export again"),
+        (put("version", True), "of version True, but this kerasbert reads 5; export again"),
+        (put("version", 3.0), "of version 3.0, but this kerasbert reads 5; export again"),
+        (put("version", None), "of version None, but this kerasbert reads 5; export again"),
     ],
 )
 def test_another_version_is_named_before_all_else_and_is_not_rehashed(bundle, change, message):

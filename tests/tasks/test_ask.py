@@ -85,6 +85,25 @@ def test_batches_stay_within_their_limits_and_hold_rows_of_like_length(options, 
     assert padded < 1.15 * real
 
 
+def test_few_outputs_are_held_where_they_have_many_numbers(monkeypatch):
+    """The whole input is one window otherwise."""
+    read = []
+
+    def examples():
+        for example in FEATURES.examples(TEXTS):
+            read.append(example)
+            yield example
+
+    next(asked(examples()))
+    assert len(read) == len(TEXTS)
+    read.clear()
+    numbers = [2 * (len(text.split()) + 2) + 3 for text in TEXTS]
+    monkeypatch.setattr("kerasbert.tasks.ask.MOST_NUMBERS", sum(numbers[:5]))
+    assert next(found := asked(examples())) == by_hand(TEXTS[0])
+    assert len(read) == 5
+    assert list(found) == [by_hand(text) for text in TEXTS[1:]]
+
+
 def test_outputs_per_token_are_cut_to_the_rows_own_tokens():
     examples = FEATURES.examples(TEXTS)
     found = list(outputs_of(FEATURES, TOKENIZER, {"model": vectors}, examples, SETTINGS, graphs=GRAPHS, round_to=8))

@@ -9,10 +9,12 @@ import pytest
 from kerasbert import MaskFiller
 from kerasbert.errors import ConfigError, DataError, TokenizerError
 from kerasbert.examples.readers import read_examples
+from kerasbert.tasks.ask import Answered
 from kerasbert.tasks.batches import pad_lessons, pad_rows
 from kerasbert.tasks.fill_mask import TASK, Settings, figures, rows, target_ids, targets
 from kerasbert.tasks.lessons import lessons_of
 from kerasbert.tasks.remarks import count_cut
+from kerasbert.tasks.task import Example
 from kerasbert.tokenizers import WordPieceTokenizer
 
 FIXTURES = Path(__file__).parents[1] / "parity" / "fixtures"
@@ -68,6 +70,11 @@ def test_a_long_text_is_seen_around_the_mask(tokenizer, text, seen, position):
     logits = np.eye(len(PIECES), dtype="float32")[PIECES.index("w7")]
     (best, *_) = TASK.decode(row.example, [row], {"logits": [logits]}, SETTINGS)
     assert best["sequence"] == text.replace("[MASK]", "w7")  # the answer has the whole text
+
+
+def test_a_long_text_with_several_masks_is_counted_as_cut(tokenizer):
+    assert count_cut(made(tokenizer, words(*range(20), None, None, *range(22, 30)))) == 1
+    assert count_cut(made(tokenizer, words(None, None))) == 0
 
 
 def test_each_mask_is_a_row_that_sees_the_others(tokenizer):
@@ -129,7 +136,7 @@ def test_lessons_of_an_epoch_have_their_own_masks(tokenizer):
     assert len(lessons) == 3  # an empty text has nothing to mask
 
     def positions(epoch: int) -> list:
-        inputs, right, weights = pad_lessons([[x.of_epoch(epoch)] for (x,) in lessons], TASK.graphs(SETTINGS)[0])
+        inputs, right, weights = pad_lessons([[x.drawn(epoch)] for (x,) in lessons], TASK.graphs(SETTINGS)[0])
         assert right["logits"].shape == weights["logits"].shape == inputs["mlm_positions"].shape == (3, 2)
         return inputs["mlm_positions"].tolist()
 
@@ -155,12 +162,30 @@ def test_figures_by_hand(tokenizer):
     found = rows(tokenizer, example, SETTINGS)
     logits = [np.zeros(len(PIECES), "float32") for _ in found]
     logits[0][found[0].right] = 2.0
-    answered = type("Answered", (), {"rows": found, "outputs": {"logits": logits}, "example": example})
+    answered = Answered(example=example, rows=found, outputs={"logits": logits})
     size = len(PIECES)
     losses = [np.log(np.exp(2.0) + size - 1) - 2.0, np.log(size)]
     wanted = {"accuracy": 0.5, "perplexity": pytest.approx(np.exp(np.mean(losses)), rel=1e-6)}
     assert figures([answered], SETTINGS) == wanted
-    assert figures([], SETTINGS) == {"accuracy": 0.0, "perplexity": 0.0}
+    kept = TASK.brief(answered, SETTINGS)
+    assert [numbers.size for (name, rows) in kept.outputs.items() for numbers in rows] == [2, 2]  # no logits of words
+    assert figures([kept], SETTINGS) == wanted
+
+
+def test_a_text_to_learn_from_without_a_token_to_mask_has_an_answer(tokenizer):
+    """The gate decodes and compares the texts that the figures are measured on."""
+    (example,) = TASK.to_learn(TASK.examples([""]))
+    assert rows(tokenizer, example, SETTINGS) == []
+    assert TASK.decode(example, [], {"logits": []}, SETTINGS) == []
+    assert TASK.same([], [], SETTINGS)
+    assert not TASK.same([], [{"token": 3}], SETTINGS)
+
+
+def test_texts_without_a_token_to_mask_have_no_figures():
+    """A perplexity of 0 would be the best one."""
+    empty = Answered(example=Example({"text": ""}, True, path="a.jsonl"), rows=[], outputs={"logits": []})
+    with pytest.raises(DataError, match=r"^a\.jsonl: no token can be masked, so there is nothing to measure$"):
+        figures([empty], SETTINGS)
 
 
 def test_files_of_texts_need_no_right_answers(tmp_path):

@@ -180,7 +180,12 @@ FORMS = [
     ([{"text": "film", "answer_start": 5}], [Answer("film", None)]),
     ([{"text": "film", "answer_start": -8}], [Answer("film", None)]),
     ([{"text": "", "answer_start": 0}], []),
+    ([{"text": " film", "answer_start": 3}], [Answer("film", 4)]),  # white space has no tokens to learn
     ([], []),
+    ("[]", []),  # cells of a .csv file
+    ('{"text": ["film"], "answer_start": [4]}', [Answer("film", 4)]),
+    ("[1", [Answer("[1", None)]),
+    ("[1]", [Answer("[1]", None)]),
 ]
 
 

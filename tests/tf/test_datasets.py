@@ -116,3 +116,26 @@ def test_the_rows_of_a_group_share_a_batch():
     for _, targets in make_dataset(lessons, graph=GRAPH, batch_size=3, max_length=LONGEST, seed=1):
         pairs = targets.numpy().reshape(-1, 2)
         np.testing.assert_array_equal(pairs[:, 0], pairs[:, 1])
+
+
+def test_what_is_drawn_depends_on_the_seed_and_on_the_epoch():
+    """Without a seed, as in measuring, it stays."""
+
+    def drawn(seed: int | None) -> list:
+        lessons = [
+            [
+                Lesson(
+                    row,
+                    {"logits": np.int32(0)},
+                    {},
+                    lambda key, row=row: Lesson(row, {"logits": np.int32(key % 999)}, {}),
+                )
+            ]
+            for row in ROWS[:4]
+        ]
+        data = make_dataset(lessons, graph=GRAPH, batch_size=4, max_length=LONGEST, seed=seed)
+        return [targets.numpy().tolist() for _ in range(3) for _, targets in data]
+
+    assert drawn(None) == [[0] * 4] * 3
+    assert drawn(1) == drawn(1)
+    assert len({tuple(targets) for seed in (0, 1) for targets in drawn(seed)}) == 6

@@ -5,9 +5,7 @@ from collections.abc import Collection
 import tensorflow as tf
 
 from kerasbert.export.formats.scores import LOGITS, SCORED
-
-NO_CHOICE = -1e9
-"""The logit of an empty string among the choices, where probabilities are computed."""
+from kerasbert.models.multiple_choice import NO_CHOICE
 
 
 def as_rows(texts: dict, lists: Collection[str]) -> dict:

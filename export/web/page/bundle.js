@@ -4,7 +4,7 @@ import { BytePair } from "./bytepair.js";
 import { openModel, readsText, runnable } from "./engines.js";
 import { WordPiece } from "./wordpiece.js";
 
-const VERSION = 4; // of kerasbert.json, as in kerasbert/runtime/manifest.py
+const VERSION = 5; // of kerasbert.json, as in kerasbert/runtime/manifest.py
 
 export async function openBundle(home = new URL("../", import.meta.url)) {
   const manifest = await (await get(new URL("kerasbert.json", home))).json();

@@ -106,6 +106,8 @@ def test_the_report_shows_them_and_nothing_is_left_to_fill_in(tiny_bundle):
     text = (tiny_bundle / NAME).read_text(encoding="utf-8")
     assert text.count("<pre ") == len(snippets(tiny_bundle, Manifest.read(tiny_bundle))) == 7
     assert not MARK.search(text)
+    length = Manifest.read(tiny_bundle).task_settings.max_length
+    assert f"Of a text with more than {length} tokens, the programs answer the beginning" in text
 
 
 def test_pythons_programs_run_and_answer_as_the_runtime(tiny_bundle, capsys, monkeypatch):

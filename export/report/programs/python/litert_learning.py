@@ -3,7 +3,7 @@ from ai_edge_litert.interpreter import Interpreter
 from tokenizers import Tokenizer
 
 tokenizer = Tokenizer.from_file("tokenizer.json")
-tokenizer.enable_truncation(__MAX_LENGTH__)
+tokenizer.enable_truncation(__MAX_LENGTH__)  # longer texts are cut
 tokenizer.enable_padding(length=__MAX_LENGTH__, pad_id=__PAD_ID__)
 interpreter = Interpreter("__FILE__")
 infer, train, save, load = map(
