@@ -65,6 +65,7 @@ def read_examples(
     places = {each.name: _place(path, names, chosen.get(each.option), each) for each in task.fields}
     known = labelled and not task.drawn
     truth = _column(path, names, chosen.get(TRUTH), task.truths, TRUTH, required=known)
+    beside = usual_header(names, task.beside)
     examples = []
     for place, row in rows:
         example = _placed(path, place)
@@ -75,7 +76,7 @@ def read_examples(
         }
         if known and row.get(truth) is None:
             raise DataError(f"{example.place}: no value in {truth!r}; give it one, or [] for an empty list")
-        examples.append(replace(example, fields=fields, truth=row.get(truth)))
+        examples.append(replace(example, fields=fields, truth=task.joined(row.get(truth), row.get(beside))))
     return task.to_learn(examples) if labelled else examples
 
 

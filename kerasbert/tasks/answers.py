@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kerasbert.errors import DataError
 from kerasbert.tasks.remarks import counted
@@ -21,10 +21,12 @@ class Answer:
         text: its text.
         start: its place in the context, in code points; None if the context does not have this text at the place that
             the file gives, or if no place is given and the text occurs more than once.
+        times: how often the context has this text, if no place is given; else 0.
     """
 
     text: str
     start: int | None
+    times: int = field(default=0, compare=False)
 
     @property
     def end(self) -> int:
@@ -70,30 +72,73 @@ def _answer(example: Example, given) -> Answer:
         raise DataError(f'{example.place}: {given!r:.60} is no answer such as {{"text": "1989", "answer_start": 12}}')
     context, bare = example.fields["context"], text.strip()
     if start is None:
-        return Answer(bare, context.find(bare) if context.count(bare) == 1 else None)
+        times = context.count(bare)
+        return Answer(bare, context.find(bare) if times == 1 else None, times)
     placed = start >= 0 and context[start : start + len(text)] == text
     return Answer(bare, start + text.index(bare) if placed else None)
 
 
+def with_start(given, start):
+    """Joins answers with their places, which a file may have in a column of their own.
+
+    Args:
+        given: the answers. Texts are joined with `start`; other forms, and "" for none, stay as they are.
+        start: a place per text, also as a number in the cell of a .csv file; None, NaN or an empty cell if unknown.
+    """
+    texts = _from_cell(given) if isinstance(given, str) else given
+    starts = _number(start)
+    several = isinstance(texts, list) and bool(texts) and all(isinstance(each, str) for each in texts)
+    if starts is None or not (several or (isinstance(texts, str) and texts.strip())):
+        return given
+    return {"text": texts, "answer_start": starts}
+
+
+def _number(start):
+    """Numbers as whole numbers where they are that; None for a missing one. Other values stay as they are."""
+    start = start.tolist() if hasattr(start, "tolist") else start
+    if isinstance(start, list):
+        return [_number(each) for each in start]
+    if isinstance(start, str):
+        with suppress(ValueError, RecursionError):
+            return _number(json.loads(start))
+        return start.strip() or None
+    if isinstance(start, float):
+        return int(start) if start.is_integer() else None if start != start else start
+    return start
+
+
 def survey(examples: Sequence[Example]) -> None:
-    """Logs how many questions a file has, how many without an answer, and how many answers are not at their place.
+    """Logs how many questions a file has, how many without an answer, and how many answers have no known place.
 
     Raises:
         DataError: right answers of another form.
     """
     found = [right_answers(each) for each in examples]
-    none, every = sum(not each for each in found), [answer for each in found for answer in each]
-    lost = sum(answer.start is None for answer in every)
-    unplaced = sum(bool(each) and all(answer.start is None for answer in each) for each in found)
+    none, every = sum(not each for each in found), counted(sum(map(len, found)), "answer")
+    lost = [(one, answer) for one, each in zip(examples, found, strict=True) for answer in each if answer.start is None]
+    repeated = [(one, answer) for one, answer in lost if answer.times > 1]
+    elsewhere = len(lost) - len(repeated)
     parts = [f"{none} without an answer"] if none else []
-    if lost:
+    if elsewhere:
+        parts.append(f"{elsewhere} of {every} {_be(elsewhere)} not in the context, or not at the answer_start given")
+    if repeated:
+        one, answer = repeated[0]
+        spot = one.spot or (f"line {one.line}" if one.line else "the first")
         parts.append(
-            f"{lost} of {counted(len(every), 'answer')} are at no known place in their context, and are not learned"
+            f"{len(repeated)} of {every} {_be(len(repeated))} several times in the context, without an answer_start "
+            f"({spot}: {answer.text!r:.40} is there {answer.times} times)"
         )
-    if unplaced:
-        parts.append(f"{counted(unplaced, 'question')} without another answer count in figures only")
-    log.info(
-        "%s: %s",
-        examples[0].path or "the examples",
-        "; ".join([counted(len(examples), "question"), *parts]),
-    )
+    log.info("%s: %s", examples[0].path or "the examples", "; ".join([counted(len(examples), "question"), *parts]))
+
+
+def tell_unplaced(examples: Sequence[Example]) -> None:
+    """Logs how many training questions teach nothing, because the place of none of their answers is known."""
+    found = map(right_answers, examples)
+    count = sum(bool(each) and all(answer.start is None for answer in each) for each in found)
+    if count:
+        said = "%s: %s %s left out of the training, because the places of the answers are not known; give answer_start"
+        log.warning(said, examples[0].path or "the examples", counted(count, "question"), _be(count))
+
+
+def _be(count: int) -> str:
+    return "is" if count == 1 else "are"

@@ -133,9 +133,9 @@ def examples_of(
     """
     place = "y"
     if _is_frame(x):
-        x, truth = _of_frame(x, task, columns or {})
+        x, truth, name = _of_frame(x, task, columns or {})
         if y is None and truth is not None:
-            y, place = truth, truth.name
+            y, place = truth, name
     examples = x if _are_examples(x) else task.examples(_in_tuples(_plain(x), task))
     if y is not None:
         truths = _truths(y, task, settings, graph, len(examples), place)
@@ -202,8 +202,8 @@ def _is_frame(x) -> bool:
     return hasattr(x, "columns") and hasattr(x, "__getitem__")
 
 
-def _of_frame(frame, task: Task, columns: Mapping[str, str | None]) -> tuple[dict, object]:
-    """The columns of a DataFrame by field, and its column of right answers, or None."""
+def _of_frame(frame, task: Task, columns: Mapping[str, str | None]) -> tuple[dict, object, object]:
+    """The columns of a DataFrame by field, its column of right answers, and the name of this one, or None for both."""
     names, chosen = list(frame.columns), dict(columns)
     found = {each.name: _place(names, chosen.pop(each.option, None), each) for each in task.fields}
     truth = _column(names, chosen.pop("label", None), task.truths)
@@ -214,7 +214,10 @@ def _of_frame(frame, task: Task, columns: Mapping[str, str | None]) -> tuple[dic
             listed = ", ".join(map(str, names))
             raise DataError(f"no {each.option} column among {listed}; rename it to {each.columns[0]!r}, or give a list")
     fields = {name: _values(frame, column) for name, column in found.items() if column is not None}
-    return fields, None if truth is None else frame[truth]
+    beside = usual_header(names, task.beside)
+    if truth is None or beside is None:
+        return fields, None if truth is None else frame[truth], truth
+    return fields, [task.joined(*values) for values in zip(frame[truth], frame[beside], strict=True)], truth
 
 
 def _place(names: list, wanted: str | None, field: Field) -> str | tuple[str, ...] | None:

@@ -8,7 +8,7 @@ import numpy as np
 from kerasbert.decoding.labels import softmax
 from kerasbert.decoding.spans import N_BEST, Span, best_spans, most_context, null_score
 from kerasbert.errors import ConfigError, DataError, TokenizerError
-from kerasbert.tasks.answers import right_answers, survey
+from kerasbert.tasks.answers import right_answers, survey, tell_unplaced, with_start
 from kerasbert.tasks.choice import Choice
 from kerasbert.tasks.encoding import check_length, inputs_of
 from kerasbert.tasks.fields import Field
@@ -185,7 +185,8 @@ def observe(examples: Sequence[Example], known: Mapping) -> Mapping:
     """
     found = [right_answers(each) for each in examples]
     if not any(answer.start is not None for answers in found for answer in answers):
-        raise DataError(f"{examples[0].path}: no answer is found in its context, so there is nothing to learn")
+        raise DataError(f"{examples[0].path}: the place of no answer in its context is known; give answer_start")
+    tell_unplaced(examples)
     return {"handle_impossible_answer": not all(found)}
 
 
@@ -281,7 +282,9 @@ TASK = Task(
         Field("question", ("question", "query"), option="question", filled=True),
         Field("context", ("context", "passage", "paragraph", "document"), option="context", filled=True),
     ),
-    truths=("answers", "answer"),
+    truths=("answers", "answer", "answer_text"),
+    beside=("answer_start",),
+    joined=with_start,
     format=".json",
     cut=CUT,
     usual_length=384,

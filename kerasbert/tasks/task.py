@@ -227,6 +227,8 @@ class Task:
         Settings: a frozen dataclass that has a field `max_length`. All its fields are written into kerasbert.json.
         fields: the parts of an example.
         truths: usual names of the column with the right answers; empty for a task that cannot learn from files.
+        beside: usual names of a further column that belongs to the right answers, such as their places in the text.
+        joined: a value of the column of right answers, one of the column `beside` -> the right answers.
         format: how a file is read whose ending is not known, an ending of `kerasbert.examples.readers.READERS`; empty:
             it is not read.
         cut: the text of two that is cut to the model's length in a file that takes texts: "longest_first", or
@@ -276,6 +278,8 @@ class Task:
     Settings: type
     fields: tuple[Field, ...]
     truths: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+    joined: Callable[[object, object], object] = lambda truth, beside: truth
     format: str = ""
     cut: str = "longest_first"
     usual_length: int = 128

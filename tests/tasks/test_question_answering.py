@@ -234,13 +234,61 @@ def test_squad_files_are_read_and_wrong_places_are_counted(tmp_path, caplog):
     caplog.set_level("INFO")
     TASK.check(examples, SETTINGS)
     assert caplog.messages == [
-        f"{path}: 3 questions; 1 without an answer; 1 of 2 answers are at no known place in their context, and are "
-        "not learned; 1 question without another answer count in figures only"
+        f"{path}: 3 questions; 1 without an answer; 1 of 2 answers is not in the context, or not at the answer_start "
+        "given"
     ]
+    caplog.clear()
     assert TASK.observe(examples, {}) == {"handle_impossible_answer": True}
+    assert caplog.messages == [
+        f"{path}: 1 question is left out of the training, because the places of the answers are not known; give "
+        "answer_start"
+    ]
     for example, weight in zip(examples, (1, 1, 0), strict=True):
         (row,) = rows(TOKENIZER, example, SETTINGS)
         assert set(targets(TOKENIZER, row, SETTINGS)[2].values()) == {weight}
+
+
+STARTS = (
+    "question,context,answer_text,answer_start\n"
+    "who,a b a,a,4\n"
+    "who,a b a,,\n"
+    "who,a b a,a,\n"
+    'who,a b a,"[{""text"": ""a"", ""answer_start"": 0}]",4\n'
+)
+
+
+def test_a_column_of_starts_places_the_answers(tmp_path, caplog):
+    path = tmp_path / "dev.csv"
+    path.write_text(STARTS, encoding="utf-8")
+    examples = read_examples(path, TASK)
+    assert [[each.start for each in right_answers(one)] for one in examples] == [[4], [], [None], [0]]
+    caplog.set_level("INFO")
+    TASK.check(examples, SETTINGS)
+    assert caplog.messages == [
+        f"{path}: 4 questions; 1 without an answer; 1 of 3 answers is several times in the context, without an "
+        "answer_start (line 4: 'a' is there 2 times)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("truth", "start", "joined"),
+    [
+        ("a", 4.0, {"text": "a", "answer_start": 4}),  # as pandas has a column where some are missing
+        ("a", float("nan"), "a"),
+        (["a", "b"], [0, 2], {"text": ["a", "b"], "answer_start": [0, 2]}),
+        ("", -1, ""),
+        ({"text": "a"}, 4, {"text": "a"}),
+    ],
+)
+def test_starts_of_a_data_frame_or_of_json_lines(truth, start, joined):
+    assert TASK.joined(truth, start) == joined
+
+
+def test_a_start_that_is_no_number_is_named(tmp_path):
+    path = tmp_path / "dev.csv"
+    path.write_text("question,context,answer,answer_start\nwho,a b a,a,there\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"line 2: .*'there'.* is no answer such as"):
+        TASK.check(read_examples(path, TASK), SETTINGS)
 
 
 @pytest.mark.parametrize(
