@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -15,7 +16,7 @@ from kerasbert.cli import options
     "--data", required=True, type=click.Path(path_type=Path), help="Labelled file: .csv, .tsv, .jsonl, .conll or .json."
 )
 @options.task
-@options.answering
+@partial(options.answering, measured=True)
 @options.batch_size
 @options.new_file("--plot", "PNG file to write: the confusion matrix, or the answers beside the right numbers.")
 @options.columns

@@ -30,14 +30,23 @@ def _different(context, parameter, rates: tuple[float, ...]) -> tuple[float, ...
     return rates or None
 
 
+_FILES = {
+    ".json": "Labelled file: .json as SQuAD has it, or .csv, .tsv or .jsonl.",
+    ".conll": "Labelled file: .conll with one word per line, or .csv, .tsv or .jsonl.",
+    ".txt": "File of texts: .txt with one text per line, or .csv, .tsv or .jsonl with a column of texts.",
+    "": "Labelled file: .csv, .tsv or .jsonl.",
+}
+"""`Task.format` -> the help text of --train."""
+
+CLASS_WEIGHT = click.option(
+    "--class-weight",
+    type=click.Choice(["balanced"]),
+    help="Let every label count the same in the loss, however rare it is.",
+)
+"""For tasks with labels."""
+
 RECIPE = (
-    click.option(
-        "--train",
-        required=True,
-        type=click.Path(path_type=Path),
-        help="Labelled file: .csv, .tsv, .jsonl, .conll, or .json as SQuAD has it.",
-    ),
-    click.option("--dev", type=click.Path(path_type=Path), help="Labelled file to measure after each epoch."),
+    click.option("--dev", type=click.Path(path_type=Path), help="Such a file, to measure on after each epoch."),
     options.out,
     click.option(
         "--epochs", default=3, show_default=True, type=click.IntRange(min=1), help="Passes over the training file."
@@ -65,11 +74,6 @@ RECIPE = (
         "for all blocks]",
     ),
     partial(options.weight_decay, default=0.01, show_default=True),
-    click.option(
-        "--class-weight",
-        type=click.Choice(["balanced"]),
-        help="Let every label count the same in the loss, however rare it is.",
-    ),
     click.option(
         "--keep",
         type=click.Choice(["best", "last"]),
@@ -102,8 +106,20 @@ def _command(name: str) -> click.Command:
 {_with_columns(task)}    """
     made = [options.setting(each, f"the checkpoint's, else {each.metadata['usual']}") for each in fields]
     columns = partial(options.columns, task=task)
+    train = click.option("--train", required=True, type=click.Path(path_type=Path), help=_FILES[task.format])
+    recipe = (*RECIPE, *((CLASS_WEIGHT,) if "labels" in task.Settings.__dataclass_fields__ else ()))
     for decorate in reversed(
-        (options.checkpoint, *RECIPE, _max_length(task), _metric(task), options.run, *made, columns, options.seed)
+        (
+            options.checkpoint,
+            train,
+            *recipe,
+            _max_length(task),
+            _metric(task),
+            options.run,
+            *made,
+            columns,
+            options.seed,
+        )
     ):
         run = decorate(run)
     return click.command(name)(run)
@@ -152,7 +168,7 @@ def _finetune(name: str, train: Path, folder: Path, given: dict, settings: list[
         path and read_examples(path, task_named(name), columns=columns) for path in (train, given["dev"])
     )
     chosen = {each: given.pop(each) for each in settings}
-    if given["class_weight"] is not None and examples:
+    if given.get("class_weight") is not None and examples:
         _check_class_weight(task_named(name), examples, given["checkpoint"], chosen)
     options.load_tensorflow()
     from kerasbert.runs.finetune import FinetuneOptions

@@ -9,14 +9,22 @@ PER_CORE = 16
 """Largest number of processes or threads per core; more of them only fill the memory."""
 
 
-class Number(click.FloatRange):
-    """A number within a range. click's own type lets NaN and infinity pass."""
+class Finite:
+    """A mixin for numbers, listed before click's own type, which lets NaN and infinity pass."""
 
     def convert(self, value, param, ctx):
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{value} is not a finite number.", param, ctx)
         return number
+
+
+class AnyNumber(Finite, click.types.FloatParamType):
+    """A number."""
+
+
+class Number(Finite, click.FloatRange):
+    """A number within a range."""
 
 
 class Parallel(click.IntRange):

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from kerasbert.cli.backend import check_backend
-from kerasbert.cli.numbers import Number
+from kerasbert.cli.numbers import AnyNumber, Number
 from kerasbert.quiet import quiet
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import NAME as MANIFEST
@@ -25,24 +25,26 @@ def _fields() -> dict:
     return {each.option: each for name in NAMES for each in task_named(name).fields}
 
 
-def _column(word: str, usual: str):
+def _column(word: str, usual: str, task: Task | None):
+    files = "" if task is None else ", in --train and in --dev"
     return click.option(
-        f"--{word}-column", help=f"Name of the column with the {word}.  [default: a usual name, such as {usual!r}]"
+        f"--{word}-column",
+        help=f"Name of the column with the {word}{files}.  [default: a usual name, such as {usual!r}]",
     )
 
 
 def text_columns(command, task: Task | None = None):
-    """One option per field of a task, or of all tasks, such as --text-column and --pair-column."""
+    """One option per field of a task that is fine-tuned, or of all tasks, such as --text-column and --pair-column."""
     fields = _fields() if task is None else {each.option: each for each in task.fields}
     for word, each in reversed(fields.items()):
-        command = _column(word, each.columns[0])(command)
+        command = _column(word, each.columns[0], task)(command)
     return command
 
 
 def columns(command, task: Task | None = None):
     """The options of `text_columns`, and --label-column if the task has right answers in its files."""
     truths = ("label",) if task is None else task.truths
-    return text_columns(_column("label", truths[0])(command) if truths else command, task)
+    return text_columns(_column("label", truths[0], task)(command) if truths else command, task)
 
 
 def taken_columns(given: dict) -> dict:
@@ -85,7 +87,7 @@ def setting(each: dataclasses.Field, usual: str):
     """
     name, known = each.name.replace("_", "-"), each.metadata
     flag = f"--{name}/--no-{name}" if each.type is bool else f"--{name}"
-    kind = click.Choice(known["choices"]) if known["choices"] else _TYPES[each.type](known["least"])
+    kind = click.Choice(known["choices"]) if known["choices"] else _TYPES[each.type](known["least"], known["most"])
     return click.option(flag, each.name, default=None, type=kind, help=f"{known['help']}  [default: {usual}]")
 
 
@@ -99,19 +101,24 @@ class _Names(click.ParamType):
 
 
 _TYPES = {
-    tuple[str, ...]: lambda least: _Names(),
-    str: lambda least: str,
-    bool: lambda least: bool,
-    int: lambda least: click.IntRange(min=least),
-    float: lambda least: Number(min=least),
+    tuple[str, ...]: lambda least, most: _Names(),
+    str: lambda least, most: str,
+    bool: lambda least, most: bool,
+    int: lambda least, most: click.IntRange(least, most),
+    float: lambda least, most: AnyNumber() if least is most is None else Number(least, most),
 }
-"""Type of a setting -> the smallest number that is allowed -> the type of its option."""
+"""Type of a setting -> the smallest and the largest number that are allowed -> the type of its option."""
 
 
-def answering(command):
-    """One option per setting of any task with which a model can answer otherwise than it was saved."""
+def answering(command, *, measured: bool = False):
+    """One option per setting of any task with which a model can answer otherwise than it was saved.
+
+    Args:
+        measured: only those that change figures.
+    """
     for each in reversed(_answering().values()):
-        command = setting(each, "as MODEL was saved")(command)
+        if each.metadata["measured"] or not measured:
+            command = setting(each, "as MODEL was saved")(command)
     return command
 
 
@@ -122,7 +129,7 @@ def _answering() -> dict[str, dataclasses.Field]:
 
 def taken_settings(given: dict) -> dict:
     """Takes the settings to answer with out of a command's parameters; returns those that are given."""
-    taken = {name: given.pop(name) for name in _answering()}
+    taken = {name: given.pop(name) for name in _answering() if name in given}
     return {name: value for name, value in taken.items() if value is not None}
 
 

@@ -50,7 +50,9 @@ def _others(command):
 @options.new_file("--out", "File to write the answers to, as a whole or not at all.  [default: standard output]")
 @options.task
 @click.option(
-    "--top-k", type=click.IntRange(min=1), help="Number of labels or answers to show, those with the highest scores."
+    "--top-k",
+    type=click.IntRange(min=1),
+    help="Number of labels or answers to show, those with the highest scores; for a question at most 20.",
 )
 @click.option("--all-scores", is_flag=True, default=None, help="Show every label with its score, the highest first.")
 @click.option(
@@ -67,7 +69,7 @@ def predict(model, texts, source, out, task, batch_size, **given):
     """Answer TEXTS, or the texts of a file, with MODEL. Prints one JSON object per line.
 
     MODEL is a saved model, a .keras file or a bundle. Blank lines of a .txt file are answered as empty texts, so that
-    line and answer keep the same number.
+    line and answer keep the same number. For fill-mask they are an error, like any text without a mask.
 
     \b
     Example:

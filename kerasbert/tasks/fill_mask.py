@@ -38,7 +38,7 @@ class Settings:
     top_k: int = option(5, least=1, help="Number of words for each mask.")
     """Number of answers for each mask."""
     targets: tuple[str, ...] = option(
-        (), answering=True, usual="all", help="Words to choose among, with commas between."
+        (), answering=True, measured=False, usual="all", help="Words to choose among, with commas between."
     )
     """The words to choose among, each one token of the vocabulary; empty for the whole vocabulary."""
 
@@ -46,8 +46,12 @@ class Settings:
         check_length(self.max_length)
         if self.top_k < 1:
             raise ConfigError(f"top_k is {self.top_k}: use 1 or more")
-        if isinstance(self.targets, str) or not all(isinstance(each, str) and each for each in self.targets):
+        if isinstance(self.targets, str) or not all(isinstance(each, str) for each in self.targets):
             raise ConfigError(f"targets is {self.targets!r:.60}: give a list of words")
+        if not all(self.targets):
+            raise ConfigError(
+                f"targets: word {self.targets.index('') + 1} of {len(self.targets)} is empty; leave it out"
+            )
         object.__setattr__(self, "targets", tuple(self.targets))
 
 

@@ -31,7 +31,9 @@ class Settings:
     """Number of the context's tokens that two neighbouring windows share; at most half of those in a window."""
     max_answer_length: int = option(30, least=1, answering=True, help="Largest number of tokens in an answer.")
     """Largest number of tokens in an answer."""
-    top_k: int = option(1, least=1, help="Number of answers to a question: 1 for one answer, more for a list.")
+    top_k: int = option(
+        1, least=1, most=N_BEST, help="Number of answers to a question: 1 for one answer, more for a list."
+    )
     """Number of answers: 1 for one answer, more for a list."""
     handle_impossible_answer: bool = option(
         False,

@@ -163,8 +163,10 @@ def option(
     help: str,
     choices: Sequence[str] = (),
     least: float | None = None,
+    most: float | None = None,
     usual: str = "",
     answering: bool = False,
+    measured: bool = True,
 ):
     """A field of a task's settings that is also an option of `kerasbert finetune`.
 
@@ -174,12 +176,14 @@ def option(
         default: the default value; without one, the setting is required.
         help: the help text of the option.
         choices: the values that are allowed; empty for any value of the type.
-        least: the smallest number that is allowed; None for any.
+        least, most: the smallest and the largest number that is allowed; None for any.
         usual: what is taken if neither the user nor the checkpoint says, for the help text; empty: `default`.
         answering: whether it is also an option of the commands that answer, which then answer with another value.
+        measured: whether its value changes the task's figures, so that `kerasbert evaluate` offers it too.
     """
-    given = {"help": help, "choices": tuple(choices), "least": least, "usual": usual or default, "answering": answering}
-    return field(default=default, metadata=given)
+    numbers = {"least": least, "most": most}
+    given = {"help": help, "choices": tuple(choices), **numbers, "usual": usual or default}
+    return field(default=default, metadata={**given, "answering": answering, "measured": measured})
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,16 @@ def test_the_metrics_are_the_tasks_own():
         assert set(metric.type.choices) == {"loss", *task_named(name).metrics(None)}
 
 
+def test_a_file_to_learn_from_is_described_by_the_task():
+    helps = {
+        name: {each.name: each.help for each in command.params}["train"] for name, command in finetune.commands.items()
+    }
+    for name, said in helps.items():
+        assert (task_named(name).format or ".csv") in said
+    for ending, only in ((".json as SQuAD", "question-answering"), (".conll", "token-classification")):
+        assert [name for name, said in helps.items() if ending in said] == [only]
+
+
 def test_the_rates_that_were_tried_and_the_classes_are_tables(tmp_path, capsys):
     rates = {"1e-05": {"epoch": 2, "val_loss": 0.5}, "0.001": {"epoch": None}}
     classes = {"good": {"precision": 0.75, "support": 3}}

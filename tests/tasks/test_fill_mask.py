@@ -96,6 +96,8 @@ def test_what_cannot_be_answered_is_told_in_one_line(tokenizer):
     for wrong in ({"top_k": 0}, {"targets": "w1"}, {"targets": ("",)}):
         with pytest.raises(ConfigError, match=f"^{next(iter(wrong))} is "):
             Settings(max_length=12, **wrong)
+    with pytest.raises(ConfigError, match="^targets: word 2 of 2 is empty; leave it out$"):
+        Settings(max_length=12, targets=("w1", ""))
 
 
 def test_targets_are_tokens_or_words_that_are_read_as_one(tokenizer):
