@@ -22,6 +22,7 @@ class MultipleChoice(TextModel):
     model = kb.MultipleChoice.from_pretrained("path-or-hub-id", max_length=128)
     model.compile()
     model.fit(model.dataset("train.csv", batch_size=16), epochs=3)
+    model.fit((["She opened the door"], [["and went in.", "and was the sea."]]), [0])    # or texts of your own
     model.predict_text("She opened the door", ["and went in.", "and was the sea."])
     # [{"choice": 0, "text": "and went in.", "score": 0.98}]
     model.save_pretrained("out/")

@@ -20,6 +20,7 @@ class NextSentenceScorer(Classifier):
     model.predict_text(["He went to the store."], ["He bought milk."])    # [{"label": "is_next", "score": 0.98}]
     model.compile()
     model.fit(model.dataset("pairs.csv", batch_size=32), epochs=1)
+    model.fit((["He went to the store."], ["He bought milk."]), ["is_next"])    # or texts of your own
     model.save_pretrained("out/")
     ```
 

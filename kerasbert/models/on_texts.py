@@ -44,6 +44,8 @@ class OnTexts:
     - Texts: a list or tuple of strings, a NumPy array (texts,) or (texts, 1), a column of a DataFrame.
     - Pairs of texts: a tuple `(texts, second_texts)`, an array (pairs, 2), a list of tuples, or a list of lists unless
       the task takes lists of words.
+    - Of other tasks with several fields the same: `(questions, contexts)`, or `(prompts, choices)` where each element
+      of `choices` is a list of texts.
     - A dict of columns by field name, such as `{"text": ..., "text_pair": ...}`.
     - A list of `kerasbert.tasks.task.Example`, with their right answers.
     - A DataFrame with the usual names of columns. Without `y`, its column of right answers is used.
@@ -94,7 +96,7 @@ class OnTexts:
             TokenizerError: a text is not a string, or `x` is nothing that is read.
             ConfigError: an argument is not allowed, or the model has no tokenizer.
         """
-        check_batch_size(batch_size)
+        self._check_batch_size(batch_size)
         check_batch_size(options.get("validation_batch_size"), "validation_batch_size")
         check_share(validation_split)
         if validation_split and validation_data is None and self._reads(x):
@@ -144,7 +146,7 @@ class OnTexts:
             x, y, sample_weight: as in `fit`.
             batch_size, verbose, options: the arguments of `keras.Model.evaluate`, such as `return_dict`.
         """
-        check_batch_size(batch_size)
+        self._check_batch_size(batch_size)
         if self.task.averages and self._reads(x) and not is_dataset(x):
             x, y, sample_weight = self._examples([x] if isinstance(x, str) else x, y, sample_weight), None, None
             found = judged(self, x, batch_size=batch_size, verbose=verbose)
@@ -302,6 +304,9 @@ class OnTexts:
         if class_weight is None:
             return None
         return dict(enumerate(class_weights(class_weight, labels_of(self.settings), self.graphs()[0]).tolist()))
+
+    def _check_batch_size(self, batch_size) -> None:
+        check_batch_size(batch_size, fields=[each.name for each in self.task.fields])
 
     def _reads(self, x) -> bool:
         """Whether these are texts; raises TokenizerError for what Keras cannot read either."""

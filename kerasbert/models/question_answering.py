@@ -17,6 +17,7 @@ class QuestionAnswerer(TextModel):
     model = kb.QuestionAnswerer.from_pretrained("path-or-hub-id", max_length=384)
     model.compile()
     model.fit(model.dataset("train.json", batch_size=16), epochs=2)
+    model.fit((["Who left?"], ["Ann Lee left."]), [{"text": "Ann Lee", "answer_start": 0}])    # or texts of your own
     model.predict_text(["Who left?"], ["Ann Lee left."])
     # [{"answer": "Ann Lee", "score": 0.98, "start": 0, "end": 7}]
     model.save_pretrained("out/")

@@ -1,5 +1,6 @@
 """Numbers that a Keras user gives beside the data: batch sizes, shares and weights, checked before long work."""
 
+from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 
 import numpy as np
@@ -9,12 +10,19 @@ from kerasbert.errors import ConfigError
 LARGEST = float(np.finfo(np.float32).max)
 
 
-def check_batch_size(value, name: str = "batch_size") -> None:
+def check_batch_size(value, name: str = "batch_size", *, fields: Sequence[str] = ()) -> None:
     """Checks a number of rows per batch; None stands for the default.
+
+    Args:
+        fields: the names of an example's fields, for a call such as `fit(questions, contexts, answers)`, whose third
+            argument is the batch size.
 
     Raises:
         ConfigError: it is no whole number from 1.
     """
+    if len(fields) > 1 and isinstance(value, Iterable) and not isinstance(value, str):
+        columns = ", ".join(f"{each.removesuffix('s')}s" for each in fields)
+        raise ConfigError(f"{name} is {value!r:.60}: give ({columns}) as x, and the right answers as y")
     whole = isinstance(value, Integral) and not isinstance(value, bool)
     if value is not None and not (whole and value > 0):
         raise ConfigError(f"{name} is {value!r:.60}: give a whole number from 1")

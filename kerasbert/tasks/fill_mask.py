@@ -139,7 +139,8 @@ def decode(example: Example, rows: Sequence[MaskRow], outputs, settings: Setting
     several masks a list of such lists; [] for a text to learn from in which no token can be masked.
 
     `token` is the id. The score is the probability in the whole vocabulary, also among `targets`. `sequence` is the
-    text with the token in place of the mask; beside further masks it has special tokens too.
+    text with the token in place of the mask, without characters that the vocabulary lacks; beside further masks it has
+    special tokens too.
     """
     several = len(rows) > 1
     found = [_best(row, logits, settings, several) for row, logits in zip(rows, outputs["logits"], strict=True)]

@@ -74,6 +74,12 @@ def test_a_batch_has_rows(classifier, size):
     refused(lambda: classifier.fit(TEXTS, LABELS, verbose=0, **held_out), "^validation_" + message[1:], ConfigError)
 
 
+def test_a_third_column_is_no_batch_size(classifier):
+    message = r"^batch_size is \['.*: give \(texts, text_pairs\) as x, and the right answers as y$"
+    for call in (classifier.fit, classifier.evaluate):
+        refused(lambda call=call: call(TEXTS, TEXTS, LABELS, verbose=0), message, ConfigError)
+
+
 @pytest.mark.parametrize("share", ["0.2", float("nan"), -0.1, 1.0], ids=repr)
 def test_a_share_is_held_out(classifier, share):
     message = r"^validation_split is .*: give a share from 0 to below 1, such as 0.2$"

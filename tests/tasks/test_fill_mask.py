@@ -93,10 +93,10 @@ def test_what_cannot_be_answered_is_told_in_one_line(tokenizer):
     for target, pieces in (("w3 w4", "'w3', 'w4'"), ("w99", r"'\[UNK\]'"), (" ", "nothing")):
         with pytest.raises(TokenizerError, match=rf"^targets: '{target}' is no token of the vocabulary, but {pieces};"):
             target_ids(tokenizer, (target,))
-    for wrong in ({"top_k": 0}, {"targets": "w1"}, {"targets": ("",)}):
+    for wrong in ({"top_k": 0}, {"targets": "w1"}, {"targets": (1,)}):
         with pytest.raises(ConfigError, match=f"^{next(iter(wrong))} is "):
             Settings(max_length=12, **wrong)
-    with pytest.raises(ConfigError, match="^targets: word 2 of 2 is empty; leave it out$"):
+    with pytest.raises(ConfigError, match=r"^targets: word 2 of 2 is empty; leave it out$"):
         Settings(max_length=12, targets=("w1", ""))
 
 
