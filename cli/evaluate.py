@@ -53,8 +53,8 @@ def evaluate(model, data, task, batch_size, plot, as_json, **given):
         for each in opened.answered(examples, **options.batching(batch_size)):
             answered.append(definition.brief(each, settings))
             count.update(1)
-    warn_cut(sum(count_cut(each.rows) for each in answered), len(examples), settings)
-    figures = {"texts": len(examples), **definition.figures(answered, settings)}
+    warn_cut(definition, examples, sum(count_cut(each.rows) for each in answered), settings)
+    figures = {definition.words.examples: len(examples), **definition.figures(answered, settings)}
     by_class = definition.by_class(answered, settings)
     picture = definition.picture and (plot or as_json) and definition.picture(answered, settings)
     if plot:

@@ -107,7 +107,7 @@ def predict(model, texts, source, out, task, batch_size, **given):
             cut += count_cut(each.rows)
             if count:
                 count.update(1)
-    warn_cut(cut, len(examples), settings)
+    warn_cut(definition, examples, cut, settings)
     if out:
         click.echo(f"{out}: {len(examples)} answer{'s' * (len(examples) != 1)}")
 

@@ -247,9 +247,9 @@ class OnTexts:
         if not lessons:
             raise DataError(f"{examples[0].path or 'the examples'}: no text has a token to learn or to judge")
         rows = [each.row for group in lessons for each in group]
-        warn_cut(count_cut(rows), len(examples), self.settings)
+        warn_cut(self.task, examples, count_cut(rows), self.settings)
         if self.task.averages:
-            tell_windows(rows, len(examples), self.settings)
+            tell_windows(self.task, examples, rows, self.settings)
         return lessons
 
     def batches_of(

@@ -164,6 +164,7 @@ TASK = Task(
     calibration=GOLDEN,
     words=Words(
         title="Multiple choice",
+        examples="examples",
         longer="If prompt and choice are longer together, the longer of them is cut first.",
         verb="choose",
         gives="the text that goes best with a prompt",

@@ -80,6 +80,7 @@ TASK = Task(
     calibration=GOLDEN,
     words=Words(
         title="Next sentence",
+        examples="pairs",
         longer="If a pair is longer, its longer text is cut first.",
         verb="follow",
         gives="whether a second text follows the first",

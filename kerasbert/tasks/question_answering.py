@@ -294,6 +294,7 @@ TASK = Task(
     calibration=GOLDEN,
     words=Words(
         title="Answers to questions",
+        examples="questions",
         longer="A longer context is read in several windows.",
         verb="answer",
         gives="the part of a context that answers a question",

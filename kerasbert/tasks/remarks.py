@@ -30,19 +30,25 @@ def warn(task: Task, examples: Sequence[Example], settings, *, labelled: bool = 
         log.warning("%s%s", f"{examples[0].path}: " if examples[0].path else "", remark)
 
 
-def warn_cut(cut: int, total: int, settings) -> None:
+def warn_cut(task: Task, examples: Sequence[Example], cut: int, settings) -> None:
     """Logs how many of the examples were cut, if there are any."""
     if cut:
-        log.warning("%d of %d texts were cut, at %d tokens", cut, total, settings.max_length)
+        what = f"{_from(examples)}{cut} of {len(examples)} {task.words.examples}"
+        log.warning("%s were cut, at %d tokens", what, settings.max_length)
 
 
-def tell_windows(rows: Sequence[Row], total: int, settings) -> None:
+def tell_windows(task: Task, examples: Sequence[Example], rows: Sequence[Row], settings) -> None:
     """Logs how many of the examples are read in several windows, if there are any."""
     counts = Counter(id(row.example) for row in rows)
     several = [count for count in counts.values() if count > 1]
     if several:
-        said = "%d of %d texts are longer than %d tokens and are read in %d windows"
-        log.info(said, len(several), total, settings.max_length, sum(several))
+        what = f"{_from(examples)}{len(several)} of {len(examples)} {task.words.examples}"
+        log.info("%s are longer than %d tokens and are read in %d windows", what, settings.max_length, sum(several))
+
+
+def _from(examples: Sequence[Example]) -> str:
+    """The file that examples are from, for the beginning of a line; empty if they are from none."""
+    return f"{examples[0].path}: " if examples[0].line or (examples[0].path and examples[0].spot) else ""
 
 
 def count_cut(rows: Sequence[Row]) -> int:

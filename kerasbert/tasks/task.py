@@ -196,6 +196,7 @@ class Words:
         gives: completes the sentence "it gives ...".
         teaches: first line of `kerasbert finetune TASK --help`; empty if the task cannot be fine-tuned.
         shown: the text of the golden example that the report's programs answer.
+        examples: what its examples are called where they are counted, in the plural.
         longer: what becomes of a text that does not fit into `max_length` tokens, as a sentence.
     """
 
@@ -205,6 +206,7 @@ class Words:
     teaches: str = ""
     shown: str = "a lovely film"
     longer: str = "A longer text is cut."
+    examples: str = "texts"
 
 
 def labels_of(settings) -> tuple[str, ...]:

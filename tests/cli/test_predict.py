@@ -56,7 +56,7 @@ def test_texts_that_are_empty_or_cut_are_counted(run, tiny_classifier, file, com
     assert result.stderr.splitlines() == [
         f"{path}: 1 of 3 texts (the first on line 3) is empty",
         f"{path}: 3 of 3 texts have a second text, but the model was trained on single texts",
-        "1 of 3 texts were cut, at 32 tokens",
+        f"{path}: 1 of 3 texts were cut, at 32 tokens",
     ]
 
 

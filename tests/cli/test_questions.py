@@ -69,7 +69,7 @@ def test_files_are_answered_and_measured(run, tiny_answerer, questions):
     assert result.exit_code == 0, result.output
     lines = [line.split() for line in result.stdout.splitlines()]
     assert [line[0] for line in lines if line] == [
-        *("texts", "exact_match", "f1", "answerable_f1", "unanswerable_f1"),
+        *("questions", "exact_match", "f1", "answerable_f1", "unanswerable_f1"),
         *("class", "answer", "none"),
     ]
     assert "3 of 6 answers are not in the context, or not at the answer_start given" in result.stderr

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from kerasbert import TextClassifier
+from kerasbert import MultipleChoice, TextClassifier
 from kerasbert.examples.readers import read_examples
 from kerasbert.tasks import task_named
 from kerasbert.tasks.remarks import count_cut, counted, warn
@@ -103,6 +103,13 @@ def test_what_training_cuts_and_what_it_reads_in_windows_is_said(tiny_bert, capl
     assert "1 of 2 texts are longer than 8 tokens and are read in 3 windows" in said
     assert "1 of 3 texts were cut, at 8 tokens" in said
     assert "1 of 3 texts are longer than 8 tokens and are read in 7 windows" in said
+
+
+def test_what_is_cut_is_named_with_its_file_as_the_task_calls_it(tiny_bert, tmp_path, caplog):
+    path = tmp_path / "dev.csv"
+    path.write_text(f"prompt,choice0,choice1,label\ngood,{LONG},film,0\ngood,film,book,0\n", encoding="utf-8")
+    MultipleChoice.from_pretrained(tiny_bert, max_length=8).dataset(path)
+    assert f"{path}: 1 of 2 examples were cut, at 8 tokens" in caplog.messages
 
 
 def test_windows_lose_nothing(tiny_bert):
