@@ -18,7 +18,8 @@ from kerasbert.cli import options
 def inspect(path, plot, rehash, as_json):
     """Show what PATH holds.
 
-    PATH is a model, a bundle, prepared data, a labelled file, or a .tflite, .onnx or .safetensors file.
+    PATH is a model, a bundle, prepared data, a labelled file (.csv, .tsv, .jsonl, .conll, or .json as SQuAD has it), or
+    a .tflite, .onnx or .safetensors file.
 
     \b
     Example:

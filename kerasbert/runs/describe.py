@@ -2,13 +2,14 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kerasbert.config import family_name
 from kerasbert.errors import BundleError, ConfigError, DataError, KerasBertError
 from kerasbert.runtime.manifest import NAME as MANIFEST
 from kerasbert.runtime.manifest import File, Manifest, measure
+from kerasbert.tasks.task import Example, Task
 
 
 def describe(path: str | Path) -> dict:
@@ -175,7 +176,7 @@ def _labelled(path: Path) -> dict:
     from kerasbert.examples.readers import read_examples
     from kerasbert.tasks import NAMES, task_named
 
-    tasks = [task_named(name) for name in NAMES]
+    tasks = sorted(map(task_named, NAMES), key=lambda task: not _lists(task))  # a prompt is also a text's usual name
     for task in (task for task in tasks if task.truths):
         try:
             examples = read_examples(path, task)
@@ -183,19 +184,41 @@ def _labelled(path: Path) -> dict:
         except DataError:
             continue
     else:
-        task = tasks[0]
+        task = next((each for each in tasks if each.format == path.suffix.lower()), task_named(NAMES[0]))
         examples = read_examples(path, task, labelled=False)
     labels = Counter(label for example in examples for label in _labels(example.truth))
     lengths = sorted(_words(example.fields[task.fields[0].name]) for example in examples)
+    by_name = {"labels": dict(labels.most_common(20)), "different labels": len(labels)}
     return {
-        "kind": "texts",
+        "kind": task.words.examples,
+        "read for": task.name,
         "rows": len(examples),
-        "pairs": "text_pair" in examples[0].fields,
-        "labels": dict(labels.most_common(20)),
-        "different labels": len(labels),
+        **(
+            {"pairs": "text_pair" in examples[0].fields}
+            if any(each.name == "text_pair" for each in task.fields)
+            else {}
+        ),
+        **{f"{name} per row": _sizes(examples, name) for name in _lists(task)},
+        **(by_name if "labels" in task.Settings.__dataclass_fields__ else _answered(task, examples)),
         "median words": lengths[len(lengths) // 2],
         "most words": lengths[-1],
     }
+
+
+def _lists(task: Task) -> list[str]:
+    """The fields of a task that are lists of texts."""
+    return [each.name for each in task.fields if each.kind == "texts"]
+
+
+def _sizes(examples: Sequence[Example], name: str) -> dict[str, int]:
+    """How many examples have each number of texts in a field."""
+    return {str(size): count for size, count in sorted(Counter(len(each.fields[name]) for each in examples).items())}
+
+
+def _answered(task: Task, examples: Sequence[Example]) -> dict:
+    """How many examples have no right answer, for a task whose right answers are lists."""
+    truths = [task.truth(each, None) for each in examples if each.truth is not None]
+    return {"without an answer": truths.count([])} if any(isinstance(each, list) for each in truths) else {}
 
 
 def _labels(truth) -> list[str]:
@@ -257,4 +280,5 @@ FILES: dict[str, Kind] = {
     ".tsv": _labelled,
     ".jsonl": _labelled,
     ".conll": _labelled,
+    ".json": _labelled,
 }

@@ -26,7 +26,8 @@ class Example:
         truth: the right answer as in the file; None if it is unknown.
         line: its line in `path`, counted from 1; 0 if it does not come from a file.
         path: its file, or another place for messages; empty if there is none.
-        spot: its place in a file whose lines say nothing, such as "question 12"; else empty.
+        spot: its place in a file whose lines say nothing, such as "question 12", or among several texts of a call, such
+            as "text[3]"; else empty.
         weight: its weight in the loss; None if the examples have no weights.
         lines: the line of each of its words, for a file with one word per line; else empty.
     """
@@ -375,4 +376,7 @@ class Task:
         missing = [each.name for each in self.fields if each.required and each.name not in given]
         if missing:
             raise TokenizerError(f"{self.name} needs {missing[0]}")
-        return [Example(dict(zip(given, values, strict=True))) for values in zip(*given.values(), strict=True)]
+        rows = [dict(zip(given, values, strict=True)) for values in zip(*given.values(), strict=True)]
+        if len(rows) == 1:
+            return [Example(rows[0])]
+        return [Example(fields, spot=f"{names[0]}[{index}]") for index, fields in enumerate(rows)]

@@ -22,6 +22,9 @@ def paths(tiny_classifier, tiny_bundle, tmp_path):
         csv.writer(stream, delimiter="\t").writerows([("text", "label"), *TEXTS])
     lines = (json.dumps({"text": text, "label": label}) for text, label in TEXTS)
     (tmp_path / "texts.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    asked = [{"question": "who left", "answers": answers} for answers in ([{"text": "Bo", "answer_start": 0}], [])]
+    squad = {"data": [{"paragraphs": [{"context": "Bo left", "qas": asked}]}]}
+    (tmp_path / "texts.json").write_text(json.dumps(squad), encoding="utf-8")
     (tmp_path / "texts.conll").write_text("Ann B-PER\n\nBo B-PER\nLee I-PER\nleft O\n", encoding="utf-8")
     return {
         "kerasbert.json": tiny_bundle,
@@ -30,7 +33,7 @@ def paths(tiny_classifier, tiny_bundle, tmp_path):
         ".tflite": tiny_bundle / "model.tflite",
         ".onnx": tiny_bundle / "onnx/model.onnx",
         ".safetensors": tiny_classifier / "model.safetensors",
-        **{f".{kind}": tmp_path / f"texts.{kind}" for kind in ("csv", "tsv", "jsonl", "conll")},
+        **{f".{kind}": tmp_path / f"texts.{kind}" for kind in ("csv", "tsv", "jsonl", "conll", "json")},
     }
 
 
@@ -51,6 +54,7 @@ KINDS = {
 KINDS |= {
     ending: {
         "kind": "texts",
+        "read for": "text-classification",
         "rows": 3,
         "pairs": False,
         "labels": {"positive": 2, "negative": 1},
@@ -60,8 +64,17 @@ KINDS |= {
     }
     for ending in (".csv", ".tsv", ".jsonl")
 }
+KINDS[".json"] = {
+    "kind": "questions",
+    "read for": "question-answering",
+    "rows": 2,
+    "without an answer": 1,
+    "median words": 2,
+    "most words": 2,
+}
 KINDS[".conll"] = {
-    **KINDS[".csv"],
+    "kind": "texts",
+    "read for": "token-classification",
     "rows": 2,
     "labels": {"B-PER": 2, "I-PER": 1, "O": 1},
     "different labels": 3,
@@ -70,6 +83,19 @@ KINDS[".conll"] = {
 }
 ELSEWHERE = {"index.json", "plan.json", "bert_config.json"}
 """Pre-training data, whose tests make some; and a format that is not read."""
+
+
+def test_choices_are_counted(tmp_path):
+    path = tmp_path / "copa.csv"
+    path.write_text("premise,choice1,choice2,label\nit rained,we ran,we sat,0\nit was hot,we ran,we sat,1\n")
+    assert describe(path) == {
+        "kind": "examples",
+        "read for": "multiple-choice",
+        "rows": 2,
+        "choices per row": {"2": 2},
+        "median words": 3,
+        "most words": 3,
+    }
 
 
 def test_every_kind_is_tested():

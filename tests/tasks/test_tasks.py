@@ -194,7 +194,10 @@ TEXT = task_named("text-classification")
     ],
 )
 def test_columns_become_examples(columns, named, fields):
-    assert TEXT.examples(*columns, **named) == [Example(each) for each in fields]
+    examples = TEXT.examples(*columns, **named)
+    assert [each.fields for each in examples] == fields
+    several = [f"text[{index}]" for index in range(len(fields))]
+    assert [each.place for each in examples] == (several if len(fields) > 1 else ["an example"] * len(fields))
 
 
 @pytest.mark.parametrize(
