@@ -124,8 +124,9 @@ def survey(examples: Sequence[Example]) -> None:
     if repeated:
         one, answer = repeated[0]
         spot = one.spot or (f"line {one.line}" if one.line else "the first")
+        occur = "occurs" if len(repeated) == 1 else "occur"
         parts.append(
-            f"{len(repeated)} of {every} {_be(len(repeated))} several times in the context, without an answer_start "
+            f"{len(repeated)} of {every} {occur} several times in the context, without an answer_start "
             f"({spot}: {answer.text!r:.40} is there {answer.times} times)"
         )
     log.info("%s: %s", examples[0].path or "the examples", "; ".join([counted(len(examples), "question"), *parts]))

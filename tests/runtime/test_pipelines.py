@@ -2,6 +2,7 @@
 
 import copy as copies
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,11 @@ def test_one_text_gives_one_answer_and_a_list_a_list(classify):
     assert classify(("the hotel was rude",)) == classify(["the hotel was rude"])
     assert classify(text for text in ["the hotel was rude"]) == classify(["the hotel was rude"])
     assert classify(np.array(["the hotel was rude"]).tolist()) == classify(["the hotel was rude"])
+
+
+def test_other_settings_are_those_that_the_answers_have(classify):
+    classify.settings = replace(classify.settings, labels=("bad", "good"))
+    assert classify("the film was lovely")["label"] == "good"
 
 
 def test_pairs_come_as_two_arguments_or_as_tuples(classify):

@@ -12,6 +12,7 @@ from kerasbert.errors import ConfigError, DataError, TokenizerError
 from kerasbert.examples.readers import read_examples
 from kerasbert.tasks.answers import Answer, right_answers
 from kerasbert.tasks.ask import Answered
+from kerasbert.tasks.columns import examples_of
 from kerasbert.tasks.figures import answers as figures
 from kerasbert.tasks.question_answering import (
     TASK,
@@ -265,7 +266,7 @@ def test_a_column_of_starts_places_the_answers(tmp_path, caplog):
     caplog.set_level("INFO")
     TASK.check(examples, SETTINGS)
     assert caplog.messages == [
-        f"{path}: 4 questions; 1 without an answer; 1 of 3 answers is several times in the context, without an "
+        f"{path}: 4 questions; 1 without an answer; 1 of 3 answers occurs several times in the context, without an "
         "answer_start (line 4: 'a' is there 2 times)"
     ]
 
@@ -282,6 +283,14 @@ def test_a_column_of_starts_places_the_answers(tmp_path, caplog):
 )
 def test_starts_of_a_data_frame_or_of_json_lines(truth, start, joined):
     assert TASK.joined(truth, start) == joined
+
+
+def test_a_data_frame_has_a_column_of_starts_too():
+    pandas = pytest.importorskip("pandas")
+    columns = {"question": ["who"] * 2, "context": ["a b a"] * 2, "answer": ["a", "b"], "answer_start": [4, None]}
+    examples = examples_of(TASK, SETTINGS, TASK.graphs(SETTINGS)[0], pandas.DataFrame(columns))
+    assert [right_answers(each)[0].start for each in examples] == [4, 2]
+    assert [each.place for each in examples] == ["answer[0]", "answer[1]"]
 
 
 def test_a_start_that_is_no_number_is_named(tmp_path):
