@@ -83,8 +83,8 @@ def choose(example: Example, rows: Sequence[Row], outputs, settings: Settings, c
 
 
 def same(a: dict, b: dict, settings: Settings) -> bool:
-    """Whether two answers are the same choice."""
-    return a["choice"] == b["choice"]
+    """Whether two answers are the same choice; choices with the same text are the same."""
+    return a["text"] == b["text"]
 
 
 def truth(example: Example, settings: Settings) -> int:

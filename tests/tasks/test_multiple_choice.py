@@ -61,6 +61,7 @@ def test_an_answer_is_the_choice_with_the_largest_logit():
     assert TASK.choose(example, [], outputs, SETTINGS, Choice(top_k=2)) == every[:2]
     assert TASK.same(every[0], {**every[0], "score": 0.1}, SETTINGS)
     assert not TASK.same(every[0], every[1], SETTINGS)
+    assert TASK.same(every[0], {**every[0], "choice": 0}, SETTINGS)  # of two choices with the same text
 
 
 @pytest.mark.parametrize(
