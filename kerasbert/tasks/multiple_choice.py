@@ -39,7 +39,7 @@ def rows(tokenizer, example: Example, settings: Settings) -> list[Row]:
     """Makes one row per choice: the prompt with this choice, of which the longer text is cut first.
 
     Raises:
-        DataError: there are fewer than two choices.
+        DataError: there are fewer than two choices, or one of them is empty.
     """
     prompt, choices = example.fields["prompt"], _choices_of(example)
     encodings = tokenizer.encode([prompt] * len(choices), choices, max_length=settings.max_length)
@@ -53,6 +53,11 @@ def _choices_of(example: Example) -> list[str]:
     choices = list(example.fields["choices"])
     if len(choices) < 2:
         raise DataError(f"{example.place}: {counted(len(choices), 'choice')}; give two or more")
+    empty = next((number for number, text in enumerate(choices) if not text.strip()), None)
+    if empty is not None:
+        raise DataError(
+            f"{example.place}: choice {empty}, counted from 0, is empty; give it some text, or leave it out"
+        )
     return choices
 
 
@@ -148,7 +153,7 @@ GOLDEN = tuple(
         (PAIRS[0][0], (PAIRS[0][1], "It is a shop for books.", "No.", "😀 On Sunday we went home.")),
         ("She opened the door,", ("and went in.", "and the sea was cold.")),
         *((TEXTS[place], (TEXTS[place + 1], *TEXTS[1 : 2 + place // 4])) for place in range(0, 16, 2)),
-        (TEXTS[-2], ("A short choice.", TEXTS[-1], "")),
+        (TEXTS[-2], ("A short choice.", TEXTS[-1])),
     )
 )
 
