@@ -106,9 +106,10 @@ def truth(example: Example, settings: Settings) -> int:
     if found:
         fits = " and ".join(map(str, found))
         raise DataError(f"{example.place}: {value!r:.60} may mean the choices {fits}; give a number in a .jsonl file")
-    raise DataError(
-        f"{example.place}: {value!r:.60} is no choice; give its number, from 0 to {len(texts) - 1}, or its text"
-    )
+    last = len(texts) - 1
+    letter = chr(ord("A") + min(last, 25))
+    wanted = f"its number, from 0 to {last}, its letter, from A to {letter}, or its text"
+    raise DataError(f"{example.place}: {value!r:.60} is no choice; give {wanted}")
 
 
 def _meant(value, texts: Sequence[str]) -> Iterable[int]:

@@ -83,6 +83,7 @@ def test_an_answer_is_the_choice_with_the_largest_logit():
         (True, "abc", None),
         ("d", "abc", None),
         ("D", "abc", None),
+        ("", "abc", None),
         (None, "abc", None),
         ([0], "abc", None),
     ],
@@ -92,7 +93,9 @@ def test_a_right_answer_is_a_number_a_letter_or_a_text(value, choices, number):
     if number is not None:
         assert TASK.truth(example, SETTINGS) == number
         return
-    with pytest.raises(DataError, match=r"^a.jsonl, line 2: .*( is no choice; give its number| may mean the choices )"):
+    last, letter = len(choices) - 1, "ABC"[len(choices) - 1]
+    wanted = f"give its number, from 0 to {last}, its letter, from A to {letter}, or its text$"
+    with pytest.raises(DataError, match=rf"^a.jsonl, line 2: .*( is no choice; {wanted}| may mean the choices )"):
         TASK.truth(example, SETTINGS)
 
 
