@@ -1,6 +1,5 @@
 """`verify`: what is said of a bundle that somebody changed, and of one that nobody did."""
 
-import dataclasses
 import json
 import re
 import shutil
@@ -101,8 +100,6 @@ def texts_alone(monkeypatch):
         def open_any(folder, name):
             opened = right(folder, name)
             if name == file:
-                task = opened.pipeline.task
-                opened.pipeline.task = dataclasses.replace(task, rows=lambda *given: task.rows(*given)[:1])
                 opened.pipeline.fields = {"text"}
             return opened
 
