@@ -152,12 +152,15 @@ def ask(name: str) -> str:
 
 
 INPUTS = [
-    (choose("choices.csv"), "choices.csv, line 2: '2' is no choice; give its number, from 0 to 1, or its text"),
+    (
+        choose("choices.csv"),
+        "choices.csv, line 2: '2' is no choice; give its number, from 0 to 1, its letter, from A to B, or its text",
+    ),
     (choose("one.jsonl"), "one.jsonl, line 1: 1 choice; give two or more"),
     (choose("text.jsonl"), "text.jsonl, line 1: no list of texts in 'choices' (found 'b')"),
     (choose("unlike.csv"), "unlike.csv: no choice column among prompt, option, label; name it with --choice-column"),
     (choose("train.csv"), "train.csv: no prompt column among text, label; name it with --prompt-column"),
-    (follow("pairs.csv"), "pairs.csv, line 2: unknown label 'maybe'; the model knows is_next, not_next"),
+    (follow("pairs.csv"), "pairs.csv, line 2: unknown label 'maybe'; give is_next (0) or not_next (1)"),
     (follow("train.csv"), "train.csv: no pair column among text, label; name it with --pair-column"),
     (learn("none.csv"), "none.csv: no such file"),
     (learn("pipe.csv"), "pipe.csv: is a pipe or a device, not a regular file"),

@@ -19,6 +19,8 @@ HESITATES = 0.1
 """A quantised file's answer on a golden text is unclear if Keras's two best probabilities differ by less than this."""
 SURE = 0.5
 """Such an answer is unclear only if the file's own two best probabilities also differ by less than this."""
+TIES = 1e-5
+"""What stands for `HESITATES` and `SURE` of a float32 file: answers this close are equal but for rounding."""
 DROP = 0.005
 """Largest drop of a quantised file's headline figure on labelled data: 0.5 points. Where data are given, the drop
 decides, and not the answers on golden texts."""
@@ -79,7 +81,7 @@ def decide_answers(alike: Sequence[bool], precision: str, *, what: str = "answer
     """The decision on a file from the share of its answers that equal Keras's.
 
     Args:
-        alike: for each answer, whether it equals Keras's or, of a quantised file, is unclear (`HESITATES`).
+        alike: for each answer, whether it equals Keras's or is unclear (`unclear_below`).
         precision: the file's precision, as in kerasbert.json.
         what: words for the line, such as "labels of tokens".
     """
@@ -122,26 +124,33 @@ def largest_difference(actual: np.ndarray, expected: np.ndarray, bar: str, *, sc
     return float(np.abs(actual - expected).max())
 
 
-def changed_labels(actual: np.ndarray, expected: np.ndarray, bar: str) -> tuple[np.ndarray, np.ndarray]:
-    """Where a quantised file chooses another label than Keras, and where neither has a clear one (`HESITATES`, `SURE`).
+def unclear_below(precision: str) -> tuple[float, float]:
+    """Below which difference of the two best probabilities an answer is unclear: Keras's, and a file's."""
+    return (TIES, TIES) if precision == "float32" else (HESITATES, SURE)
+
+
+def changed_labels(actual: np.ndarray, expected: np.ndarray, bar: str, precision: str) -> tuple[np.ndarray, np.ndarray]:
+    """Where a file chooses another label than Keras, and where neither has a clear one (`unclear_below`).
 
     Args:
         actual, expected: the numbers of the file and of Keras, with labels on the last axis: of a row, or per token.
         bar: the kind of numbers, a key of `LABELS`.
+        precision: the file's precision, as in kerasbert.json.
 
     Returns:
         Two bool arrays whose last axis is 1 for a choice, or the labels.
     """
     ours, theirs = np.asarray(actual), np.asarray(expected)
-    unclear = (_MARGINS[bar](theirs) < HESITATES) & (_MARGINS[bar](ours) < SURE)
+    hesitates, sure = unclear_below(precision)
+    unclear = (_MARGINS[bar](theirs) < hesitates) & (_MARGINS[bar](ours) < sure)
     return _CHANGED[bar](ours, theirs), unclear
 
 
-def with_excused_labels(actual: np.ndarray, expected: np.ndarray, bar: str) -> np.ndarray:
-    """Keras's numbers, with those of a quantised file in the places where it may choose another label."""
-    if bar not in LABELS:
+def with_excused_labels(actual: np.ndarray, expected: np.ndarray, bar: str, precision: str) -> np.ndarray:
+    """Keras's numbers, with those of a file in the places where it may choose another label; none of another shape."""
+    if bar not in LABELS or np.shape(actual) != np.shape(expected):
         return expected
-    changed, unclear = changed_labels(actual, expected, bar)
+    changed, unclear = changed_labels(actual, expected, bar, precision)
     return np.where(changed & unclear, actual, expected)
 
 

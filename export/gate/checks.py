@@ -82,24 +82,29 @@ def asks_each_alone(subject: Subject, row) -> list[str]:
 def answers_equally(subject: Subject, row) -> list[str]:
     """Compares the answers with those recorded of Keras; of a quantised file that tags tokens, the tokens' labels.
 
-    They decide on a quantised file, unless its figure on labelled data does (`asks_the_data`).
+    They decide on a quantised file, unless its figure on labelled data does (`asks_the_data`). Of a float32 file, the
+    failure names the first answer that differs.
     """
-    alike, excused = [], []
+    alike, excused, differs = [], [], ""
     quantised = subject.file.precision != "float32"
     by_token = subject.tags and quantised
     for each, found in zip(subject.recorded, subject.alone, strict=True):
         found, theirs = replace(found, outputs=_at_places(subject, found, each)), _recorded(subject, each)
-        alike.append(subject.alike(subject.answer(found), each.answer))
+        answer = subject.answer(found)
+        alike.append(subject.alike(answer, each.answer))
         if by_token:
             excused += subject.kept(found, theirs, each.answer)
         else:
             excused.append(alike[-1] or subject.hesitates(found, theirs))
+        if not excused[-1] and not differs:
+            example, theirs, ours = map(_shortened, (each.example, each.answer, answer))
+            differs = f"; to {example} Keras answers {theirs}, and the file {ours}"
     row.agreement = float(np.mean(alike))
     decision = decide_answers(excused, subject.file.precision, what="labels of tokens" if by_token else "answers")
     if quantised:
         row.decision = decision
         return []
-    return [] if decision.passed else [decision.figure]
+    return [] if decision.passed else [f"{decision.figure}{differs}"]
 
 
 def asks_all_at_once(subject: Subject, row) -> list[str]:
@@ -264,6 +269,12 @@ def _as_asked(subject: Subject, each: golden.Golden, most: int | None) -> golden
         return replace(each, rows=each.rows[:most])
     outputs = {name: averaged(each.rows, rows) for name, rows in _recorded(subject, each).items()}
     return replace(each, rows=[replace(each.rows[0], outputs=outputs)])
+
+
+def _shortened(value: object, most: int = 120) -> str:
+    """A value on one line; arrays have several."""
+    line = " ".join(repr(value).split())
+    return line if len(line) <= most else f"{line[:most]}..."
 
 
 def _named(each: golden.Golden) -> str:

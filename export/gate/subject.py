@@ -8,7 +8,7 @@ import numpy as np
 
 from kerasbert.decoding.spans import N_BEST
 from kerasbert.export.gate import golden
-from kerasbert.export.gate.bars import HESITATES, LABELS, SURE, changed_labels, with_excused_labels
+from kerasbert.export.gate.bars import LABELS, changed_labels, unclear_below, with_excused_labels
 from kerasbert.export.gate.opening import Opened
 from kerasbert.runtime.manifest import File
 from kerasbert.runtime.pipelines import Pipeline
@@ -79,7 +79,7 @@ class Subject:
         return golden.alike(ours, theirs, self.pipeline.task, self.pipeline.settings)
 
     def hesitates(self, found: Answered, theirs: Mapping) -> bool:
-        """Whether a quantised file's answer may differ from Keras's, because it follows from unclear labels only.
+        """Whether a file's answer may differ from Keras's, because it follows from unclear labels only.
 
         Keras's own numbers must give another answer. With the file's numbers in the places where neither has a clear
         label, they must give the file's answer.
@@ -87,12 +87,11 @@ class Subject:
         Args:
             found: the file's numbers. theirs: Keras's numbers in the same form.
         """
-        if self.file.precision == "float32":
-            return False
         if any(output.axis == "position" for output in self.graph_outputs.values()):
             return self._wavers(found, theirs)
         excused = {
-            name: _excused(found.outputs[name], theirs[name], output) for name, output in self.graph_outputs.items()
+            name: _excused(found.outputs[name], theirs[name], output, self.file.precision)
+            for name, output in self.graph_outputs.items()
         }
         keras, ours, mixed = (
             self.answer(replace(found, outputs=outputs)) for outputs in (theirs, found.outputs, excused)
@@ -101,7 +100,7 @@ class Subject:
 
     def _wavers(self, found: Answered, theirs: Mapping) -> bool:
         """The same for an answer that several choices among tokens make together: the probabilities of both answers
-        must be close, by Keras's numbers (`HESITATES`) and by the file's (`SURE`).
+        must be close, by Keras's numbers and by the file's (`unclear_below`).
         """
         keras, ours = replace(found, outputs=theirs), found
         answers = [self.answer(each) for each in (keras, ours)]
@@ -115,7 +114,8 @@ class Subject:
             )
             return first - other
 
-        return not self.alike(*answers) and lead(keras) < HESITATES and -lead(ours) < SURE
+        hesitates, sure = unclear_below(self.file.precision)
+        return not self.alike(*answers) and lead(keras) < hesitates and -lead(ours) < sure
 
     def kept(self, found: Answered, theirs: Mapping, answer) -> list[bool]:
         """For each token, whether a quantised file keeps Keras's label or neither has a clear one.
@@ -128,7 +128,7 @@ class Subject:
         tokens = []
         for name, output in self.graph_outputs.items():
             for pair in zip(found.outputs[name], theirs[name], strict=True):
-                changed, unclear = changed_labels(*pair, output.bar)
+                changed, unclear = changed_labels(*pair, output.bar, self.file.precision)
                 tokens += (follows & ~np.any(changed & ~unclear, axis=-1)).tolist()
         return tokens
 
@@ -139,8 +139,10 @@ class Subject:
         return all(output.axis == "token" and output.bar in LABELS for output in outputs)
 
 
-def _excused(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray], output: Output) -> list[np.ndarray]:
-    """Keras's numbers for an example's rows, with those of a quantised file in the places of unclear labels."""
+def _excused(
+    ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray], output: Output, precision: str
+) -> list[np.ndarray]:
+    """Keras's numbers for an example's rows, with those of a file in the places of unclear labels."""
     if output.axis == "example":
-        return list(with_excused_labels(np.concatenate(ours), np.concatenate(theirs), output.bar)[:, None])
-    return [with_excused_labels(a, b, output.bar) for a, b in zip(ours, theirs, strict=True)]
+        return list(with_excused_labels(np.concatenate(ours), np.concatenate(theirs), output.bar, precision)[:, None])
+    return [with_excused_labels(a, b, output.bar, precision) for a, b in zip(ours, theirs, strict=True)]

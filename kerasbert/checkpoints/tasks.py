@@ -7,7 +7,11 @@ from kerasbert.checkpoints import modules
 from kerasbert.checkpoints.loading import ENCODER, PRETRAINED, Checkpoint
 from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.schema import part_from_json
+from kerasbert.tasks import NAMES
 from kerasbert.tasks.task import Task
+
+SHARED = ("classifier",)
+"""Heads of several tasks: only the task of the checkpoint says whose they are."""
 
 
 def stored_settings(checkpoint: Checkpoint, task: Task) -> dict:
@@ -60,10 +64,29 @@ def answerable_task(checkpoint: Checkpoint, tasks: Collection[str]) -> str:
     return checkpoint.task
 
 
+def has_head(checkpoint: Checkpoint, task: Task, head: str) -> bool:
+    """Whether a checkpoint holds this head, and not as that of another task."""
+    others = set(NAMES) - {task.name}
+    return checkpoint.has(head) and (head not in SHARED or checkpoint.task not in others)
+
+
+def check_trained(checkpoint: Checkpoint, task: Task, heads: Collection[str]) -> None:
+    """Raises CheckpointError: the checkpoint lacks the first of a task's heads, without which nothing can be answered.
+
+    Args:
+        heads: the heads of the task's model (`kerasbert.models.text_model.TextModel.heads`).
+    """
+    for head in list(heads)[:1]:
+        if not has_head(checkpoint, task, head):
+            raise CheckpointError(f"{_lacks(checkpoint, head)} for {task.name}; fine-tune it first")
+
+
 def no_classifier(checkpoint: Checkpoint) -> CheckpointError:
     """The error for a classifier that is asked of a checkpoint without one, and without labels for a new head."""
+    mend = "fine-tune it first, or name the labels of a new one, labels=[...]"
+    return CheckpointError(f"{_lacks(checkpoint, 'classifier')}; {mend}")
+
+
+def _lacks(checkpoint: Checkpoint, head: str) -> str:
     held = "" if checkpoint.task == ENCODER else f"holds {checkpoint.holds}, "
-    return CheckpointError(
-        f"{checkpoint.folder}: {held}has no classifier; fine-tune it first, or name the labels of a new one, "
-        "labels=[...]"
-    )
+    return f"{checkpoint.folder}: {held}has no {head}"

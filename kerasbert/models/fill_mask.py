@@ -6,7 +6,7 @@ from keras import ops
 from kerasbert.layers.heads import MaskedLMHead, TokensAt
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.text_model import TextModel
-from kerasbert.tasks.fill_mask import TASK, Settings
+from kerasbert.tasks.fill_mask import TASK, Settings, target_ids
 
 
 @keras.saving.register_keras_serializable("kerasbert")
@@ -35,6 +35,7 @@ class MaskFiller(TextModel):
 
     Raises:
         ConfigError: an argument is not allowed.
+        TokenizerError: one of `targets` is not one token of the vocabulary.
     """
 
     task = TASK
@@ -44,6 +45,9 @@ class MaskFiller(TextModel):
         kwargs = {name: settings.pop(name) for name in ("name", "dtype") if name in settings}
         dtype = kwargs.pop("dtype", None)
         max_length = encoder.config.max_length if max_length is None else max_length
+        settings = Settings(max_length=max_length, **settings)
+        if encoder.tokenizer is not None:
+            target_ids(encoder.tokenizer, settings.targets)
 
         # Layers
         config = encoder.config
@@ -64,7 +68,7 @@ class MaskFiller(TextModel):
         bias = encoder.get_layer("attention_bias").output
         super().__init__(
             encoder=encoder,
-            settings=Settings(max_length=max_length, **settings),
+            settings=settings,
             inputs={"mlm_positions": positions},
             outputs={"logits": mlm(last(below.output, bias, queries=queries))},
             **kwargs,

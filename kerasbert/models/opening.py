@@ -3,7 +3,7 @@
 from importlib import import_module
 
 from kerasbert.checkpoints import huggingface
-from kerasbert.checkpoints.tasks import answerable_task
+from kerasbert.checkpoints.tasks import answerable_task, check_trained
 from kerasbert.errors import CheckpointError
 from kerasbert.models.keras_file import ENDING, open_keras_file
 from kerasbert.models.text_model import TextModel
@@ -28,7 +28,7 @@ def open_model(path: str, *, task: str | None = None, max_length: int | None = N
         max_length: largest number of tokens in a row; None: the saved length, or else the encoder's limit.
 
     Raises:
-        CheckpointError: the folder or file holds another task, or the weights do not fit.
+        CheckpointError: the folder or file holds another task, lacks the task's head, or the weights do not fit.
     """
     if str(path).endswith(ENDING):
         for name in NAMES:  # importing a class registers it
@@ -40,6 +40,7 @@ def open_model(path: str, *, task: str | None = None, max_length: int | None = N
                 "model.encoder.save_pretrained(...)"
             )
         return model
-    if task is None:
-        task = answerable_task(huggingface.open_checkpoint(path), NAMES)
-    return model_class(task).from_pretrained(path, max_length=max_length)
+    checkpoint = huggingface.open_checkpoint(path)
+    model = model_class(task or answerable_task(checkpoint, NAMES))
+    check_trained(checkpoint, model.task, model.heads)
+    return model.from_pretrained(path, max_length=max_length)

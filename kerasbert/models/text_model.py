@@ -8,14 +8,13 @@ import keras
 import numpy as np
 
 from kerasbert.checkpoints import huggingface
-from kerasbert.checkpoints.tasks import no_classifier, stored_settings
+from kerasbert.checkpoints.tasks import has_head, no_classifier, stored_settings
 from kerasbert.errors import ConfigError
 from kerasbert.models.combined import head_of, with_head
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.on_texts import OnTexts
 from kerasbert.models.unquantized import Unquantized
 from kerasbert.models.whole_texts import ROUND_TO
-from kerasbert.tasks import NAMES
 from kerasbert.tasks.amounts import check_batch_size
 from kerasbert.tasks.ask import Answered, ask, joined, outputs_of
 from kerasbert.tasks.numbers import with_numbers
@@ -220,7 +219,7 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
         encoder = BertEncoder(checkpoint.config, tokenizer=checkpoint.tokenizer(), pooler=pooler, dtype=dtype)
         model = cls(encoder, **chosen, dtype=dtype)
         same = all(getattr(model.settings, name) == stored.get(name, defaults[name]) for name in cls.shape_settings)
-        same = same and checkpoint.task not in set(NAMES) - {cls.task.name}  # whose head may have the same name
+        same = same and all(has_head(checkpoint, cls.task, name) for name in cls.heads[:1])
         checkpoint.load_into(model.saved_part(), new=() if same else cls.heads)
         return model
 

@@ -58,4 +58,4 @@ def trimmed(values: Iterable) -> list:
 
 def _is_missing(value) -> bool:
     """Whether a cell is empty, in a file or in a DataFrame."""
-    return value == "" if isinstance(value, str) else str(value) in ("None", "nan", "<NA>")
+    return not value.strip() if isinstance(value, str) else str(value) in ("None", "nan", "<NA>")

@@ -39,7 +39,7 @@ def rows(tokenizer, example: Example, settings: Settings) -> list[Row]:
     """Makes one row per choice: the prompt with this choice, of which the longer text is cut first.
 
     Raises:
-        DataError: there are fewer than two choices.
+        DataError: there are fewer than two choices, or one of them is empty.
     """
     prompt, choices = example.fields["prompt"], _choices_of(example)
     encodings = tokenizer.encode([prompt] * len(choices), choices, max_length=settings.max_length)
@@ -53,6 +53,11 @@ def _choices_of(example: Example) -> list[str]:
     choices = list(example.fields["choices"])
     if len(choices) < 2:
         raise DataError(f"{example.place}: {counted(len(choices), 'choice')}; give two or more")
+    empty = next((number for number, text in enumerate(choices) if not text.strip()), None)
+    if empty is not None:
+        raise DataError(
+            f"{example.place}: choice {empty}, counted from 0, is empty; give it some text, or leave it out"
+        )
     return choices
 
 
@@ -83,8 +88,8 @@ def choose(example: Example, rows: Sequence[Row], outputs, settings: Settings, c
 
 
 def same(a: dict, b: dict, settings: Settings) -> bool:
-    """Whether two answers are the same choice."""
-    return a["choice"] == b["choice"]
+    """Whether two answers are the same choice; choices with the same text are the same."""
+    return a["text"] == b["text"]
 
 
 def truth(example: Example, settings: Settings) -> int:
@@ -101,9 +106,10 @@ def truth(example: Example, settings: Settings) -> int:
     if found:
         fits = " and ".join(map(str, found))
         raise DataError(f"{example.place}: {value!r:.60} may mean the choices {fits}; give a number in a .jsonl file")
-    raise DataError(
-        f"{example.place}: {value!r:.60} is no choice; give its number, from 0 to {len(texts) - 1}, or its text"
-    )
+    last = len(texts) - 1
+    letter = chr(ord("A") + min(last, 25))
+    wanted = f"its number, from 0 to {last}, its letter, from A to {letter}, or its text"
+    raise DataError(f"{example.place}: {value!r:.60} is no choice; give {wanted}")
 
 
 def _meant(value, texts: Sequence[str]) -> Iterable[int]:
@@ -148,7 +154,7 @@ GOLDEN = tuple(
         (PAIRS[0][0], (PAIRS[0][1], "It is a shop for books.", "No.", "😀 On Sunday we went home.")),
         ("She opened the door,", ("and went in.", "and the sea was cold.")),
         *((TEXTS[place], (TEXTS[place + 1], *TEXTS[1 : 2 + place // 4])) for place in range(0, 16, 2)),
-        (TEXTS[-2], ("A short choice.", TEXTS[-1], "")),
+        (TEXTS[-2], ("A short choice.", TEXTS[-1])),
     )
 )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import ClassVar
 
-from kerasbert.errors import ConfigError
+from kerasbert.errors import ConfigError, DataError
 from kerasbert.tasks import text_classification as classification
 from kerasbert.tasks.encoding import TEXT_FIELDS, check_length, text_rows
 from kerasbert.tasks.golden import PAIRS, TEXTS
@@ -42,11 +42,12 @@ def truth(example: Example, settings: Settings) -> str:
     Raises:
         DataError: it is neither; the message names file and line.
     """
-    value = example.truth
-    name = str(value).strip()
-    if name in ("0", "1") and not isinstance(value, bool) and name not in settings.labels:
-        return settings.labels[int(name)]
-    return classification.truth(example, settings)
+    name, labels = str(example.truth).strip(), settings.labels
+    known = {**dict(zip(("0", "1"), labels, strict=True)), **{label: label for label in labels}}
+    if name not in known:
+        wanted = " or ".join(f"{label} ({number})" for number, label in enumerate(labels))
+        raise DataError(f"{example.place}: unknown label {example.truth!r:.60}; give {wanted}")
+    return known[name]
 
 
 def _named(example: Example, settings: Settings) -> Example:

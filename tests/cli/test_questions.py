@@ -94,3 +94,9 @@ def test_it_learns_and_keeps_a_threshold_that_is_given(run, tiny_bert, questions
             "top_k": 2,
             "handle_impossible_answer": True,
         }
+
+
+def test_a_model_of_another_task_is_refused(run, tiny_bert):
+    result = run("predict", tiny_bert, "what was good", "--context", CONTEXT, "--task", "question-answering")
+    assert result.exit_code == 1
+    assert "has no qa_outputs for question-answering; fine-tune it first" in result.stderr

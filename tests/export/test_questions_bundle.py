@@ -74,17 +74,19 @@ def test_the_gate_sees_a_change(bundle, tmp_path, change, said):
 
 
 @pytest.mark.parametrize(
-    ("theirs", "ours", "excused"),
+    ("file", "theirs", "ours", "excused"),
     [
-        ((4.0, 0.0), (0.0, 4.0), False),  # Keras is sure
-        ((1.01, 1.0), (0.0, 4.0), False),  # the file is sure of something else
-        ((1.01, 1.0), (1.0, 1.01), True),
-        ((1.01, 1.0), (1.02, 1.0), False),  # the answers are equal, so there is nothing to excuse
+        ("tflite-int8", (4.0, 0.0), (0.0, 4.0), False),  # Keras is sure
+        ("tflite-int8", (1.01, 1.0), (0.0, 4.0), False),  # the file is sure of something else
+        ("tflite-int8", (1.01, 1.0), (1.0, 1.01), True),
+        ("tflite-int8", (1.01, 1.0), (1.02, 1.0), False),  # the answers are equal, so there is nothing to excuse
+        ("tflite", (1.01, 1.0), (1.0, 1.01), False),
+        ("tflite", (1.000001, 1.0), (1.0, 1.000001), True),  # a tie
     ],
 )
-def test_another_answer_of_8_bits_is_excused_if_both_hesitate(bundle, theirs, ours, excused):
+def test_another_answer_is_excused_if_both_hesitate(bundle, file, theirs, ours, excused):
     model, folder = bundle
-    subject = Subject.of(open_any(folder, "tflite-int8"), data=(), reference=None, max_drop=None)
+    subject = Subject.of(open_any(folder, file), data=(), reference=None, max_drop=None)
     (found,) = model.answered(model.task.examples(["who"], ["one two three"]))
 
     def outputs(of_one: float, of_three: float) -> dict:

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from kerasbert import BertConfig, BertEncoder, MaskFiller, PretrainingModel
-from kerasbert.errors import DataError
+from kerasbert.errors import DataError, TokenizerError
 from kerasbert.models.opening import open_model
+from kerasbert.runs.finetune import finetune
 from kerasbert.tasks.fill_mask import TASK
 from kerasbert.tokenizers import WordPieceTokenizer
 
@@ -96,3 +97,14 @@ def test_a_keras_file_keeps_settings_and_answers(tmp_path):
     assert again.settings == model.settings
     assert again.predict_text(["w1 [MASK]"]) == model.predict_text(["w1 [MASK]"])
     assert len(model.predict_text(["w1 [MASK]"])[0]) == 2
+
+
+def test_targets_that_are_no_tokens_are_refused_before_anything_is_learned(tiny_bert, tmp_path):
+    said = r"^targets: 'zzzqq' is no token of the vocabulary, but "
+    with pytest.raises(TokenizerError, match=said):
+        MaskFiller.from_pretrained(tiny_bert, targets=["good", "zzzqq"])
+    path = tmp_path / "texts.txt"
+    path.write_text("the film was good\n" * 4, encoding="utf-8")
+    with pytest.raises(TokenizerError, match=said):
+        finetune("fill-mask", path, tmp_path / "out", checkpoint=str(tiny_bert), settings={"targets": ("zzzqq",)})
+    assert not (tmp_path / "out").exists()

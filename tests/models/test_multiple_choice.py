@@ -121,7 +121,9 @@ def test_right_answers_have_many_forms():
         assert model.evaluate({"prompt": prompts, "choices": choices}, y, verbose=0) == pytest.approx(wanted)
     assert model.evaluate(data.batch(6), verbose=0) == pytest.approx(wanted)
     assert model.evaluate(list(zip(prompts, choices, strict=True)), right, verbose=0) == pytest.approx(wanted)
-    with pytest.raises(DataError, match=r"^y\[0\]: 7 is no choice; give its number, from 0 to 1, or its text$"):
+    with pytest.raises(
+        DataError, match=r"^y\[0\]: 7 is no choice; give its number, from 0 to 1, its letter, from A to B, or its text$"
+    ):
         model.evaluate((prompts, choices), [7, *right[1:]], verbose=0)
 
 

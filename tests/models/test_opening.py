@@ -6,7 +6,7 @@ from checkpoints.head_classes import make_folder
 
 from kerasbert import TextClassifier
 from kerasbert.errors import CheckpointError
-from kerasbert.models.opening import open_model
+from kerasbert.models.opening import model_class, open_model
 from kerasbert.models.pretraining import PretrainingModel
 
 
@@ -67,3 +67,45 @@ def test_another_pooling_is_a_new_head(tmp_path, caplog):
     folder = make_folder(tmp_path / "model", "BertForSequenceClassification")
     TextClassifier.from_pretrained(folder, pooling="mean")
     assert "new, not from the checkpoint: classifier; left unused: pooler, classifier of" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "lacks"),
+    [
+        ("BertForMaskedLM", "question-answering", r"holds fill-mask \(BertForMaskedLM\), has no qa_outputs"),
+        ("BertForMaskedLM", "next-sentence", r"holds fill-mask \(BertForMaskedLM\), has no nsp"),
+        ("BertForMultipleChoice", "next-sentence", r"holds multiple-choice \(BertForMultipleChoice\), has no nsp"),
+        ("BertForSequenceClassification", "multiple-choice", r"holds text-classification \(.*\), has no classifier"),
+        ("BertForMultipleChoice", "token-classification", r"holds multiple-choice \(.*\), has no classifier"),
+        ("BertForQuestionAnswering", "text-classification", r"holds question-answering \(.*\), has no classifier"),
+        ("BertForQuestionAnswering", "fill-mask", r"holds question-answering \(.*\), has no mlm"),
+        ("BertModel", "question-answering", "has no qa_outputs"),
+    ],
+)
+def test_no_task_is_answered_by_a_head_that_is_drawn_at_random(name, task, lacks, tmp_path):
+    folder = make_folder(tmp_path / "model", name)
+    with pytest.raises(CheckpointError, match=rf"model: {lacks} for {task}; fine-tune it first$"):
+        open_model(folder, task=task)
+
+
+@pytest.mark.parametrize(
+    ("name", "task"),
+    [
+        ("BertForPreTraining", "fill-mask"),
+        ("BertForPreTraining", "next-sentence"),
+        ("BertForMaskedLM", "sentence-embedding"),
+        ("BertForMaskedLM", "feature-extraction"),
+    ],
+)
+def test_a_head_of_pre_training_and_a_task_without_a_head_need_no_training(name, task, tmp_path, caplog):
+    folder = make_folder(tmp_path / "model", name)
+    assert type(open_model(folder, task=task)) is model_class(task)
+    assert "new, not from the checkpoint" not in caplog.text
+
+
+def test_a_trained_next_sentence_head_is_read_from_a_folder_named_after_its_other_head(tmp_path, caplog):
+    """As that of bert-base-uncased is."""
+    config = {"architectures": ["BertForMaskedLM"]}
+    folder = make_folder(tmp_path / "model", "BertForPreTraining", config=config)
+    open_model(folder, task="next-sentence")
+    assert "new, not from the checkpoint" not in caplog.text

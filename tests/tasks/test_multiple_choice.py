@@ -61,6 +61,7 @@ def test_an_answer_is_the_choice_with_the_largest_logit():
     assert TASK.choose(example, [], outputs, SETTINGS, Choice(top_k=2)) == every[:2]
     assert TASK.same(every[0], {**every[0], "score": 0.1}, SETTINGS)
     assert not TASK.same(every[0], every[1], SETTINGS)
+    assert TASK.same(every[0], {**every[0], "choice": 0}, SETTINGS)  # of two choices with the same text
 
 
 @pytest.mark.parametrize(
@@ -82,6 +83,7 @@ def test_an_answer_is_the_choice_with_the_largest_logit():
         (True, "abc", None),
         ("d", "abc", None),
         ("D", "abc", None),
+        ("", "abc", None),
         (None, "abc", None),
         ([0], "abc", None),
     ],
@@ -91,7 +93,9 @@ def test_a_right_answer_is_a_number_a_letter_or_a_text(value, choices, number):
     if number is not None:
         assert TASK.truth(example, SETTINGS) == number
         return
-    with pytest.raises(DataError, match=r"^a.jsonl, line 2: .*( is no choice; give its number| may mean the choices )"):
+    last, letter = len(choices) - 1, "ABC"[len(choices) - 1]
+    wanted = f"give its number, from 0 to {last}, its letter, from A to {letter}, or its text$"
+    with pytest.raises(DataError, match=rf"^a.jsonl, line 2: .*( is no choice; {wanted}| may mean the choices )"):
         TASK.truth(example, SETTINGS)
 
 
@@ -125,11 +129,11 @@ HEADER = ("startphrase", "ending0", "ending1", "ending2", "label")
 
 def test_files_have_lists_or_numbered_columns(file, tmp_path):
     """As SWAG, HellaSwag and COPA have them. Empty cells at the end of a row are no choices."""
-    rows = [("the film", "was good", "was bad", "", 1), ("the room", "was", "", "is", 0)]
+    rows = [("the film", "was good", "was bad", " ", 1), ("the room", "was", "in", "is", 0)]
     swag = read_examples(write_csv(tmp_path / "swag.csv", rows, HEADER), TASK)
     assert [each.fields for each in swag] == [
         {"prompt": "the film", "choices": ["was good", "was bad"]},
-        {"prompt": "the room", "choices": ["was", "", "is"]},
+        {"prompt": "the room", "choices": ["was", "in", "is"]},
     ]
     assert [TASK.truth(each, SETTINGS) for each in swag] == [1, 0]
     lines = '{"ctx": "a", "endings": ["b", "c"], "label": "1"}\n{"ctx": "d", "endings": ["e", "f", "g"], "label": 2}\n'
@@ -145,6 +149,30 @@ def test_files_have_lists_or_numbered_columns(file, tmp_path):
         read_unlabelled(named, TASK)
     with pytest.raises(DataError, match=r"line 2: no list of texts in 'choices' \(found 'b'\)$"):
         read_unlabelled(file("text.csv", "prompt,choices\na,b\n"), TASK)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("hole.csv", "prompt,choice1,choice2,choice3,label\na,b,c,d,0\na,b,,d,0\n"),
+        ("blank.csv", "prompt,choice1,choice2,choice3,label\na,b,c,d,0\na,b, ,d,0\n"),
+        (
+            "list.jsonl",
+            '{"prompt": "a", "choices": ["b", "c"], "label": 0}\n{"prompt": "a", "choices": ["b", ""], "label": 0}\n',
+        ),
+    ],
+)
+def test_a_choice_has_some_text(file, name, content):
+    """An empty one would be a choice here, and none in the SavedModel that takes texts."""
+    said = rf"{name}, line \d: choice 1, counted from 0, is empty; give it some text, or leave it out$"
+    examples = read_examples(file(name, content), TASK)
+    TASK.check(examples[:1], SETTINGS)
+    with pytest.raises(DataError, match=said):
+        TASK.check(examples, SETTINGS)
+    with pytest.raises(DataError, match=said):
+        TASK.rows(TOKENIZER, examples[1], SETTINGS)
+    with pytest.raises(DataError, match=r"^an example: choice 0, "):
+        TASK.rows(TOKENIZER, *TASK.examples("a", ["", "b"]), SETTINGS)
 
 
 def test_data_frames_have_them_too():

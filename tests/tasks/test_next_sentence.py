@@ -26,9 +26,10 @@ def test_a_right_answer_is_a_label_or_its_number(value, label):
     assert (wanted, weights) == ({"logits": label}, {})
 
 
-@pytest.mark.parametrize("value", ["next", 2, "2", True, 0.0, None])
+@pytest.mark.parametrize("value", ["next", 2, "2", True, 0.0, "", None])
 def test_another_value_is_an_error_with_its_place(value):
-    with pytest.raises(DataError, match=r"^a.csv, line 3: "):
+    said = rf"^a.csv, line 3: unknown label {value!r}; give is_next \(0\) or not_next \(1\)$"
+    with pytest.raises(DataError, match=said):
         TASK.truth(Example(PAIR, value, 3, "a.csv"), SETTINGS)
 
 

@@ -16,6 +16,7 @@ from kerasbert.export.gate.bars import (
     ROUGH,
     ROUGH_DROP,
     SURE,
+    TIES,
     TOLERANCE,
     decide_answers,
     decide_figure,
@@ -166,6 +167,12 @@ def test_another_label_is_excused_only_where_keras_hesitates_and_the_file_too(ke
     assert hesitates([(actual, expected, bar)]) == passes
 
 
+@pytest.mark.parametrize(("keras", "file", "passes"), [(0.99, 0.99, True), (0.99, 1.01, False), (1.01, 0.99, False)])
+def test_of_a_float32_file_only_a_tie_is_excused(keras, file, passes):
+    numbers = with_margin(file * TIES, label=0), with_margin(keras * TIES)
+    assert hesitates([(*numbers, "choice")], "float32") == passes
+
+
 def test_every_label_that_changed_needs_an_excuse():
     near, far = 0.05, 5.0
     assert hesitates([([-near, far], [near, far], "choices")])
@@ -181,6 +188,11 @@ def test_the_same_label_excuses_no_other_answer(logits):
     """The numbers agree, so hesitation is not why the answers differ."""
     assert not hesitates([(logits, logits, "choice")])
     assert not hesitates([([logits[1]], [logits[1]], "choices")])
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_numbers_of_another_shape_excuse_nothing(precision):
+    assert not hesitates([([1.0, 1.0, 1.0], [0.0, 0.0], "choice")], precision)
 
 
 @pytest.mark.parametrize("bar", ["number", "vector"])
@@ -210,7 +222,7 @@ def test_a_token_that_no_answer_is_made_of_needs_no_excuse(monkeypatch):
     assert not hesitates([(ours, theirs, "choice")])
     monkeypatch.setitem(LABELS, "choice", lambda x: np.argmax(x[0], -1))
     assert hesitates([(ours, theirs, "choice")])
-    mixed = with_excused_labels(ours, theirs, "choice")
+    mixed = with_excused_labels(ours, theirs, "choice", "int8")
     assert mixed.tolist() == [ours[0], theirs[1]]
 
 

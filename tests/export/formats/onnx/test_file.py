@@ -125,7 +125,7 @@ def alike(found: np.ndarray, wanted: np.ndarray, bar: str) -> bool:
     """Whether two rows of numbers mean the same answer, or neither is sure of its own."""
     if bar == "vector":
         return cosine(found, wanted) >= COSINE
-    changed, unclear = changed_labels(found, wanted, bar)
+    changed, unclear = changed_labels(found, wanted, bar, "int8")
     return bool(np.all(~changed | unclear))
 
 
