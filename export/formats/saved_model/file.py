@@ -18,6 +18,7 @@ from kerasbert.export.formats.scores import scores_names, scores_of
 from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.texts import why_not
 from kerasbert.quiet import quiet
+from kerasbert.tasks.fill_mask import MASK
 from kerasbert.tasks.matching import check_matches
 from kerasbert.tasks.numbers import numbers_of
 from kerasbert.tasks.task import Graph, Run, Task
@@ -131,7 +132,8 @@ def _requests(model, signatures: Mapping[str, Callable]) -> Iterator[tuple[str, 
             choices = [[text, *BATCHES[0]] for text in texts]
             fields = {each.name: choices if each.kind == "texts" else texts for each in model.task.fields}
             fields |= {each.name: np.zeros((len(texts), each.width), "float32") for each in numbers_of(model.graphs())}
-            known = {**fields, **model.tokenizer(texts, max_length=model.max_length)}
+            read = [text.replace(MASK, model.tokenizer.special["mask"]) for text in texts]
+            known = {**fields, **model.tokenizer(read, max_length=model.max_length)}
             known |= mask_positions(model, known)
             yield name, {each: known[each] for each in taken}
 
