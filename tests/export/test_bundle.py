@@ -235,10 +235,10 @@ def test_the_command_says_so_in_one_line(converted_anew, run, fixtures, tmp_path
     with disk_of(kilobytes=80):
         result = run("export", fixtures / "roberta_classifier", "--format", "tflite", "--out", "out")
     assert result.exit_code == 1
-    assert re.fullmatch(
-        rf"Error: /.*: writing (a SavedModel )?failed \({os.strerror(errno.EFBIG)}\)(; make room or name another folder)?",
-        result.stderr.splitlines()[-1],
+    said = (
+        rf"Error: /.*: writing (a SavedModel )?failed \({os.strerror(errno.EFBIG)}\)(; make room or name another .*)?"
     )
+    assert re.fullmatch(said, result.stderr.splitlines()[-1])
     assert list(tmp_path.iterdir()) == []
 
 
