@@ -23,9 +23,10 @@ CONTEXT = Field("context", ("context",), option="context")
 
 
 def test_a_further_field_goes_with_each_text():
-    assert _examples(TASK, ("a", "b"), {}) == [Example({"text": "a"}), Example({"text": "b"})]
-    wanted = [Example({"text": "a", "text_pair": "c"}), Example({"text": "b", "text_pair": "c"})]
-    assert _examples(TASK, ("a", "b"), {"text_pair": "c"}) == wanted
+    assert [each.fields for each in _examples(TASK, ("a", "b"), {})] == [{"text": "a"}, {"text": "b"}]
+    found = _examples(TASK, ("a", "b"), {"text_pair": "c"})
+    assert [each.fields for each in found] == [{"text": "a", "text_pair": "c"}, {"text": "b", "text_pair": "c"}]
+    assert [each.place for each in found] == ["text[0]", "text[1]"]
 
 
 @pytest.mark.parametrize(
