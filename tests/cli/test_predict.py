@@ -9,7 +9,6 @@ import pytest
 from kerasbert.cli.predict import _examples
 from kerasbert.tasks import task_named
 from kerasbert.tasks.fields import Field
-from kerasbert.tasks.task import Example
 
 TASK = task_named("text-classification")
 
