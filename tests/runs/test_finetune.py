@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 
 from kerasbert import TextClassifier
-from kerasbert.checkpoints.huggingface import open_checkpoint
 from kerasbert.errors import CheckpointError, ConfigError, DataError, KerasBertError
-from kerasbert.examples.readers import read_examples
-from kerasbert.runs.finetune import FinetuneOptions, _settings, finetune
+from kerasbert.runs.finetune import FinetuneOptions, _job, finetune
 from kerasbert.runs.run import Diverged
 from kerasbert.tasks import task_named
 from kerasbert.tasks.text_classification import NUMBER, SEVERAL, Settings
@@ -212,10 +210,9 @@ def saved_with_24(tiny_bert, tmp_path_factory):
         ({"max_length": 16, "settings": {"max_length": None}}, 16),
     ],
 )
-def test_a_checkpoint_keeps_the_length_it_was_saved_with(saved_with_24, opinion_file, options, length):
-    examples = read_examples(opinion_file, DEFINITION)
-    chosen = _settings(DEFINITION, examples, FinetuneOptions(**options), open_checkpoint(saved_with_24))
-    assert chosen["max_length"] == length
+def test_a_checkpoint_keeps_the_length_it_was_saved_with(saved_with_24, opinion_file, tmp_path, options, length):
+    options = FinetuneOptions(checkpoint=str(saved_with_24), **options)
+    assert _job(DEFINITION, opinion_file, tmp_path, options).settings["max_length"] == length
 
 
 def test_a_length_of_0_is_refused(saved_with_24, opinion_file, tmp_path):
