@@ -6,14 +6,17 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 import tensorflow as tf
+from on_jax import JAX, QUICKLY_COMPILED
 from runs.ports import free_ports
-from training.replica_runs import Rows, results, run
+from training.replica_runs import Rows, once, results, run
 
 from kerasbert.errors import ConfigError
 from kerasbert.training.distribution import cluster_size, distributed, strategy_named
 
-ROWS = {"layout": "packed pairs", "steps": 8}
-"""Of every case: what a batch of rows of one instance has, packed rows of pairs have too."""
+ROWS = {"layout": "packed pairs", "steps": 8, "num_hidden_layers": 1}
+"""Of every case: what a batch of rows of one instance has, packed rows of pairs have too. With dropout there are two
+layers, each of which draws its own."""
+DROPOUT = {"dropout": 0.2, "num_hidden_layers": 2}
 WAYS = {
     "2 replicas": {"replicas": 2},
     "4 replicas": {"replicas": 4, "evaluate": False},
@@ -32,15 +35,15 @@ OTHERS = {
     "no clipping": {"clip": None},
     "adamw": ADAMW,
     "adamw, 2 replicas x 2 micro-batches": {**ADAMW, "replicas": 2, "accumulate": 2},
-    "dropout, 4 micro-batches": {"dropout": 0.2, "accumulate": 4},
+    "dropout, 4 micro-batches": {**DROPOUT, "accumulate": 4},
     "dropout, 2 replicas x 2 micro-batches, recomputed": {
-        "dropout": 0.2,
+        **DROPOUT,
         "replicas": 2,
         "accumulate": 2,
         "recompute": True,
     },
-    "dropout, one row": {"dropout": 0.2, "rows": 1, "alike": True, "steps": 1},
-    "dropout, the row in 2 micro-batches": {"dropout": 0.2, "rows": 2, "alike": True, "steps": 1, "accumulate": 2},
+    "dropout, one row": {**DROPOUT, "rows": 1, "alike": True, "steps": 1},
+    "dropout, the row in 2 micro-batches": {**DROPOUT, "rows": 2, "alike": True, "steps": 1, "accumulate": 2},
     "bfloat16": {"dtype": "mixed_bfloat16"},
     "float16": HALF,
     "float16, 2 replicas": {**HALF, "replicas": 2},
@@ -58,12 +61,10 @@ def assert_same(one: dict, other: dict, tolerance: float = 1e-5) -> None:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    cases = {name: {**ROWS, **case} for name, case in {"alone": {}, **WAYS, **OTHERS}.items()}
-    four = {name: case for name, case in cases.items() if case.get("replicas") == 4}
-    folder = tmp_path_factory.mktemp("runs")
-    started = [run(folder / "4.npz", four), run(folder / "others.npz", {k: cases[k] for k in cases.keys() - four})]
-    return {name: arrays for process in started for name, arrays in results(process).items()}
+def runs(shared):
+    return once(
+        shared, "runs_of_pretraining", {x: {**ROWS, **case} for x, case in {"alone": {}, **WAYS, **OTHERS}.items()}
+    )
 
 
 @pytest.mark.slow
@@ -112,7 +113,8 @@ def test_16_bits_train_much_as_32_do(runs):
 
 @pytest.mark.slow
 def test_8_steps_under_xla_are_the_same(runs, tmp_path):
-    compiled = results(run(tmp_path / "xla.npz", {k: {**ROWS, **x, "jit_compile": True} for k, x in XLA.items()}))
+    cases = {name: {**ROWS, **case, "jit_compile": True} for name, case in XLA.items()}
+    compiled = results(run(tmp_path / "xla.npz", cases, XLA_FLAGS=QUICKLY_COMPILED))
     for way in XLA:
         assert_same(runs["alone"], compiled[way])
 
@@ -123,7 +125,7 @@ def test_8_steps_in_2_worker_processes_are_the_same(runs, tmp_path):
     cases = {
         "cut by Keras": {"plain": True, "evaluate": False},
         "2 micro-batches": {"accumulate": 2},
-        "dropout": {"dropout": 0.2, "accumulate": 2, "evaluate": False},
+        "dropout": {**DROPOUT, "accumulate": 2, "evaluate": False},
     }
     cases = {name: {**ROWS, **case, "replicas": "workers"} for name, case in cases.items()}
     hosts = [f"127.0.0.1:{port}" for port in free_ports(2)]
@@ -159,9 +161,7 @@ def test_2_devices_of_jax_train_as_1_does(tmp_path):
         run(
             tmp_path / "jax.npz",
             cases,
-            KERAS_BACKEND="jax",
-            JAX_PLATFORMS="cpu",
-            XLA_FLAGS="--xla_force_host_platform_device_count=2",
+            **{**JAX, "XLA_FLAGS": f"{QUICKLY_COMPILED} --xla_force_host_platform_device_count=2"},
         )
     )
     assert_same(found["1 device"], found["2 devices"])

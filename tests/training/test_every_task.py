@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from runs.ports import free_ports
-from training.replica_runs import results, run
+from training.replica_runs import once, results, run
 from training.task_runs import MODELS
 
 WAYS = {
@@ -50,12 +50,9 @@ def ways_of(name: str) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(shared):
     cases = {f"{name}, {way}": {"task": name, **WAYS[way]} for name in MODELS for way in ways_of(name)} | MORE
-    four = {name: case for name, case in cases.items() if case.get("replicas") == 4}
-    folder = tmp_path_factory.mktemp("runs")
-    started = [run(folder / "4.npz", four), run(folder / "others.npz", {k: cases[k] for k in cases.keys() - four})]
-    return {name: arrays for process in started for name, arrays in results(process, 3600).items()}
+    return once(shared, "runs_of_every_task", cases)
 
 
 def assert_same(one: dict, other: dict, tolerance: float = 1e-6) -> None:
