@@ -179,6 +179,14 @@ def names_of(family: str) -> Names:
     return Names(place, HEADS, TIED[family], ARCHITECTURES[family], EVIDENCE[family])
 
 
+def modern_name(stored: str, family: str) -> str:
+    """A tensor's name without the family's prefix, and with the LayerNorm leaves of today."""
+    name = stored.removeprefix(f"{family}.")
+    for old, new in OLD_LEAVES.items():
+        name = name.removesuffix(old) + new if name.endswith(old) else name
+    return name
+
+
 def tensor_name(family: str, path: str, *, prefix: bool) -> tuple[str, bool]:
     """The Hugging Face name of our weight `path`, and whether it is stored transposed.
 

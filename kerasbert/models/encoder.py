@@ -4,6 +4,7 @@ import keras
 
 from kerasbert.checkpoints import huggingface
 from kerasbert.checkpoints.loading import read_tokenizer
+from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.config import BertConfig
 from kerasbert.layers.attention import AttentionBias
 from kerasbert.layers.embeddings import Embeddings
@@ -109,7 +110,7 @@ class BertEncoder(Unquantized, keras.Model):
         Raises:
             CheckpointError: tensors are missing, unexpected or of another shape; the message lists them.
         """
-        checkpoint = huggingface.open_checkpoint(path)
+        checkpoint = open_checkpoint(path)
         encoder = cls(checkpoint.config, tokenizer=checkpoint.tokenizer(), pooler=checkpoint.has("pooler"), dtype=dtype)
         checkpoint.load_into(encoder)
         return encoder

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from kerasbert.checkpoints import huggingface
+from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.errors import ConfigError
 from kerasbert.layers.attention import PackedAttentionBias
 from kerasbert.layers.gather import gather_tokens
@@ -197,7 +198,7 @@ class PretrainingModel(Unquantized, SummedLossTrainer, keras.Model):
         Raises:
             CheckpointError: tensors are missing, unexpected or of another shape; the message lists them.
         """
-        checkpoint = huggingface.open_checkpoint(path)
+        checkpoint = open_checkpoint(path)
         nsp = checkpoint.has("nsp") if nsp is None else nsp
         pooler = nsp or checkpoint.has("pooler")
         encoder = BertEncoder(checkpoint.config, tokenizer=checkpoint.tokenizer(), pooler=pooler, dtype=dtype)

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from kerasbert.checkpoints import huggingface
+from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.checkpoints.tasks import has_head, no_classifier, stored_settings
 from kerasbert.errors import ConfigError
 from kerasbert.models.combined import head_of, with_head
@@ -208,7 +209,7 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
             CheckpointError: weights do not fit, or the checkpoint lacks a head and no labels are given for a new one.
             ConfigError: settings do not go together.
         """
-        checkpoint = huggingface.open_checkpoint(path)
+        checkpoint = open_checkpoint(path)
         stored = stored_settings(checkpoint, cls.task)
         given = {name: value for name, value in settings.items() if value is not None}
         chosen = stored | given

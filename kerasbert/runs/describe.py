@@ -59,11 +59,11 @@ def _in_words(file: File) -> str:
 
 
 def _model(path: Path) -> dict:
-    from kerasbert.checkpoints import huggingface
+    from kerasbert.checkpoints.opening import open_checkpoint
     from kerasbert.checkpoints.tasks import stored_settings
     from kerasbert.tasks import NAMES, task_named
 
-    checkpoint = huggingface.open_checkpoint(path)
+    checkpoint = open_checkpoint(path)
     task = checkpoint.task
     return {
         "kind": "model",

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from kerasbert.checkpoints import huggingface
+from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.errors import ConfigError, DataError, KerasBertError
 from kerasbert.examples.readers import read_examples
 from kerasbert.files import new_folder, write_text
@@ -93,7 +93,7 @@ def _job(task: Task, train: str | Path | Sequence[Example], folder: Path, option
     examples, held_out = (_read(source, task, options) for source in (train, options.dev))
     if not examples:
         raise DataError("there are no examples to learn from")
-    opened = huggingface.open_checkpoint(options.checkpoint)
+    opened = open_checkpoint(options.checkpoint)
     wanted = (
         dict(options.settings) if options.max_length is None else {**options.settings, "max_length": options.max_length}
     )

@@ -7,7 +7,7 @@ import time
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from kerasbert.checkpoints.huggingface import open_checkpoint
+from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.errors import CheckpointError, ConfigError, KerasBertError
 from kerasbert.models.encoder import BertEncoder
 
