@@ -25,6 +25,7 @@ COMMANDS = {
     "export": "Write a model as TFLite, ONNX and SavedModel files, each checked.",
     "verify": "Check every file of a bundle against Keras's answers.",
     "benchmark": "Measure how fast and large every file of a bundle is.",
+    "convert": "Write a checkpoint in another format.",
     "inspect": "Show what a model, a bundle or a file holds.",
 }
 

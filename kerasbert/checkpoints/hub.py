@@ -8,10 +8,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from kerasbert.errors import CheckpointError
 from kerasbert.presets import default_checkpoint
 
-FILES = [
-    "config.json",
-    "*.safetensors",
-    "*.safetensors.index.json",
+BESIDE = (
     "vocab.txt",
     "vocab.json",
     "merges.txt",
@@ -22,7 +19,9 @@ FILES = [
     "*/config.json",
     "*sentence_bert_config.json",
     "config_sentence_transformers.json",
-]
+)
+"""What a model folder has beside config.json and weights that decides an answer."""
+FILES = ("config.json", "*.safetensors", "*.safetensors.index.json", *BESIDE)
 
 
 def folder_of(path: str | Path | None) -> Path:
@@ -40,7 +39,7 @@ def folder_of(path: str | Path | None) -> Path:
     if Path(path).exists():
         raise CheckpointError(f"{path}: is a file; name the folder that holds config.json and model.safetensors")
     try:
-        return Path(snapshot_download(path, allow_patterns=FILES))
+        return Path(snapshot_download(path, allow_patterns=list(FILES)))
     except HFValidationError:
         raise CheckpointError(f"{path}: no such folder, nor a hub id such as `owner/name`") from None
     except (HfHubHTTPError, OSError, ValueError) as error:

@@ -1,15 +1,16 @@
 """Hugging Face folders: config.json, weights, tokenizer files. Strict both ways."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from kerasbert.checkpoints import names, safetensors_files
+from kerasbert.checkpoints import hub, names, safetensors_files
 from kerasbert.checkpoints.loading import ENCODER, Checkpoint
-from kerasbert.checkpoints.stored import Stored
+from kerasbert.checkpoints.stored import Stored, Written
 from kerasbert.config import OWN_TYPE, family_name, read_config_json
 from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.files import new_folder, write_tensors, write_text
@@ -86,20 +87,66 @@ def save(model, folder: str | Path, *, task: str = ENCODER, max_length: int | No
         max_length: the number of tokens that other libraries cut a text to; None: the encoder's limit.
         beside: as for `write_beside`.
     """
-    family = model.config.model_type
-    tensors, merged = {}, _merged_kernels(model)
-    for variable in model.weights:
-        if variable.path.rpartition("/")[2] in LORA:
-            continue
-        name, transposed = names.tensor_name(family, variable.path, prefix=task != ENCODER)
-        variable = merged.get(variable.path, variable)
-        value = np.asarray(variable.numpy() if hasattr(variable, "numpy") else variable, dtype="float32")
-        tensors[name] = np.ascontiguousarray(value.T if transposed else value)
     with new_folder(folder, update=True) as building:
+        tensors = _tensors_of(model, prefix=task != ENCODER)
         write_tensors(building / "model.safetensors", tensors, what=f"{folder}: the weights")
         write_beside(model, building, task=task, **beside)
         if model.tokenizer is not None:
             model.tokenizer.save(building, max_length=max_length or model.config.max_length)
+
+
+def _tensors_of(model, *, prefix: bool) -> Iterator[tuple[str, np.ndarray]]:
+    """The weights of a Keras model under Hugging Face's names."""
+    merged = _merged_kernels(model)
+    for variable in model.weights:
+        if variable.path.rpartition("/")[2] in LORA:
+            continue
+        name, transposed = names.tensor_name(model.config.model_type, variable.path, prefix=prefix)
+        variable = merged.get(variable.path, variable)
+        value = np.asarray(variable.numpy() if hasattr(variable, "numpy") else variable, dtype="float32")
+        yield name, value.T if transposed else value
+
+
+def write(checkpoint: Checkpoint, folder: Path) -> dict[str, Written]:
+    """Writes a checkpoint of any format as a folder that transformers opens. Weights are float32.
+
+    Args:
+        folder: exists and is empty.
+
+    Returns:
+        Name in a `Checkpoint` -> the tensor that was written.
+
+    Raises:
+        CheckpointError: the file could not be written.
+    """
+    family, prefix = checkpoint.config.model_type, bool(set(checkpoint.heads) - {"pooler"})
+    written = {name: names.file_name(family, name, prefix=prefix) for name in checkpoint.tensors}
+    tensors = ((written[name], checkpoint.read(name)) for name in written)
+    write_tensors(folder / "model.safetensors", tensors, what=f"{folder}: the weights")
+    classes = checkpoint.names.architectures
+    config = {
+        "architectures": [classes.get(checkpoint.task, classes[ENCODER])],
+        "model_type": family,
+        **checkpoint.settings,
+        "dtype": "float32",
+    }
+    config.pop("torch_dtype", None)
+    write_text(folder / "config.json", json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+    _write_beside_weights(checkpoint, folder)
+    return {name: Written(stored) for name, stored in written.items()}
+
+
+def _write_beside_weights(checkpoint: Checkpoint, folder: Path) -> None:
+    """Writes the tokenizer. Of a Hugging Face folder the files of the tokenizer and of modules stay as they are."""
+    if checkpoint.format != "hf":
+        if (tokenizer := checkpoint.tokenizer()) is not None:
+            tokenizer.save(folder, max_length=checkpoint.config.max_length)
+        return
+    for pattern in hub.BESIDE:
+        for path in checkpoint.folder.glob(pattern):
+            target = folder / path.relative_to(checkpoint.folder)
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(path, target)
 
 
 def write_beside(

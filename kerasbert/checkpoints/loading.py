@@ -1,7 +1,7 @@
 """A checkpoint of any format whose names and shapes are known, and the strict copying of it into a Keras model."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +10,7 @@ import numpy as np
 
 from kerasbert import tokenizers
 from kerasbert.checkpoints import modules
-from kerasbert.checkpoints.sizes import check_sizes
+from kerasbert.checkpoints.sizes import check_sizes, encoder_shapes
 from kerasbert.checkpoints.stored import Stored
 from kerasbert.config import BertConfig
 from kerasbert.errors import CheckpointError, ConfigError
@@ -47,6 +47,7 @@ class Names:
         tied: name of a copy -> name of the tensor that it repeats.
         architectures: task -> the class that transformers opens it with.
         evidence: task -> begins of the names that a checkpoint of the task holds; the first row that fits counts.
+        layers: heads' layers that have a weight and a bias.
     """
 
     place: Callable[[str], tuple[str, bool]]
@@ -54,6 +55,7 @@ class Names:
     tied: Mapping[str, str]
     architectures: Mapping[str, str]
     evidence: Mapping[str, tuple[str, ...]]
+    layers: Collection[str]
 
     def head_of(self, stored: str) -> str | None:
         """The head that a stored tensor belongs to; None for a tensor of the encoder or of something unknown."""
@@ -71,7 +73,7 @@ class Checkpoint:
         tensors: Hugging Face's name without the family's prefix -> the tensor.
         names: Hugging Face's names for this family.
         skipped: name in the file -> why the tensor is not read.
-        format: a key of `kerasbert.checkpoints.opening.FORMATS`.
+        format: a key of `kerasbert.checkpoints.formats.FORMATS`.
         config_name: the file that `settings` come from, for messages.
         read_tokenizer: folder -> the tokenizer that the format keeps in it, or None.
     """
@@ -217,7 +219,7 @@ class Checkpoint:
         self._check_footing(groups, fresh)
         read = [target for target in targets if target.group not in fresh]
         left = set(self.shapes) - {target.name for target in read} - set(self.names.tied)
-        self._check_fit(read, left)
+        self._check_fit({target.name: target.shape for target in read}, left)
         if "mlm" in groups and "mlm" not in fresh:
             self._check_tied()
         for target in read:
@@ -239,13 +241,33 @@ class Checkpoint:
                     "drawn at random; fetch or save the whole checkpoint again, or give the model a new head"
                 )
 
-    def _check_fit(self, read: list["Target"], left: set[str]) -> None:
-        """Raises CheckpointError: the tensors are not exactly those that the model needs."""
-        missing = [f"{target.name} {target.shape}" for target in read if target.name not in self.shapes]
+    def check_whole(self) -> None:
+        """Raises CheckpointError: an encoder's tensor is missing, unexpected or of another shape, a head's layer lacks
+        its weight or its bias, or a copy of a tied tensor is no copy."""
+        wanted = {}
+        for path, shape in encoder_shapes(self.config).items():
+            name, transposed = self.names.place(path)
+            wanted[name] = shape[::-1] if transposed else shape
+        self._check_fit(wanted, set(self.shapes) - set(wanted) - set(self.names.tied))
+        halves = {"weight": "bias", "bias": "weight"}
+        for name in self.shapes:
+            layer, _, leaf = name.rpartition(".")
+            other = f"{layer}.{halves.get(leaf, leaf)}"
+            if layer in self.names.layers and other not in self.shapes:
+                raise CheckpointError(f"{self.folder}: holds {name} but no {other}; fetch or save it again")
+        self._check_tied()
+
+    def _check_fit(self, wanted: Mapping[str, tuple[int, ...]], left: set[str]) -> None:
+        """Raises CheckpointError: the tensors are not exactly those that are wanted.
+
+        Args:
+            left: those beside them, which may belong to heads.
+        """
+        missing = [f"{name} {shape}" for name, shape in wanted.items() if name not in self.shapes]
         wrong = [
-            f"{target.name}: {tuple(self.shapes[target.name])} in the file, {target.shape} in the model"
-            for target in read
-            if target.name in self.shapes and tuple(self.shapes[target.name]) != target.shape
+            f"{name}: {tuple(self.shapes[name])} in the file, {shape} in the model"
+            for name, shape in wanted.items()
+            if name in self.shapes and tuple(self.shapes[name]) != shape
         ]
         unexpected = sorted(f"{name} {tuple(self.shapes[name])}" for name in left if self.names.head_of(name) is None)
         problems = {"missing": missing, "unexpected": unexpected, "of another shape": wrong}

@@ -14,31 +14,36 @@ class Change:
     """How a tensor of a file differs from Hugging Face's, in which a kernel is (outputs, inputs).
 
     Attributes:
-        said: the word for it in reports.
         read: the file's tensor -> Hugging Face's.
         write: Hugging Face's tensor and the number of attention heads -> the file's.
+        reading, writing: what they do, in the words of reports; empty if nothing.
     """
 
-    said: str
     read: Callable[[np.ndarray], np.ndarray]
     write: Callable[[np.ndarray, int], np.ndarray]
+    reading: str = ""
+    writing: str = ""
 
 
 def _in_heads(x: np.ndarray, heads: int) -> np.ndarray:
     return x.reshape(*x.shape[:-1], heads, -1)
 
 
-AS_IT_IS = Change("as it is", lambda x: x, lambda x, heads: x)
-TRANSPOSED = Change("transposed", lambda x: x.T, lambda x, heads: x.T)
+AS_IT_IS = Change(lambda x: x, lambda x, heads: x)
+TRANSPOSED = Change(lambda x: x.T, lambda x, heads: x.T, "transposed", "transposed")
 HEADS_OUT = Change(  # (hidden, heads, size of a head)
-    "heads joined, transposed", lambda x: x.reshape(x.shape[0], -1).T, lambda x, heads: _in_heads(x.T, heads)
+    lambda x: x.reshape(x.shape[0], -1).T,
+    lambda x, heads: _in_heads(x.T, heads),
+    "heads joined, transposed",
+    "transposed, heads parted",
 )
 HEADS_IN = Change(  # (heads, size of a head, hidden)
-    "heads joined, transposed",
     lambda x: x.reshape(-1, x.shape[-1]).T,
     lambda x, heads: x.T.reshape(heads, -1, x.shape[0]),
+    "heads joined, transposed",
+    "transposed, heads parted",
 )
-HEADS_BIAS = Change("heads joined", lambda x: x.reshape(-1), _in_heads)  # (heads, size of a head)
+HEADS_BIAS = Change(lambda x: x.reshape(-1), _in_heads, "heads joined", "heads parted")  # (heads, size of a head)
 
 
 FLOATS = ("float64", "float32", "float16", "bfloat16", "float8_e4m3fn", "float8_e5m2")
@@ -85,3 +90,16 @@ class Stored:
     def read(self) -> np.ndarray:
         """Its numbers, float32, in Hugging Face's layout."""
         return self.change.read(np.asarray(self.load())).astype("float32", copy=False)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A tensor that a writer wrote.
+
+    Attributes:
+        name: its name in the new file.
+        change: the way from the new file's layout to Hugging Face's.
+    """
+
+    name: str
+    change: Change = AS_IT_IS

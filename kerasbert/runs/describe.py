@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from kerasbert.checkpoints.formats import foreign_format
 from kerasbert.config import family_name
 from kerasbert.errors import BundleError, ConfigError, DataError, KerasBertError
 from kerasbert.runtime.manifest import NAME as MANIFEST
@@ -21,9 +22,11 @@ def describe(path: str | Path) -> dict:
     path = Path(path)
     if not path.exists():
         raise KerasBertError(f"{path}: no such file or folder")
-    if path.is_dir():
+    if foreign_format(path):
+        kind, known = _model, ""
+    elif path.is_dir():
         kind = next((kind for name, kind in FOLDERS.items() if (path / name).exists()), None)
-        known = f"a folder with {', '.join(FOLDERS)}"
+        known = f"a checkpoint, or a folder with {', '.join(FOLDERS)}"
     elif not path.is_file():
         raise KerasBertError(f"{path}: is a pipe or a device, not a regular file; write its content to a file first")
     else:
@@ -59,6 +62,7 @@ def _in_words(file: File) -> str:
 
 
 def _model(path: Path) -> dict:
+    from kerasbert.checkpoints.formats import FORMATS
     from kerasbert.checkpoints.opening import open_checkpoint
     from kerasbert.checkpoints.tasks import stored_settings
     from kerasbert.tasks import NAMES, task_named
@@ -67,6 +71,7 @@ def _model(path: Path) -> dict:
     task = checkpoint.task
     return {
         "kind": "model",
+        "format": FORMATS[checkpoint.format].said,
         "family": family_name(checkpoint.settings),
         "architecture": checkpoint.architecture,
         "task": task,
@@ -74,6 +79,7 @@ def _model(path: Path) -> dict:
         **(_plain(stored_settings(checkpoint, task_named(task))) if task in NAMES else {}),
         **_encoder(checkpoint),
         **_weights(checkpoint.shapes),
+        **({"not read": dict(checkpoint.skipped)} if checkpoint.skipped else {}),
     }
 
 
