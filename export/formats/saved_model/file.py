@@ -50,8 +50,8 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
     the averages of these, if the task does so (`Task.averages`). For other tasks they cut it. If the task has an output
     per token, they also give `offsets`, int32 (batch, tokens, 2), the place of each token in its text in code points;
     `words`, int32 (batch, tokens), the number of its word, -1 for special tokens; and `truncated`, bool (batch,),
-    whether the text was cut. For a model that fills masks they answer the first mask of each text, from the tokens around
-    it, and refuse a text without one.
+    whether the text was cut. For a model that fills masks they answer the first mask of each text, from the tokens
+    around it, and refuse a text without one.
 
     Args:
         model: a `TextModel` with float32 variables and a tokenizer.
