@@ -28,7 +28,12 @@ class Format:
         return import_module(f"kerasbert.checkpoints.{self.file}")
 
 
+def _is_preset(path: Path) -> bool:
+    return any((path / name).exists() for name in ("model.weights.h5", "model.weights.json", "assets/tokenizer"))
+
+
 FORMATS = {
+    "keras-hub": Format("KerasHub", _is_preset, "keras_hub", writes=True),
     "hf": Format("Hugging Face", lambda path: True, "huggingface", writes=True),
 }
 """Every format by its name on the command line. The first that fits is read; a Hugging Face folder stands last, because

@@ -21,7 +21,9 @@ BESIDE = (
     "config_sentence_transformers.json",
 )
 """What a model folder has beside config.json and weights that decides an answer."""
-FILES = ("config.json", "*.safetensors", "*.safetensors.index.json", *BESIDE)
+PRESET = ("*.weights.h5", "model.weights.json", "task.json", "preprocessor.json", "metadata.json", "assets/tokenizer/*")
+"""The files of a preset of KerasHub."""
+FILES = ("config.json", "*.safetensors", "*.safetensors.index.json", *BESIDE, *PRESET)
 
 
 def folder_of(path: str | Path | None) -> Path:

@@ -107,18 +107,25 @@ def _tensors_of(model, *, prefix: bool) -> Iterator[tuple[str, np.ndarray]]:
         yield name, value.T if transposed else value
 
 
-def write(checkpoint: Checkpoint, folder: Path) -> dict[str, Written]:
+def write(checkpoint: Checkpoint, folder: Path, *, approximate: bool = False) -> dict[str, Written]:
     """Writes a checkpoint of any format as a folder that transformers opens. Weights are float32.
 
     Args:
         folder: exists and is empty.
+        approximate: whether a head of masked words that transformers computes slightly otherwise may be written.
 
     Returns:
         Name in a `Checkpoint` -> the tensor that was written.
 
     Raises:
-        CheckpointError: the file could not be written.
+        CheckpointError: the file could not be written, or transformers computes otherwise.
     """
+    if checkpoint.has("mlm") and checkpoint.config.has_own_mlm and not approximate:
+        own = ", ".join(f"{key} {value}" for key, value in checkpoint.config.mlm.items())
+        raise CheckpointError(
+            f"{checkpoint.folder}: its head of masked words ({own}) computes otherwise than its blocks, which "
+            "transformers cannot; logits would differ by about 0.001: use --approximate to accept this"
+        )
     family, prefix = checkpoint.config.model_type, bool(set(checkpoint.heads) - {"pooler"})
     written = {name: names.file_name(family, name, prefix=prefix) for name in checkpoint.tensors}
     tensors = ((written[name], checkpoint.read(name)) for name in written)
@@ -130,7 +137,8 @@ def write(checkpoint: Checkpoint, folder: Path) -> dict[str, Written]:
         **checkpoint.settings,
         "dtype": "float32",
     }
-    config.pop("torch_dtype", None)
+    for name in ("torch_dtype", "mlm_hidden_act", "mlm_layer_norm_eps"):
+        config.pop(name, None)
     write_text(folder / "config.json", json.dumps(config, indent=2, ensure_ascii=False) + "\n")
     _write_beside_weights(checkpoint, folder)
     return {name: Written(stored) for name, stored in written.items()}

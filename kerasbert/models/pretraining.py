@@ -60,8 +60,7 @@ class PretrainingModel(Unquantized, SummedLossTrainer, keras.Model):
         # Layers
         mlm = MaskedLMHead(
             embeddings=encoder.embeddings,
-            activation=config.hidden_act,
-            epsilon=config.layer_norm_eps,
+            **config.mlm,
             name="mlm",
             **shared,
         )
@@ -208,7 +207,8 @@ class PretrainingModel(Unquantized, SummedLossTrainer, keras.Model):
 
     def save_pretrained(self, folder: str) -> None:
         """Writes config.json, model.safetensors and the tokenizer's files. transformers can open the folder."""
-        huggingface.save(self, folder, task="pre-training" if self.nsp else "fill-mask")
+        task = "pre-training" if self.nsp else "fill-mask"
+        huggingface.save(self, folder, task=task, foreign=self.config.has_own_mlm)
 
     def get_config(self):
         return {

@@ -7,7 +7,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kerasbert.checkpoints import huggingface
+from kerasbert.checkpoints import huggingface, keras_hub
+from kerasbert.checkpoints.loading import Checkpoint
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.checkpoints.tasks import has_head, no_classifier, stored_settings
 from kerasbert.errors import ConfigError
@@ -196,7 +197,7 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
 
     @classmethod
     def from_pretrained(cls, path: str | None = None, *, dtype=None, **settings) -> "TextModel":
-        """Loads a Hugging Face folder or hub id.
+        """Loads a folder of Hugging Face, a preset of KerasHub or a hub id.
 
         A checkpoint without the task's head, or with one for other labels, gets a new head, and one line says so.
 
@@ -209,7 +210,28 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
             CheckpointError: weights do not fit, or the checkpoint lacks a head and no labels are given for a new one.
             ConfigError: settings do not go together.
         """
-        checkpoint = open_checkpoint(path)
+        return cls._from_checkpoint(open_checkpoint(path), dtype, settings)
+
+    @classmethod
+    def from_keras_hub(cls, model, tokenizer=None, *, dtype=None, **settings) -> "TextModel":
+        """Takes the weights of a model of KerasHub in memory.
+
+        Args:
+            model: a task, such as `keras_hub.models.BertTextClassifier` for a `TextClassifier`, or a backbone, which
+                gets a new head.
+            tokenizer: KerasHub's tokenizer or preprocessor, or one of kerasbert; None: that of the task.
+            dtype: dtype policy of the layers.
+            settings: settings of the task by name, such as the names of labels, which KerasHub does not have.
+
+        Raises:
+            CheckpointError, ConfigError: as in `from_pretrained`; a model that is none of KerasHub's BERT, RoBERTa or
+                DistilBERT.
+            TokenizerError: the tokenizer is of another kind.
+        """
+        return cls._from_checkpoint(keras_hub.of(model, tokenizer), dtype, settings)
+
+    @classmethod
+    def _from_checkpoint(cls, checkpoint: Checkpoint, dtype, settings: Mapping) -> "TextModel":
         stored = stored_settings(checkpoint, cls.task)
         given = {name: value for name, value in settings.items() if value is not None}
         chosen = stored | given

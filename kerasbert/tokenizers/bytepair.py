@@ -1,7 +1,7 @@
 """RoBERTa's byte-pair tokenizer, which runs on the host only."""
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
@@ -84,6 +84,39 @@ class BytePairTokenizer(HostTokenizer):
                 _add_prefix_space(backend, config["add_prefix_space"])
             return cls(backend)
 
+    @classmethod
+    def from_vocabulary(
+        cls, vocabulary: Mapping[str, int], merges: Iterable[str], *, add_prefix_space: bool = False
+    ) -> "BytePairTokenizer":
+        """Creates the tokenizer from what vocab.json and merges.txt hold.
+
+        Args:
+            vocabulary: token -> id.
+            merges: pairs of tokens with a space between, in their order.
+            add_prefix_space: whether a text begins with a space.
+
+        Raises:
+            TokenizerError: no tokenizer can be made of them.
+        """
+        try:
+            pairs = [tuple(merge.split(" ")) for merge in merges if not merge.startswith("#version")]
+            backend = _byte_level(BPE(dict(vocabulary), pairs, unk_token="<unk>"))
+        except Exception as error:  # the library raises a bare Exception
+            raise TokenizerError(f"not a vocabulary and merges of byte pairs: {error}") from error
+        _add_prefix_space(backend, add_prefix_space)
+        return cls(backend)
+
+    @property
+    def add_prefix_space(self) -> bool:
+        """Whether a text begins with a space."""
+        return bool(getattr(self._backend.pre_tokenizer, "add_prefix_space", False))
+
+    @property
+    def merges(self) -> list[str]:
+        """The pairs of tokens that are merged, with a space between, in their order."""
+        merges = json.loads(self._backend.to_str())["model"]["merges"]
+        return [merge if isinstance(merge, str) else " ".join(merge) for merge in merges]
+
     def continues_word(self, token: str) -> bool:
         return not token.startswith("\u0120")  # byte-level BPE writes a space as this character
 
@@ -102,11 +135,10 @@ class BytePairTokenizer(HostTokenizer):
     def save(self, folder: str | Path, *, max_length: int | None = None) -> None:
         """Writes tokenizer.json, tokenizer_config.json, vocab.json and merges.txt; see `HostTokenizer.save`."""
         folder = Path(folder)
-        state = json.loads(self._backend.to_str())
-        model, pre_tokenizer = state["model"], state["pre_tokenizer"] or {}
+        vocabulary = json.loads(self._backend.to_str())["model"]["vocab"]
         config = {
             "tokenizer_class": "RobertaTokenizer",
-            "add_prefix_space": bool(pre_tokenizer.get("add_prefix_space", False)),
+            "add_prefix_space": self.add_prefix_space,
             "bos_token": "<s>",
             "cls_token": "<s>",
             "eos_token": "</s>",
@@ -116,9 +148,8 @@ class BytePairTokenizer(HostTokenizer):
             **({"mask_token": "<mask>"} if self._backend.token_to_id("<mask>") is not None else {}),
         }
         self._save_tokenizer_json(folder, config, max_length)
-        write_text(folder / "vocab.json", json.dumps(model["vocab"], ensure_ascii=False))
-        merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
-        write_text(folder / "merges.txt", "\n".join(["#version: 0.2", *merges, ""]))
+        write_text(folder / "vocab.json", json.dumps(vocabulary, ensure_ascii=False))
+        write_text(folder / "merges.txt", "\n".join(["#version: 0.2", *self.merges, ""]))
 
 
 @contextmanager
@@ -134,7 +165,12 @@ def _named(path: Path) -> Iterator[None]:
 
 def _from_vocab_and_merges(folder: Path, declared: Collection[str]) -> Tokenizer:
     """Reads the vocabulary, and adds the special tokens that are not declared in another file."""
-    backend = Tokenizer(BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt"), unk_token="<unk>"))
+    model = BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt"), unk_token="<unk>")
+    return _byte_level(model, declared)
+
+
+def _byte_level(model: BPE, declared: Collection[str] = ()) -> Tokenizer:
+    backend = Tokenizer(model)
     backend.pre_tokenizer = ByteLevel(add_prefix_space=False)
     backend.decoder = ByteLevelDecoder()
     special = [token for token in (*REQUIRED, "<mask>") if backend.token_to_id(token) is not None]
