@@ -124,7 +124,7 @@ def write(checkpoint: Checkpoint, folder: Path, *, approximate: bool = False) ->
         own = ", ".join(f"{key} {value}" for key, value in checkpoint.config.mlm.items())
         raise CheckpointError(
             f"{checkpoint.folder}: its head of masked words ({own}) computes otherwise than its blocks, which "
-            "transformers cannot; logits would differ by about 0.001: use --approximate to accept this"
+            "transformers cannot; logits would differ by about 0.4 % of the largest: use --approximate to accept this"
         )
     family, prefix = checkpoint.config.model_type, bool(set(checkpoint.heads) - {"pooler"})
     written = {name: names.file_name(family, name, prefix=prefix) for name in checkpoint.tensors}

@@ -4,7 +4,7 @@ A row names a layer by our path; `{}` is the block's number. Keras's files name 
 the way to it, and number its variables; a model in memory has names of layers and of variables.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 
 from kerasbert.checkpoints.names import tensor_name
@@ -96,6 +96,7 @@ class Family:
         epsilon: of every LayerNorm of the encoder.
         layers: our layer of the encoder -> KerasHub's.
         classifier: our layer of the classifier's head -> KerasHub's.
+        token_types: how many rows its table of token types may have.
         shifted: whether the position table lacks the rows of padding, and token types are left out. In Hugging Face's
             layout RoBERTa has both.
     """
@@ -106,6 +107,7 @@ class Family:
     epsilon: float
     layers: Mapping[str, Layer]
     classifier: Mapping[str, Layer]
+    token_types: Container[int]
     shifted: bool = False
 
     def layers_of(self, task: str) -> Mapping[str, Layer]:
@@ -127,6 +129,7 @@ FAMILIES = {
         }
         | _NORM,
         classifier={"classifier/dense": _dense("dense", "logits")},
+        token_types=range(1, 1000),
     ),
     "roberta": Family(
         said="Roberta",
@@ -135,6 +138,7 @@ FAMILIES = {
         epsilon=1e-5,
         layers={**_tables("embeddings"), **_NORM},
         classifier=_OWN_HIDDEN,
+        token_types=(1,),
         shifted=True,
     ),
     "distilbert": Family(
@@ -144,6 +148,7 @@ FAMILIES = {
         epsilon=1e-12,
         layers={**_tables("token_and_position_embedding"), **_NORM},
         classifier=_OWN_HIDDEN,
+        token_types=(0,),
     ),
 }
 """Our name of a family -> KerasHub's classes."""

@@ -65,7 +65,7 @@ def _numbers(file: Path, name: str) -> np.ndarray:
 
 
 def write(file: Path, tensors: Iterable[tuple[str, np.ndarray]]) -> None:
-    """Writes tensors, float32, one at a time.
+    """Writes tensors one at a time.
 
     Raises:
         CheckpointError: the file could not be written.
@@ -73,6 +73,6 @@ def write(file: Path, tensors: Iterable[tuple[str, np.ndarray]]) -> None:
     try:
         with h5py.File(file, "w") as content:
             for name, value in tensors:
-                content.create_dataset(name, data=np.ascontiguousarray(value, "float32"))
+                content.create_dataset(name, data=value)
     except OSError as error:
         raise CheckpointError(f"{file}: writing failed ({error}); make room on the disk") from None

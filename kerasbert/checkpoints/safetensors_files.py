@@ -37,9 +37,10 @@ def find(folder: Path) -> list[Path]:
 
 
 def shards_of(index: Path) -> list[Path]:
-    """The files that an index of shards names, in the index's folder."""
+    """The files that an index of shards names, in the index's folder. Keras names a list where a layer has several."""
     try:
-        shards = set(read_json(index, CheckpointError)["weight_map"].values())
+        named = read_json(index, CheckpointError)["weight_map"].values()
+        shards = {shard for each in named for shard in ([each] if isinstance(each, str) else each)}
         # Only names inside the folder: an index is somebody's text, and must not read files elsewhere.
         return sorted(index.parent / Path(shard).name for shard in shards)
     except (KeyError, AttributeError, TypeError) as error:
