@@ -12,7 +12,7 @@ from checkpoints.keras_hub_models import CLASSES, ROWS, Kept, own_model
 import kerasbert as kb
 from kerasbert.checkpoints.convert import convert
 from kerasbert.checkpoints.opening import open_checkpoint
-from kerasbert.errors import CheckpointError, KerasBertError
+from kerasbert.errors import CheckpointError, ConfigError, KerasBertError
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +39,18 @@ def test_from_hugging_face_and_back_no_bit_changes(own, family, task, tmp_path):
 def computed(config):
     """A configuration without dropouts and heads."""
     return replace(config, classifier_dropout=None, mlm_hidden_act=None, mlm_layer_norm_eps=None)
+
+
+def test_a_head_of_masked_words_with_its_own_constants_is_no_folder_of_transformers(own, tmp_path):
+    model, folder = own("bert", "fill-mask")
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    assert (config["model_type"], config["mlm_hidden_act"], config["mlm_layer_norm_eps"]) == ("kerasbert", "gelu", 1e-5)
+    assert "architectures" not in config
+    assert kb.MaskFiller.from_pretrained(folder).config == model.config
+    with pytest.raises(ConfigError, match="mlm_hidden_act is 'gelus': use one of gelu"):
+        replace(model.config, mlm_hidden_act="gelus")
+    with pytest.raises(ConfigError, match="mlm_layer_norm_eps is 0: use a number above 0"):
+        replace(model.config, mlm_layer_norm_eps=0)
 
 
 def test_an_encoder_without_a_pooler_says_so(tmp_path, caplog):
