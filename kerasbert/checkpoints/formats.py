@@ -29,7 +29,9 @@ class Format:
 
 
 def _is_preset(path: Path) -> bool:
-    return any((path / name).exists() for name in ("model.weights.h5", "model.weights.json", "assets/tokenizer"))
+    """Whether a folder is a preset of KerasHub, not a model whose weights a user saved once more with Keras."""
+    names = ("model.weights.h5", "model.weights.json", "assets/tokenizer")
+    return any((path / name).exists() for name in names) and not (path / "model.safetensors").exists()
 
 
 FORMATS = {

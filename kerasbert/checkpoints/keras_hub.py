@@ -121,7 +121,7 @@ def _backbones() -> dict[str, str]:
 def _family(name: object, registered: object, place: Path) -> str:
     known = _backbones()
     package = str(registered or "keras_hub>").partition(">")[0]
-    if name not in known or package not in ("keras_hub", "keras_nlp"):
+    if not isinstance(name, str) or name not in known or package not in ("keras_hub", "keras_nlp"):
         raise ConfigError(
             f"{place}: holds a {registered or name} of Keras; kerasbert reads {', '.join(known)} of KerasHub"
         )
@@ -160,7 +160,7 @@ def _task(family: str, name: object) -> str:
     known = {f"{FAMILIES[family].said}{ending}": task for task, ending in TASKS.items()}
     known |= {f"{FAMILIES[family].said}{ending}": task for ending, task in OLD_TASKS.items()}
     known |= {name: task for task, name in names.ARCHITECTURES[family].items()}
-    return known.get(name, name)
+    return known.get(str(name), str(name))
 
 
 def _head_settings(folder: Path, family: str, config: BertConfig) -> dict:

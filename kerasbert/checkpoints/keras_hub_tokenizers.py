@@ -66,7 +66,7 @@ def wordpiece(config: Mapping, vocabulary: list[str]) -> WordPieceTokenizer:
     for key, wanted in FIXED.items():
         if config.get(key, wanted) != wanted:
             raise TokenizerError(f"{key} is {config[key]!r} in the tokenizer; kerasbert supports {wanted!r} only")
-    whole = config.get("special_tokens") or () if config.get("special_tokens_in_strings") else ()
+    whole = _tokens(config, "special_tokens") if config.get("special_tokens_in_strings") else ()
     return WordPieceTokenizer(
         vocabulary,
         do_lower_case=config.get("lowercase", False),
@@ -78,7 +78,7 @@ def wordpiece(config: Mapping, vocabulary: list[str]) -> WordPieceTokenizer:
 
 def bytepair(config: Mapping, vocabulary: Mapping[str, int], merges: list[str]) -> BytePairTokenizer:
     """Creates a byte-pair tokenizer from KerasHub's configuration, token -> id, and the merges in their order."""
-    others = sorted(set(config.get("unsplittable_tokens") or ()) - set(WHOLE))
+    others = sorted(set(_tokens(config, "unsplittable_tokens")) - set(WHOLE))
     if others:
         raise TokenizerError(
             f"the tokenizer matches {', '.join(others)} whole, which kerasbert does for RoBERTa's only"
@@ -117,6 +117,14 @@ def described(tokenizer: HostTokenizer) -> tuple[dict, dict[str, object]]:
         "add_prefix_space": tokenizer.add_prefix_space,
         "unsplittable_tokens": [token for token in WHOLE if token in tokenizer.vocabulary],
     }, {BYTE_PAIRS: {token: row for row, token in enumerate(tokenizer.vocabulary)}, MERGES: tokenizer.merges}
+
+
+def _tokens(config: Mapping, key: str) -> list[str]:
+    """A list of tokens in a tokenizer's configuration; empty if there is none."""
+    tokens = config.get(key) or []
+    if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
+        raise TokenizerError(f"{key} is {tokens!r:.200} in the tokenizer, not a list of tokens")
+    return tokens
 
 
 def _config(path: Path, keys: tuple[str, ...]) -> dict | None:

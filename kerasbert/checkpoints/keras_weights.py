@@ -51,8 +51,9 @@ def _stored(file: Path, dataset: h5py.Dataset) -> Stored:
         raise CheckpointError(f"{file}: {name} is not stored as Keras stores weights; save the model again with Keras")
     if dataset.id.get_storage_size() < size * dataset.dtype.itemsize:
         raise CheckpointError(f"{file}: {name} of shape {dataset.shape} has no numbers; fetch or save it again")
-    dtype = dataset.attrs.get("dtype", dataset.dtype.name)  # NumPy has no bfloat16, so Keras says it in an attribute
-    return Stored(name, dataset.shape, str(dtype), partial(_numbers, file, name))
+    # NumPy has no bfloat16: Keras stores two bytes of no type, and an attribute says what they are.
+    halves = dataset.dtype == "V2" and dataset.attrs.get("dtype") == "bfloat16"
+    return Stored(name, dataset.shape, "bfloat16" if halves else dataset.dtype.name, partial(_numbers, file, name))
 
 
 def _numbers(file: Path, name: str) -> np.ndarray:

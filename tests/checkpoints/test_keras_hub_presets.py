@@ -1,6 +1,7 @@
 """Presets of KerasHub without KerasHub: what is written comes back, and what is damaged or foreign is one line."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import h5py
@@ -209,6 +210,11 @@ DAMAGE = {
         lambda f: edited(f / "config.json", registered_name="mine>BertBackbone"),
         "holds a mine>BertBackbone of Keras",
     ),
+    "class of a list": (lambda f: edited(f / "config.json", class_name=["Bert"]), "reads BertBackbone"),
+    "tokens": (
+        lambda f: edited(f / "tokenizer.json", special_tokens={"a": 1}),
+        "special_tokens is {'a': 1} in the tokenizer, not a list of tokens",
+    ),
     "no config": (lambda f: (f / "config.json").write_text("{}"), "config.json: holds a None of Keras"),
     "no sizes": (
         lambda f: edited(f / "config.json", config={"num_layers": 2}),
@@ -243,6 +249,7 @@ def test_a_damaged_preset_is_one_line(copy, name):
 
 
 HEADS = {
+    "class of a list": ({"class_name": ["Bert"]}, "holds a head that kerasbert does not know"),
     "activation": ({"activation": "tanh"}, "task.json: activation is 'tanh': kerasbert has linear, softmax, sigmoid"),
     "hidden_dim": ({"hidden_dim": 40}, "task.json: hidden_dim is 40; kerasbert's classifier has the width"),
     "class": ({"class_name": "BertRanker"}, r"holds a head that kerasbert does not know \(BertRanker\)"),
@@ -265,6 +272,13 @@ def test_the_activation_of_the_outputs_tells_the_problem(copy):
     model = kb.TextClassifier.from_pretrained(folder)
     assert model.settings.problem_type == "multi_label_classification"
     assert model.labels == ("LABEL_0", "LABEL_1", "LABEL_2")
+
+
+def test_weights_that_a_user_saved_beside_a_model_make_no_preset(own, tmp_path):
+    _, folder = own("bert", "encoder")
+    shutil.copytree(folder, tmp_path / "model")
+    (tmp_path / "model" / "model.weights.h5").write_bytes(b"")
+    assert open_checkpoint(tmp_path / "model").format == "hf"
 
 
 def test_what_is_no_model_of_keras_hub_is_refused():
