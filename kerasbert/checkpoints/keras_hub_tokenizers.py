@@ -96,6 +96,9 @@ def described(tokenizer: HostTokenizer) -> tuple[dict, dict[str, object]]:
     Raises:
         TokenizerError: KerasHub splits a text in another way.
     """
+    if tokenizer.id_of("mask") is None:
+        mask = tokenizer.special["mask"]
+        raise TokenizerError(f"the vocabulary has no {mask}, which KerasHub's tokenizer needs; use --to hf")
     if isinstance(tokenizer, WordPieceTokenizer):
         added = tokenizer.added_tokens
         flags = [name for name in ("single_word", "normalized") if any(token.get(name) for token in added)]

@@ -96,6 +96,11 @@ def write(checkpoint: Checkpoint, folder: Path, *, approximate: bool = False) ->
     _check_tensors(checkpoint, [*body, *head])
     if not has_pooler:
         log.warning("%s: has no pooler; the preset's pooled_output is 0", checkpoint.folder)
+    if config.attention_probs_dropout_prob != config.hidden_dropout_prob:
+        rate = config.hidden_dropout_prob
+        log.warning(
+            "%s: KerasHub has one rate of dropout; the preset's is hidden_dropout_prob %s", checkpoint.folder, rate
+        )
     keras_weights.write(folder / MODEL, _body(checkpoint, body, family, has_pooler))
     if head:
         keras_weights.write(folder / TASK, _head(checkpoint, head))
@@ -243,19 +248,19 @@ def _write_descriptions(checkpoint: Checkpoint, folder: Path, task: str, setting
         named = {"backbone": backbone, "preprocessor": preprocessor, "name": made["config"]["name"]}
         made["config"] = {**named, **_task_options(config, task, settings)}
         files["task.json"] = made
-    count = sum(int(np.prod(shape)) for shape in checkpoint.shapes.values())
+    body = [name for name in checkpoint.shapes if checkpoint.names.head_of(name) in (None, "pooler")]
     files[METADATA] = {
         "keras_version": version("keras"),
         "keras_hub_version": VERSION,
-        "parameter_count": count,
+        "parameter_count": sum(int(np.prod(checkpoint.shapes[name])) for name in body),
         "date_saved": datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
         "tasks": ["MaskedLM", "TextClassifier"],
         OWN: kept,
     }
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        lines = "".join(f"{line}\n" for line in content) if isinstance(content, list) else None
-        write_text(folder / name, lines or json.dumps(content, indent=4))
+        lines = "".join(f"{line}\n" for line in content) if isinstance(content, list) else json.dumps(content, indent=4)
+        write_text(folder / name, lines)
 
 
 def _task_options(config: BertConfig, task: str, settings: dict) -> dict:
