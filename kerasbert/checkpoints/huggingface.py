@@ -18,7 +18,6 @@ from kerasbert.files import new_folder, write_tensors, write_text
 LORA = ("lora_kernel_a", "lora_kernel_b")
 """The variables that Keras's `enable_lora` adds to a layer."""
 FOREIGN = {
-    "bert_config.json": "a TensorFlow checkpoint of google-research/bert (bert_config.json, bert_model.ckpt)",
     "adapter_config.json": "an adapter of peft (adapter_config.json) without the model under it",
 }
 """File -> what a folder with it, and without config.json, holds."""
