@@ -67,10 +67,7 @@ def read(folder: Path) -> Checkpoint:
                 raise CheckpointError(f"{file}: {stored.name} and {tensors[name].name} are one weight under two names")
             stored.check_float(file)
             tensors[name] = stored
-    # A writer that stores tied tensors once may have kept the copy's name.
-    for copy, original in names.TIED[family].items():
-        if copy in tensors and original not in tensors:
-            tensors[original] = tensors.pop(copy)
+    names.give_back_tied(tensors, family)
     return Checkpoint(folder, settings, tensors, names.names_of(family), skipped)
 
 

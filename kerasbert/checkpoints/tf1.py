@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasbert.checkpoints import names, tf_bundle, tf_folders, tf_names
+from kerasbert.checkpoints import model_garden, names, tf_bundle, tf_folders, tf_names
 from kerasbert.checkpoints.loading import Checkpoint
-from kerasbert.checkpoints.stored import FLOATS, Stored, Written
+from kerasbert.checkpoints.stored import FLOATS, HEADS_OUT, Stored, Written
 from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.files import write_text
 from kerasbert.reading import read_json
@@ -26,7 +26,9 @@ KEPT = ("architectures", "id2label", "label2id", "problem_type", "kerasbert")
 SKIPPED = {
     r"(.*/)?(adam_[mv]|Adam(_\d+)?|lamb_[mv]|LAMB(_\d+)?|Momentum)": "a mean of the optimiser",
     r"beta[12]_power|good_steps|(current_)?loss_scale|bad_steps": "a number of the optimiser",
-    r"global_step|learning_rate": "the state of a training run",
+    r".*/\.OPTIMIZER_SLOT/.*|_?optimizer/.*": "a number of the optimiser",
+    r"(global_step|save_counter|learning_rate)(/\.ATTRIBUTES/.*)?": "the state of a training run",
+    model_garden.GRAPH: "tells the names of the others",
 }
 """Pattern of a name -> why the tensor is not read."""
 
@@ -43,10 +45,12 @@ def read(path: Path) -> Checkpoint:
     """
     prefix = tf_folders.prefix_of(path)
     index = f"{prefix}.index"
+    found = list(tf_bundle.read(prefix))
+    plain = model_garden.plain_names(prefix, [stored.name for stored in found])
     tensors, skipped = {}, {}
-    for stored in tf_bundle.read(prefix):
+    for stored in found:
         why = _why_skipped(stored.name)
-        row = tf_names.hugging_face_name(stored.name)
+        row = tf_names.hugging_face_name(plain.get(stored.name, stored.name))
         if row is None and not why and stored.dtype not in FLOATS:
             why = f"not a weight, of type {stored.dtype}"
         if why:
@@ -57,15 +61,11 @@ def read(path: Path) -> Checkpoint:
             raise CheckpointError(f"{index}: {stored.name} and {tensors[name].name} are one weight under two names")
         stored.check_float(index)
         tensors[name] = replace(stored, change=change)
+    names.give_back_tied(tensors, FAMILY)
     _check_family(index, tensors)
+    settings, config = _settings(prefix.parent, tensors)
     return Checkpoint(
-        prefix.parent,
-        _settings(prefix.parent),
-        tensors,
-        names.names_of(FAMILY),
-        skipped,
-        format="tf1",
-        config_name=tf_folders.CONFIG,
+        prefix.parent, settings, tensors, names.names_of(FAMILY), skipped, format="tf1", config_name=config
     )
 
 
@@ -137,12 +137,15 @@ def _check_family(index: str, tensors: dict[str, Stored]) -> None:
         )
 
 
-def _settings(folder: Path) -> dict:
-    """What bert_config.json says, in the words of config.json."""
+def _settings(folder: Path, tensors: dict[str, Stored]) -> tuple[dict, str]:
+    """What bert_config.json or params.yaml says, in the words of config.json, and the name of the file."""
     place = folder / tf_folders.CONFIG
     if not place.exists():
+        if any(stored.change is HEADS_OUT for stored in tensors.values()):
+            settings, name = model_garden.settings(folder, tensors)
+            return {"model_type": FAMILY, **settings}, name
         raise ConfigError(f"{place}: no such file; a checkpoint of TensorFlow needs the {place.name} it was made with")
     settings = {**DEFAULTS, **read_json(place, ConfigError)}
     if settings["model_type"] != FAMILY:
         raise ConfigError(f"{place}: model_type is {settings['model_type']!r}: a checkpoint of TensorFlow holds bert")
-    return settings
+    return settings, place.name
