@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasbert.checkpoints import hub, names, safetensors_files
+from kerasbert.checkpoints import h5_files, hub, names, pytorch_files, safetensors_files
 from kerasbert.checkpoints.loading import ENCODER, Checkpoint
 from kerasbert.checkpoints.stored import Stored, Written
 from kerasbert.config import OWN_TYPE, family_name, read_config_json
@@ -28,17 +28,23 @@ class Weights:
     """A kind of file that a Hugging Face folder keeps its weights in.
 
     Attributes:
+        name: of the one file.
         find: folder -> its files of this kind; none if it has none.
         read: file -> its tensors.
         rename: name in the file -> Hugging Face's name.
     """
 
+    name: str
     find: Callable[[Path], list[Path]]
     read: Callable[[Path], Iterable[Stored]]
     rename: Callable[[str], str] = str
 
 
-WEIGHTS = (Weights(safetensors_files.find, safetensors_files.read),)
+WEIGHTS = (
+    Weights("model.safetensors", safetensors_files.find, safetensors_files.read),
+    Weights(pytorch_files.NAME, pytorch_files.find, pytorch_files.read),
+    Weights(h5_files.NAME, h5_files.find, h5_files.read, h5_files.rename),
+)
 """The kinds of weights, the one to read first."""
 
 
@@ -204,6 +210,8 @@ def _weight_files(folder: Path) -> tuple[list[Path], Weights]:
             return files, weights
     if (folder / "kerasbert.json").is_file():
         raise CheckpointError(f"{folder}: is a bundle; name the model folder that it was made from")
-    others = [name for name in ("pytorch_model.bin", "tf_model.h5") if (folder / name).is_file()]
-    found = f"it has {' and '.join(others)}, which kerasbert does not read; " if others else ""
-    raise CheckpointError(f"{folder}: no model.safetensors; {found}save the model as safetensors first")
+    kinds = ", ".join(weights.name for weights in WEIGHTS)
+    flax = (
+        "it has flax_model.msgpack, which kerasbert does not read; " if (folder / "flax_model.msgpack").exists() else ""
+    )
+    raise CheckpointError(f"{folder}: no weights ({kinds}); {flax}save the model as safetensors first")
