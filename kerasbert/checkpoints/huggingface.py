@@ -65,6 +65,8 @@ def read(folder: Path) -> Checkpoint:
     tensors, skipped = {}, {}
     for file in files:
         for stored in weights.read(file):
+            if not stored.name.isprintable():
+                raise CheckpointError(f"{file}: a tensor has the name {stored.name!r:.80}; fetch or save it again")
             name = names.modern_name(weights.rename(stored.name), family)
             if name in names.BUFFERS:
                 skipped[stored.name] = "a constant"

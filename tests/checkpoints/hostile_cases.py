@@ -74,6 +74,11 @@ CASES: dict[str, tuple[Callable, Callable, str]] = {
         weights(moved(QUERY, "encoder.layer.0.attention.self.qery.weight")),
         "missing: encoder.layer.0.attention.self.query.weight .*unexpected: encoder.layer.0.attention.self.qery",
     ),
+    "safetensors, a name of two lines": (
+        safetensors,
+        weights(moved(QUERY, "a\nError: b")),
+        r"a tensor has the name 'a\\nError: b'",
+    ),
     "safetensors, not a number": (
         safetensors,
         weights(lambda tensors: tensors[QUERY].__setitem__(0, np.nan)),
