@@ -64,8 +64,9 @@ def read(path: Path) -> Checkpoint:
     names.give_back_tied(tensors, FAMILY)
     _check_family(index, tensors)
     settings, config = _settings(prefix.parent, tensors)
+    kind = "model-garden" if _is_garden(tensors) else "tf1"
     return Checkpoint(
-        prefix.parent, settings, tensors, names.names_of(FAMILY), skipped, format="tf1", config_name=config
+        prefix.parent, settings, tensors, names.names_of(FAMILY), skipped, format=kind, config_name=config
     )
 
 
@@ -128,6 +129,11 @@ def _why_skipped(name: str) -> str | None:
     return next((why for pattern, why in SKIPPED.items() if re.fullmatch(pattern, name)), None)
 
 
+def _is_garden(tensors: dict[str, Stored]) -> bool:
+    """Whether the attention has an axis for its heads, as in the Model Garden only."""
+    return any(stored.change is HEADS_OUT for stored in tensors.values())
+
+
 def _check_family(index: str, tensors: dict[str, Stored]) -> None:
     if not any(name.startswith("embeddings.") for name in tensors):
         first = ", ".join(list(tensors)[:4]) or "no tensor of floats"
@@ -141,7 +147,7 @@ def _settings(folder: Path, tensors: dict[str, Stored]) -> tuple[dict, str]:
     """What bert_config.json or params.yaml says, in the words of config.json, and the name of the file."""
     place = folder / tf_folders.CONFIG
     if not place.exists():
-        if any(stored.change is HEADS_OUT for stored in tensors.values()):
+        if _is_garden(tensors):
             settings, name = model_garden.settings(folder, tensors)
             return {"model_type": FAMILY, **settings}, name
         raise ConfigError(f"{place}: no such file; a checkpoint of TensorFlow needs the {place.name} it was made with")

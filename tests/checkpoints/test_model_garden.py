@@ -88,7 +88,7 @@ def check_equal(checkpoint, weights) -> None:
 def test_names_of_variables(replacements, tmp_path):
     weights = tf_files.tensors(PRETRAINING)
     checkpoint = open_checkpoint(tf_files.save(tmp_path, garden(weights, replacements)))
-    assert checkpoint.task == "pre-training"
+    assert (checkpoint.task, checkpoint.format) == ("pre-training", "model-garden")
     check_equal(checkpoint, weights)
 
 
