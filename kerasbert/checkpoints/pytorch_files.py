@@ -235,11 +235,13 @@ def _parameter(data, *_) -> Part:
     return data
 
 
-def _ordered(*content) -> dict:
-    """collections.OrderedDict."""
-    if content:
-        raise Refused("an OrderedDict with content in its call")
-    return {}
+def _ordered(pairs=()) -> dict:
+    """collections.OrderedDict. Python 2 gives it a list of lists of a key and a value."""
+    if not isinstance(pairs, list | tuple) or not all(isinstance(each, list) and len(each) == 2 for each in pairs):
+        raise ValueError("an OrderedDict of something else than pairs")
+    if not all(isinstance(key, str) for key, _ in pairs):
+        raise Refused("an OrderedDict whose keys are no texts")
+    return dict(pairs)
 
 
 _CALLS: Mapping[str, Callable] = {

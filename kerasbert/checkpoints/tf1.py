@@ -150,7 +150,9 @@ def _settings(folder: Path, tensors: dict[str, Stored]) -> tuple[dict, str]:
         if _is_garden(tensors):
             settings, name = model_garden.settings(folder, tensors)
             return {"model_type": FAMILY, **settings}, name
-        raise ConfigError(f"{place}: no such file; a checkpoint of TensorFlow needs the {place.name} it was made with")
+        raise ConfigError(
+            f"{place}: no such file; copy it, and vocab.txt, from the folder of the model that the training began with"
+        )
     settings = {**DEFAULTS, **read_json(place, ConfigError)}
     if settings["model_type"] != FAMILY:
         raise ConfigError(f"{place}: model_type is {settings['model_type']!r}: a checkpoint of TensorFlow holds bert")

@@ -37,7 +37,7 @@ def prefix_of(path: Path) -> Path:
     if path.is_dir():
         raise CheckpointError(
             f"{path}: holds {CONFIG} but no checkpoint of TensorFlow (bert_model.ckpt.index and its .data files); "
-            "fetch them too"
+            f'fetch them too; if its weights are of torch, rename {CONFIG} to config.json and add "model_type": "bert" to it'
         )
     return path.with_suffix("") if path.suffix == ".index" else path
 

@@ -6,6 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
+from checkpoints.hostile_pickles import group, storage, tensor, text, torch_zip
 from checkpoints.torch_files import CONFIG, EXPECTED, numbers, recorded
 
 from kerasbert.checkpoints import pytorch_files
@@ -68,6 +69,16 @@ def test_a_flipped_bit_is_found(written):
     checkpoint = open_checkpoint(written(pytorch_model=bytes(content)))
     with pytest.raises(CheckpointError, match=r"pytorch_model.bin: the checksum of bert.pooler.dense.bias differs"):
         checkpoint.read("pooler.dense.bias")
+
+
+def test_a_dict_of_python_2_is_read(tmp_path):
+    """There an OrderedDict is called with its content, and that of the hooks with an empty list."""
+    part = tensor(storage("0", 4), (2, 2)).replace(b"OrderedDict\n)R", b"OrderedDict\n" + group(b"]") + b"R")
+    content = group(b"](](" + text("a") + part + b"ee")
+    program = b"\x80\x02ccollections\nOrderedDict\n" + content + b"R."
+    (tmp_path / "x.bin").write_bytes(torch_zip(program, {"0": np.float32([1, 2, 3, 4]).tobytes()}))
+    (stored,) = pytorch_files.read(tmp_path / "x.bin")
+    assert (stored.name, stored.load().tolist()) == ("a", [[1, 2], [3, 4]])
 
 
 VALUES = (

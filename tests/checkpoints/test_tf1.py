@@ -1,6 +1,7 @@
 """Checkpoints of google-research/bert, written by TensorFlow's own Saver."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,13 +9,15 @@ from checkpoints import tf_files
 from checkpoints.head_classes import BERT, PIECES, make_folder
 from checkpoints.tf_files import CLASSIFIER, PRETRAINING, SQUAD, transformers_name
 
-from kerasbert import MaskFiller
-from kerasbert.checkpoints import tf_bundle
+from kerasbert import MaskFiller, QuestionAnswerer, TextClassifier
 from kerasbert.checkpoints.convert import convert
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.models.opening import open_model
+from kerasbert.models.pretraining import PretrainingModel
 from kerasbert.runs.describe import describe
+
+FIXTURES = Path(__file__).parents[1] / "parity" / "fixtures"
 
 
 @pytest.mark.parametrize(
@@ -99,9 +102,24 @@ def test_a_configuration_is_needed_and_is_of_bert(tmp_path):
         open_checkpoint(folder)
 
 
-def test_a_folder_opens_as_its_task(tmp_path):
-    folder = tf_files.save(tmp_path / "model", tf_files.tensors(PRETRAINING))
-    assert type(open_model(folder)) is MaskFiller
+@pytest.mark.parametrize(
+    ("heads", "kind"),
+    [(PRETRAINING, MaskFiller), (CLASSIFIER, TextClassifier), (SQUAD, QuestionAnswerer)],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_folder_opens_as_its_task(heads, kind, tmp_path):
+    model = open_model(tf_files.save(tmp_path / "model", tf_files.tensors(heads)))
+    assert type(model) is kind
+    assert kind is not TextClassifier or model.labels == ("LABEL_0", "LABEL_1", "LABEL_2")
+
+
+def test_outputs_are_those_that_transformers_gave_for_these_weights(tmp_path):
+    convert(FIXTURES / "bert", tmp_path / "tf1", to="tf1")
+    model = PretrainingModel.from_pretrained(tmp_path / "tf1")
+    with np.load(FIXTURES / "bert.npz") as arrays:
+        found = model.predict_on_batch({name: arrays[f"short.{name}"] for name in model.input})
+        for name in ("mlm_logits", "nsp_logits"):
+            assert np.abs(found[name] - arrays[f"short.{name}"]).max() <= 1e-5
 
 
 def test_a_written_folder_is_read_by_tensorflow(tmp_path):
@@ -141,25 +159,3 @@ def test_another_epsilon_is_not_written(tmp_path):
     folder = make_folder(tmp_path / "model", "BertModel", config={"layer_norm_eps": 1e-5})
     with pytest.raises(CheckpointError, match=r"config.json: layer_norm_eps is 1e-05; .*: use --to hf"):
         convert(folder, tmp_path / "out", to="tf1")
-
-
-def test_numbers_of_every_type_are_written_and_read(tmp_path):
-    draw = np.random.default_rng(0)
-    tensors = {f"a/{dtype}": draw.integers(0, 2, (3, 2)).astype(dtype) for dtype in tf_bundle.DTYPES.values()}
-    tf_bundle.write(tmp_path / "x", {**tensors, "scalar": np.float32(2), "none": np.zeros((0, 3), "float32")}.items())
-    read = {stored.name: stored.load() for stored in tf_bundle.read(tmp_path / "x")}
-    assert list(read) == sorted(read)
-    assert read["scalar"] == 2
-    assert read["none"].shape == (0, 3)
-    for name, value in tensors.items():
-        assert read[name].dtype == value.dtype
-        assert np.array_equal(read[name], value)
-
-
-def test_a_partitioned_variable_is_named(tmp_path):
-    import tensorflow as tf
-
-    prefix = str(tmp_path / "x")
-    tf.raw_ops.SaveV2(prefix=prefix, tensor_names=["w"], shape_and_slices=["4 2 0,2:-"], tensors=[tf.ones((2, 2))])
-    (stored,) = tf_bundle.read(tmp_path / "x")
-    assert (stored.shape, stored.dtype) == ((4, 2), "partitioned variable")
