@@ -21,8 +21,22 @@ DEFAULTS = {"model_type": FAMILY, "type_vocab_size": 16}
 EPSILON = 1e-12
 """Of every LayerNorm; google-research/bert has no other."""
 NAME = "bert_model.ckpt"
-KEPT = ("architectures", "id2label", "label2id", "problem_type", "kerasbert")
-"""What a written bert_config.json keeps of config.json, which google-research/bert does not read: task and labels."""
+SETTINGS = (
+    "attention_probs_dropout_prob",
+    "hidden_act",
+    "hidden_dropout_prob",
+    "hidden_size",
+    "initializer_range",
+    "intermediate_size",
+    "max_position_embeddings",
+    "num_attention_heads",
+    "num_hidden_layers",
+    "type_vocab_size",
+    "vocab_size",
+)
+"""The keys of google-research/bert's bert_config.json."""
+KEPT = ("architectures", "classifier_dropout", "id2label", "kerasbert", "label2id", "pad_token_id", "problem_type")
+"""What a written bert_config.json keeps of config.json beside, which google-research/bert does not read."""
 SKIPPED = {
     r"(.*/)?(adam_[mv]|Adam(_\d+)?|lamb_[mv]|LAMB(_\d+)?|Momentum)": "a mean of the optimiser",
     r"beta[12]_power|good_steps|(current_)?loss_scale|bad_steps": "a number of the optimiser",
@@ -44,7 +58,7 @@ def read(path: Path) -> Checkpoint:
         ConfigError: a bert_config.json that is missing or cannot be read.
     """
     prefix = tf_folders.prefix_of(path)
-    index = f"{prefix}.index"
+    index = Path(f"{prefix}.index")
     found = list(tf_bundle.read(prefix))
     plain = model_garden.plain_names(prefix, [stored.name for stored in found])
     tensors, skipped = {}, {}
@@ -101,28 +115,12 @@ def write(checkpoint: Checkpoint, folder: Path) -> dict[str, Written]:
 
     tf_bundle.write(folder / NAME, tensors())
     kept = {name: checkpoint.settings[name] for name in KEPT if name in checkpoint.settings}
-    settings = {name: value for name, value in asdict(config).items() if name in _WRITTEN_SETTINGS} | kept
+    settings = {name: value for name, value in asdict(config).items() if name in SETTINGS} | kept
     write_text(folder / tf_folders.CONFIG, json.dumps(settings, indent=2, ensure_ascii=False) + "\n")
     write_text(folder / "checkpoint", f'model_checkpoint_path: "{NAME}"\nall_model_checkpoint_paths: "{NAME}"\n')
     if (tokenizer := checkpoint.tokenizer()) is not None:
         tokenizer.save(folder, max_length=config.max_length)
     return written
-
-
-_WRITTEN_SETTINGS = (
-    "attention_probs_dropout_prob",
-    "hidden_act",
-    "hidden_dropout_prob",
-    "hidden_size",
-    "initializer_range",
-    "intermediate_size",
-    "max_position_embeddings",
-    "num_attention_heads",
-    "num_hidden_layers",
-    "type_vocab_size",
-    "vocab_size",
-)
-"""The keys of google-research/bert's bert_config.json."""
 
 
 def _why_skipped(name: str) -> str | None:
@@ -134,7 +132,7 @@ def _is_garden(tensors: dict[str, Stored]) -> bool:
     return any(stored.change is HEADS_OUT for stored in tensors.values())
 
 
-def _check_family(index: str, tensors: dict[str, Stored]) -> None:
+def _check_family(index: Path, tensors: dict[str, Stored]) -> None:
     if not any(name.startswith("embeddings.") for name in tensors):
         first = ", ".join(list(tensors)[:4]) or "no tensor of floats"
         raise CheckpointError(

@@ -36,8 +36,8 @@ def prefix_of(path: Path) -> Path:
         )
     if path.is_dir():
         raise CheckpointError(
-            f"{path}: holds {CONFIG} but no checkpoint of TensorFlow (bert_model.ckpt.index and its .data files); "
-            f'fetch them too; if its weights are of torch, rename {CONFIG} to config.json and add "model_type": "bert" to it'
+            f"{path}: holds {CONFIG} but no checkpoint of TensorFlow (bert_model.ckpt.index and its .data files): "
+            f'fetch them too. If its weights are of torch, rename {CONFIG} to config.json, and add "model_type": "bert"'
         )
     return path.with_suffix("") if path.suffix == ".index" else path
 
@@ -50,9 +50,9 @@ def _one_of(indices: list[Path], folder: Path) -> Path:
     said = read_text(latest, CheckpointError) if latest.exists() else ""
     named = re.search(r'^model_checkpoint_path: "([^"]*)"', said, re.MULTILINE)
     # Only a name inside the folder: the file has the path that the checkpoint was saved at.
-    prefix = folder / Path(named[1].replace("\\", "/")).name if named else None
-    if prefix and prefix.with_name(f"{prefix.name}.index") in indices:
-        return prefix
+    name = Path(named[1].replace("\\", "/")).name if named else ""
+    if folder / f"{name}.index" in indices:
+        return folder / name
     listed = ", ".join(index.stem for index in indices[:8])
     raise CheckpointError(
         f"{folder}: holds {len(indices)} checkpoints ({listed}), and no file `checkpoint` that says which counts; name "

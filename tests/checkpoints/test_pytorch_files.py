@@ -44,10 +44,10 @@ def test_a_model_of_transformers_is_read(written):
     checkpoint = open_checkpoint(written(pytorch_model=recorded("torch_model")))
     assert checkpoint.task == "pre-training"
     checkpoint.check_whole()  # the decoder too is a copy, of the same storage
-    for name, tensor in checkpoint.tensors.items():
+    for name, stored in checkpoint.tensors.items():
         original = checkpoint.names.tied.get(name, name)
         path = original if original.startswith("cls.") else f"bert.{original}"
-        assert np.array_equal(checkpoint.read(name), numbers(path, tensor.shape)), name
+        assert np.array_equal(checkpoint.read(name), numbers(path, stored.shape)), name
 
 
 def test_shards_are_read_and_a_missing_one_is_named(written):
