@@ -201,7 +201,7 @@ INPUTS = [
     ("predict deep a", "config.json: cannot be read as JSON (it is nested too deeply)"),
     ("predict pipe a", "config.json: is a pipe or a device, not a regular file"),
     ("predict cut a", "model.safetensors: not a whole safetensors file"),
-    ("predict google a", "holds a TensorFlow checkpoint of google-research/bert"),
+    ("predict google a", "holds bert_config.json but no checkpoint of TensorFlow"),
     ("predict japanese a", "tokenizer_class 'BertJapaneseTokenizer' is not supported"),
     ("predict bundle a", "kerasbert.json: not readable as a bundle's description (it is nested too deeply)"),
 ]

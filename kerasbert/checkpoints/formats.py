@@ -6,6 +6,8 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from kerasbert.checkpoints import tf_folders
+
 
 @dataclass(frozen=True)
 class Format:
@@ -29,6 +31,8 @@ class Format:
 
 
 FORMATS = {
+    "tf1": Format("google-research/bert", tf_folders.fits, "tf1", writes=True),
+    "model-garden": Format("TensorFlow Model Garden", tf_folders.fits, "tf1"),  # told from the other by its tensors
     "hf": Format("Hugging Face", lambda path: True, "huggingface", writes=True),
 }
 """Every format by its name on the command line. The first that fits is read; a Hugging Face folder stands last, because
