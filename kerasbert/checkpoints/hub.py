@@ -8,13 +8,16 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from kerasbert.errors import CheckpointError
 from kerasbert.presets import default_checkpoint
 
-BESIDE = (
+TOKENIZER = (
     "vocab.txt",
     "vocab.json",
     "merges.txt",
     "tokenizer*.json",
     "added_tokens.json",
     "special_tokens_map.json",
+)
+BESIDE = (
+    *TOKENIZER,
     "modules.json",
     "*/config.json",
     "*sentence_bert_config.json",
