@@ -27,11 +27,9 @@ def add_tokens(model, tokens, source, folder, special, as_json):
       kerasbert add-tokens model/ --input words.txt --out larger/
     """
     from kerasbert.checkpoints import vocabulary
-    from kerasbert.errors import DataError
-    from kerasbert.reading import read_text
+    from kerasbert.tokenizers.resizing import read_tokens
 
     if bool(tokens) == bool(source):
         raise click.UsageError("give tokens, or --input FILE, and not both")
-    if source:
-        tokens = read_text(source, DataError).replace("\r\n", "\n").removesuffix("\n").split("\n")
-    resized.show(folder, vocabulary.add_tokens(model, folder, tokens, special=special), as_json)
+    given = read_tokens(source) if source else tokens
+    resized.show(folder, vocabulary.add_tokens(model, folder, given, special=special), as_json)

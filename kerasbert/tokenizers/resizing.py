@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 
 from kerasbert.errors import TokenizerError
+from kerasbert.reading import read_text
 from kerasbert.tokenizers.host import HostTokenizer, checked
 
 _TEXTS = 256
@@ -24,6 +26,15 @@ class Usage:
     tokens: int = 0
     unknown: int = 0
     kept: dict[str, int] = field(default_factory=dict)
+
+
+def read_tokens(path: Path) -> list[str]:
+    """The tokens in a file, one per line.
+
+    Raises:
+        TokenizerError: the file cannot be read, or is not UTF-8.
+    """
+    return read_text(path, TokenizerError).replace("\r\n", "\n").removesuffix("\n").split("\n")
 
 
 def with_tokens(tokenizer: HostTokenizer, tokens: Sequence[str], *, special: bool = False) -> HostTokenizer:
