@@ -24,7 +24,7 @@ BESIDE = (
     "config_sentence_transformers.json",
 )
 """What a model folder has beside config.json and weights that decides an answer."""
-FILES = ("config.json", "*.safetensors", "*.safetensors.index.json", *BESIDE)
+FILES = ("config.json", "README.md", "*.safetensors", "*.safetensors.index.json", *BESIDE)
 
 
 def folder_of(path: str | Path | None) -> Path:

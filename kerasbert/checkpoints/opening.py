@@ -1,5 +1,6 @@
 """Opens a checkpoint of any format."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from kerasbert.checkpoints import hub
@@ -15,4 +16,5 @@ def open_checkpoint(path: str | Path | None) -> Checkpoint:
         ConfigError: a configuration that cannot be read or is of another family.
     """
     place = hub.folder_of(path)
-    return next(each for each in FORMATS.values() if each.fits(place)).module.read(place)
+    checkpoint = next(each for each in FORMATS.values() if each.fits(place)).module.read(place)
+    return checkpoint if path is None or Path(path) == place else replace(checkpoint, origin=str(path))

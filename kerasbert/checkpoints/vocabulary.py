@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasbert.checkpoints import hub, huggingface
+from kerasbert.checkpoints.card import OWN, Card, write_card
 from kerasbert.checkpoints.loading import Checkpoint
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.checkpoints.stored import Stored
@@ -132,8 +133,19 @@ def _write(checkpoint: Checkpoint, folder: str | Path, old: HostTokenizer, new: 
             for path in building.glob(pattern):
                 path.unlink()
         new.save(building, max_length=_max_length(checkpoint))
+        write_card(_card(checkpoint, old.vocab_size, new.vocab_size), building, folder)
     numbers = (sum(map(prod, each.shapes.values())) for each in (checkpoint, resized))
     return Resized((old.vocab_size, new.vocab_size), tuple(numbers))
+
+
+def _card(checkpoint: Checkpoint, before: int, after: int) -> Card:
+    """The card of the new model. Args: before, after: number of tokens."""
+    base = checkpoint.base
+    how = "further ones added" if after > before else "those left that a corpus uses; other words are in shorter pieces"
+    library = "sentence-transformers" if checkpoint.has_modules else "transformers" if checkpoint.architecture else OWN
+    facts = {"task": checkpoint.task, "family": checkpoint.config.model_type, "vocabulary": after}
+    said = f"This is {base.title} with {after:,} tokens instead of {before:,}: {how}. It was made with kerasbert."
+    return Card(said=said, task=checkpoint.task, facts=facts, library=library, base=base)
 
 
 def _tensors(checkpoint: Checkpoint, old: HostTokenizer, new: HostTokenizer, rows: Rows) -> Mapping[str, Stored]:
