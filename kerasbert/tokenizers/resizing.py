@@ -2,15 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 from kerasbert.errors import TokenizerError
 from kerasbert.reading import read_text
 from kerasbert.tokenizers.host import HostTokenizer, checked
 
-_TEXTS = 256
-"""Texts that are tokenised at a time."""
+_CHARACTERS = 1_000_000
+"""Characters of the texts that are tokenised at a time, about."""
 
 
 @dataclass
@@ -141,6 +140,13 @@ def _used(tokenizer: HostTokenizer, texts: Iterable[str]) -> tuple[Usage, set[st
 
 
 def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
-    rest = iter(texts)
-    while batch := list(islice(rest, _TEXTS)):
-        yield checked(batch, "texts")
+    batch, size = [], 0
+    for index, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TokenizerError(f"texts[{index}] is {text!r:.60} ({type(text).__name__}), not a string")
+        batch.append(text)
+        size += len(text)
+        if size > _CHARACTERS:
+            yield checked(batch, "texts")
+            batch, size = [], 0
+    yield checked(batch, "texts")

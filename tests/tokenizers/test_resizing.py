@@ -159,7 +159,7 @@ def test_special_tokens_in_a_text_are_no_words():
         ([], "the corpus holds no text"),
         (["", " \n"], "the corpus holds no text"),
         (iter(["the"]), "an iterator gives them once; use a list"),
-        (["the", None], r"texts\[1\] is None"),
+        (["the"] * 3 + ["a" * 2_000_000, None], r"texts\[4\] is None"),
     ],
 )
 def test_a_corpus_that_cannot_be_used_is_refused(texts, said):
