@@ -8,20 +8,23 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from kerasbert.errors import CheckpointError
 from kerasbert.presets import default_checkpoint
 
-BESIDE = (
+TOKENIZER = (
     "vocab.txt",
     "vocab.json",
     "merges.txt",
     "tokenizer*.json",
     "added_tokens.json",
     "special_tokens_map.json",
+)
+BESIDE = (
+    *TOKENIZER,
     "modules.json",
     "*/config.json",
     "*sentence_bert_config.json",
     "config_sentence_transformers.json",
 )
 """What a model folder has beside config.json and weights that decides an answer."""
-FILES = ("config.json", "*.safetensors", "*.safetensors.index.json", *BESIDE)
+FILES = ("config.json", "README.md", "*.safetensors", "*.safetensors.index.json", *BESIDE)
 OTHER_WEIGHTS = (
     ("pytorch_model*.bin", "pytorch_model.bin.index.json"),
     ("tf_model*.h5", "tf_model.h5.index.json"),

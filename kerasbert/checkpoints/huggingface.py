@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasbert.checkpoints import h5_files, hub, names, pytorch_files, safetensors_files
+from kerasbert.checkpoints.card import Card, write_card
 from kerasbert.checkpoints.loading import ENCODER, Checkpoint
 from kerasbert.checkpoints.stored import Stored, Written
 from kerasbert.config import OWN_TYPE, family_name, read_config_json
@@ -79,14 +80,18 @@ def read(folder: Path) -> Checkpoint:
     return Checkpoint(folder, settings, tensors, names.names_of(family), skipped)
 
 
-def save(model, folder: str | Path, *, task: str = ENCODER, max_length: int | None = None, **beside) -> None:
-    """Writes a folder that transformers opens: config.json, model.safetensors, the tokenizer's files.
+def save(
+    model, folder: str | Path, *, card: Card, task: str = ENCODER, max_length: int | None = None, **beside
+) -> None:
+    """Writes a folder that transformers opens: config.json, model.safetensors, the tokenizer's files, the card.
 
     The kernels of layers with LoRA are written merged, as in Keras's `model.save`.
 
     Args:
         model: has `config`, `tokenizer` and Keras `weights`.
-        folder: made if it is not there; files of the same names are replaced, others stay.
+        folder: made if it is not there; files of the same names are replaced, others stay, and so does a README.md
+            that is the user's own.
+        card: the model card.
         task: a key of `names.ARCHITECTURES`.
         max_length: the number of tokens that other libraries cut a text to; None: the encoder's limit.
         beside: as for `write_beside`.
@@ -95,6 +100,7 @@ def save(model, folder: str | Path, *, task: str = ENCODER, max_length: int | No
         tensors = _tensors_of(model, prefix=task != ENCODER)
         write_tensors(building / "model.safetensors", tensors, what=f"{folder}: the weights")
         write_beside(model, building, task=task, **beside)
+        write_card(card, building, folder)
         if model.tokenizer is not None:
             model.tokenizer.save(building, max_length=max_length or model.config.max_length)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from kerasbert import tokenizers
 from kerasbert.checkpoints import modules
+from kerasbert.checkpoints.card import Base
 from kerasbert.checkpoints.sizes import check_sizes, encoder_shapes
 from kerasbert.checkpoints.stored import Stored
 from kerasbert.config import BertConfig
@@ -76,6 +77,7 @@ class Checkpoint:
         format: a key of `kerasbert.checkpoints.formats.FORMATS`.
         config_name: the file that `settings` come from, for messages.
         read_tokenizer: folder -> the tokenizer that the format keeps in it, or None.
+        origin: the hub id that was asked for; None if a folder was named.
     """
 
     folder: Path
@@ -86,6 +88,12 @@ class Checkpoint:
     format: str = "hf"
     config_name: str = "config.json"
     read_tokenizer: Callable[[Path], tokenizers.HostTokenizer | None] = read_tokenizer
+    origin: str | None = None
+
+    @property
+    def base(self) -> Base:
+        """What the card of a model that is made from it says of it."""
+        return Base(self.folder, self.origin)
 
     @property
     def config_place(self) -> Path:

@@ -1,5 +1,6 @@
 """Opens a checkpoint of any format."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from kerasbert.checkpoints import hub
@@ -18,4 +19,5 @@ def open_checkpoint(path: str | Path | None) -> Checkpoint:
     """
     known = path is not None and foreign_format(Path(path))
     place = Path(path) if known else hub.folder_of(path)
-    return next(each for each in FORMATS.values() if each.fits(place)).module.read(place)
+    checkpoint = next(each for each in FORMATS.values() if each.fits(place)).module.read(place)
+    return checkpoint if path is None or Path(path) == place else replace(checkpoint, origin=str(path))
