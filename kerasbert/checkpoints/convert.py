@@ -72,9 +72,8 @@ def convert(path: str | Path, folder: str | Path, *, to: str, approximate: bool 
     checkpoint = open_checkpoint(path)
     checkpoint.check_whole()
     tokenizer = checkpoint.tokenizer()
-    accepted = {"approximate": True} if approximate else {}
     with new_folder(folder) as building:
-        written = FORMATS[to].module.write(checkpoint, building, **accepted)
+        written = FORMATS[to].module.write(checkpoint, building, approximate=approximate)
         _check_equal(checkpoint, FORMATS[to].module.read(building), written)
     rows = [_row(stored, written.get(name)) for name, stored in checkpoint.tensors.items()]
     rows += [Row(name, None, why) for name, why in checkpoint.skipped.items()]

@@ -6,6 +6,8 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from kerasbert.checkpoints import tf_folders
+
 
 @dataclass(frozen=True)
 class Format:
@@ -15,7 +17,7 @@ class Format:
         said: its name in messages and reports.
         fits: whether a path is of this format, told by names of files alone.
         file: the file in `kerasbert/checkpoints` whose `read(path)` returns a `Checkpoint`.
-        writes: whether it also has `write(checkpoint, folder)`, which returns name -> `Written`.
+        writes: whether it also has `write(checkpoint, folder, approximate=...)`, which returns name -> `Written`.
     """
 
     said: str
@@ -31,10 +33,13 @@ class Format:
 def _is_preset(path: Path) -> bool:
     """Whether a folder is a preset of KerasHub, not a model whose weights a user saved once more with Keras."""
     names = ("model.weights.h5", "model.weights.json", "assets/tokenizer")
-    return any((path / name).exists() for name in names) and not (path / "model.safetensors").exists()
+    others = ("model.safetensors", "pytorch_model.bin", "tf_model.h5")
+    return any((path / name).exists() for name in names) and not any((path / name).exists() for name in others)
 
 
 FORMATS = {
+    "tf1": Format("google-research/bert", tf_folders.fits, "tf1", writes=True),
+    "model-garden": Format("TensorFlow Model Garden", tf_folders.fits, "tf1"),  # told from the other by its tensors
     "keras-hub": Format("KerasHub", _is_preset, "keras_hub", writes=True),
     "hf": Format("Hugging Face", lambda path: True, "huggingface", writes=True),
 }

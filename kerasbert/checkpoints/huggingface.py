@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasbert.checkpoints import hub, names, safetensors_files
+from kerasbert.checkpoints import h5_files, hub, names, pytorch_files, safetensors_files
+from kerasbert.checkpoints.card import Card, write_card
 from kerasbert.checkpoints.loading import ENCODER, Checkpoint
 from kerasbert.checkpoints.stored import Stored, Written
 from kerasbert.config import OWN_TYPE, family_name, read_config_json
@@ -18,7 +19,6 @@ from kerasbert.files import new_folder, write_tensors, write_text
 LORA = ("lora_kernel_a", "lora_kernel_b")
 """The variables that Keras's `enable_lora` adds to a layer."""
 FOREIGN = {
-    "bert_config.json": "a TensorFlow checkpoint of google-research/bert (bert_config.json, bert_model.ckpt)",
     "adapter_config.json": "an adapter of peft (adapter_config.json) without the model under it",
 }
 """File -> what a folder with it, and without config.json, holds."""
@@ -29,17 +29,23 @@ class Weights:
     """A kind of file that a Hugging Face folder keeps its weights in.
 
     Attributes:
+        name: of the one file.
         find: folder -> its files of this kind; none if it has none.
         read: file -> its tensors.
         rename: name in the file -> Hugging Face's name.
     """
 
+    name: str
     find: Callable[[Path], list[Path]]
     read: Callable[[Path], Iterable[Stored]]
     rename: Callable[[str], str] = str
 
 
-WEIGHTS = (Weights(safetensors_files.find, safetensors_files.read),)
+WEIGHTS = (
+    Weights("model.safetensors", safetensors_files.find, safetensors_files.read),
+    Weights(pytorch_files.NAME, pytorch_files.find, pytorch_files.read),
+    Weights(h5_files.NAME, h5_files.find, h5_files.read, h5_files.rename),
+)
 """The kinds of weights, the one to read first."""
 
 
@@ -60,6 +66,8 @@ def read(folder: Path) -> Checkpoint:
     tensors, skipped = {}, {}
     for file in files:
         for stored in weights.read(file):
+            if not stored.name.isprintable():
+                raise CheckpointError(f"{file}: a tensor has the name {stored.name!r:.80}; fetch or save it again")
             name = names.modern_name(weights.rename(stored.name), family)
             if name in names.BUFFERS:
                 skipped[stored.name] = "a constant"
@@ -68,21 +76,22 @@ def read(folder: Path) -> Checkpoint:
                 raise CheckpointError(f"{file}: {stored.name} and {tensors[name].name} are one weight under two names")
             stored.check_float(file)
             tensors[name] = stored
-    # A writer that stores tied tensors once may have kept the copy's name.
-    for copy, original in names.TIED[family].items():
-        if copy in tensors and original not in tensors:
-            tensors[original] = tensors.pop(copy)
+    names.give_back_tied(tensors, family)
     return Checkpoint(folder, settings, tensors, names.names_of(family), skipped)
 
 
-def save(model, folder: str | Path, *, task: str = ENCODER, max_length: int | None = None, **beside) -> None:
-    """Writes a folder that transformers opens: config.json, model.safetensors, the tokenizer's files.
+def save(
+    model, folder: str | Path, *, card: Card, task: str = ENCODER, max_length: int | None = None, **beside
+) -> None:
+    """Writes a folder that transformers opens: config.json, model.safetensors, the tokenizer's files, the card.
 
     The kernels of layers with LoRA are written merged, as in Keras's `model.save`.
 
     Args:
         model: has `config`, `tokenizer` and Keras `weights`.
-        folder: made if it is not there; files of the same names are replaced, others stay.
+        folder: made if it is not there; files of the same names are replaced, others stay, and so does a README.md
+            that is the user's own.
+        card: the model card.
         task: a key of `names.ARCHITECTURES`.
         max_length: the number of tokens that other libraries cut a text to; None: the encoder's limit.
         beside: as for `write_beside`.
@@ -91,6 +100,7 @@ def save(model, folder: str | Path, *, task: str = ENCODER, max_length: int | No
         tensors = _tensors_of(model, prefix=task != ENCODER)
         write_tensors(building / "model.safetensors", tensors, what=f"{folder}: the weights")
         write_beside(model, building, task=task, **beside)
+        write_card(card, building, folder)
         if model.tokenizer is not None:
             model.tokenizer.save(building, max_length=max_length or model.config.max_length)
 
@@ -120,12 +130,8 @@ def write(checkpoint: Checkpoint, folder: Path, *, approximate: bool = False) ->
     Raises:
         CheckpointError: the file could not be written, or transformers computes otherwise.
     """
-    if checkpoint.has("mlm") and checkpoint.config.has_own_mlm and not approximate:
-        own = ", ".join(f"{key} {value}" for key, value in checkpoint.config.mlm.items())
-        raise CheckpointError(
-            f"{checkpoint.folder}: its head of masked words ({own}) computes otherwise than its blocks, which "
-            "transformers cannot; logits would differ by about 0.4 % of the largest: use --approximate to accept this"
-        )
+    if not approximate:
+        checkpoint.check_usual_mlm("transformers")
     family, prefix = checkpoint.config.model_type, bool(set(checkpoint.heads) - {"pooler"})
     written = {name: names.file_name(family, name, prefix=prefix) for name in checkpoint.tensors}
     tensors = ((written[name], checkpoint.read(name)) for name in written)
@@ -216,6 +222,8 @@ def _weight_files(folder: Path) -> tuple[list[Path], Weights]:
             return files, weights
     if (folder / "kerasbert.json").is_file():
         raise CheckpointError(f"{folder}: is a bundle; name the model folder that it was made from")
-    others = [name for name in ("pytorch_model.bin", "tf_model.h5") if (folder / name).is_file()]
-    found = f"it has {' and '.join(others)}, which kerasbert does not read; " if others else ""
-    raise CheckpointError(f"{folder}: no model.safetensors; {found}save the model as safetensors first")
+    kinds = ", ".join(weights.name for weights in WEIGHTS)
+    flax = (
+        "it has flax_model.msgpack, which kerasbert does not read; " if (folder / "flax_model.msgpack").exists() else ""
+    )
+    raise CheckpointError(f"{folder}: no weights ({kinds}); {flax}save the model as safetensors first")

@@ -71,8 +71,8 @@ def read(folder: Path) -> Checkpoint:
         raise CheckpointError(f"{folder}: no {MODEL}; fetch the whole preset again")
     held = {_plain(stored.name): stored for file in files for stored in keras_weights.read(file)}
     task = _task(family, settings["architectures"][0])
-    for file in keras_weights.find(folder, TASK) if task in TASKS else []:
-        for stored in keras_weights.read(file):
+    if task in TASKS and (folder / TASK).exists():
+        for stored in keras_weights.read(folder / TASK):
             held[f"task/{_plain(stored.name)}"] = replace(stored, name=f"task/{stored.name}")
     places = [(_plain(each.file), each) for each in encoder_places(family, min(config.num_hidden_layers, len(held)))]
     places += [(f"task/{_plain(each.file)}", each) for each in head_places(family, task)]

@@ -14,7 +14,7 @@ CONFIGS = {"tokenizer.json": ("config",), "preprocessor.json": ("config", "token
 FIXED = {"split": True, "suffix_indicator": "##", "oov_token": "[UNK]"}
 """The values of a WordPiece tokenizer's configuration that kerasbert can follow."""
 WHOLE = ("<s>", "</s>", "<pad>", "<unk>", "<mask>")
-"""The tokens that a byte-pair tokenizer may match whole."""
+"""The tokens that RoBERTa's tokenizer matches whole anyway."""
 
 
 def read(folder: Path) -> HostTokenizer | None:
@@ -72,18 +72,22 @@ def wordpiece(config: Mapping, vocabulary: list[str]) -> WordPieceTokenizer:
         do_lower_case=config.get("lowercase", False),
         strip_accents=config.get("strip_accents", False),
         tokenize_chinese_chars=config.get("split_on_cjk", True),
-        added_tokens=[{"content": token, "special": True, "normalized": False} for token in whole],
+        added_tokens=[_whole(token) for token in whole],
     )
 
 
 def bytepair(config: Mapping, vocabulary: Mapping[str, int], merges: list[str]) -> BytePairTokenizer:
     """Creates a byte-pair tokenizer from KerasHub's configuration, token -> id, and the merges in their order."""
-    others = sorted(set(_tokens(config, "unsplittable_tokens")) - set(WHOLE))
-    if others:
-        raise TokenizerError(
-            f"the tokenizer matches {', '.join(others)} whole, which kerasbert does for RoBERTa's only"
-        )
-    return BytePairTokenizer.from_vocabulary(vocabulary, merges, add_prefix_space=config.get("add_prefix_space", False))
+    tokenizer = BytePairTokenizer.from_vocabulary(
+        vocabulary, merges, add_prefix_space=config.get("add_prefix_space", False)
+    )
+    whole = [token for token in _tokens(config, "unsplittable_tokens") if token not in WHOLE]
+    return tokenizer.extended([_whole(token) for token in sorted(whole)]) if whole else tokenizer
+
+
+def _whole(token: str) -> dict:
+    """A token that is matched as it is written."""
+    return {"content": token, "special": True, "normalized": False}
 
 
 def described(tokenizer: HostTokenizer) -> tuple[dict, dict[str, object]]:
@@ -118,7 +122,7 @@ def described(tokenizer: HostTokenizer) -> tuple[dict, dict[str, object]]:
     return {
         "sequence_length": None,
         "add_prefix_space": tokenizer.add_prefix_space,
-        "unsplittable_tokens": [token for token in WHOLE if token in tokenizer.vocabulary],
+        "unsplittable_tokens": sorted(tokenizer.matched_whole),
     }, {BYTE_PAIRS: {token: row for row, token in enumerate(tokenizer.vocabulary)}, MERGES: tokenizer.merges}
 
 

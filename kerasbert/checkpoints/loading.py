@@ -10,6 +10,7 @@ import numpy as np
 
 from kerasbert import tokenizers
 from kerasbert.checkpoints import modules
+from kerasbert.checkpoints.card import Base
 from kerasbert.checkpoints.sizes import check_sizes, encoder_shapes
 from kerasbert.checkpoints.stored import Stored
 from kerasbert.config import BertConfig
@@ -76,6 +77,7 @@ class Checkpoint:
         format: a key of `kerasbert.checkpoints.formats.FORMATS`.
         config_name: the file that `settings` come from, for messages.
         read_tokenizer: folder -> the tokenizer that the format keeps in it, or None.
+        origin: the hub id that was asked for; None if a folder was named.
     """
 
     folder: Path
@@ -86,6 +88,12 @@ class Checkpoint:
     format: str = "hf"
     config_name: str = "config.json"
     read_tokenizer: Callable[[Path], tokenizers.HostTokenizer | None] = read_tokenizer
+    origin: str | None = None
+
+    @property
+    def base(self) -> Base:
+        """What the card of a model that is made from it says of it."""
+        return Base(self.folder, self.origin)
 
     @property
     def config_place(self) -> Path:
@@ -256,6 +264,15 @@ class Checkpoint:
             if layer in self.names.layers and other not in self.shapes:
                 raise CheckpointError(f"{self.folder}: holds {name} but no {other}; fetch or save it again")
         self._check_tied()
+
+    def check_usual_mlm(self, library: str) -> None:
+        """Raises CheckpointError: its head of masked words computes otherwise than its blocks, as this library's cannot."""
+        if self.has("mlm") and self.config.has_own_mlm:
+            own = ", ".join(f"{key} {value}" for key, value in self.config.mlm.items())
+            raise CheckpointError(
+                f"{self.folder}: its head of masked words ({own}) computes otherwise than its blocks, which {library} "
+                "cannot; logits would differ by about 0.4 % of the largest: use --approximate to accept this"
+            )
 
     def _check_fit(self, wanted: Mapping[str, tuple[int, ...]], left: set[str]) -> None:
         """Raises CheckpointError: the tensors are not exactly those that are wanted.

@@ -187,6 +187,17 @@ def file_name(family: str, name: str, *, prefix: bool) -> str:
     return f"{family}.{name}" if prefix and head in (None, "pooler") else name
 
 
+def give_back_tied(tensors: dict, family: str) -> None:
+    """Gives tied tensors their own names. A writer that stores them once may have kept the copy's name.
+
+    Args:
+        tensors: name -> the tensor, changed in place.
+    """
+    for copy, original in TIED[family].items():
+        if copy in tensors and original not in tensors:
+            tensors[original] = tensors.pop(copy)
+
+
 def modern_name(stored: str, family: str) -> str:
     """A tensor's name without the family's prefix, and with the LayerNorm leaves of today."""
     name = stored.removeprefix(f"{family}.")

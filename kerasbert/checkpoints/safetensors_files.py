@@ -9,9 +9,9 @@ import ml_dtypes
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from kerasbert.checkpoints import weight_files
 from kerasbert.checkpoints.stored import Stored
 from kerasbert.errors import CheckpointError
-from kerasbert.reading import read_json
 
 EIGHT_BITS = {"F8_E4M3": ml_dtypes.float8_e4m3fn, "F8_E5M2": ml_dtypes.float8_e5m2}
 """Types that NumPy does not have, and so safetensors does not give."""
@@ -27,24 +27,10 @@ NUMPY_NAMES = {
 
 def find(folder: Path) -> list[Path]:
     """The folder's safetensors: one file, the shards that an index names, or all numbered shards without an index."""
-    single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
-    if single.is_file():
-        return [single]
-    if index.is_file():
-        return shards_of(index)
+    if found := weight_files.find(folder, "model.safetensors"):
+        return found
     shards = sorted(folder.glob("model-*-of-*.safetensors"))
     return _numbered(shards) if shards else []
-
-
-def shards_of(index: Path) -> list[Path]:
-    """The files that an index of shards names, in the index's folder. Keras names a list where a layer has several."""
-    try:
-        named = read_json(index, CheckpointError)["weight_map"].values()
-        shards = {shard for each in named for shard in ([each] if isinstance(each, str) else each)}
-        # Only names inside the folder: an index is somebody's text, and must not read files elsewhere.
-        return sorted(index.parent / Path(shard).name for shard in shards)
-    except (KeyError, AttributeError, TypeError) as error:
-        raise CheckpointError(f"{index}: not an index of shards ({error!r})") from None
 
 
 def read(file: Path) -> Iterator[Stored]:
@@ -68,15 +54,12 @@ def _numbered(shards: list[Path]) -> list[Path]:
 
 def _header(file: Path) -> Iterator[tuple[str, tuple[int, ...], str]]:
     """Name, shape and type of each tensor in a safetensors file."""
-    if file.exists() and not file.is_file():
-        raise CheckpointError(f"{file}: is not a regular file; name a folder that holds the weights themselves")
+    weight_files.check_file(file)
     try:
         with safe_open(file, framework="numpy") as tensors:
             for stored in tensors.keys():  # noqa: SIM118 - not a dict
                 tensor = tensors.get_slice(stored)
                 yield stored, tuple(tensor.get_shape()), tensor.get_dtype()
-    except FileNotFoundError:
-        raise CheckpointError(f"{file}: no such file, but the folder's index names it; fetch it too") from None
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{file}: not a whole safetensors file ({error}); fetch or save it again") from None
 

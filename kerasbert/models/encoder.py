@@ -10,6 +10,7 @@ from kerasbert.layers.attention import AttentionBias
 from kerasbert.layers.embeddings import Embeddings
 from kerasbert.layers.heads import Pooler
 from kerasbert.layers.transformer import TransformerBlock
+from kerasbert.models.cards import encoder_card
 from kerasbert.models.unquantized import Unquantized
 
 
@@ -95,6 +96,8 @@ class BertEncoder(Unquantized, keras.Model):
         self.blocks = blocks
         self.pooler = self.get_layer("pooler") if pooler else None
         self.first_output = first
+        self.base = None
+        """What it was made from (`kerasbert.checkpoints.card.Base`), for its card; None if that is not known."""
 
     @classmethod
     def from_pretrained(cls, path: str | None = None, *, dtype=None) -> "BertEncoder":
@@ -131,11 +134,15 @@ class BertEncoder(Unquantized, keras.Model):
     def _from_checkpoint(cls, checkpoint: Checkpoint, dtype) -> "BertEncoder":
         encoder = cls(checkpoint.config, tokenizer=checkpoint.tokenizer(), pooler=checkpoint.has("pooler"), dtype=dtype)
         checkpoint.load_into(encoder)
+        encoder.base = checkpoint.base
         return encoder
 
     def save_pretrained(self, folder: str) -> None:
-        """Writes config.json, model.safetensors and the tokenizer's files. transformers can open the folder."""
-        huggingface.save(self, folder)
+        """Writes config.json, model.safetensors, the tokenizer's files and a model card, README.md.
+
+        transformers can open the folder. A README.md of your own stays.
+        """
+        huggingface.save(self, folder, card=encoder_card(self))
 
     def save_assets(self, folder):  # Keras calls it when it writes a .keras file
         if self.tokenizer is not None:

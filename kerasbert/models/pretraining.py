@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from kerasbert.checkpoints import huggingface
+from kerasbert.checkpoints.card import Card
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.errors import ConfigError
 from kerasbert.layers.attention import PackedAttentionBias
@@ -11,6 +12,7 @@ from kerasbert.layers.gather import gather_tokens
 from kerasbert.layers.heads import ClassificationHead, MaskedLMHead
 from kerasbert.layers.masked_lm_loss import masked_lm_loss
 from kerasbert.layers.tracing import traced_with
+from kerasbert.models.cards import pretraining_card
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.unquantized import Unquantized
 from kerasbert.training.metrics import Perplexity
@@ -203,12 +205,24 @@ class PretrainingModel(Unquantized, SummedLossTrainer, keras.Model):
         encoder = BertEncoder(checkpoint.config, tokenizer=checkpoint.tokenizer(), pooler=pooler, dtype=dtype)
         model = cls(encoder, nsp=nsp, recompute=recompute, dtype=dtype)
         checkpoint.load_into(model)
+        encoder.base = checkpoint.base
         return model
 
     def save_pretrained(self, folder: str) -> None:
-        """Writes config.json, model.safetensors and the tokenizer's files. transformers can open the folder."""
-        task = "pre-training" if self.nsp else "fill-mask"
-        huggingface.save(self, folder, task=task, foreign=self.config.has_own_mlm)
+        """Writes config.json, model.safetensors, the tokenizer's files and a model card, README.md.
+
+        transformers can open the folder. A README.md of your own stays.
+        """
+        huggingface.save(self, folder, task=self.saved_as, card=self.card(), foreign=self.config.has_own_mlm)
+
+    @property
+    def saved_as(self) -> str:
+        """How transformers calls its heads, a key of `kerasbert.checkpoints.names.ARCHITECTURES`."""
+        return "pre-training" if self.nsp else "fill-mask"
+
+    def card(self) -> Card:
+        """What its model card says."""
+        return pretraining_card(self)
 
     def get_config(self):
         return {

@@ -20,10 +20,10 @@ def describe(path: str | Path) -> dict:
         KerasBertError: nothing there, nothing that kerasbert knows, or broken.
     """
     path = Path(path)
-    if not path.exists():
-        raise KerasBertError(f"{path}: no such file or folder")
-    if foreign_format(path):
+    if foreign_format(path):  # a checkpoint of TensorFlow may be named by the begin of its files' names
         kind, known = _model, ""
+    elif not path.exists():
+        raise KerasBertError(f"{path}: no such file or folder")
     elif path.is_dir():
         kind = next((kind for name, kind in FOLDERS.items() if (path / name).exists()), None)
         known = f"a checkpoint, or a folder with {', '.join(FOLDERS)}"

@@ -1,8 +1,9 @@
 """RoBERTa's byte-pair tokenizer, which runs on the host only."""
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar
 
@@ -114,11 +115,33 @@ class BytePairTokenizer(HostTokenizer):
     @property
     def merges(self) -> list[str]:
         """The pairs of tokens that are merged, with a space between, in their order."""
-        merges = json.loads(self._backend.to_str())["model"]["merges"]
-        return [merge if isinstance(merge, str) else " ".join(merge) for merge in merges]
+        return [" ".join(pair) for pair in _merges(json.loads(self._backend.to_str())["model"])]
 
     def continues_word(self, token: str) -> bool:
         return not token.startswith("\u0120")  # byte-level BPE writes a space as this character
+
+    def extended(self, tokens: Sequence[dict]) -> "BytePairTokenizer":
+        backend = Tokenizer.from_str(self._backend.to_str())
+        add_tokens(backend, tokens)
+        return BytePairTokenizer(backend)
+
+    def reduced(self, kept: Collection[str]) -> "BytePairTokenizer":
+        """A merge stays if its two parts and its result do."""
+        state = json.loads(self._backend.to_str())
+        ids = {token: index for index, token in enumerate(token for token in self.vocabulary if token in kept)}
+        model = state["model"]
+        model["vocab"] = {token: ids[token] for token in model["vocab"] if token in ids}
+        model["merges"] = [pair for pair in _merges(model) if {*pair, "".join(pair)} <= model["vocab"].keys()]
+        state["added_tokens"] = [{**x, "id": ids[x["content"]]} for x in state["added_tokens"] if x["content"] in ids]
+        return BytePairTokenizer(Tokenizer.from_str(json.dumps(state)))
+
+    def needed(self, used: Collection[str], unknown: Collection[str]) -> dict[str, set[str]]:
+        ranks = {pair: rank for rank, pair in enumerate(_merges(json.loads(self._backend.to_str())["model"]))}
+        parts = {part for token in used for part in _made_of(token, ranks)}
+        return {
+            "single bytes": {token for token in self.vocabulary if len(token) == 1},
+            "parts of longer tokens": parts,
+        }
 
     @classmethod
     def from_options(cls, options: dict, folder: Path) -> "BytePairTokenizer":
@@ -150,6 +173,22 @@ class BytePairTokenizer(HostTokenizer):
         self._save_tokenizer_json(folder, config, max_length)
         write_text(folder / "vocab.json", json.dumps(vocabulary, ensure_ascii=False))
         write_text(folder / "merges.txt", "\n".join(["#version: 0.2", *self.merges, ""]))
+
+
+def _merges(model: dict) -> list[tuple[str, str]]:
+    """The merges of a tokenizer.json, which older releases of the library write as texts, in their order."""
+    return [tuple(merge.split(" ") if isinstance(merge, str) else merge) for merge in model["merges"]]
+
+
+def _made_of(token: str, ranks: Mapping[tuple[str, str], int]) -> Iterator[str]:
+    """The tokens that merges make of a token's bytes, one after the other; the last one is the token itself."""
+    parts = list(token)
+    while len(parts) > 1:
+        rank, place = min((ranks.get(pair, len(ranks)), place) for place, pair in enumerate(pairwise(parts)))
+        if rank == len(ranks):
+            return
+        parts[place : place + 2] = ["".join(parts[place : place + 2])]
+        yield parts[place]
 
 
 @contextmanager

@@ -192,15 +192,15 @@ def shards_missing(folder):
 
 
 DAMAGE = {
-    "truncated": (cut, "model.weights.h5: not a whole file of HDF5"),
-    "empty": (lambda f: (f / "model.weights.h5").write_bytes(b""), "model.weights.h5: not a whole file of HDF5"),
+    "truncated": (cut, "model.weights.h5: not a whole file of weights in HDF5"),
+    "empty": (lambda f: (f / "model.weights.h5").write_bytes(b""), "model.weights.h5: not a whole file of weights in HDF5"),
     "no weights": (lambda f: (f / "model.weights.h5").unlink(), "no model.weights.h5; fetch the whole preset again"),
     "shape": (other_shape, r"of another shape: pooler.dense.bias: \(5,\) in the file, \(16,\) in the model"),
     "rank": (other_rank, r"query_dense/vars/0 is of shape \(\), which no tensor of this name has"),
     "integers": (integers, "layers/dense/vars/1 is of type int8; .*save the model without quantisation"),
-    "another file": (elsewhere, "layers/dense/vars/1 is not stored as Keras stores weights"),
-    "a link": (linked, "config.json: vocab_size is [0-9]+, but the weights have 0; "),
-    "endless": (endless, r"layers/dense/vars/1 of shape \(1000000000000,\) has no numbers"),
+    "another file": (elsewhere, "layers/dense/vars/1 has its numbers in another file, which is not opened"),
+    "a link": (linked, "model.weights.h5: layers is a link to another place, which is not followed"),
+    "endless": (endless, r"layers/dense/vars/1 of shape \(1000000000000,\) has 0 bytes"),
     "shard": (shards_missing, "copy/model_0.weights.h5: no such file, but the folder's index names it"),
     "foreign class": (
         lambda f: edited(f / "config.json", class_name="GPT2Backbone", registered_name="keras_hub>GPT2Backbone"),
