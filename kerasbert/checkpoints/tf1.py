@@ -89,7 +89,7 @@ def write(checkpoint: Checkpoint, folder: Path, *, approximate: bool = False) ->
 
     Args:
         folder: exists and is empty.
-        approximate: whether a head of masked words may be written that google-research/bert computes a little otherwise.
+        approximate: whether a head of masked words may be written that google-research/bert computes otherwise.
 
     Returns:
         Name in a `Checkpoint` -> the tensor that was written. Those that google-research/bert has no name for are

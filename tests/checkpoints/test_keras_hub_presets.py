@@ -193,7 +193,7 @@ def shards_missing(folder):
 
 DAMAGE = {
     "truncated": (cut, "model.weights.h5: not a whole file of weights in HDF5"),
-    "empty": (lambda f: (f / "model.weights.h5").write_bytes(b""), "model.weights.h5: not a whole file of weights in HDF5"),
+    "empty": (lambda f: (f / "model.weights.h5").write_bytes(b""), "model.weights.h5: not a whole file of weights"),
     "no weights": (lambda f: (f / "model.weights.h5").unlink(), "no model.weights.h5; fetch the whole preset again"),
     "shape": (other_shape, r"of another shape: pooler.dense.bias: \(5,\) in the file, \(16,\) in the model"),
     "rank": (other_rank, r"query_dense/vars/0 is of shape \(\), which no tensor of this name has"),
