@@ -66,7 +66,7 @@ def _download(name: str) -> Path:
     folder = Path(snapshot_download(name, allow_patterns=list(FILES)))
     weights = "*.safetensors"
     for patterns in OTHER_WEIGHTS:
-        if any(folder.glob(weights)):
+        if any(folder.glob(weights)) or any(folder.glob(PRESET[0])):
             break
         folder, weights = Path(snapshot_download(name, allow_patterns=[*FILES, *patterns])), patterns[0]
     return folder

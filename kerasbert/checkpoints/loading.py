@@ -266,7 +266,7 @@ class Checkpoint:
         self._check_tied()
 
     def check_usual_mlm(self, library: str) -> None:
-        """Raises CheckpointError: its head of masked words computes otherwise than its blocks, which a library cannot."""
+        """Raises CheckpointError: its head of masked words computes otherwise than its blocks, as no library's does."""
         if self.has("mlm") and self.config.has_own_mlm:
             own = ", ".join(f"{key} {value}" for key, value in self.config.mlm.items())
             raise CheckpointError(
