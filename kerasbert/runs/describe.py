@@ -113,16 +113,14 @@ def _weights(shapes: dict) -> dict:
     return {"tensors": len(shapes), "parameters": parameters}
 
 
-def _safetensors(path: Path) -> dict:
-    from safetensors import SafetensorError, safe_open
+def _tensors(path: Path) -> dict:
+    """Facts about a file of weights, as the reader of its kind tells them."""
+    from kerasbert.checkpoints.huggingface import WEIGHTS
 
-    try:
-        with safe_open(path, framework="numpy") as tensors:
-            slices = {name: tensors.get_slice(name) for name in tensors.keys()}  # noqa: SIM118 - not a dict
-            shapes = {name: tuple(part.get_shape()) for name, part in slices.items()}
-            types = Counter(part.get_dtype() for part in slices.values())
-    except (SafetensorError, OSError) as error:
-        raise KerasBertError(f"{path}: not a whole safetensors file ({error}); fetch or save it again") from None
+    read = next(each.read for each in WEIGHTS if Path(each.name).suffix == path.suffix.lower())
+    found = list(read(path))
+    shapes = {each.name: each.shape for each in found}
+    types = Counter(each.dtype for each in found)
     listed = {name: list(shape) for name, shape in shapes.items()}
     return {"kind": "weights", "megabytes": _megabytes(path), "dtypes": dict(types), **_weights(shapes), **listed}
 
@@ -276,12 +274,14 @@ FOLDERS: dict[str, Kind] = {
     MANIFEST: _bundle,
     "saved_model.pb": _saved_model,
     "config.json": _model,
-    "bert_config.json": _model,  # an error that names the format
+    "bert_config.json": _model,  # without a checkpoint beside it: an error that says so
 }
 FILES: dict[str, Kind] = {
     ".tflite": _tflite,
     ".onnx": _onnx,
-    ".safetensors": _safetensors,
+    ".safetensors": _tensors,
+    ".bin": _tensors,
+    ".h5": _tensors,
     ".csv": _labelled,
     ".tsv": _labelled,
     ".jsonl": _labelled,
