@@ -6,11 +6,12 @@ import pytest
 
 from kerasbert.checkpoints import hub
 
-ALWAYS = ["config.json", "vocab.txt"]
+ALWAYS = ["config.json", "README.md", "vocab.txt"]
 SAFE = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.safetensors.index.json"]
 SHARDS = ["pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin", "pytorch_model.bin.index.json"]
 TF1 = ["bert_config.json", "bert_model.ckpt.data-00000-of-00001", "bert_model.ckpt.index"]
-NEVER = ["flax_model.msgpack", "training_args.bin", "rust_model.ot", "README.md"]
+PRESET = ["model.weights.h5", "preprocessor.json", "task.json", "task.weights.h5", "tokenizer.json"]
+NEVER = ["flax_model.msgpack", "training_args.bin", "rust_model.ot"]
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,7 @@ NEVER = ["flax_model.msgpack", "training_args.bin", "rust_model.ot", "README.md"
         ([*SHARDS, "tf_model.h5"], SHARDS),
         (["tf_model.h5", *TF1], ["tf_model.h5"]),
         (TF1, TF1),
+        (PRESET, PRESET),
         ([], []),
     ],
 )
