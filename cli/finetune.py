@@ -195,11 +195,11 @@ def _check_dev(given: dict) -> None:
 
 def _check_class_weight(task, examples, checkpoint: str | None, chosen: dict) -> None:
     """Raises click.UsageError for --class-weight where an example can have several labels, or has a number."""
-    from kerasbert.checkpoints import huggingface
+    from kerasbert.checkpoints.opening import open_checkpoint
     from kerasbert.errors import ConfigError
     from kerasbert.runs.task_settings import check_class_weight, task_settings
 
-    settings = task.Settings(**task_settings(task, examples, chosen, huggingface.open_checkpoint(checkpoint)))
+    settings = task.Settings(**task_settings(task, examples, chosen, open_checkpoint(checkpoint)))
     try:
         check_class_weight(task, settings)
     except ConfigError:

@@ -19,7 +19,7 @@ def inspect(path, plot, rehash, as_json):
     """Show what PATH holds.
 
     PATH is a model, a bundle, prepared data, a labelled file (.csv, .tsv, .jsonl, .conll, or .json as SQuAD has it), or
-    a .tflite, .onnx or .safetensors file.
+    a .tflite, .onnx, .safetensors, .bin or .h5 file.
 
     \b
     Example:

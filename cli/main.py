@@ -25,6 +25,9 @@ COMMANDS = {
     "export": "Write a model as TFLite, ONNX and SavedModel files, each checked.",
     "verify": "Check every file of a bundle against Keras's answers.",
     "benchmark": "Measure how fast and large every file of a bundle is.",
+    "convert": "Write a checkpoint in another format.",
+    "add-tokens": "Add tokens to a model's vocabulary.",
+    "prune-vocab": "Prune a model's vocabulary to what a corpus uses.",
     "inspect": "Show what a model, a bundle or a file holds.",
 }
 
@@ -41,7 +44,10 @@ class Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, context, name):
-        return getattr(import_module(f"kerasbert.cli.{name}"), name) if name in COMMANDS else None
+        if name not in COMMANDS:
+            return None
+        called = name.replace("-", "_")
+        return getattr(import_module(f"kerasbert.cli.{called}"), called)
 
     def format_commands(self, context, formatter):
         with formatter.section("Commands"):

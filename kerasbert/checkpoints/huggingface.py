@@ -1,93 +1,166 @@
-"""Hugging Face folders: config.json, model.safetensors, tokenizer files. Strict both ways."""
+"""Hugging Face folders: config.json, weights, tokenizer files. Strict both ways."""
 
 import json
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-import ml_dtypes
 import numpy as np
-from safetensors import SafetensorError, safe_open
 
-from kerasbert.checkpoints import hub, names
+from kerasbert.checkpoints import h5_files, hub, names, pytorch_files, safetensors_files
+from kerasbert.checkpoints.card import Card, write_card
 from kerasbert.checkpoints.loading import ENCODER, Checkpoint
+from kerasbert.checkpoints.stored import Stored, Written
 from kerasbert.config import OWN_TYPE, family_name, read_config_json
 from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.files import new_folder, write_tensors, write_text
-from kerasbert.reading import read_json
 
-EIGHT_BITS = {"F8_E4M3": ml_dtypes.float8_e4m3fn, "F8_E5M2": ml_dtypes.float8_e5m2}
-"""Types that NumPy does not have, and so safetensors does not give."""
 LORA = ("lora_kernel_a", "lora_kernel_b")
 """The variables that Keras's `enable_lora` adds to a layer."""
 FOREIGN = {
-    "bert_config.json": "a TensorFlow checkpoint of google-research/bert (bert_config.json, bert_model.ckpt)",
     "adapter_config.json": "an adapter of peft (adapter_config.json) without the model under it",
 }
 """File -> what a folder with it, and without config.json, holds."""
-FLOATS = ("F64", "F32", "F16", "BF16", *EIGHT_BITS)
 
 
-def open_checkpoint(path: str | Path | None) -> Checkpoint:
-    """Opens a Hugging Face folder, a hub id or (None) the package's own encoder, and reads the headers of its weights.
+@dataclass(frozen=True)
+class Weights:
+    """A kind of file that a Hugging Face folder keeps its weights in.
+
+    Attributes:
+        name: of the one file.
+        find: folder -> its files of this kind; none if it has none.
+        read: file -> its tensors.
+        rename: name in the file -> Hugging Face's name.
+    """
+
+    name: str
+    find: Callable[[Path], list[Path]]
+    read: Callable[[Path], Iterable[Stored]]
+    rename: Callable[[str], str] = str
+
+
+WEIGHTS = (
+    Weights("model.safetensors", safetensors_files.find, safetensors_files.read),
+    Weights(pytorch_files.NAME, pytorch_files.find, pytorch_files.read),
+    Weights(h5_files.NAME, h5_files.find, h5_files.read, h5_files.rename),
+)
+"""The kinds of weights, the one to read first."""
+
+
+def read(folder: Path) -> Checkpoint:
+    """Reads config.json and the headers of the weights.
 
     Raises:
-        CheckpointError: no such folder or id, no safetensors, a truncated or foreign file.
+        CheckpointError: no weights, a truncated or foreign file.
         ConfigError: a config.json that cannot be read or is of another family.
     """
-    folder = hub.folder_of(path)
     _check_format(folder)
     settings = read_config_json(folder)
     try:
         family = family_name(settings)
     except ConfigError as error:
         raise ConfigError(f"{folder / 'config.json'}: {error}") from None
-    shapes, places = {}, {}
-    for file in _weight_files(folder):
-        for stored, shape, dtype in _header(file):
-            name = _modern_name(stored, family)
+    files, weights = _weight_files(folder)
+    tensors, skipped = {}, {}
+    for file in files:
+        for stored in weights.read(file):
+            if not stored.name.isprintable():
+                raise CheckpointError(f"{file}: a tensor has the name {stored.name!r:.80}; fetch or save it again")
+            name = names.modern_name(weights.rename(stored.name), family)
             if name in names.BUFFERS:
+                skipped[stored.name] = "a constant"
                 continue
-            if name in places:
-                raise CheckpointError(f"{file}: {stored} and {places[name][1]} are one weight under two names")
-            if dtype not in FLOATS:
-                raise CheckpointError(
-                    f"{file}: {stored} is of type {dtype}; kerasbert reads {', '.join(FLOATS)}: "
-                    "save the model without quantisation"
-                )
-            shapes[name], places[name] = shape, (file, stored)
-    # A writer that stores tied tensors once may have kept the copy's name.
-    for copy, original in names.TIED[family].items():
-        if copy in shapes and original not in shapes:
-            shapes[original], places[original] = shapes.pop(copy), places.pop(copy)
-    return Checkpoint(folder, settings, shapes, lambda name: _float32(*places[name]), names.names_of(family))
+            if name in tensors:
+                raise CheckpointError(f"{file}: {stored.name} and {tensors[name].name} are one weight under two names")
+            stored.check_float(file)
+            tensors[name] = stored
+    names.give_back_tied(tensors, family)
+    return Checkpoint(folder, settings, tensors, names.names_of(family), skipped)
 
 
-def save(model, folder: str | Path, *, task: str = ENCODER, max_length: int | None = None, **beside) -> None:
-    """Writes a folder that transformers opens: config.json, model.safetensors, the tokenizer's files.
+def save(
+    model, folder: str | Path, *, card: Card, task: str = ENCODER, max_length: int | None = None, **beside
+) -> None:
+    """Writes a folder that transformers opens: config.json, model.safetensors, the tokenizer's files, the card.
 
     The kernels of layers with LoRA are written merged, as in Keras's `model.save`.
 
     Args:
         model: has `config`, `tokenizer` and Keras `weights`.
-        folder: made if it is not there; files of the same names are replaced, others stay.
+        folder: made if it is not there; files of the same names are replaced, others stay, and so does a README.md
+            that is the user's own.
+        card: the model card.
         task: a key of `names.ARCHITECTURES`.
         max_length: the number of tokens that other libraries cut a text to; None: the encoder's limit.
         beside: as for `write_beside`.
     """
-    family = model.config.model_type
-    tensors, merged = {}, _merged_kernels(model)
+    with new_folder(folder, update=True) as building:
+        tensors = _tensors_of(model, prefix=task != ENCODER)
+        write_tensors(building / "model.safetensors", tensors, what=f"{folder}: the weights")
+        write_beside(model, building, task=task, **beside)
+        write_card(card, building, folder)
+        if model.tokenizer is not None:
+            model.tokenizer.save(building, max_length=max_length or model.config.max_length)
+
+
+def _tensors_of(model, *, prefix: bool) -> Iterator[tuple[str, np.ndarray]]:
+    """The weights of a Keras model under Hugging Face's names."""
+    merged = _merged_kernels(model)
     for variable in model.weights:
         if variable.path.rpartition("/")[2] in LORA:
             continue
-        name, transposed = names.tensor_name(family, variable.path, prefix=task != ENCODER)
+        name, transposed = names.tensor_name(model.config.model_type, variable.path, prefix=prefix)
         variable = merged.get(variable.path, variable)
         value = np.asarray(variable.numpy() if hasattr(variable, "numpy") else variable, dtype="float32")
-        tensors[name] = np.ascontiguousarray(value.T if transposed else value)
-    with new_folder(folder, update=True) as building:
-        write_tensors(building / "model.safetensors", tensors, what=f"{folder}: the weights")
-        write_beside(model, building, task=task, **beside)
-        if model.tokenizer is not None:
-            model.tokenizer.save(building, max_length=max_length or model.config.max_length)
+        yield name, value.T if transposed else value
+
+
+def write(checkpoint: Checkpoint, folder: Path, *, approximate: bool = False) -> dict[str, Written]:
+    """Writes a checkpoint of any format as a folder that transformers opens. Weights are float32.
+
+    Args:
+        folder: exists and is empty.
+        approximate: whether a head of masked words that transformers computes slightly otherwise may be written.
+
+    Returns:
+        Name in a `Checkpoint` -> the tensor that was written.
+
+    Raises:
+        CheckpointError: the file could not be written, or transformers computes otherwise.
+    """
+    if not approximate:
+        checkpoint.check_usual_mlm("transformers")
+    family, prefix = checkpoint.config.model_type, bool(set(checkpoint.heads) - {"pooler"})
+    written = {name: names.file_name(family, name, prefix=prefix) for name in checkpoint.tensors}
+    tensors = ((written[name], checkpoint.read(name)) for name in written)
+    write_tensors(folder / "model.safetensors", tensors, what=f"{folder}: the weights")
+    classes = checkpoint.names.architectures
+    config = {
+        "architectures": [classes.get(checkpoint.task, classes[ENCODER])],
+        "model_type": family,
+        **checkpoint.settings,
+        "dtype": "float32",
+    }
+    for name in ("torch_dtype", "mlm_hidden_act", "mlm_layer_norm_eps"):
+        config.pop(name, None)
+    write_text(folder / "config.json", json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+    _write_beside_weights(checkpoint, folder)
+    return {name: Written(stored) for name, stored in written.items()}
+
+
+def _write_beside_weights(checkpoint: Checkpoint, folder: Path) -> None:
+    """Writes the tokenizer. Of a Hugging Face folder the files of the tokenizer and of modules stay as they are."""
+    if checkpoint.format != "hf":
+        if (tokenizer := checkpoint.tokenizer()) is not None:
+            tokenizer.save(folder, max_length=checkpoint.config.max_length)
+        return
+    for pattern in hub.BESIDE:
+        for path in checkpoint.folder.glob(pattern):
+            target = folder / path.relative_to(checkpoint.folder)
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(path, target)
 
 
 def write_beside(
@@ -142,72 +215,15 @@ def _check_format(folder: Path) -> None:
             )
 
 
-def _weight_files(folder: Path) -> list[Path]:
-    """The folder's safetensors: one file, the shards that an index names, or all numbered shards without an index."""
-    single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
-    if single.is_file():
-        return [single]
-    if index.is_file():
-        try:
-            shards = set(read_json(index, CheckpointError)["weight_map"].values())
-            # Only names inside the folder: an index is somebody's text, and must not read files elsewhere.
-            return sorted(folder / Path(shard).name for shard in shards)
-        except (KeyError, AttributeError, TypeError) as error:
-            raise CheckpointError(f"{index}: not an index of shards ({error!r})") from None
-    shards = sorted(folder.glob("model-*-of-*.safetensors"))
-    if shards:
-        return _numbered(shards)
+def _weight_files(folder: Path) -> tuple[list[Path], Weights]:
+    """The files of the first kind of weights that the folder has."""
+    for weights in WEIGHTS:
+        if files := weights.find(folder):
+            return files, weights
     if (folder / "kerasbert.json").is_file():
         raise CheckpointError(f"{folder}: is a bundle; name the model folder that it was made from")
-    others = [name for name in ("pytorch_model.bin", "tf_model.h5") if (folder / name).is_file()]
-    found = f"it has {' and '.join(others)}, which kerasbert does not read; " if others else ""
-    raise CheckpointError(f"{folder}: no model.safetensors; {found}save the model as safetensors first")
-
-
-def _numbered(shards: list[Path]) -> list[Path]:
-    """The shards of a folder without an index, if none is missing: model-00001-of-00002.safetensors and so on."""
-    total = int(shards[0].stem.rpartition("-of-")[2]) if shards[0].stem.rpartition("-of-")[2].isdecimal() else 0
-    wanted = [f"model-{number:05d}-of-{total:05d}.safetensors" for number in range(1, total + 1)]
-    if [shard.name for shard in shards] != wanted:
-        missing = sorted({*wanted} - {shard.name for shard in shards})
-        raise CheckpointError(
-            f"{shards[0].parent}: no index, and the shards are not those of one model"
-            f"{f' ({missing[0]} is missing)' if missing else ''}; fetch the folder again"
-        )
-    return shards
-
-
-def _header(file: Path) -> Iterator[tuple[str, tuple[int, ...], str]]:
-    """Name, shape and type of each tensor in a safetensors file."""
-    if file.exists() and not file.is_file():
-        raise CheckpointError(f"{file}: is not a regular file; name a folder that holds the weights themselves")
-    try:
-        with safe_open(file, framework="numpy") as tensors:
-            for stored in tensors.keys():  # noqa: SIM118 - not a dict
-                tensor = tensors.get_slice(stored)
-                yield stored, tuple(tensor.get_shape()), tensor.get_dtype()
-    except FileNotFoundError:
-        raise CheckpointError(f"{file}: no such file, but the folder's index names it; fetch it too") from None
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{file}: not a whole safetensors file ({error}); fetch or save it again") from None
-
-
-def _modern_name(stored: str, family: str) -> str:
-    """Without the family's prefix, and with the LayerNorm leaves of today."""
-    name = stored.removeprefix(f"{family}.")
-    for old, new in names.OLD_LEAVES.items():
-        name = name.removesuffix(old) + new if name.endswith(old) else name
-    return name
-
-
-def _float32(file: Path, name: str) -> np.ndarray:
-    with safe_open(file, framework="numpy") as tensors:
-        dtype = EIGHT_BITS.get(tensors.get_slice(name).get_dtype())
-        if dtype is None:
-            return np.asarray(tensors.get_tensor(name)).astype("float32")
-    with file.open("rb") as stored:  # the length of the header, the header, the tensors
-        length = int.from_bytes(stored.read(8), "little")
-        header = json.loads(stored.read(length))[name]
-        begin, end = header["data_offsets"]
-        stored.seek(8 + length + begin)
-        return np.frombuffer(stored.read(end - begin), dtype).reshape(header["shape"]).astype("float32")
+    kinds = ", ".join(weights.name for weights in WEIGHTS)
+    flax = (
+        "it has flax_model.msgpack, which kerasbert does not read; " if (folder / "flax_model.msgpack").exists() else ""
+    )
+    raise CheckpointError(f"{folder}: no weights ({kinds}); {flax}save the model as safetensors first")

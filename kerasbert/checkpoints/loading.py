@@ -1,8 +1,8 @@
 """A checkpoint of any format whose names and shapes are known, and the strict copying of it into a Keras model."""
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -10,7 +10,9 @@ import numpy as np
 
 from kerasbert import tokenizers
 from kerasbert.checkpoints import modules
-from kerasbert.checkpoints.sizes import check_sizes
+from kerasbert.checkpoints.card import Base
+from kerasbert.checkpoints.sizes import check_sizes, encoder_shapes
+from kerasbert.checkpoints.stored import Stored
 from kerasbert.config import BertConfig
 from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.tasks import NAMES
@@ -28,17 +30,25 @@ PRETRAINED = (ENCODER, "pre-training", "fill-mask", "next-sentence")
 """What folders hold that were not fine-tuned for a task."""
 
 
+def read_tokenizer(folder: str | Path) -> tokenizers.HostTokenizer | None:
+    """The tokenizer in a folder; None where none of its files is there."""
+    if not any((Path(folder) / name).is_file() for name in TOKENIZER_FILES):
+        return None
+    return tokenizers.load(folder)
+
+
 @dataclass(frozen=True)
 class Names:
-    """How one format names the tensors of one family.
+    """Hugging Face's names of the tensors of one family. Readers of other formats translate to these.
 
     Attributes:
-        place: path of our weight, such as `block_3/attention/query/kernel` -> name of the stored tensor, and whether it
-            is stored transposed.
-        heads: begin of a stored name -> the head it belongs to, in our words where we have the head.
+        place: path of our weight, such as `block_3/attention/query/kernel` -> name of the tensor, and whether it is
+            transposed there.
+        heads: begin of a name -> the head it belongs to, in our words where we have the head.
         tied: name of a copy -> name of the tensor that it repeats.
-        architectures: task -> the class that the format's own tools open it with.
+        architectures: task -> the class that transformers opens it with.
         evidence: task -> begins of the names that a checkpoint of the task holds; the first row that fits counts.
+        layers: heads' layers that have a weight and a bias.
     """
 
     place: Callable[[str], tuple[str, bool]]
@@ -46,6 +56,7 @@ class Names:
     tied: Mapping[str, str]
     architectures: Mapping[str, str]
     evidence: Mapping[str, tuple[str, ...]]
+    layers: Collection[str]
 
     def head_of(self, stored: str) -> str | None:
         """The head that a stored tensor belongs to; None for a tensor of the encoder or of something unknown."""
@@ -57,18 +68,49 @@ class Checkpoint:
     """A checkpoint whose header has been read: names and shapes are known, numbers are not loaded yet.
 
     Attributes:
-        folder: where it is.
-        settings: the whole of config.json (architectures, labels, problem type, our own section).
-        shapes: stored name -> shape.
-        read: stored name -> the tensor as float32.
-        names: the format's names for this family.
+        folder: where it is; a file, if the format is one.
+        settings: what config.json says (architectures, labels, problem type, our own section), or what a reader made of
+            another format's configuration, in the words of config.json.
+        tensors: Hugging Face's name without the family's prefix -> the tensor.
+        names: Hugging Face's names for this family.
+        skipped: name in the file -> why the tensor is not read.
+        format: a key of `kerasbert.checkpoints.formats.FORMATS`.
+        config_name: the file that `settings` come from, for messages.
+        read_tokenizer: folder -> the tokenizer that the format keeps in it, or None.
+        origin: the hub id that was asked for; None if a folder was named.
     """
 
     folder: Path
     settings: dict
-    shapes: Mapping[str, tuple[int, ...]]
-    read: Callable[[str], np.ndarray]
+    tensors: Mapping[str, Stored]
     names: Names
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    format: str = "hf"
+    config_name: str = "config.json"
+    read_tokenizer: Callable[[Path], tokenizers.HostTokenizer | None] = read_tokenizer
+    origin: str | None = None
+
+    @property
+    def base(self) -> Base:
+        """What the card of a model that is made from it says of it."""
+        return Base(self.folder, self.origin)
+
+    @property
+    def config_place(self) -> Path:
+        """Where the settings come from, for messages."""
+        return self.folder / self.config_name if self.folder.is_dir() else self.folder.parent / self.config_name
+
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Hugging Face's name -> shape in Hugging Face's layout."""
+        try:
+            return {name: tensor.canonical_shape for name, tensor in self.tensors.items()}
+        except CheckpointError as error:
+            raise CheckpointError(f"{self.folder}: {error}") from None
+
+    def read(self, name: str) -> np.ndarray:
+        """A tensor by Hugging Face's name, float32."""
+        return self.tensors[name].read()
 
     @cached_property
     def config(self) -> BertConfig:
@@ -82,14 +124,14 @@ class Checkpoint:
             check_sizes(config, self.shapes, self.names.place)
             return config
         except ConfigError as error:
-            raise ConfigError(f"{self.folder / 'config.json'}: {error}") from None
+            raise ConfigError(f"{self.config_place}: {error}") from None
 
     @property
     def own(self) -> dict:
         """What kerasbert wrote into config.json, beside the keys that transformers reads: task, pooling, max_length."""
         own = self.settings.get("kerasbert") or {}
         if not isinstance(own, dict) or not isinstance(own.get("task", ""), str):
-            raise ConfigError(f'{self.folder / "config.json"}: kerasbert is {own!r:.200}: use {{"task": "..."}}')
+            raise ConfigError(f'{self.config_place}: kerasbert is {own!r:.200}: use {{"task": "..."}}')
         if self._is_stale(own.get("task")):
             return {}
         return {name: value for name, value in own.items() if name != "model_type"}
@@ -106,7 +148,7 @@ class Checkpoint:
         """The class of transformers that config.json names; None where it names none."""
         named = self.settings.get("architectures") or [None]
         if not isinstance(named, list) or not isinstance(named[0], str | None):
-            raise ConfigError(f'{self.folder / "config.json"}: architectures is {named!r:.200}: use ["NameOfAClass"]')
+            raise ConfigError(f'{self.config_place}: architectures is {named!r:.200}: use ["NameOfAClass"]')
         return named[0]
 
     @property
@@ -152,7 +194,7 @@ class Checkpoint:
 
     def tokenizer(self):
         """The folder's tokenizer, checked against the word table; None where the folder has none."""
-        tokenizer = read_tokenizer(self.folder)
+        tokenizer = self.read_tokenizer(self.folder)
         if tokenizer is not None:
             table, _ = self.names.place("embeddings/word_embeddings")
             rows, *_ = self.shapes.get(table, (self.config.vocab_size,))
@@ -185,7 +227,7 @@ class Checkpoint:
         self._check_footing(groups, fresh)
         read = [target for target in targets if target.group not in fresh]
         left = set(self.shapes) - {target.name for target in read} - set(self.names.tied)
-        self._check_fit(read, left)
+        self._check_fit({target.name: target.shape for target in read}, left)
         if "mlm" in groups and "mlm" not in fresh:
             self._check_tied()
         for target in read:
@@ -207,19 +249,48 @@ class Checkpoint:
                     "drawn at random; fetch or save the whole checkpoint again, or give the model a new head"
                 )
 
-    def _check_fit(self, read: list["Target"], left: set[str]) -> None:
-        """Raises CheckpointError: the tensors are not exactly those that the model needs."""
-        missing = [f"{target.name} {target.shape}" for target in read if target.name not in self.shapes]
+    def check_whole(self) -> None:
+        """Raises CheckpointError: an encoder's tensor is missing, unexpected or of another shape, a head's layer lacks
+        its weight or its bias, or a copy of a tied tensor is no copy."""
+        wanted = {}
+        for path, shape in encoder_shapes(self.config).items():
+            name, transposed = self.names.place(path)
+            wanted[name] = shape[::-1] if transposed else shape
+        self._check_fit(wanted, set(self.shapes) - set(wanted) - set(self.names.tied))
+        halves = {"weight": "bias", "bias": "weight"}
+        for name in self.shapes:
+            layer, _, leaf = name.rpartition(".")
+            other = f"{layer}.{halves.get(leaf, leaf)}"
+            if layer in self.names.layers and other not in self.shapes:
+                raise CheckpointError(f"{self.folder}: holds {name} but no {other}; fetch or save it again")
+        self._check_tied()
+
+    def check_usual_mlm(self, library: str) -> None:
+        """Raises CheckpointError: its head of masked words computes otherwise than its blocks, as no library's does."""
+        if self.has("mlm") and self.config.has_own_mlm:
+            own = ", ".join(f"{key} {value}" for key, value in self.config.mlm.items())
+            raise CheckpointError(
+                f"{self.folder}: its head of masked words ({own}) computes otherwise than its blocks, which {library} "
+                "cannot; logits would differ by about 0.4 % of the largest: use --approximate to accept this"
+            )
+
+    def _check_fit(self, wanted: Mapping[str, tuple[int, ...]], left: set[str]) -> None:
+        """Raises CheckpointError: the tensors are not exactly those that are wanted.
+
+        Args:
+            left: those beside them, which may belong to heads.
+        """
+        missing = [f"{name} {shape}" for name, shape in wanted.items() if name not in self.shapes]
         wrong = [
-            f"{target.name}: {tuple(self.shapes[target.name])} in the file, {target.shape} in the model"
-            for target in read
-            if target.name in self.shapes and tuple(self.shapes[target.name]) != target.shape
+            f"{name}: {tuple(self.shapes[name])} in the file, {shape} in the model"
+            for name, shape in wanted.items()
+            if name in self.shapes and tuple(self.shapes[name]) != shape
         ]
         unexpected = sorted(f"{name} {tuple(self.shapes[name])}" for name in left if self.names.head_of(name) is None)
         problems = {"missing": missing, "unexpected": unexpected, "of another shape": wrong}
         if any(problems.values()):
             listed = "; ".join(f"{kind}: {_listing(found)}" for kind, found in problems.items() if found)
-            raise CheckpointError(f"{self.folder}: the weights do not fit its config.json; {listed}")
+            raise CheckpointError(f"{self.folder}: the weights do not fit its {self.config_name}; {listed}")
 
     def _check_tied(self) -> None:
         """The copies of tied tensors must be copies: an untied head would give wrong answers silently."""
@@ -258,13 +329,6 @@ class Target:
         """As it is stored."""
         shape = tuple(self.variable.shape)
         return shape[::-1] if self.transposed else shape
-
-
-def read_tokenizer(folder: str | Path) -> tokenizers.HostTokenizer | None:
-    """The tokenizer in a folder; None where none of its files is there."""
-    if not any((Path(folder) / name).is_file() for name in TOKENIZER_FILES):
-        return None
-    return tokenizers.load(folder)
 
 
 def begins(stored: str, begin: str) -> bool:

@@ -7,7 +7,7 @@ new, one that is missing in part is an error.
 
 from functools import partial
 
-from kerasbert.checkpoints.loading import Names
+from kerasbert.checkpoints.loading import Names, begins
 
 LEAVES = {"kernel": "weight", "bias": "bias", "gamma": "weight", "beta": "bias"}
 OLD_LEAVES = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
@@ -176,7 +176,34 @@ EVIDENCE = {
 def names_of(family: str) -> Names:
     """The tables of a family, for reading."""
     place = partial(tensor_name, family, prefix=False)
-    return Names(place, HEADS, TIED[family], ARCHITECTURES[family], EVIDENCE[family])
+    weightless = ("mlm/bias", *_POOLING)
+    layers = {name for path, name in HEAD_NAMES[family].items() if path not in weightless} | {"pooler.dense"}
+    return Names(place, HEADS, TIED[family], ARCHITECTURES[family], EVIDENCE[family], layers)
+
+
+def file_name(family: str, name: str, *, prefix: bool) -> str:
+    """How a file names a tensor. Args: prefix: whether encoder tensors carry the family's name, as in `tensor_name`."""
+    head = next((head for begin, head in HEADS.items() if begins(name, begin)), None)
+    return f"{family}.{name}" if prefix and head in (None, "pooler") else name
+
+
+def give_back_tied(tensors: dict, family: str) -> None:
+    """Gives tied tensors their own names. A writer that stores them once may have kept the copy's name.
+
+    Args:
+        tensors: name -> the tensor, changed in place.
+    """
+    for copy, original in TIED[family].items():
+        if copy in tensors and original not in tensors:
+            tensors[original] = tensors.pop(copy)
+
+
+def modern_name(stored: str, family: str) -> str:
+    """A tensor's name without the family's prefix, and with the LayerNorm leaves of today."""
+    name = stored.removeprefix(f"{family}.")
+    for old, new in OLD_LEAVES.items():
+        name = name.removesuffix(old) + new if name.endswith(old) else name
+    return name
 
 
 def tensor_name(family: str, path: str, *, prefix: bool) -> tuple[str, bool]:

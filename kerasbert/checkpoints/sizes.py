@@ -48,6 +48,28 @@ _TOLD_BY = {
 """Size -> the weight whose shape tells it."""
 
 
+def encoder_shapes(config: BertConfig) -> dict[str, tuple[int, ...]]:
+    """Path of each weight that an encoder of this configuration has -> its shape in Keras, without the pooler."""
+    size, wide = config.hidden_size, config.intermediate_size
+    tables = {
+        "word_embeddings": config.vocab_size,
+        "position_embeddings": config.max_position_embeddings,
+        "token_type_embeddings": config.type_vocab_size,
+    }
+    dense = {
+        **{f"attention/{name}": (size, size) for name in ("query", "key", "value", "output")},
+        "intermediate": (size, wide),
+        "output": (wide, size),
+    }
+    shapes = {f"embeddings/{name}": (rows, size) for name, rows in tables.items() if rows}
+    norms = ["embeddings/norm"]
+    for block in range(config.num_hidden_layers):
+        for name, shape in dense.items():
+            shapes |= {f"block_{block}/{name}/kernel": shape, f"block_{block}/{name}/bias": shape[1:]}
+        norms += [f"block_{block}/attention_norm", f"block_{block}/output_norm"]
+    return shapes | {f"{norm}/{leaf}": (size,) for norm in norms for leaf in ("gamma", "beta")}
+
+
 def numbers(config: BertConfig) -> int:
     """How many numbers the tables and blocks of an encoder hold."""
     rows = config.vocab_size + config.max_position_embeddings + config.type_vocab_size

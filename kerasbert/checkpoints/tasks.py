@@ -35,7 +35,7 @@ def stored_settings(checkpoint: Checkpoint, task: Task) -> dict:
             stored |= task.stored(checkpoint.settings, checkpoint.outputs)
             stored = {**_of_modules(checkpoint), **stored}
     except (ValueError, ConfigError) as error:
-        raise ConfigError(f"{checkpoint.folder / 'config.json'}: {error}") from None
+        raise ConfigError(f"{checkpoint.config_place}: {error}") from None
     return stored
 
 

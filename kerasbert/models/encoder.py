@@ -2,13 +2,15 @@
 
 import keras
 
-from kerasbert.checkpoints import huggingface
-from kerasbert.checkpoints.loading import read_tokenizer
+from kerasbert.checkpoints import huggingface, keras_hub
+from kerasbert.checkpoints.loading import Checkpoint, read_tokenizer
+from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.config import BertConfig
 from kerasbert.layers.attention import AttentionBias
 from kerasbert.layers.embeddings import Embeddings
 from kerasbert.layers.heads import Pooler
 from kerasbert.layers.transformer import TransformerBlock
+from kerasbert.models.cards import encoder_card
 from kerasbert.models.unquantized import Unquantized
 
 
@@ -94,10 +96,12 @@ class BertEncoder(Unquantized, keras.Model):
         self.blocks = blocks
         self.pooler = self.get_layer("pooler") if pooler else None
         self.first_output = first
+        self.base = None
+        """What it was made from (`kerasbert.checkpoints.card.Base`), for its card; None if that is not known."""
 
     @classmethod
     def from_pretrained(cls, path: str | None = None, *, dtype=None) -> "BertEncoder":
-        """Reads a Hugging Face folder, or a hub id if there is a network.
+        """Reads a folder of Hugging Face, a preset of KerasHub, or a hub id if there is a network.
 
         Args:
             path: the folder or hub id; None reads the encoder that comes with the package (`kerasbert/presets`).
@@ -109,14 +113,36 @@ class BertEncoder(Unquantized, keras.Model):
         Raises:
             CheckpointError: tensors are missing, unexpected or of another shape; the message lists them.
         """
-        checkpoint = huggingface.open_checkpoint(path)
+        return cls._from_checkpoint(open_checkpoint(path), dtype)
+
+    @classmethod
+    def from_keras_hub(cls, backbone, tokenizer=None, *, dtype=None) -> "BertEncoder":
+        """Takes the weights of a backbone of KerasHub in memory, such as `keras_hub.models.BertBackbone`.
+
+        Args:
+            backbone: the backbone, or a task on one.
+            tokenizer: KerasHub's tokenizer or preprocessor, or one of kerasbert; None: that of the task, if it is one.
+            dtype: Keras's dtype or dtype policy.
+
+        Raises:
+            CheckpointError, ConfigError: the model is of another class, or has weights that its class does not have.
+            TokenizerError: the tokenizer is of another kind.
+        """
+        return cls._from_checkpoint(keras_hub.of(backbone, tokenizer), dtype)
+
+    @classmethod
+    def _from_checkpoint(cls, checkpoint: Checkpoint, dtype) -> "BertEncoder":
         encoder = cls(checkpoint.config, tokenizer=checkpoint.tokenizer(), pooler=checkpoint.has("pooler"), dtype=dtype)
         checkpoint.load_into(encoder)
+        encoder.base = checkpoint.base
         return encoder
 
     def save_pretrained(self, folder: str) -> None:
-        """Writes config.json, model.safetensors and the tokenizer's files. transformers can open the folder."""
-        huggingface.save(self, folder)
+        """Writes config.json, model.safetensors, the tokenizer's files and a model card, README.md.
+
+        transformers can open the folder. A README.md of your own stays.
+        """
+        huggingface.save(self, folder, card=encoder_card(self))
 
     def save_assets(self, folder):  # Keras calls it when it writes a .keras file
         if self.tokenizer is not None:

@@ -54,8 +54,7 @@ class MaskFiller(TextModel):
         tokens_at = TokensAt(name="tokens_at", dtype=dtype)
         mlm = MaskedLMHead(
             embeddings=encoder.embeddings,
-            activation=config.hidden_act,
-            epsilon=config.layer_norm_eps,
+            **config.mlm,
             stddev=config.initializer_range,
             name="mlm",
             dtype=dtype,
@@ -97,6 +96,9 @@ class MaskFiller(TextModel):
 
     def transformers_settings(self) -> dict:
         return {"head": "fill-mask", "keys": {}, "says": ()}
+
+    def is_foreign_to_transformers(self) -> bool:
+        return self.config.has_own_mlm
 
 
 MODEL = MaskFiller

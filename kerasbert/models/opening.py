@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from kerasbert.checkpoints import huggingface
+from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.checkpoints.tasks import answerable_task, check_trained
 from kerasbert.errors import CheckpointError
 from kerasbert.models.keras_file import ENDING, open_keras_file
@@ -40,7 +40,7 @@ def open_model(path: str, *, task: str | None = None, max_length: int | None = N
                 "model.encoder.save_pretrained(...)"
             )
         return model
-    checkpoint = huggingface.open_checkpoint(path)
+    checkpoint = open_checkpoint(path)
     model = model_class(task or answerable_task(checkpoint, NAMES))
     check_trained(checkpoint, model.task, model.heads)
     return model.from_pretrained(path, max_length=max_length)

@@ -4,12 +4,15 @@ import keras
 from keras import ops
 
 from kerasbert.checkpoints import huggingface
+from kerasbert.checkpoints.card import Card
+from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.errors import ConfigError
 from kerasbert.layers.attention import PackedAttentionBias
 from kerasbert.layers.gather import gather_tokens
 from kerasbert.layers.heads import ClassificationHead, MaskedLMHead
 from kerasbert.layers.masked_lm_loss import masked_lm_loss
 from kerasbert.layers.tracing import traced_with
+from kerasbert.models.cards import pretraining_card
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.unquantized import Unquantized
 from kerasbert.training.metrics import Perplexity
@@ -59,8 +62,7 @@ class PretrainingModel(Unquantized, SummedLossTrainer, keras.Model):
         # Layers
         mlm = MaskedLMHead(
             embeddings=encoder.embeddings,
-            activation=config.hidden_act,
-            epsilon=config.layer_norm_eps,
+            **config.mlm,
             name="mlm",
             **shared,
         )
@@ -197,17 +199,30 @@ class PretrainingModel(Unquantized, SummedLossTrainer, keras.Model):
         Raises:
             CheckpointError: tensors are missing, unexpected or of another shape; the message lists them.
         """
-        checkpoint = huggingface.open_checkpoint(path)
+        checkpoint = open_checkpoint(path)
         nsp = checkpoint.has("nsp") if nsp is None else nsp
         pooler = nsp or checkpoint.has("pooler")
         encoder = BertEncoder(checkpoint.config, tokenizer=checkpoint.tokenizer(), pooler=pooler, dtype=dtype)
         model = cls(encoder, nsp=nsp, recompute=recompute, dtype=dtype)
         checkpoint.load_into(model)
+        encoder.base = checkpoint.base
         return model
 
     def save_pretrained(self, folder: str) -> None:
-        """Writes config.json, model.safetensors and the tokenizer's files. transformers can open the folder."""
-        huggingface.save(self, folder, task="pre-training" if self.nsp else "fill-mask")
+        """Writes config.json, model.safetensors, the tokenizer's files and a model card, README.md.
+
+        transformers can open the folder. A README.md of your own stays.
+        """
+        huggingface.save(self, folder, task=self.saved_as, card=self.card(), foreign=self.config.has_own_mlm)
+
+    @property
+    def saved_as(self) -> str:
+        """How transformers calls its heads, a key of `kerasbert.checkpoints.names.ARCHITECTURES`."""
+        return "pre-training" if self.nsp else "fill-mask"
+
+    def card(self) -> Card:
+        """What its model card says."""
+        return pretraining_card(self)
 
     def get_config(self):
         return {

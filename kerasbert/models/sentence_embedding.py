@@ -38,6 +38,7 @@ class SentenceEncoder(TextModel):
     """
 
     task = TASK
+    answering = "encode"
 
     def __init__(self, encoder: BertEncoder, *, pooling: str = "mean", max_length: int | None = None, **kwargs):
         dtype = kwargs.get("dtype")

@@ -7,9 +7,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kerasbert.checkpoints import huggingface
+from kerasbert.checkpoints import huggingface, keras_hub
+from kerasbert.checkpoints.card import Card
+from kerasbert.checkpoints.loading import Checkpoint
+from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.checkpoints.tasks import has_head, no_classifier, stored_settings
 from kerasbert.errors import ConfigError
+from kerasbert.models.cards import task_card
 from kerasbert.models.combined import head_of, with_head
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.on_texts import OnTexts
@@ -43,6 +47,8 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
     heads: tuple[str, ...] = ()
     """The parts that the task adds to the encoder, by their layers' names; a checkpoint may lack them. The first one is
     in every model of the task that has no layers of the user's."""
+    answering: str = "predict_text"
+    """The method that answers texts, for the model card."""
     shape_settings: tuple[str, ...] = ()
     """The settings that decide the shape of `heads`: a checkpoint with other ones gets new heads."""
 
@@ -195,7 +201,7 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
 
     @classmethod
     def from_pretrained(cls, path: str | None = None, *, dtype=None, **settings) -> "TextModel":
-        """Loads a Hugging Face folder or hub id.
+        """Loads a folder of Hugging Face, a preset of KerasHub or a hub id.
 
         A checkpoint without the task's head, or with one for other labels, gets a new head, and one line says so.
 
@@ -208,7 +214,28 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
             CheckpointError: weights do not fit, or the checkpoint lacks a head and no labels are given for a new one.
             ConfigError: settings do not go together.
         """
-        checkpoint = huggingface.open_checkpoint(path)
+        return cls._from_checkpoint(open_checkpoint(path), dtype, settings)
+
+    @classmethod
+    def from_keras_hub(cls, model, tokenizer=None, *, dtype=None, **settings) -> "TextModel":
+        """Takes the weights of a model of KerasHub in memory.
+
+        Args:
+            model: a task, such as `keras_hub.models.BertTextClassifier` for a `TextClassifier`, or a backbone, which
+                gets a new head.
+            tokenizer: KerasHub's tokenizer or preprocessor, or one of kerasbert; None: that of the task.
+            dtype: dtype policy of the layers.
+            settings: settings of the task by name, such as the names of labels, which KerasHub does not have.
+
+        Raises:
+            CheckpointError, ConfigError: as in `from_pretrained`; a model that is none of KerasHub's BERT, RoBERTa or
+                DistilBERT.
+            TokenizerError: the tokenizer is of another kind.
+        """
+        return cls._from_checkpoint(keras_hub.of(model, tokenizer), dtype, settings)
+
+    @classmethod
+    def _from_checkpoint(cls, checkpoint: Checkpoint, dtype, settings: Mapping) -> "TextModel":
         stored = stored_settings(checkpoint, cls.task)
         given = {name: value for name, value in settings.items() if value is not None}
         chosen = stored | given
@@ -221,6 +248,7 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
         same = all(getattr(model.settings, name) == stored.get(name, defaults[name]) for name in cls.shape_settings)
         same = same and all(has_head(checkpoint, cls.task, name) for name in cls.heads[:1])
         checkpoint.load_into(model.saved_part(), new=() if same else cls.heads)
+        encoder.base = checkpoint.base
         return model
 
     @classmethod
@@ -229,10 +257,11 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
         return False
 
     def save_pretrained(self, folder: str) -> None:
-        """Writes config.json, model.safetensors and the tokenizer's files.
+        """Writes config.json, model.safetensors, the tokenizer's files and a model card, README.md.
 
         transformers can open the folder if it has the architecture. It has no classifier with a pooling other than
-        "cls": such a folder has the `model_type` "kerasbert", which transformers refuses.
+        "cls": such a folder has the `model_type` "kerasbert", which transformers refuses. A README.md of your own
+        stays.
 
         Raises:
             ConfigError: layers of the user's own stand on the encoder.
@@ -246,7 +275,12 @@ class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
         section = {"kerasbert": {"task": self.task.name, **own}}
         foreign = self.is_foreign_to_transformers()
         beside = self._beside(section)
-        huggingface.save(self.saved_part(), folder, max_length=self.max_length, foreign=foreign, **beside)
+        saved = {"max_length": self.max_length, "foreign": foreign, "card": self.card(), **beside}
+        huggingface.save(self.saved_part(), folder, **saved)
+
+    def card(self) -> Card:
+        """What its model card says."""
+        return task_card(self)
 
     def write_hub_files(self, folder: Path) -> None:
         """Writes what the hub's clients read beside an exported file: config.json, and modules.json for embeddings.

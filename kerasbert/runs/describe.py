@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from kerasbert.checkpoints.formats import foreign_format
 from kerasbert.config import family_name
 from kerasbert.errors import BundleError, ConfigError, DataError, KerasBertError
 from kerasbert.runtime.manifest import NAME as MANIFEST
@@ -19,11 +20,13 @@ def describe(path: str | Path) -> dict:
         KerasBertError: nothing there, nothing that kerasbert knows, or broken.
     """
     path = Path(path)
-    if not path.exists():
+    if foreign_format(path):  # a checkpoint of TensorFlow may be named by the begin of its files' names
+        kind, known = _model, ""
+    elif not path.exists():
         raise KerasBertError(f"{path}: no such file or folder")
-    if path.is_dir():
+    elif path.is_dir():
         kind = next((kind for name, kind in FOLDERS.items() if (path / name).exists()), None)
-        known = f"a folder with {', '.join(FOLDERS)}"
+        known = f"a checkpoint, or a folder with {', '.join(FOLDERS)}"
     elif not path.is_file():
         raise KerasBertError(f"{path}: is a pipe or a device, not a regular file; write its content to a file first")
     else:
@@ -59,14 +62,16 @@ def _in_words(file: File) -> str:
 
 
 def _model(path: Path) -> dict:
-    from kerasbert.checkpoints import huggingface
+    from kerasbert.checkpoints.formats import FORMATS
+    from kerasbert.checkpoints.opening import open_checkpoint
     from kerasbert.checkpoints.tasks import stored_settings
     from kerasbert.tasks import NAMES, task_named
 
-    checkpoint = huggingface.open_checkpoint(path)
+    checkpoint = open_checkpoint(path)
     task = checkpoint.task
     return {
         "kind": "model",
+        "format": FORMATS[checkpoint.format].said,
         "family": family_name(checkpoint.settings),
         "architecture": checkpoint.architecture,
         "task": task,
@@ -74,6 +79,7 @@ def _model(path: Path) -> dict:
         **(_plain(stored_settings(checkpoint, task_named(task))) if task in NAMES else {}),
         **_encoder(checkpoint),
         **_weights(checkpoint.shapes),
+        **({"not read": dict(checkpoint.skipped)} if checkpoint.skipped else {}),
     }
 
 
@@ -107,16 +113,14 @@ def _weights(shapes: dict) -> dict:
     return {"tensors": len(shapes), "parameters": parameters}
 
 
-def _safetensors(path: Path) -> dict:
-    from safetensors import SafetensorError, safe_open
+def _tensors(path: Path) -> dict:
+    """Facts about a file of weights, as the reader of its kind tells them."""
+    from kerasbert.checkpoints.huggingface import WEIGHTS
 
-    try:
-        with safe_open(path, framework="numpy") as tensors:
-            slices = {name: tensors.get_slice(name) for name in tensors.keys()}  # noqa: SIM118 - not a dict
-            shapes = {name: tuple(part.get_shape()) for name, part in slices.items()}
-            types = Counter(part.get_dtype() for part in slices.values())
-    except (SafetensorError, OSError) as error:
-        raise KerasBertError(f"{path}: not a whole safetensors file ({error}); fetch or save it again") from None
+    read = next(each.read for each in WEIGHTS if Path(each.name).suffix == path.suffix.lower())
+    found = list(read(path))
+    shapes = {each.name: each.shape for each in found}
+    types = Counter(each.dtype for each in found)
     listed = {name: list(shape) for name, shape in shapes.items()}
     return {"kind": "weights", "megabytes": _megabytes(path), "dtypes": dict(types), **_weights(shapes), **listed}
 
@@ -270,12 +274,14 @@ FOLDERS: dict[str, Kind] = {
     MANIFEST: _bundle,
     "saved_model.pb": _saved_model,
     "config.json": _model,
-    "bert_config.json": _model,  # an error that names the format
+    "bert_config.json": _model,  # without a checkpoint beside it: an error that says so
 }
 FILES: dict[str, Kind] = {
     ".tflite": _tflite,
     ".onnx": _onnx,
-    ".safetensors": _safetensors,
+    ".safetensors": _tensors,
+    ".bin": _tensors,
+    ".h5": _tensors,
     ".csv": _labelled,
     ".tsv": _labelled,
     ".jsonl": _labelled,

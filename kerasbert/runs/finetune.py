@@ -9,12 +9,14 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from kerasbert.checkpoints import huggingface
+from kerasbert.checkpoints.card import write_card
+from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.errors import ConfigError, DataError, KerasBertError
 from kerasbert.examples.readers import read_examples
 from kerasbert.files import new_folder, write_text
 from kerasbert.reading import read_json
 from kerasbert.runs.begun import FINISHED, check_settings, held_by, is_begun
+from kerasbert.runs.card import run_card
 from kerasbert.runs.finetune_options import FinetuneOptions
 from kerasbert.runs.journal import CSV, read_csv
 from kerasbert.runs.plots import plot_curves
@@ -45,8 +47,8 @@ def finetune(
 
     Everything that can be wrong is checked before the first step: the files' rows, the labels, the output folder.
     `folder/run` holds the settings, the checkpoints until the end, and TensorBoard's logs; `folder` at the end the
-    model, training.csv, curves.png, report.md and report.json. SIGTERM and Ctrl-C save a checkpoint and leave. A run
-    that had ended is not repeated by `resume`.
+    model with its card, training.csv, curves.png, report.md and report.json. SIGTERM and Ctrl-C save a checkpoint and
+    leave. A run that had ended is not repeated by `resume`.
 
     Args:
         task: one of `kerasbert.tasks.NAMES`.
@@ -93,7 +95,7 @@ def _job(task: Task, train: str | Path | Sequence[Example], folder: Path, option
     examples, held_out = (_read(source, task, options) for source in (train, options.dev))
     if not examples:
         raise DataError("there are no examples to learn from")
-    opened = huggingface.open_checkpoint(options.checkpoint)
+    opened = open_checkpoint(options.checkpoint)
     wanted = (
         dict(options.settings) if options.max_length is None else {**options.settings, "max_length": options.max_length}
     )
@@ -198,11 +200,12 @@ def _told(job: Job, parts: Mapping[str, dict]) -> dict:
 
 
 def _write(folder: Path, model, figures: dict, reported: dict, told: dict) -> None:
-    """Writes the model, curves and the report, and removes the checkpoints."""
+    """Writes the model, its card, curves and the report, and removes the checkpoints."""
     model.save_pretrained(folder)
     with new_folder(folder, update=True) as building:
         plot_curves(read_csv(folder), building / "curves.png")
         write_report(building, reported, told, title="Fine-tuning report")
+        write_card(run_card(model.card(), figures, told, dev=told["data"].get("dev")), building, folder)
     write_text(folder / "run" / FINISHED, json.dumps(figures) + "\n")
     for checkpoints in (folder / "run").rglob("checkpoints"):
         shutil.rmtree(checkpoints, ignore_errors=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keras
 
+from kerasbert.checkpoints.card import write_card
 from kerasbert.config import BertConfig
 from kerasbert.corpus.batches import PretrainingData
 from kerasbert.errors import ConfigError
@@ -14,6 +15,7 @@ from kerasbert.files import check_target, new_folder
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.pretraining import PretrainingModel
 from kerasbert.runs.begun import begin_settings, check_settings, held_by, is_begun
+from kerasbert.runs.card import run_card
 from kerasbert.runs.guard import LossGuard
 from kerasbert.runs.journal import Journal, latest, read_csv
 from kerasbert.runs.plots import plot_curves
@@ -126,7 +128,8 @@ def pretrain(
             with explained(lambda: _read_again(batches, run.place.position, held_out)):
                 run.train(lambda position: distribution.distributed(batches, strategy, position))
         if chief:
-            _write(folder, run, {**settings, "data": {"folder": str(batches.folder), **settings["data"]}}, tokens)
+            told = {**settings, "data": {"folder": str(batches.folder), **settings["data"]}}
+            _write(folder, run, told, tokens, dev=options.dev)
     return run.journal.figures()
 
 
@@ -175,8 +178,8 @@ def _settings(batches: PretrainingData, recipe: Recipe, config: BertConfig, opti
     }
 
 
-def _write(folder: Path, run: Run, settings: dict, tokens: float) -> None:
-    """Writes the model, the curves and the report. Args: tokens: real tokens per step."""
+def _write(folder: Path, run: Run, settings: dict, tokens: float, *, dev) -> None:
+    """Writes the model, its card, the curves and the report. Args: tokens: real tokens per step."""
     rows, place = read_csv(folder), run.place
     figures = {
         **latest(rows),
@@ -190,6 +193,7 @@ def _write(folder: Path, run: Run, settings: dict, tokens: float) -> None:
     with new_folder(folder, update=True) as building:
         plot_curves(rows, building / "curves.png")
         write_report(building, figures, settings, title="Pre-training report")
+        write_card(run_card(run.model.card(), run.journal.figures(), settings, dev=dev), building, folder)
 
 
 def _held_out(folder, batches: PretrainingData) -> PretrainingData:

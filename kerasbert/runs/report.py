@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from kerasbert._version import __version__
+from kerasbert.checkpoints.markdown import table
 from kerasbert.training.distribution import accelerators
 
 PACKAGES = ("keras", "tensorflow", "numpy")
@@ -41,26 +42,8 @@ def write_report(folder: Path, figures: dict, settings: dict, *, title: str) -> 
     (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     lines = [f"# {title}", "", "![loss, accuracy and learning rate](curves.png)"]
     for name, values in report.items():
-        lines += ["", f"## {name.capitalize()}", "", *_table(values)]
+        lines += ["", f"## {name.capitalize()}", "", *table(values)]
     (folder / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _table(values: dict) -> list[str]:
-    """The lines of a table in Markdown."""
-    if values and all(isinstance(value, dict) for value in values.values()):
-        names = list(dict.fromkeys(name for value in values.values() for name in value))
-        rows = [[name, *(_shown(value.get(each, "")) for each in names)] for name, value in values.items()]
-    else:
-        names = [""]
-        rows = [[name, _shown(value)] for name, value in values.items() if value not in (None, [])]
-    head = ["| " + "".join(f"| {name} " if name else "| " for name in names) + "|", "|---" * (len(names) + 1) + "|"]
-    return head + [f"| {' | '.join(row)} |" for row in rows]
-
-
-def _shown(value) -> str:
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 def _processor() -> str:

@@ -53,7 +53,7 @@ class Checkpoints:
             shutil.rmtree(left, ignore_errors=True)
         tensors = {name: np.array(ops.convert_to_numpy(v), order="C") for name, v in _variables(model).items()}
         with new_folder(path) as building:
-            write_tensors(building / TENSORS, tensors, what=f"{path}: the checkpoint")
+            write_tensors(building / TENSORS, tensors.items(), what=f"{path}: the checkpoint")
             (building / STATE).write_text(json.dumps(state), encoding="utf-8")
         best = self.path(state["best"]) if state.get("best") is not None else None
         for old in self.paths()[: -self.keep]:

@@ -1,8 +1,9 @@
 """RoBERTa's byte-pair tokenizer, which runs on the host only."""
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar
 
@@ -84,8 +85,63 @@ class BytePairTokenizer(HostTokenizer):
                 _add_prefix_space(backend, config["add_prefix_space"])
             return cls(backend)
 
+    @classmethod
+    def from_vocabulary(
+        cls, vocabulary: Mapping[str, int], merges: Iterable[str], *, add_prefix_space: bool = False
+    ) -> "BytePairTokenizer":
+        """Creates the tokenizer from what vocab.json and merges.txt hold.
+
+        Args:
+            vocabulary: token -> id.
+            merges: pairs of tokens with a space between, in their order.
+            add_prefix_space: whether a text begins with a space.
+
+        Raises:
+            TokenizerError: no tokenizer can be made of them.
+        """
+        try:
+            pairs = [tuple(merge.split(" ")) for merge in merges if not merge.startswith("#version")]
+            backend = _byte_level(BPE(dict(vocabulary), pairs, unk_token="<unk>"))
+        except Exception as error:  # the library raises a bare Exception
+            raise TokenizerError(f"not a vocabulary and merges of byte pairs: {error}") from error
+        _add_prefix_space(backend, add_prefix_space)
+        return cls(backend)
+
+    @property
+    def add_prefix_space(self) -> bool:
+        """Whether a text begins with a space."""
+        return bool(getattr(self._backend.pre_tokenizer, "add_prefix_space", False))
+
+    @property
+    def merges(self) -> list[str]:
+        """The pairs of tokens that are merged, with a space between, in their order."""
+        return [" ".join(pair) for pair in _merges(json.loads(self._backend.to_str())["model"])]
+
     def continues_word(self, token: str) -> bool:
         return not token.startswith("\u0120")  # byte-level BPE writes a space as this character
+
+    def extended(self, tokens: Sequence[dict]) -> "BytePairTokenizer":
+        backend = Tokenizer.from_str(self._backend.to_str())
+        add_tokens(backend, tokens)
+        return BytePairTokenizer(backend)
+
+    def reduced(self, kept: Collection[str]) -> "BytePairTokenizer":
+        """A merge stays if its two parts and its result do."""
+        state = json.loads(self._backend.to_str())
+        ids = {token: index for index, token in enumerate(token for token in self.vocabulary if token in kept)}
+        model = state["model"]
+        model["vocab"] = {token: ids[token] for token in model["vocab"] if token in ids}
+        model["merges"] = [pair for pair in _merges(model) if {*pair, "".join(pair)} <= model["vocab"].keys()]
+        state["added_tokens"] = [{**x, "id": ids[x["content"]]} for x in state["added_tokens"] if x["content"] in ids]
+        return BytePairTokenizer(Tokenizer.from_str(json.dumps(state)))
+
+    def needed(self, used: Collection[str], unknown: Collection[str]) -> dict[str, set[str]]:
+        ranks = {pair: rank for rank, pair in enumerate(_merges(json.loads(self._backend.to_str())["model"]))}
+        parts = {part for token in used for part in _made_of(token, ranks)}
+        return {
+            "single bytes": {token for token in self.vocabulary if len(token) == 1},
+            "parts of longer tokens": parts,
+        }
 
     @classmethod
     def from_options(cls, options: dict, folder: Path) -> "BytePairTokenizer":
@@ -102,11 +158,10 @@ class BytePairTokenizer(HostTokenizer):
     def save(self, folder: str | Path, *, max_length: int | None = None) -> None:
         """Writes tokenizer.json, tokenizer_config.json, vocab.json and merges.txt; see `HostTokenizer.save`."""
         folder = Path(folder)
-        state = json.loads(self._backend.to_str())
-        model, pre_tokenizer = state["model"], state["pre_tokenizer"] or {}
+        vocabulary = json.loads(self._backend.to_str())["model"]["vocab"]
         config = {
             "tokenizer_class": "RobertaTokenizer",
-            "add_prefix_space": bool(pre_tokenizer.get("add_prefix_space", False)),
+            "add_prefix_space": self.add_prefix_space,
             "bos_token": "<s>",
             "cls_token": "<s>",
             "eos_token": "</s>",
@@ -116,9 +171,24 @@ class BytePairTokenizer(HostTokenizer):
             **({"mask_token": "<mask>"} if self._backend.token_to_id("<mask>") is not None else {}),
         }
         self._save_tokenizer_json(folder, config, max_length)
-        write_text(folder / "vocab.json", json.dumps(model["vocab"], ensure_ascii=False))
-        merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
-        write_text(folder / "merges.txt", "\n".join(["#version: 0.2", *merges, ""]))
+        write_text(folder / "vocab.json", json.dumps(vocabulary, ensure_ascii=False))
+        write_text(folder / "merges.txt", "\n".join(["#version: 0.2", *self.merges, ""]))
+
+
+def _merges(model: dict) -> list[tuple[str, str]]:
+    """The merges of a tokenizer.json, which older releases of the library write as texts, in their order."""
+    return [tuple(merge.split(" ") if isinstance(merge, str) else merge) for merge in model["merges"]]
+
+
+def _made_of(token: str, ranks: Mapping[tuple[str, str], int]) -> Iterator[str]:
+    """The tokens that merges make of a token's bytes, one after the other; the last one is the token itself."""
+    parts = list(token)
+    while len(parts) > 1:
+        rank, place = min((ranks.get(pair, len(ranks)), place) for place, pair in enumerate(pairwise(parts)))
+        if rank == len(ranks):
+            return
+        parts[place : place + 2] = ["".join(parts[place : place + 2])]
+        yield parts[place]
 
 
 @contextmanager
@@ -134,7 +204,12 @@ def _named(path: Path) -> Iterator[None]:
 
 def _from_vocab_and_merges(folder: Path, declared: Collection[str]) -> Tokenizer:
     """Reads the vocabulary, and adds the special tokens that are not declared in another file."""
-    backend = Tokenizer(BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt"), unk_token="<unk>"))
+    model = BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt"), unk_token="<unk>")
+    return _byte_level(model, declared)
+
+
+def _byte_level(model: BPE, declared: Collection[str] = ()) -> Tokenizer:
+    backend = Tokenizer(model)
     backend.pre_tokenizer = ByteLevel(add_prefix_space=False)
     backend.decoder = ByteLevelDecoder()
     special = [token for token in (*REQUIRED, "<mask>") if backend.token_to_id(token) is not None]

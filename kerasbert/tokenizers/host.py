@@ -3,7 +3,7 @@
 import copy
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +60,40 @@ class HostTokenizer:
     def continues_word(self, token: str) -> bool:
         """Whether a token of the vocabulary continues the word before it."""
         raise NotImplementedError
+
+    def extended(self, tokens: Sequence[dict]) -> "HostTokenizer":
+        """A tokenizer with further added tokens, whose ids follow.
+
+        Args:
+            tokens: in the form that they have in tokenizer.json (`kerasbert.tokenizers.declared.FLAGS`).
+        """
+        raise NotImplementedError
+
+    def reduced(self, kept: Collection[str]) -> "HostTokenizer":
+        """A tokenizer with these tokens of the vocabulary only, in the order of their ids."""
+        raise NotImplementedError
+
+    def needed(self, used: Collection[str], unknown: Collection[str]) -> dict[str, set[str]]:
+        """The tokens that must stay beside others, so that texts keep their tokens when the rest is removed.
+
+        Args:
+            used: the tokens of the texts.
+            unknown: the words of the texts that the vocabulary cannot write.
+
+        Returns:
+            What they are, in the words of reports -> the tokens.
+        """
+        raise NotImplementedError
+
+    def normalized(self, text: str) -> str:
+        """The text as words are looked up, such as in lower case."""
+        normalizer = self._backend.normalizer
+        return text if normalizer is None else normalizer.normalize_str(text)
+
+    @property
+    def matched_whole(self) -> set[str]:
+        """The added tokens, which are found in a text before it is split into words."""
+        return {token.content for token in self._backend.get_added_tokens_decoder().values()}
 
     @property
     def special_tokens(self) -> set[str]:
@@ -198,11 +232,11 @@ def _columns(texts, pairs) -> tuple[list[str], list[str] | None]:
     if pairs is None and texts and all(isinstance(row, tuple) and len(row) == 2 for row in texts):
         texts, pairs = [row[0] for row in texts], [row[1] for row in texts]
     if pairs is None:
-        return _checked(texts, "texts"), None
+        return checked(texts, "texts"), None
     pairs = _rows(pairs, "pairs")
     if len(texts) != len(pairs):
         raise TokenizerError(f"{len(texts)} texts but {len(pairs)} pairs: each text needs one second text")
-    return _checked(texts, "texts"), _checked(pairs, "pairs")
+    return checked(texts, "texts"), checked(pairs, "pairs")
 
 
 def _rows(texts, where: str) -> list:
@@ -213,7 +247,12 @@ def _rows(texts, where: str) -> list:
     return list(texts)
 
 
-def _checked(texts: list, where: str) -> list[str]:
+def checked(texts: list, where: str) -> list[str]:
+    """The list itself, with U+FFFD for lone surrogates.
+
+    Raises:
+        TokenizerError: a text is not a string; the message names its place.
+    """
     for index, text in enumerate(texts):
         if not isinstance(text, str):
             raise TokenizerError(f"{where}[{index}] is {text!r:.60} ({type(text).__name__}), not a string")

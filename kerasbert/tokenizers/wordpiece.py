@@ -1,7 +1,7 @@
 """BERT's WordPiece tokenizer, which runs on the host."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -130,6 +130,31 @@ class WordPieceTokenizer(HostTokenizer):
     def continues_word(self, token: str) -> bool:
         return token.startswith("##")
 
+    def extended(self, tokens: Sequence[dict]) -> "WordPieceTokenizer":
+        return self._with(self.pieces, [*self.added_tokens, *tokens])
+
+    def reduced(self, kept: Collection[str]) -> "WordPieceTokenizer":
+        return self._with([piece for piece in self.pieces if piece in kept], self.added_tokens)
+
+    def needed(self, used: Collection[str], unknown: Collection[str]) -> dict[str, set[str]]:
+        tried = {piece for word in unknown for piece in self._tried(word)}
+        return {
+            "single characters": {x for x in self.pieces if len(x.removeprefix("##")) == 1},
+            "for words that stay [UNK]": tried,
+        }
+
+    def _tried(self, word: str) -> Iterator[str]:
+        """The pieces at the begin of a word whose rest no piece begins. Without them the rest would be another."""
+        pieces, word = set(self.pieces), self.normalized(word).strip()
+        start, ends = 0, range(len(word), 0, -1)
+        while piece := next((x for end in ends if end > start and (x := _piece(word, start, end)) in pieces), None):
+            yield piece
+            start += len(piece.removeprefix("##")) if start else len(piece)
+
+    def _with(self, pieces: Sequence[str], added_tokens: Iterable[dict]) -> "WordPieceTokenizer":
+        options = {name: value for name, value in self.options().items() if name != "kind"}
+        return WordPieceTokenizer(pieces, **{**options, "added_tokens": added_tokens})
+
     @classmethod
     def from_options(cls, options: dict, folder: Path) -> "WordPieceTokenizer":
         """Creates the tokenizer from the result of `options()` and the pieces in the folder's vocab.txt."""
@@ -178,6 +203,10 @@ def read_vocab(path: Path) -> list[str]:
     except TokenizerError as error:
         raise TokenizerError(f"{path}: {error}") from error
     return pieces
+
+
+def _piece(word: str, start: int, end: int) -> str:
+    return f"##{word[start:end]}" if start else word[:end]
 
 
 def _ids(pieces: list[str]) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """What exporting a random BERT costs, format by format.
 
-    python tests/bench/export_base.py [--size base] [--length 128]
+    python tests/bench/export_base.py [--size base] [--length 128] [--float32]
 
 Prints seconds and CPU-seconds of writing each file and of the parity gate, and what of each TFLite graph runs outside
 the delegate. The vocabulary is made up: 30,522 pieces.
@@ -70,6 +70,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", choices=SIZES, default="base")
     parser.add_argument("--length", type=int, default=128)
+    parser.add_argument("--float32", action="store_true", help="without the files of 8 bits")
     options = parser.parse_args()
     model = random_classifier(options.size, options.length)
     print(f"{options.size}, {model.count_params():,} parameters, length {options.length}")
@@ -78,7 +79,8 @@ def main() -> None:
     writer = bundle.writer
     bundle.writer = lambda kind: timed(clock, writer(kind))
     with tempfile.TemporaryDirectory() as folder:
-        rows = export_bundle(model, Path(folder) / "bundle", progress=clock.start)
+        changes = {"formats": ("tflite", "onnx", "saved_model"), "quantize": "none"} if options.float32 else {}
+        rows = export_bundle(model, Path(folder) / "bundle", progress=clock.start, **changes)
         clock.start(None)
         graphs = {row.path: read_graph(Path(folder) / "bundle" / row.path) for row in rows if "tflite" in row.format}
 

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import transformers
-from tokenizer_folders import MAKERS, TEXTS
+from tokenizer_folders import ADDED, ADDED_TEXTS, MAKERS, PLAIN, TEXTS
 from transformers import BertTokenizer, RobertaTokenizer
 
 CLASSES = {"wordpiece": BertTokenizer, "bytepair": RobertaTokenizer}
@@ -24,6 +24,13 @@ def main() -> None:
                 make(folder, files)
                 tokenizer = CLASSES[kind].from_pretrained(folder)
                 recorded[kind][name] = {"size": len(tokenizer), "ids": tokenizer(TEXTS)["input_ids"]}
+            recorded[f"{kind} with tokens"] = {}
+            for name, (tokens, special) in ADDED.items():
+                folder = Path(place) / f"{kind} {name}"
+                make(folder, {"tokenizer_config.json": PLAIN} if kind == "wordpiece" else {})
+                tokenizer = CLASSES[kind].from_pretrained(folder)
+                tokenizer.add_tokens(tokens, special_tokens=special)
+                recorded[f"{kind} with tokens"][name] = tokenizer(ADDED_TEXTS)["input_ids"]
     path = Path(__file__).parent / "tokenizer_folders.json"
     path.write_text(json.dumps(recorded, separators=(",", ":")) + "\n", encoding="utf-8")
 

@@ -7,7 +7,7 @@ import time
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from kerasbert.checkpoints.huggingface import open_checkpoint
+from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.errors import CheckpointError, ConfigError, KerasBertError
 from kerasbert.models.encoder import BertEncoder
 
@@ -52,10 +52,9 @@ def test_sizes_are_compared_with_the_tensors_before_a_model_is_built(folder, cha
     assert time.monotonic() - began < 5  # building would not end
 
 
-def test_a_folder_of_google_is_named_with_the_way(tmp_path):
+def test_a_folder_of_google_without_its_checkpoint_is_named(tmp_path):
     (tmp_path / "bert_config.json").write_text("{}")
-    (tmp_path / "bert_model.ckpt.index").write_text("")
-    with pytest.raises(CheckpointError, match=r"a TensorFlow checkpoint of google-research/bert .* convert it to"):
+    with pytest.raises(CheckpointError, match=r"holds bert_config.json but no checkpoint of TensorFlow"):
         open_checkpoint(tmp_path)
 
 

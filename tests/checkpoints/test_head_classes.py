@@ -11,7 +11,7 @@ import pytest
 from checkpoints.head_classes import BERT, LAYOUTS, NAMES, make_folder, task_of
 
 from kerasbert import BertEncoder, FeatureExtractor, MaskFiller, SentenceEncoder, TextClassifier
-from kerasbert.checkpoints.huggingface import open_checkpoint
+from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.models.opening import model_class, open_model
 from kerasbert.runs.describe import describe

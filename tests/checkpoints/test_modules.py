@@ -8,7 +8,7 @@ import pytest
 from checkpoints.module_folders import FLAGS, LENGTH, TEXTS, flags, make_folder
 
 from kerasbert import BertEncoder, SentenceEncoder
-from kerasbert.checkpoints.huggingface import open_checkpoint
+from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.errors import CheckpointError
 from kerasbert.models.opening import open_model
 

@@ -62,6 +62,10 @@ BYTEPAIR = {
     },
 }
 
+ADDED = {"added": (["Covid", "le x", "filmo"], False), "special": (["[E1]", "<Url2>"], True)}
+"""Name -> tokens that are added to a folder without further files, and whether they are special."""
+ADDED_TEXTS = [*TEXTS, "covids, le x and LE X", "a filmography", "COVID<url2> <Url2>x [e1]"]
+
 
 def make_wordpiece(folder: Path, files: dict) -> None:
     """A folder with `PIECES` as vocab.txt, and some JSON files."""

@@ -56,6 +56,8 @@ def inputs(tmp_path, tiny_bert):
         "section": json.dumps({**config, "kerasbert": "yes"}),
         "deep": deep,
         "cut": json.dumps(answering),
+        "bert": json.dumps(config),
+        "mute": json.dumps(config),
         "japanese": json.dumps({**answering, "tokenizer_class": "BertJapaneseTokenizer"}),
         "pipe": "",
     }
@@ -64,6 +66,8 @@ def inputs(tmp_path, tiny_bert):
         (tmp_path / name / "config.json").write_text(content, encoding="utf-8")
     (tmp_path / "pipe" / "config.json").unlink()
     os.mkfifo(tmp_path / "pipe" / "config.json")
+    for name in ("vocab.txt", "tokenizer.json"):
+        (tmp_path / "mute" / name).unlink()
     weights = tmp_path / "cut" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
     (tmp_path / "google").mkdir()

@@ -104,12 +104,14 @@ def test_a_signature_takes_texts_with_a_mask(tmp_path):
     (row,) = export_bundle(model, folder, formats="saved_model")
     assert row.failed is None
     signature = tf.saved_model.load(str(folder / "saved_model")).signatures["fill"]
-    found = signature(text=tf.constant(TEXTS[:2]))
-    for place, text in enumerate(TEXTS[:2]):
+    words = "the film was good and the room was kind " * 8
+    texts = [*TEXTS[:2], f"{words}[MASK]", f"{words}[MASK] {words}", f"[MASK] {words}", f"so [MASK] and [MASK] {words}"]
+    found = signature(text=tf.constant(texts))
+    for place, text in enumerate(texts):
         (wanted,) = model.answered(model.task.examples(text))
         np.testing.assert_allclose(found["logits"][place], wanted.outputs["logits"][0], atol=1e-4)
         np.testing.assert_allclose(found["scores"][place], tf.nn.softmax(wanted.outputs["logits"][0]), atol=1e-5)
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"a text without \[MASK\] among its first 48 tokens"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"a text without \[MASK\]; put one"):
         signature(text=tf.constant(["[MASK]", "no mask"]))
 
 

@@ -12,7 +12,7 @@ from checkpoints.head_classes import make_folder
 from conftest import BAD, GOOD, small_vocabulary
 
 from kerasbert import BertConfig, BertEncoder, MultipleChoice, TextClassifier
-from kerasbert.checkpoints.huggingface import open_checkpoint
+from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.errors import ConfigError, DataError
 from kerasbert.models.multiple_choice import NO_CHOICE
 from kerasbert.tokenizers import WordPieceTokenizer

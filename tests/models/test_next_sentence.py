@@ -9,7 +9,7 @@ from checkpoints.head_classes import make_folder
 from conftest import BAD, GOOD
 
 from kerasbert import BertConfig, BertEncoder, NextSentenceScorer
-from kerasbert.checkpoints.huggingface import open_checkpoint
+from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.errors import ConfigError
 from kerasbert.models.opening import open_model
 from kerasbert.models.pretraining import PretrainingModel

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from kerasbert import BertConfig, BertEncoder, MultipleChoice, NextSentenceScorer, TextClassifier, TokenClassifier
 from kerasbert.checkpoints import names
-from kerasbert.checkpoints.huggingface import open_checkpoint
+from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.config import FAMILIES
 from kerasbert.errors import ConfigError
 from kerasbert.models.pretraining import PretrainingModel

@@ -5,6 +5,7 @@ import json
 import shutil
 
 import pytest
+from checkpoints.torch_files import recorded
 from safetensors.numpy import load_file
 
 from kerasbert.errors import BundleError, KerasBertError
@@ -49,7 +50,7 @@ KINDS = {
     ".tflite": {"kind": "TFLite model", "partitions": 1, "signatures": ["serving_default", "tokens_16"]}
     | {"lowest runtimes": {"TFLite": "2.9", "LiteRT": "1.0"}},
     ".onnx": {"kind": "ONNX model", "outputs": {"logits": ["batch", 2]}},
-    ".safetensors": {"kind": "weights", "classifier.bias": [2]},
+    ".safetensors": {"kind": "weights", "classifier.bias": [2], "dtypes": {"float32": 41}},
 }
 KINDS |= {
     ending: {
@@ -81,8 +82,19 @@ KINDS[".conll"] = {
     "median words": 3,
     "most words": 3,
 }
-ELSEWHERE = {"index.json", "plan.json", "bert_config.json"}
-"""Pre-training data, whose tests make some; and a format that is not read."""
+ELSEWHERE = {"index.json", "plan.json", "bert_config.json", ".bin", ".h5"}
+"""Pre-training data, whose tests make some; and checkpoints of other tools, which have tests of their own."""
+
+
+def test_weights_of_torch_and_tensorflow_are_listed(tmp_path):
+    """Without either of them: `torch_model.gz` and `tf_model.h5.gz` are those that other tests read."""
+    (tmp_path / "pytorch_model.bin").write_bytes(recorded("torch_model"))
+    facts = describe(tmp_path / "pytorch_model.bin")
+    assert facts["kind"] == "weights"
+    assert facts["bert.embeddings.word_embeddings.weight"] == [12, 8]
+    (tmp_path / "tf_model.h5").write_bytes(recorded("tf_model.h5"))
+    facts = describe(tmp_path / "tf_model.h5")
+    assert facts["dtypes"] == {"float32": facts["tensors"]}
 
 
 def test_choices_are_counted(tmp_path):
@@ -177,7 +189,8 @@ def test_what_it_does_not_know_is_said(tmp_path):
     with pytest.raises(KerasBertError, match=r"nowhere: no such file or folder$"):
         describe(tmp_path / "nowhere")
     with pytest.raises(
-        KerasBertError, match=r"nothing that kerasbert knows; it inspects a folder with .*kerasbert.json"
+        KerasBertError,
+        match=r"nothing that kerasbert knows; it inspects a checkpoint, or a folder with .*kerasbert.json",
     ):
         describe(tmp_path)
     (tmp_path / "notes.txt").write_text("a note")

@@ -44,7 +44,7 @@ def evaluated(folder, data, *, steps, **options) -> dict[str, float]:
 
 def test_the_folder_holds_the_model_the_record_and_the_run(finished):
     tokenizer = {"vocab.txt", "tokenizer.json", "tokenizer_config.json"}
-    record = {"training.csv", "curves.png", "report.md", "report.json"}
+    record = {"training.csv", "curves.png", "report.md", "report.json", "README.md"}
     assert {path.name for path in finished.folder.iterdir()} == tokenizer | record | {
         "config.json",
         "model.safetensors",

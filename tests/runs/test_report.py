@@ -5,6 +5,7 @@ import os
 import struct
 
 import pytest
+from huggingface_hub import ModelCard
 from runs.short_runs import train
 
 from kerasbert.corpus.batches import PretrainingData
@@ -79,6 +80,17 @@ def test_data_recipe_and_hardware_are_told(finished, report):
     assert report["hardware"] == hardware()
     assert report["hardware"]["cores"] == os.cpu_count()
     assert report["versions"].keys() == {"kerasbert", "keras", "tensorflow", "numpy"}
+
+
+def test_the_card_says_what_was_learned_and_names_no_place_of_this_machine(finished):
+    card = ModelCard.load(finished.folder / "README.md")
+    assert (card.data.pipeline_tag, card.data.library_name, card.data.license) == ("fill-mask", "transformers", None)
+    assert "made with kerasbert.\n" in card.text
+    assert f"| folder | {finished.data.name} |" in card.text
+    assert "| learning_rate | 0.003 |" in card.text
+    assert "BertForPreTraining" in card.text
+    assert "No licence is known." in card.text
+    assert str(finished.folder.parent) not in card.text
 
 
 def test_the_page_for_people_says_the_same(finished, report):

@@ -11,7 +11,7 @@ import tensorflow_text  # noqa: F401 - registers the ops of the signatures for t
 from kerasbert.errors import BundleError
 from kerasbert.export.formats.inputs import specifications
 from kerasbert.export.formats.saved_model.from_texts import TOLD, function_of_texts
-from kerasbert.export.formats.saved_model.masks import mask_positions
+from kerasbert.export.formats.saved_model.masks import positions_in_rows
 from kerasbert.export.formats.saved_model.module import save_module
 from kerasbert.export.formats.saved_model.serving_requests import BATCHES, write_requests
 from kerasbert.export.formats.scores import scores_names, scores_of
@@ -50,8 +50,8 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
     the averages of these, if the task does so (`Task.averages`). For other tasks they cut it. If the task has an output
     per token, they also give `offsets`, int32 (batch, tokens, 2), the place of each token in its text in code points;
     `words`, int32 (batch, tokens), the number of its word, -1 for special tokens; and `truncated`, bool (batch,),
-    whether the text was cut. For a model that fills masks they answer the first mask among the first `max_length`
-    tokens of each text, and refuse a text without one. (The runtime reads the tokens around the mask of a long text.)
+    whether the text was cut. For a model that fills masks they answer the first mask of each text, from the tokens
+    around it, and refuse a text without one.
 
     Args:
         model: a `TextModel` with float32 variables and a tokenizer.
@@ -134,7 +134,7 @@ def _requests(model, signatures: Mapping[str, Callable]) -> Iterator[tuple[str, 
             fields |= {each.name: np.zeros((len(texts), each.width), "float32") for each in numbers_of(model.graphs())}
             read = [text.replace(MASK, model.tokenizer.special["mask"]) for text in texts]
             known = {**fields, **model.tokenizer(read, max_length=model.max_length)}
-            known |= mask_positions(model, known)
+            known |= positions_in_rows(model, known)
             yield name, {each: known[each] for each in taken}
 
 

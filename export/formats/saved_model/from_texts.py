@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from kerasbert.export.formats.inputs import specifications
 from kerasbert.export.formats.saved_model.choices import as_rows, by_example
-from kerasbert.export.formats.saved_model.masks import mask_positions
+from kerasbert.export.formats.saved_model.masks import rows_around_masks
 from kerasbert.tasks.numbers import numbers_of
 from kerasbert.tf.windows import averaged, windows
 from kerasbert.tf.wordpiece import InGraphWordPiece
@@ -33,11 +33,14 @@ def function_of_texts(model, tokenizer: InGraphWordPiece, names: Sequence[str], 
         rows = as_rows(texts, lists)
         read = (rows[name] for name in names if name not in numbers)
         encoded = tokenizer(*read, max_length=model.max_length, offsets=placed, cut=model.task.cut)
-        encoded |= mask_positions(model, encoded)
         told = {name: encoded[name] for name in TOLD if placed}
         given = {name: (texts if name in numbers else encoded)[name] for name in model.input}
         found = scored(model.export_outputs(given), encoded["attention_mask"]) | told
         return by_example(found, texts[lists[0]]) if lists else found
+
+    def around_masks(texts: dict) -> dict:
+        rows = rows_around_masks(model, tokenizer, texts["text"])
+        return scored(model.export_outputs({name: rows[name] for name in model.input}), rows["attention_mask"])
 
     def in_windows(texts: dict) -> dict:
         read = (texts[name] for name in names if name not in numbers)
@@ -48,4 +51,5 @@ def function_of_texts(model, tokenizer: InGraphWordPiece, names: Sequence[str], 
 
     sizes = {name: (None, None) if name in lists else (None,) for name in names}
     taken = {name: numbers.get(name, tf.TensorSpec(sizes[name], tf.string, name=name)) for name in names}
-    return tf.function(in_windows if model.task.averages else cut, autograph=False, input_signature=[taken])
+    read = around_masks if "mlm_positions" in model.input else in_windows if model.task.averages else cut
+    return tf.function(read, autograph=False, input_signature=[taken])

@@ -1,0 +1,172 @@
+"""Vocabulary surgery: a model folder with further tokens, or with those alone that a corpus uses."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+from kerasbert.checkpoints import hub, huggingface
+from kerasbert.checkpoints.card import OWN, Card, write_card
+from kerasbert.checkpoints.loading import Checkpoint
+from kerasbert.checkpoints.opening import open_checkpoint
+from kerasbert.checkpoints.stored import Stored
+from kerasbert.errors import CheckpointError, TokenizerError
+from kerasbert.files import check_target, new_folder
+from kerasbert.reading import read_json
+from kerasbert.tasks.fill_mask import target_ids
+from kerasbert.tokenizers import HostTokenizer
+from kerasbert.tokenizers.resizing import Usage, pruned, with_tokens
+
+Rows = Callable[[np.ndarray], np.ndarray]
+"""A table with one row per token of the old vocabulary -> one of the new vocabulary."""
+
+
+@dataclass(frozen=True)
+class Resized:
+    """What became of a model's vocabulary.
+
+    Attributes:
+        tokens: number of tokens before and after.
+        numbers: number of weights before and after.
+        usage: what the corpus uses; None if tokens were added.
+    """
+
+    tokens: tuple[int, int]
+    numbers: tuple[int, int]
+    usage: Usage | None = None
+
+
+def add_tokens(path: str | Path | None, folder: str | Path, tokens: Sequence[str], *, special: bool = False) -> Resized:
+    """Writes a model with further tokens as a new folder: `add_tokens` and `resize_token_embeddings` of transformers.
+
+    The row of a new token is the mean of all others, and so is its bias in a masked-language head: before training, its
+    logit is the mean of theirs (Hewitt 2021, "Initializing new word embeddings for pretrained language models").
+
+    Args:
+        path: a folder of any format, a hub id, or None for the encoder in the package.
+        folder: absent or empty.
+        tokens: the new tokens, see `kerasbert.tokenizers.resizing.with_tokens`.
+        special: whether they are special, such as markers of entities.
+
+    Raises:
+        TokenizerError: a token cannot be added; the message names it.
+        CheckpointError: the model has no tokenizer, or its weights are not whole.
+        KerasBertError: `folder` cannot be written.
+    """
+    checkpoint, tokenizer = _opened(path, folder)
+    larger = with_tokens(tokenizer, tokens, special=special)
+    return _write(checkpoint, folder, tokenizer, larger, partial(_with_means, tokenizer.vocab_size, len(tokens)))
+
+
+def prune_vocabulary(path: str | Path | None, folder: str | Path, texts: Iterable[str]) -> Resized:
+    """Writes a model whose vocabulary is pruned to what a corpus uses as a new folder.
+
+    For every text of the corpus the new model has the same tokens, with other ids, and the same outputs.
+    `kerasbert.tokenizers.resizing.pruned` says which tokens stay, and what becomes of other texts. A masked-language
+    head knows the kept tokens alone, so the probabilities of these grow.
+
+    Args:
+        path, folder: as for `add_tokens`.
+        texts: the corpus, a list or whatever can be read twice.
+
+    Raises:
+        TokenizerError: the corpus holds no text.
+        CheckpointError, KerasBertError: as for `add_tokens`.
+    """
+    checkpoint, tokenizer = _opened(path, folder)
+    named = {*target_ids(tokenizer, tuple(checkpoint.own.get("targets") or ())), *_special_ids(checkpoint).values()}
+    if checkpoint.config.family.positions_after_pad:  # the id of padding says where positions begin
+        named.update(range(checkpoint.config.pad_token_id + 1))
+    keep = [tokenizer.vocabulary[index] for index in named if index < tokenizer.vocab_size]
+    smaller, usage = pruned(tokenizer, texts, keep=keep)
+    ids = _ids(smaller)
+    kept = [index for index, token in enumerate(tokenizer.vocabulary) if token in ids]
+    return replace(_write(checkpoint, folder, tokenizer, smaller, lambda table: table[kept]), usage=usage)
+
+
+def _opened(path: str | Path | None, folder: str | Path) -> tuple[Checkpoint, HostTokenizer]:
+    check_target(folder)
+    checkpoint = open_checkpoint(path)
+    tokenizer = checkpoint.tokenizer()
+    if tokenizer is None:
+        raise CheckpointError(
+            f"{checkpoint.folder}: has no tokenizer, whose vocabulary could change; put its files into the folder"
+        )
+    checkpoint.check_whole()
+    return checkpoint, tokenizer
+
+
+def _with_means(tokens: int, new: int, table: np.ndarray) -> np.ndarray:
+    """The rows of the tokens, without padding behind them, and their mean for each new token."""
+    rows = table[:tokens]
+    mean = rows.mean(axis=0, dtype="float64", keepdims=True).astype("float32")
+    return np.concatenate([rows, *[mean] * new])
+
+
+def _special_ids(checkpoint: Checkpoint) -> dict[str, int]:
+    """The keys of config.json that hold the id of a token, and the ids."""
+    return {
+        key: value
+        for key, value in checkpoint.settings.items()
+        if key.endswith("_token_id") and isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    }
+
+
+def _ids(tokenizer: HostTokenizer) -> dict[str, int]:
+    return {token: index for index, token in enumerate(tokenizer.vocabulary)}
+
+
+def _write(checkpoint: Checkpoint, folder: str | Path, old: HostTokenizer, new: HostTokenizer, rows: Rows) -> Resized:
+    """Writes the checkpoint with another tokenizer and other rows of its tables."""
+    ids = _ids(new)
+    settings = {**checkpoint.settings, "vocab_size": new.vocab_size}
+    for key, index in _special_ids(checkpoint).items():
+        if index < old.vocab_size:
+            settings[key] = ids[old.vocabulary[index]]
+    resized = replace(checkpoint, settings=settings, tensors=_tensors(checkpoint, old, new, rows))
+    with new_folder(folder) as building:
+        huggingface.write(resized, building)
+        for pattern in hub.TOKENIZER:
+            for path in building.glob(pattern):
+                path.unlink()
+        new.save(building, max_length=_max_length(checkpoint))
+        write_card(_card(checkpoint, old.vocab_size, new.vocab_size), building, folder)
+    numbers = (sum(map(prod, each.shapes.values())) for each in (checkpoint, resized))
+    return Resized((old.vocab_size, new.vocab_size), tuple(numbers))
+
+
+def _card(checkpoint: Checkpoint, before: int, after: int) -> Card:
+    """The card of the new model. Args: before, after: number of tokens."""
+    base = checkpoint.base
+    how = "further ones added" if after > before else "those left that a corpus uses; other words are in shorter pieces"
+    library = "sentence-transformers" if checkpoint.has_modules else "transformers" if checkpoint.architecture else OWN
+    facts = {"task": checkpoint.task, "family": checkpoint.config.model_type, "vocabulary": after}
+    said = f"This is {base.title} with {after:,} tokens instead of {before:,}: {how}. It was made with kerasbert."
+    return Card(said=said, task=checkpoint.task, facts=facts, library=library, base=base)
+
+
+def _tensors(checkpoint: Checkpoint, old: HostTokenizer, new: HostTokenizer, rows: Rows) -> Mapping[str, Stored]:
+    """The tensors of a checkpoint; those with one row per token have the rows of the new vocabulary."""
+    names = checkpoint.names
+    tables = {names.place(path)[0] for path in ("embeddings/word_embeddings", "mlm/bias")} | names.tied.keys()
+    tensors = dict(checkpoint.tensors)
+    for name in tables & tensors.keys():
+        shape = checkpoint.shapes[name]
+        if shape[0] < old.vocab_size:
+            raise CheckpointError(
+                f"{checkpoint.folder}: {name} has {shape[0]} rows for {old.vocab_size} tokens; fetch the folder again"
+            )
+        read = checkpoint.tensors[name].read
+        tensors[name] = Stored(name, (new.vocab_size, *shape[1:]), "float32", lambda read=read: rows(read()))
+    return tensors
+
+
+def _max_length(checkpoint: Checkpoint) -> int:
+    """The number of tokens that other libraries cut a text to, as before."""
+    path = checkpoint.folder / "tokenizer_config.json"
+    given = read_json(path, TokenizerError).get("model_max_length") if path.is_file() else None
+    limit = checkpoint.config.max_length
+    return int(min(given, limit)) if isinstance(given, int | float) and given > 0 else limit

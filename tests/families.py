@@ -1,0 +1,62 @@
+"""A small model of every family and task, with weights that make a difference: rows of one table for tests to walk."""
+
+from importlib import import_module
+
+import keras
+
+from kerasbert import BertConfig, BertEncoder
+from kerasbert.config import FAMILIES
+from kerasbert.tasks import NAMES, module_of
+from kerasbert.tokenizers import WordPieceTokenizer
+from kerasbert.tokenizers.training import train_bytepair
+
+WITH_BYTES = ("roberta",)
+"""The families that read byte pairs; the others read word pieces."""
+WITHOUT = {("roberta", "next-sentence"), ("distilbert", "next-sentence")}
+"""Families that were never trained for the task, and have no head for it."""
+ROWS = [(family, task) for family in FAMILIES for task in NAMES if (family, task) not in WITHOUT]
+LABELS = ("O", "B-PER", "I-PER")
+
+
+def tokenizer_of(family: str, pieces: list[str]):
+    """A tokenizer of the family's kind, with word pieces or with byte pairs that were learned from them."""
+    if family in WITH_BYTES:
+        return train_bytepair([f" {piece.removeprefix('##')}" for piece in pieces for _ in range(2)], 600)
+    return WordPieceTokenizer(pieces)
+
+
+def small_encoder(family: str, pieces: list[str], *, positions: int = 48, pooler: bool | None = None) -> BertEncoder:
+    """One layer of 16, because converting takes most of the time of many tests."""
+    tokenizer = tokenizer_of(family, pieces)
+    keras.utils.set_random_seed(5)
+    config = BertConfig(
+        model_type=family,
+        vocab_size=tokenizer.vocab_size,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=positions,
+        initializer_range=0.5,
+        **({"type_vocab_size": 1, "pad_token_id": 1} if family == "roberta" else {}),
+    )
+    return BertEncoder(config, tokenizer=tokenizer, pooler=pooler)
+
+
+def small_model(family: str, task: str, pieces: list[str], *, max_length: int = 48, positions: int = 64):
+    """The task's model on a small encoder."""
+    model_class = import_module(f"kerasbert.models.{module_of(task)}").MODEL
+    needs_labels = "labels" in model_class.task.Settings.__dataclass_fields__ and task != "next-sentence"
+    pooler = None if task in ("text-classification", "multiple-choice", "next-sentence") else False
+    encoder = small_encoder(family, pieces, positions=positions, pooler=pooler)
+    return model_class(encoder, **({"labels": LABELS} if needs_labels else {}), max_length=max_length)
+
+
+def questions(task) -> list[list]:
+    """One column for each required field of a task: short texts with an emoji, other scripts, and a mask if needed."""
+    texts = ["the film was good 🎬 and the room was kind", "Café 这家电影 was awful, day", "good"]
+    return [
+        [["a lovely film", "the hotel", "no"]] * len(texts) if each.kind == "texts" else [task.pose(x) for x in texts]
+        for each in task.fields
+        if each.required
+    ]
