@@ -58,7 +58,14 @@ RECIPE = (
         multiple=True,
         callback=_different,
         help="Learning rate at its peak. Repeatable: each is tried on --dev, and the best is kept.  [default: 5e-5; "
-        "1e-4 up to BERT-small, 3e-4 up to BERT-mini]",
+        "1e-4 up to BERT-small, 3e-4 up to BERT-mini; ten times as much with --lora]",
+    ),
+    click.option(
+        "--lora",
+        metavar="RANK",
+        type=click.IntRange(min=1),
+        help="Rank of LoRA, such as 8: the encoder stays as it is, and small matrices beside the query and value of "
+        "each block learn. The saved model has merged weights.  [default: every weight learns]",
     ),
     click.option(
         "--warmup",
@@ -164,6 +171,8 @@ def _finetune(name: str, train: Path, folder: Path, given: dict, settings: list[
     # Common mistakes are reported before TensorFlow loads, which takes seconds.
     _check_dev(given)
     is_begun(folder, given["resume"])
+    if given["lora"] is not None:
+        _check_lora(given["lora"], given["checkpoint"])
     examples, given["dev"] = (
         path and read_examples(path, task_named(name), columns=columns) for path in (train, given["dev"])
     )
@@ -191,6 +200,17 @@ def _check_dev(given: dict) -> None:
     wanting = next((name for name, needed in measuring.items() if needed), None)
     if wanting is not None and given["dev"] is None:
         raise click.UsageError(f"{wanting} needs held-out examples: give --dev")
+
+
+def _check_lora(rank: int, checkpoint: str | None) -> None:
+    """Raises click.UsageError for a rank above the encoder's hidden size."""
+    from kerasbert.checkpoints import huggingface
+
+    hidden_size = huggingface.open_checkpoint(checkpoint).config.hidden_size
+    if rank > hidden_size:
+        raise click.UsageError(
+            f"--lora {rank} is above the hidden size of the encoder; use 1 to {hidden_size}, such as 8"
+        )
 
 
 def _check_class_weight(task, examples, checkpoint: str | None, chosen: dict) -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from kerasbert.export.exportable import check_model, in_float32
+from kerasbert.export.exportable import as_exported, check_model
 from kerasbert.export.formats.settings import Settings, signature_lengths
 from kerasbert.export.formats.tflite.integers import spread
 from kerasbert.export.formats.tflite.lowest import lowest
@@ -46,7 +46,7 @@ def export_bundle(
 
     Args:
         model: a `TextClassifier`, `SentenceEncoder` or `FeatureExtractor` with a tokenizer. A mixed-precision model is
-            exported from its float32 variables.
+            exported from its float32 variables, one with LoRA with merged kernels.
         folder: the folder to write, absent or empty.
         options: see `kerasbert.export.options.ExportOptions`; None means the defaults.
         progress: called before each step, with a line that describes it.
@@ -67,7 +67,7 @@ def export_bundle(
         for package in runtimes((variant.kind for variant in chosen.values()), model.graphs()):
             fetch(package)
     check_target(folder, megabytes=model.count_params() * 4e-6 * (len(chosen) + 1))
-    model = in_float32(model)
+    model = as_exported(model)
     data = read_data(options.data, model.task, model.settings, options.columns) if options.data else []
     settings = Settings(lengths=lengths, examples=spread(data) if data else (), legacy_runtime=options.legacy_runtime)
     with new_folder(folder) as building:

@@ -6,6 +6,7 @@ from kerasbert.decoding.labels import SCORES
 from kerasbert.errors import ExportError
 from kerasbert.export.options import ExportOptions
 from kerasbert.export.variants import CHECKS
+from kerasbert.models.lora import has_lora, merged_weights
 from kerasbert.runtime.kinds import function_at
 from kerasbert.tasks.numbers import numbers_of
 from kerasbert.tasks.task import labels_of
@@ -58,16 +59,18 @@ def _has_labels(model) -> bool:
     return len(outputs) == 1 and outputs[0].axis == "row" and outputs[0].bar in SCORES and bool(labels)
 
 
-def in_float32(model):
-    """The model itself, or a copy of a mixed-precision model that computes in float32, with the same variables.
+def as_exported(model):
+    """The model itself, or a copy that computes in float32 and has no LoRA, with the same variables, kernels merged.
 
-    TFLite's converter crashes on mixed precision (tensorflow #46380).
+    TFLite's converter crashes on mixed precision (tensorflow #46380), and files would hold LoRA's matrices apart.
     """
-    if all(layer.compute_dtype == "float32" for layer in (*model.layers, *model.encoder.layers)):
+    if not has_lora(model) and all(
+        layer.compute_dtype == "float32" for layer in (*model.layers, *model.encoder.layers)
+    ):
         return model
     config = model.get_config()
     encoder = {**config["encoder"], "dtype": "float32"}
     copy = type(model).from_config({**config, "encoder": encoder, "dtype": "float32"})
-    copy.set_weights(model.get_weights())
+    copy.set_weights(merged_weights(model))
     copy.encoder.tokenizer = model.tokenizer
     return copy

@@ -38,15 +38,44 @@ ACTIVATIONS = {
 
 @keras.saving.register_keras_serializable("kerasbert")
 class Dense(keras.layers.Dense):
-    """`keras.layers.Dense` with a faster gradient in training steps that XLA compiles for a CPU."""
+    """`keras.layers.Dense` with a faster gradient in training steps that XLA compiles for a CPU.
+
+    After Keras's `enable_lora` a training step computes `x W + alpha / rank * (x A) B`, which needs no gradient of the
+    size of W. Everywhere else the kernel is the merged one, in the type of the variables: Keras's has 16 bits in mixed
+    precision, and a saved file would keep no more.
+    """
+
+    @property
+    def kernel(self):
+        if not self.lora_enabled:
+            return super().kernel
+        return self._kernel + self.lora_scale * ops.matmul(self.lora_kernel_a, self.lora_kernel_b)
+
+    @property
+    def lora_scale(self) -> float:
+        """What the product of LoRA's two matrices is multiplied by."""
+        return self.lora_alpha / self.lora_rank
 
     def call(self, inputs, training=None):
-        if not (training and tracing_options().xla_cpu):
+        on_cpu = training and tracing_options().xla_cpu
+        if not (on_cpu or (training and self.lora_enabled)):
             return super().call(inputs, training=training)
-        x = linear(inputs, ops.convert_to_tensor(self.kernel))
+        x = linear(inputs, ops.convert_to_tensor(self._kernel)) if on_cpu else ops.matmul(inputs, self._kernel)
+        if self.lora_enabled:
+            x = x + self.lora_scale * ops.matmul(ops.matmul(inputs, self.lora_kernel_a), self.lora_kernel_b)
         if self.use_bias:
             x = x + self.bias
         return x if self.activation is None else self.activation(x)
+
+    def merge_lora(self) -> None:
+        """Adds to the kernel what LoRA learned; the layer is then one without LoRA, whose kernel learns again."""
+        self._kernel.assign(self.kernel)
+        self._tracker.unlock()
+        for variable in (self.lora_kernel_a, self.lora_kernel_b):
+            self._untrack_variable(variable)
+        self._tracker.lock()
+        self.lora_enabled, self.lora_rank, self.lora_alpha = False, None, None
+        self._kernel.trainable = self.trainable
 
 
 def dense(units: int, *, activation: str | None = None, stddev: float = 0.02, **kwargs) -> Dense:

@@ -24,8 +24,8 @@ def recomputed(layer, *inputs, training=None, xla=False):
     Returns:
         The output of `layer(*inputs, training=training)`.
     """
-    variables = layer.variables
-    states = layer.non_trainable_variables
+    variables, weights = layer.variables, {id(weight) for weight in layer.weights}
+    states = [variable for variable in variables if id(variable) not in weights]
 
     def call(*arguments):
         given = arguments[len(inputs) :]

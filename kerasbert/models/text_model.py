@@ -16,6 +16,7 @@ from kerasbert.errors import ConfigError
 from kerasbert.models.cards import task_card
 from kerasbert.models.combined import head_of, with_head
 from kerasbert.models.encoder import BertEncoder
+from kerasbert.models.lora import WithLora
 from kerasbert.models.on_texts import OnTexts
 from kerasbert.models.unquantized import Unquantized
 from kerasbert.models.whole_texts import ROUND_TO
@@ -28,7 +29,7 @@ from kerasbert.training.optimizers import adamw, finetuning_rate
 from kerasbert.training.trainer import CompiledLossTrainer
 
 
-class TextModel(OnTexts, Unquantized, CompiledLossTrainer, keras.Model):
+class TextModel(OnTexts, Unquantized, WithLora, CompiledLossTrainer, keras.Model):
     """A functional Keras model for a task. Its inputs are those of its encoder.
 
     A subclass sets the class attribute `task`, and builds layers and graph from an encoder and the task's settings.

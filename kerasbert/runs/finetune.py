@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import math
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -14,6 +15,7 @@ from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.errors import ConfigError, DataError, KerasBertError
 from kerasbert.examples.readers import read_examples
 from kerasbert.files import new_folder, write_text
+from kerasbert.models.lora import ADAPTED, check_rank
 from kerasbert.reading import read_json
 from kerasbert.runs.begun import FINISHED, check_settings, held_by, is_begun
 from kerasbert.runs.card import run_card
@@ -32,7 +34,7 @@ from kerasbert.training.optimizers import finetuning_rate
 
 log = logging.getLogger("kerasbert")
 
-RECIPE = ("epochs", "batch_size", "warmup", "layer_decay", "weight_decay", "class_weight", "early_stopping")
+RECIPE = ("epochs", "batch_size", "lora", "warmup", "layer_decay", "weight_decay", "class_weight", "early_stopping")
 """The options that decide what is learned, besides the learning rates."""
 
 
@@ -99,6 +101,8 @@ def _job(task: Task, train: str | Path | Sequence[Example], folder: Path, option
     wanted = (
         dict(options.settings) if options.max_length is None else {**options.settings, "max_length": options.max_length}
     )
+    if options.lora is not None:
+        check_rank(options.lora, opened.config)
     given = task_settings(task, examples, wanted, opened)
     settings = task.Settings(**given)
     if options.class_weight is not None:
@@ -111,7 +115,7 @@ def _job(task: Task, train: str | Path | Sequence[Example], folder: Path, option
     if metric not in better:
         raise ConfigError(f"metric is {metric!r}: use one of {', '.join(better)}")
     kind = "pair" if "text_pair" in examples[0].fields else "example"
-    rates = options.rates or (finetuning_rate(opened.config),)
+    rates = options.rates or (finetuning_rate(opened.config, lora=options.lora is not None),)
     said = {
         "task": task.name,
         "data": {**_fingerprint("", examples), **_fingerprint("dev_", held_out)},
@@ -170,6 +174,8 @@ def _finish(job: Job, run: Run, tried: Sequence[dict], step: int) -> dict[str, f
             model.settings = replace(task.tune(answered, model.settings), **given)
         figures |= {f"val_{name}": value for name, value in task.figures(answered, model.settings).items()}
         classes = task.by_class(answered, model.settings)
+    lora = _lora(model)
+    model.merge_lora()
     if job.chief:
         more = {
             "step": step,
@@ -177,9 +183,25 @@ def _finish(job: Job, run: Run, tried: Sequence[dict], step: int) -> dict[str, f
             "seconds": round(run.journal.seconds, 3),
             "parameters": model.count_params(),
         }
-        parts = {"classes": classes, "learning rates": _table(tried)}
+        parts = {"classes": classes, "learning rates": _table(tried), "lora": lora}
         _write(job.folder, model, figures, figures | more, _told(job, parts))
     return figures
+
+
+def _lora(model) -> dict:
+    """What LoRA adapted, as a part of the report; empty without LoRA."""
+    if model.lora_rank is None:
+        return {}
+    learning, added = (
+        sum(math.prod(v.shape) for v in part) for part in (model.trainable_weights, model.lora_weights())
+    )
+    return {
+        "rank": model.lora_rank,
+        "layers": f"{' and '.join(ADAPTED)} of {counted(len(model.encoder.blocks), 'block')}",
+        "trainable parameters": learning,
+        "of them LoRA's": added,
+        "total parameters": model.count_params(),
+    }
 
 
 def _table(tried: Sequence[dict]) -> dict[str, dict]:

@@ -35,8 +35,12 @@ class FinetuneOptions:
     batch_size: int = 32
     """Number of rows in a step."""
     learning_rate: float | Sequence[float] | None = None
-    """Peak of the learning rate; None goes by the model's size (`kerasbert.training.optimizers.finetuning_rate`). Of
-    several, each is tried, and the one whose kept epoch is the best on `dev` is kept; of equal ones, the first."""
+    """Peak of the learning rate; None goes by the model's size (`kerasbert.training.optimizers.finetuning_rate`), and
+    is ten times that with `lora`. Of several, each is tried, and the one whose kept epoch is the best on `dev` is kept;
+    of equal ones, the first."""
+    lora: int | None = None
+    """Rank of LoRA (`kerasbert.models.lora`), such as 8: embeddings and blocks stay as they are, and the saved model
+    has merged kernels. None: every weight learns."""
     warmup: float = 0.1
     """Share of the steps in which the rate grows to its peak; it falls to 0 afterwards."""
     layer_decay: float | None = None
@@ -83,6 +87,7 @@ class FinetuneOptions:
             ("epochs batch_size accumulate", lambda x: x >= 1, "1 or more"),
             ("early_stopping", lambda x: x is None or x >= 1, "a number of epochs, 1 or more, or None"),
             ("learning_rate", self._are_rates, "a number above 0, several different ones, or None for the usual one"),
+            ("lora", lambda x: x is None or x >= 1, "a rank, 1 or more, or None to let every weight learn"),
             ("warmup", lambda x: 0 <= x <= 1, "a share from 0 to 1"),
             ("layer_decay", lambda x: x is None or 0 < x <= 1, "a number above 0, up to 1, or None for one rate"),
             ("weight_decay", lambda x: 0 <= x < math.inf, "0 or more"),

@@ -180,6 +180,8 @@ class Trials:
             model = model_class(job.task.name).from_pretrained(
                 options.checkpoint, dtype=PRECISIONS[options.precision], **job.settings
             )
+            if options.lora is not None:
+                model.enable_lora(options.lora)
             self.lessons = self.lessons or self._lessons(model)
             epoch = -(-len(self.lessons) // options.batch_size)
             total = epoch * options.epochs

@@ -192,7 +192,12 @@ RATES = ((4 * 256, 3e-4), (4 * 512, 1e-4), (math.inf, 5e-5))
 """Blocks times width, of BERT-mini, of BERT-small -> the rate of models up to it."""
 
 
-def finetuning_rate(config) -> float:
+LORA_FACTOR = 10
+"""How many times larger the rate is with LoRA, whose matrices begin at no change at all."""
+
+
+def finetuning_rate(config, *, lora: bool = False) -> float:
     """A peak to begin with, of those that google-research/bert tries on its small models (README, March 2020)."""
     size = config.num_hidden_layers * config.hidden_size
-    return next(rate for largest, rate in RATES if size <= largest)
+    rate = next(rate for largest, rate in RATES if size <= largest)
+    return rate * LORA_FACTOR if lora else rate

@@ -123,6 +123,34 @@ def test_a_signal_in_any_step_saves_and_loses_nothing(whole, tiny_bert, opinion_
     assert history(folder) == history(whole[0])
 
 
+@pytest.mark.slow
+def test_a_run_with_lora_goes_on_to_the_last_bit_and_its_folder_is_plain(tiny_bert, opinion_file, tmp_path, stop_after):
+    options = {"lora": 4, "learning_rate": 2e-2, "keep": "best"}
+    figures = teach(tiny_bert, opinion_file, tmp_path / "whole", **options)
+    stop_after(1)
+    with pytest.raises(Stopped, match="step 2 is saved"):
+        teach(tiny_bert, opinion_file, tmp_path / "model", **options)
+    stop_after(99)
+    assert teach(tiny_bert, opinion_file, tmp_path / "model", resume=True, **options) == figures
+    assert weights(tmp_path / "model") == weights(tmp_path / "whole")
+    assert history(tmp_path / "model") == history(tmp_path / "whole")
+    report = json.loads((tmp_path / "model" / "report.json").read_text())
+    total = report["figures"]["parameters"]
+    # Two matrices of 32 x 4 for two layers of two blocks; the pooler and the classifier.
+    learning = {"trainable parameters": 8 * 32 * 4 + 33 * 32 + 33 * 2, "of them LoRA's": 8 * 32 * 4}
+    assert report["lora"] == {
+        "rank": 4,
+        "layers": "query and value of 2 blocks",
+        **learning,
+        "total parameters": total + 1024,
+    }
+    assert "| trainable parameters | 2,146 |" in (tmp_path / "model" / "report.md").read_text()
+    old, new = weights(tiny_bert), weights(tmp_path / "model")
+    changed = {name for name in old if old[name] != new[f"bert.{name}"]}
+    adapted = {f"encoder.layer.{i}.attention.self.{name}.weight" for i in range(2) for name in ("query", "value")}
+    assert changed == adapted | {"pooler.dense.weight", "pooler.dense.bias"}
+
+
 @pytest.fixture(scope="module")
 def begun(tiny_bert, opinion_file, tmp_path_factory):
     """A run that was stopped behind its second step: for reading."""
@@ -151,6 +179,7 @@ def test_a_stopped_run_holds_a_checkpoint_and_no_model(begun):
         ({"batch_size": 25}, "recipe batch_size 50, now 25"),
         ({"learning_rate": 1e-3}, r"recipe learning_rate [0.002], now [0.001]"),
         ({"warmup": 0.5}, "recipe warmup 0.1, now 0.5"),
+        ({"lora": 4}, "recipe lora None, now 4"),
         ({"weight_decay": 0.0}, "recipe weight_decay 0.01, now 0.0"),
         ({"layer_decay": 0.9}, "recipe layer_decay None, now 0.9"),
         ({"class_weight": "balanced"}, "recipe class_weight None, now 'balanced'"),

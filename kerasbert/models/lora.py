@@ -1,0 +1,108 @@
+"""LoRA (Hu et al. 2021, arXiv 2106.09685): the encoder stays as it is, and small matrices beside it learn."""
+
+import math
+
+import keras
+import numpy as np
+
+from kerasbert.errors import ConfigError
+from kerasbert.layers.dense import Dense
+
+ADAPTED = ("query", "value")
+"""The layers of each block's attention that get LoRA, as in the paper and in peft's defaults for BERT."""
+
+
+class WithLora:
+    """A mixin, listed before `keras.Model`, for a model with an `encoder`."""
+
+    lora_rank: int | None = None
+    """Rank of LoRA's matrices; None without LoRA."""
+
+    def enable_lora(self, rank: int, *, alpha: float | None = None) -> None:
+        """Freezes embeddings and blocks, and lets each block's query and value learn as `W + alpha / rank * A B`.
+
+        B begins at 0, so the model answers as before. The pooler and everything above the encoder learn in full. Call
+        it before `compile`, whose optimizer then has moments for what learns only. Saved folders and exported files
+        have merged kernels, and so have `.keras` files: a model that is loaded from one has no LoRA and is
+        not compiled.
+
+        Args:
+            rank: number of columns of A, (hidden_size, rank), and of rows of B, (rank, hidden_size).
+            alpha: None: `rank`, as Keras's and peft's defaults have it (a factor of 1).
+
+        Raises:
+            ConfigError: a rank that is no whole number from 1 to `hidden_size`, or LoRA is there already.
+        """
+        if self.lora_rank is not None:
+            raise ConfigError(
+                f"rank is {rank!r}, but the model has LoRA of rank {self.lora_rank}; merge_lora() ends it"
+            )
+        check_rank(rank, self.config)
+        alpha = rank if alpha is None else alpha
+        if not 0 < alpha < math.inf:
+            raise ConfigError(f"alpha is {alpha!r}: use a number above 0, such as {rank}")
+        for part in self._frozen():
+            for variable in part.trainable_variables:
+                variable.trainable = False
+        for layer in self.lora_layers():
+            # Uniform up to 1 / sqrt(hidden_size), as in peft.
+            start = keras.initializers.VarianceScaling(1 / 3, mode="fan_in", distribution="uniform")
+            layer.enable_lora(rank, lora_alpha=alpha, a_initializer=start)
+        self.lora_rank = rank
+        self._trace_anew()
+
+    def merge_lora(self) -> None:
+        """Adds what LoRA learned to the kernels and ends it: every weight learns again. Compile anew to train on."""
+        if self.lora_rank is None:
+            return
+        for layer in self.lora_layers():
+            layer.merge_lora()
+        for part in self._frozen():
+            for variable in part.weights:
+                variable.trainable = True
+        self.lora_rank = None
+        self._trace_anew()
+
+    def lora_layers(self) -> list[Dense]:
+        """The layers that LoRA adapts, or would adapt."""
+        return [getattr(block.attention, name) for block in self.encoder.blocks for name in ADAPTED]
+
+    def lora_weights(self) -> list:
+        """The matrices A and B of each of these layers; empty without LoRA."""
+        layers = self.lora_layers() if self.lora_rank is not None else []
+        return [matrix for layer in layers for matrix in (layer.lora_kernel_a, layer.lora_kernel_b)]
+
+    def get_compile_config(self):
+        # A file has no LoRA, so the moments of its matrices would fit nothing there.
+        return super().get_compile_config() if self.lora_rank is None else None
+
+    def _frozen(self) -> list:
+        return [self.encoder.embeddings, *self.encoder.blocks]
+
+    def _trace_anew(self) -> None:
+        """Functions that were traced before compute with the weights of before."""
+        self.train_function = self.test_function = self.predict_function = None
+        self._passes = {}
+
+
+def has_lora(model: keras.Model) -> bool:
+    """Whether a layer has LoRA, by `enable_lora` of the model or of the layer."""
+    return bool(_kernels(model))
+
+
+def merged_weights(model: keras.Model) -> list[np.ndarray]:
+    """The values of a model's weights as they would be without LoRA: merged kernels, in the order of `get_weights`."""
+    kernels = _kernels(model)
+    kept = (weight for weight in model.weights if not weight.name.startswith("lora_kernel"))
+    return [np.asarray(kernels.get(weight.path, weight)) for weight in kept]
+
+
+def _kernels(model: keras.Model) -> dict:
+    layers = model._flatten_layers()
+    return {f"{layer.path}/kernel": layer.kernel for layer in layers if getattr(layer, "lora_enabled", False)}
+
+
+def check_rank(rank, config) -> None:
+    """Raises ConfigError: no whole number from 1 to the hidden size."""
+    if not isinstance(rank, int) or isinstance(rank, bool) or not 1 <= rank <= config.hidden_size:
+        raise ConfigError(f"rank is {rank!r}: use a whole number from 1 to {config.hidden_size}, the hidden size")
