@@ -204,9 +204,9 @@ def _check_dev(given: dict) -> None:
 
 def _check_lora(rank: int, checkpoint: str | None) -> None:
     """Raises click.UsageError for a rank above the encoder's hidden size."""
-    from kerasbert.checkpoints import huggingface
+    from kerasbert.checkpoints.opening import open_checkpoint
 
-    hidden_size = huggingface.open_checkpoint(checkpoint).config.hidden_size
+    hidden_size = open_checkpoint(checkpoint).config.hidden_size
     if rank > hidden_size:
         raise click.UsageError(
             f"--lora {rank} is above the hidden size of the encoder; use 1 to {hidden_size}, such as 8"

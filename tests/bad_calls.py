@@ -41,7 +41,7 @@ CALLS = [
     (f"{FINETUNE} --lora 0", "Invalid value for '--lora': 0 is not in the range x>=1"),
     (f"{FINETUNE} --lora -8", "Invalid value for '--lora': -8 is not in the range x>=1"),
     (f"{FINETUNE} --lora 385", "--lora 385 is above the hidden size of the encoder; use 1 to 384, such as 8"),
-    ("pretrain data --out out --lora 8", "No such option: --lora"),
+    ("pretrain data --out out --lora 8", "No such option '--lora'"),
     (f"{FINETUNE} --epochs 0", "0 is not in the range x>=1"),
     (f"{FINETUNE} --epochs many", "'many' is not a valid integer range"),
     (f"{FINETUNE} --batch-size 0", "0 is not in the range x>=1"),

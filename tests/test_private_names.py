@@ -56,6 +56,21 @@ def flat_losses() -> bool:
     return one._replace(loss=len).loss is len
 
 
+def with_lora() -> keras.layers.Dense:
+    layer = keras.layers.Dense(3)
+    layer.build((None, 2))
+    layer.enable_lora(1)
+    return layer
+
+
+def lets_go() -> bool:
+    layer = with_lora()
+    layer._tracker.unlock()
+    layer._untrack_variable(layer.lora_kernel_a)
+    layer._tracker.lock()
+    return len(layer.weights) == 3
+
+
 def onnx_passes() -> bool:
     from tf2onnx import optimizer
 
@@ -150,6 +165,9 @@ NAMES = {
     "_velocities": Private(
         "keras", "LAMB's second moments", lambda: len(built(keras.optimizers.Lamb())._velocities) == 2
     ),
+    "_kernel": Private("keras", "a Dense's kernel without LoRA", lambda: with_lora()._kernel.shape == (2, 3)),
+    "_tracker": Private("keras", "a built layer gives its matrices of LoRA up", lets_go),
+    "_untrack_variable": Private("keras", "a built layer gives its matrices of LoRA up", lets_go),
     "_get_optimizers": Private("tf2onnx", "the optimizing passes by name", onnx_passes),
     "_get_ops_details": Private("ai_edge_litert", "the operations of a .tflite file", litert_operations),
     "_experimental_disable_per_channel_quantization_for_dense_layers": Private(

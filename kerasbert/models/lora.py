@@ -17,6 +17,8 @@ class WithLora:
 
     lora_rank: int | None = None
     """Rank of LoRA's matrices; None without LoRA."""
+    _frozen: frozenset[str] = frozenset()
+    """Paths of the weights that LoRA froze."""
 
     def enable_lora(self, rank: int, *, alpha: float | None = None) -> None:
         """Freezes embeddings and blocks, and lets each block's query and value learn as `W + alpha / rank * A B`.
@@ -41,9 +43,10 @@ class WithLora:
         alpha = rank if alpha is None else alpha
         if not 0 < alpha < math.inf:
             raise ConfigError(f"alpha is {alpha!r}: use a number above 0, such as {rank}")
-        for part in self._frozen():
-            for variable in part.trainable_variables:
-                variable.trainable = False
+        learning = [variable for part in self._beneath() for variable in part.trainable_variables]
+        self._frozen = frozenset(variable.path for variable in learning)
+        for variable in learning:
+            variable.trainable = False
         for layer in self.lora_layers():
             # Uniform up to 1 / sqrt(hidden_size), as in peft.
             start = keras.initializers.VarianceScaling(1 / 3, mode="fan_in", distribution="uniform")
@@ -52,14 +55,13 @@ class WithLora:
         self._trace_anew()
 
     def merge_lora(self) -> None:
-        """Adds what LoRA learned to the kernels and ends it: every weight learns again. Compile anew to train on."""
+        """Adds what LoRA learned to the kernels and ends it: what LoRA froze learns again. Compile anew to train on."""
         if self.lora_rank is None:
             return
         for layer in self.lora_layers():
             layer.merge_lora()
-        for part in self._frozen():
-            for variable in part.weights:
-                variable.trainable = True
+        for variable in (variable for part in self._beneath() for variable in part.weights):
+            variable.trainable = variable.path in self._frozen
         self.lora_rank = None
         self._trace_anew()
 
@@ -76,7 +78,7 @@ class WithLora:
         # A file has no LoRA, so the moments of its matrices would fit nothing there.
         return super().get_compile_config() if self.lora_rank is None else None
 
-    def _frozen(self) -> list:
+    def _beneath(self) -> list:
         return [self.encoder.embeddings, *self.encoder.blocks]
 
     def _trace_anew(self) -> None:

@@ -118,6 +118,15 @@ def _tensors_of(model, folder) -> set[str]:
     return load_file(folder / "plain" / "model.safetensors").keys()
 
 
+def test_what_was_frozen_before_stays_frozen():
+    model = model_of()
+    model.encoder.embeddings.trainable = False
+    before = [weight.path for weight in model.trainable_weights]
+    model.enable_lora(2)
+    model.merge_lora()
+    assert [weight.path for weight in model.trainable_weights] == before
+
+
 def test_a_keras_file_is_merged_and_has_no_lora(tmp_path):
     model = model_of()
     model.enable_lora(2)

@@ -378,7 +378,7 @@ train(data, folder + "-again", dev=dev, steps=8, resume=True)
 @pytest.mark.slow
 def test_jax_trains_measures_and_goes_on_alike(finished, tmp_path):
     """Steps behind a stop are those of the run without one."""
-    environment = {**os.environ, **JAX, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, **JAX}
     words = [sys.executable, "-c", ON_JAX, finished.data, finished.dev, tmp_path / "run"]
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
