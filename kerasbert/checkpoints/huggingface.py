@@ -107,7 +107,7 @@ def save(
 
 def _tensors_of(model, *, prefix: bool) -> Iterator[tuple[str, np.ndarray]]:
     """The weights of a Keras model under Hugging Face's names."""
-    merged = _merged_kernels(model)
+    merged = merged_kernels(model)
     for variable in model.weights:
         if variable.path.rpartition("/")[2] in LORA:
             continue
@@ -198,7 +198,7 @@ def write_beside(
         write_text(folder / path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
-def _merged_kernels(model) -> dict:
+def merged_kernels(model) -> dict:
     """Path of a kernel -> the kernel with what LoRA added, for the layers with Keras's `enable_lora`."""
     layers = model._flatten_layers()
     return {f"{layer.path}/kernel": layer.kernel for layer in layers if getattr(layer, "lora_enabled", False)}

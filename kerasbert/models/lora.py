@@ -5,6 +5,7 @@ import math
 import keras
 import numpy as np
 
+from kerasbert.checkpoints.huggingface import LORA, merged_kernels
 from kerasbert.errors import ConfigError
 from kerasbert.layers.dense import Dense
 
@@ -89,19 +90,14 @@ class WithLora:
 
 def has_lora(model: keras.Model) -> bool:
     """Whether a layer has LoRA, by `enable_lora` of the model or of the layer."""
-    return bool(_kernels(model))
+    return bool(merged_kernels(model))
 
 
 def merged_weights(model: keras.Model) -> list[np.ndarray]:
     """The values of a model's weights as they would be without LoRA: merged kernels, in the order of `get_weights`."""
-    kernels = _kernels(model)
-    kept = (weight for weight in model.weights if not weight.name.startswith("lora_kernel"))
+    kernels = merged_kernels(model)
+    kept = (weight for weight in model.weights if weight.name not in LORA)
     return [np.asarray(kernels.get(weight.path, weight)) for weight in kept]
-
-
-def _kernels(model: keras.Model) -> dict:
-    layers = model._flatten_layers()
-    return {f"{layer.path}/kernel": layer.kernel for layer in layers if getattr(layer, "lora_enabled", False)}
 
 
 def check_rank(rank, config) -> None:
