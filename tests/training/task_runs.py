@@ -105,6 +105,11 @@ def classifier(kind=TextClassifier, *, problem_type="single_label_classification
     return kind(encoder(**options), labels=list(labels), problem_type=problem_type)
 
 
+def adapted(model):
+    model.enable_lora(2)
+    return model
+
+
 MODELS = {
     "single label": (classifier, "label", {}),
     "several labels": (lambda **x: classifier(problem_type="multi_label_classification", **x), "labels", {}),
@@ -118,6 +123,7 @@ MODELS = {
     "function": (classifier, "label", {"loss": one_number, "weighted_metrics": ["accuracy"]}),
     "own compute_loss": (lambda: classifier(OwnLoss), "label", {}),
     "own compute_metrics": (lambda: classifier(OwnMetrics), "label", {}),
+    "lora": (lambda **x: adapted(classifier(**x)), "label", {}),
     "penalised": (lambda: Penalised(encoder()), "label", {}),
 }
 """Name -> what makes the model, its targets and what `compile` gets."""
