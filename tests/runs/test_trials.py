@@ -116,6 +116,14 @@ def test_several_rates_are_tried_and_the_best_is_kept(tried, tiny_bert, opinion_
     assert logs == {"rate-1e-05", "rate-0.01"}
 
 
+@pytest.mark.slow
+def test_each_rate_begins_with_the_same_matrices(tiny_bert, opinion_file, dev, tmp_path):
+    options = {"lora": 4, "dev": dev, "precision": "bf16", "layer_decay": 0.9}
+    figures = teach(tiny_bert, opinion_file, tmp_path / "both", **options, learning_rate=[1e-5, 1e-2])
+    assert teach(tiny_bert, opinion_file, tmp_path / "one", **options, learning_rate=1e-2) == figures
+    assert weights(tmp_path / "both") == weights(tmp_path / "one")
+
+
 def test_of_equal_rates_the_first_is_kept():
     job = trials.Job(**dict.fromkeys(trials.Job.__dataclass_fields__) | {"better": "max"})
 
@@ -229,6 +237,7 @@ def test_options_reach_the_step(tiny_bert, opinion_file, tmp_path, monkeypatch):
         ({"class_weight": {"a": 2}}, r"^class_weight is \{'a': 2\}: use 'balanced' or None$"),
         ({"weight_decay": -1}, r"^weight_decay is -1: use 0 or more$"),
         ({"accumulate": 0}, r"^accumulate is 0: use 1 or more$"),
+        ({"lora": 0}, r"^lora is 0: use a rank, 1 or more, or None to let every weight learn$"),
         ({"save_minutes": float("nan")}, r"^save_minutes is nan: use a number above 0$"),
         ({"precision": "int8"}, r"^precision is 'int8': use one of float32, bf16, fp16$"),
         ({"strategy": "all"}, r"^strategy is 'all': use one of auto, one, mirrored"),
