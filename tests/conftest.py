@@ -24,6 +24,8 @@ from kerasbert.quiet import set_level
 
 set_level("3")
 os.environ.setdefault("ABSL_MIN_LOG_LEVEL", "3")
+# XLA takes longer to optimize the code of a tiny model than to run it for a few steps.
+os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 TOKENIZERS = Path(__file__).parent / "tokenizers"
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test asks the network
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from on_jax import JAX
 from runs.short_runs import losses, train, weights
 from safetensors.numpy import load_file
 
@@ -378,7 +377,12 @@ train(data, folder + "-again", dev=dev, steps=8, resume=True)
 @pytest.mark.slow
 def test_jax_trains_measures_and_goes_on_alike(finished, tmp_path):
     """Steps behind a stop are those of the run without one."""
-    environment = {**os.environ, **JAX}
+    environment = {
+        **os.environ,
+        "KERAS_BACKEND": "jax",
+        "JAX_PLATFORMS": "cpu",
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+    }
     words = [sys.executable, "-c", ON_JAX, finished.data, finished.dev, tmp_path / "run"]
     done = subprocess.run([str(word) for word in words], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr

@@ -1,12 +1,12 @@
 """Training is the same wherever its rows are computed; strategies by name; batches that cannot be split."""
 
 import json
+import os
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from on_jax import JAX, QUICKLY_COMPILED
 from runs.ports import free_ports
 from training.replica_runs import Rows, once, results, run
 
@@ -114,7 +114,7 @@ def test_16_bits_train_much_as_32_do(runs):
 @pytest.mark.slow
 def test_8_steps_under_xla_are_the_same(runs, tmp_path):
     cases = {name: {**ROWS, **case, "jit_compile": True} for name, case in XLA.items()}
-    compiled = results(run(tmp_path / "xla.npz", cases, XLA_FLAGS=QUICKLY_COMPILED))
+    compiled = results(run(tmp_path / "xla.npz", cases))
     for way in XLA:
         assert_same(runs["alone"], compiled[way])
 
@@ -161,7 +161,9 @@ def test_2_devices_of_jax_train_as_1_does(tmp_path):
         run(
             tmp_path / "jax.npz",
             cases,
-            **{**JAX, "XLA_FLAGS": f"{QUICKLY_COMPILED} --xla_force_host_platform_device_count=2"},
+            KERAS_BACKEND="jax",
+            JAX_PLATFORMS="cpu",
+            XLA_FLAGS=f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=2",
         )
     )
     assert_same(found["1 device"], found["2 devices"])
