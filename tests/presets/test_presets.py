@@ -99,7 +99,7 @@ def test_it_is_fine_tuned_at_a_small_models_rate():
 @pytest.mark.slow
 def test_fine_tuned_on_the_sample_it_knows_good_from_bad(tmp_path):
     samples = Path(kb.__file__).parent / "samples"
-    recipe = {"epochs": 3, "batch_size": 16, "max_length": 64}
+    recipe = {"epochs": 2, "batch_size": 16, "max_length": 32}
     train, dev = samples / "sentiment_train.csv", samples / "sentiment_dev.csv"
     figures = finetune("text-classification", train, tmp_path / "model", dev=dev, **recipe)
     assert figures["val_accuracy"] > 0.7
