@@ -1,5 +1,6 @@
 """A run that was killed or stopped goes on to the last bit; what cannot go on is named."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -14,35 +15,25 @@ import pytest
 from runs.ports import free_ports
 from runs.short_runs import difference, losses, train, weights
 
+from kerasbert.corpus.batches import PretrainingData
 from kerasbert.errors import CheckpointError, ConfigError, KerasBertError
 from kerasbert.runs.begun import Stopped
 from kerasbert.runs.resume import STATE, TENSORS, Checkpoints
 from kerasbert.tasks.masking import Masking
 
 CODE = """
-import hashlib, json, sys
-from runs.short_runs import train
-from kerasbert.cli.main import main
+import json, sys
+from runs.test_resume import keep_rows, train
 options = json.loads(sys.argv[1])
-fed = options.pop("fed", None)
-if fed:  # a line for each batch that is made: its number, the hash of each row
-    from kerasbert.corpus.batches import PretrainingData
-    make = PretrainingData.batch
-    def batch(self, step, **where):
-        made = make(self, step, **where)
-        hashes = [hashlib.sha256(b"".join(made[name][row].tobytes() for name in sorted(made))).hexdigest()
-                  for row in range(len(made["input_ids"]))]
-        with open(fed, "a") as file:
-            print(json.dumps([step, hashes]), file=file)
-        return made
-    PretrainingData.batch = batch
+if fed := options.pop("fed", None):
+    keep_rows(fed)
 try:
     train(**options)
 except Exception as error:
     print(type(error).__name__, error)
     sys.exit(1)
 """
-SETTINGS = {"steps": 30, "save_every": 4, "dropout": 0.1}
+SETTINGS = {"steps": 40, "save_every": 4, "dropout": 0.1}
 
 AT_FIRST = signal.getsignal(signal.SIGINT)  # ignored where a shell started the tests in the background
 
@@ -65,6 +56,20 @@ def start(data, folder, *, cluster=None, index=0, **options) -> subprocess.Popen
     )
 
 
+def keep_rows(fed, patch=setattr) -> None:
+    """From now on a file gets a line for each batch that is made: its number, the hash of each row."""
+    make = PretrainingData.batch
+
+    def batch(self, step, **where):
+        made = make(self, step, **where)
+        rows = (b"".join(made[name][row].tobytes() for name in sorted(made)) for row in range(len(made["input_ids"])))
+        with open(fed, "a") as file:
+            print(json.dumps([step, [hashlib.sha256(row).hexdigest() for row in rows]]), file=file)
+        return made
+
+    patch(PretrainingData, "batch", batch)
+
+
 def wait_for_step(process: subprocess.Popen, folder: Path, step: int) -> None:
     """Until training.csv has that step's record."""
     until = time.monotonic() + 240
@@ -82,24 +87,36 @@ def ended(*processes: subprocess.Popen) -> None:
 
 @pytest.fixture(scope="module")
 def uninterrupted(prepared, tmp_path_factory):
-    """30 steps with dropout, in another process, and what it was fed."""
+    """40 steps with dropout, in this process."""
     folder = tmp_path_factory.mktemp("uninterrupted") / "run"
-    ended(start(prepared(), folder, fed=str(folder.parent / "fed")))
+    train(prepared(), folder, **SETTINGS)
     return folder
 
 
 @pytest.mark.slow
-def test_a_run_killed_twice_is_the_uninterrupted_run_to_the_last_bit(prepared, uninterrupted, tmp_path):
-    """Before its second checkpoint, and between two later ones."""
+def test_a_run_killed_and_stopped_twice_is_the_uninterrupted_run_to_the_last_bit(prepared, uninterrupted, tmp_path):
+    """Killed before its second checkpoint and between two later ones; stopped far from any, by each signal. Each part
+    is a process, and the last one is this."""
     folder = tmp_path / "run"
-    for step in (3, 18):
-        process = start(prepared(), folder)
+    for step, number, every in (
+        (3, signal.SIGKILL, 4),
+        (10, signal.SIGTERM, 1000),
+        (17, signal.SIGINT, 1000),
+        (26, signal.SIGKILL, 4),
+    ):
+        process = start(prepared(), folder, save_every=every)
         wait_for_step(process, folder, step)
-        process.kill()
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
-    ended(start(prepared(), folder))
-    assert len(losses(folder)) == 30
+        process.send_signal(number)
+        out, _ = process.communicate(timeout=120)
+        if number == signal.SIGKILL:
+            assert process.returncode == -signal.SIGKILL
+            continue
+        assert process.returncode == 1
+        saved = len(losses(folder))
+        assert out == f"Stopped {number.name} ended the run; step {saved} is saved, --resume goes on there\n"
+        assert (folder / "run" / "checkpoints" / f"step-{saved:08d}").is_dir()
+    train(prepared(), folder, resume=True, **SETTINGS)
+    assert len(losses(folder)) == 40
     assert losses(folder) == losses(uninterrupted)
     assert weights(folder) == weights(uninterrupted)
 
@@ -127,25 +144,8 @@ files.save_file = save_half
     checkpoints = folder / "run" / "checkpoints"
     assert [path.name for path in Checkpoints(checkpoints).paths()] == ["step-00000000", "step-00000004"]
     assert len(list(checkpoints.glob(".step-*"))) == 1
-    ended(start(prepared(), folder))
+    train(prepared(), folder, resume=True, **SETTINGS)
     assert not list(checkpoints.glob(".step-*"))
-    assert losses(folder) == losses(uninterrupted)
-    assert weights(folder) == weights(uninterrupted)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
-def test_a_signal_saves_and_leaves_and_the_run_goes_on(prepared, uninterrupted, tmp_path, name):
-    folder = tmp_path / "run"
-    process = start(prepared(), folder, save_every=1000)
-    wait_for_step(process, folder, 7)
-    process.send_signal(getattr(signal, name))
-    out, _ = process.communicate(timeout=120)
-    assert process.returncode == 1
-    step = len(losses(folder))
-    assert out == f"Stopped {name} ended the run; step {step} is saved, --resume goes on there\n"
-    assert (folder / "run" / "checkpoints" / f"step-{step:08d}").is_dir()
-    ended(start(prepared(), folder))
     assert losses(folder) == losses(uninterrupted)
     assert weights(folder) == weights(uninterrupted)
 
@@ -158,28 +158,25 @@ def fed_rows(*files: Path) -> dict[int, list[str]]:
 
 @pytest.mark.slow
 @pytest.mark.cluster
-def test_two_workers_go_on_with_what_one_began(prepared, tmp_path):
+def test_two_workers_go_on_with_what_one_began(prepared, tmp_path, monkeypatch):
     """The same batches in the same order, half of each to each worker, the losses equal; one of them writes."""
     one, two = tmp_path / "one", tmp_path / "two"
     settings = {"steps": 16, "dropout": 0.0}
-    process = start(prepared(), two, fed=str(tmp_path / "begun"), **settings)
-    wait_for_step(process, two, 7)
-    process.kill()
-    process.communicate()
-    begun = Checkpoints(two / "run" / "checkpoints").newest().name
+    with pytest.raises(Stopped, match="step 6 is saved"):
+        train(prepared(), two, callbacks=[Stop(5, signal.SIGTERM)], **settings)
     cluster = free_ports(2)
     workers = [
         start(prepared(), two, cluster=cluster, index=i, fed=str(tmp_path / f"fed{i}"), **settings) for i in range(2)
     ]
     ended(*workers)
-    ended(start(prepared(), one, fed=str(tmp_path / "fed"), **settings))
+    keep_rows(tmp_path / "fed", monkeypatch.setattr)
+    train(prepared(), one, **settings)
     alone, together = fed_rows(tmp_path / "fed"), fed_rows(tmp_path / "fed0", tmp_path / "fed1")
-    assert begun == "step-00000004"
-    assert set(range(4, 16)) <= set(together)
-    assert all(together[step] == alone[step] for step in range(4, 16))
+    assert set(range(6, 16)) <= set(together)
+    assert all(together[step] == alone[step] for step in range(6, 16))
     assert losses(two) == pytest.approx(losses(one), rel=1e-5)
     assert difference(one, two) < 1e-4
-    assert len(list((two / "run" / "tensorboard").iterdir())) == 2  # of the process that was killed and of the chief
+    assert len(list((two / "run" / "tensorboard").iterdir())) == 2  # of the run that was stopped and of the chief
 
 
 @pytest.mark.slow
