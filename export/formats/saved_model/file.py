@@ -87,24 +87,23 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
             name: function_of_texts(model, module.tokenizer, names, scored) for name, names in fields.items()
         }
         signatures["serving_default"] = signatures[next(iter(fields))]
+    # Traced here, once: TensorFlow would trace each function anew where another calls it, and while it saves.
+    traced = {name: function.get_concrete_function() for name, function in signatures.items()}
     for name, function in signatures.items():
-        setattr(module, name, _for_keras(function))
+        setattr(module, name, _for_keras(traced[name], *function.input_signature))
     for path in targets:
-        save_module(module, path, signatures)
+        save_module(module, path, traced)
         write_requests(path, _requests(model, signatures))
 
 
-def _for_keras(function: Callable) -> Callable:
+def _for_keras(traced: Callable, taken: Mapping[str, tf.TensorSpec]) -> Callable:
     """A signature as `keras.layers.TFSMLayer` calls it: with a dict of all inputs, or with the only input itself.
 
     The layer calls what the module has under the signature's name. The signature itself takes keywords alone.
     """
-    (taken,) = function.input_signature
-    if len(taken) > 1:
-        return function
-    ((name, spec),) = taken.items()
-    either = tf.function(lambda given: function(given if isinstance(given, dict) else {name: given}), autograph=False)
-    for given in (taken, spec):
+    name = next(iter(taken))
+    either = tf.function(lambda given: traced(given if isinstance(given, dict) else {name: given}), autograph=False)
+    for given in (taken, *(taken.values() if len(taken) == 1 else ())):
         either.get_concrete_function(given)
     return either
 
