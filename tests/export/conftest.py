@@ -23,11 +23,12 @@ from kerasbert.export import export_bundle
 FIXTURES = Path(__file__).resolve().parents[1] / "parity" / "fixtures"
 # RoBERTa has no text signature, whose graph takes seconds to build: it stands for what every family shares.
 MODELS = {
-    "roberta": ("roberta_classifier", {}),
-    "distilbert": ("distilbert_classifier", {}),
-    "several labels": ("roberta_classifier", {"problem_type": "multi_label_classification"}),
-    "a number": ("roberta_classifier", {"problem_type": "regression", "labels": ["value"]}),
+    "roberta": ("roberta_classifier", {}, None),
+    "distilbert": ("distilbert_classifier", {}, "tflite"),
+    "several labels": ("roberta_classifier", {"problem_type": "multi_label_classification"}, None),
+    "a number": ("roberta_classifier", {"problem_type": "regression", "labels": ["value"]}, None),
 }
+"""Name -> a folder, settings, and the formats that tests read; None: the usual ones."""
 READERS = {
     "question-answering": (QuestionAnswerer, {"pooler": False}, {"stride": 8, "top_k": 2}),
     "fill-mask": (MaskFiller, {"pooler": False}, {}),
@@ -135,7 +136,7 @@ def exported(tiny_classifier, tiny_bundle, shared, conversion_folder):
 
     def export(name: str) -> Exported:
         if name not in made:
-            folder, changes = MODELS[name]
+            folder, changes, formats = MODELS[name]
             keras.utils.set_random_seed(5)  # of the new heads
             model = TextClassifier.from_pretrained(FIXTURES / folder, **changes)
             if "labels" in changes:  # a new head, whose answers hardly depend on the text
@@ -144,7 +145,7 @@ def exported(tiny_classifier, tiny_bundle, shared, conversion_folder):
 
             def make(folder: Path, model=model) -> None:
                 with remembered(conversion_folder):
-                    export_bundle(model, folder / "bundle")
+                    export_bundle(model, folder / "bundle", formats=formats)
 
             place = shared(f"exported-{name}", make)
             made[name] = Exported(model, place / "bundle")

@@ -83,15 +83,10 @@ def make_model(layout="pairs", *, dropout=0.0, dtype=None, recompute=False, nsp=
     return PretrainingModel(encoder, nsp=nsp, recompute=recompute, dtype=dtype)
 
 
-def make_optimizer(name="sgd", clip=0.5, scale=None):
+def make_optimizer(clip=0.5, scale=None):
     import keras
 
-    from kerasbert.training.optimizers import AdamW
-
-    if name == "sgd":
-        optimizer = keras.optimizers.SGD(0.1, momentum=0.9, global_clipnorm=clip)
-    else:
-        optimizer = AdamW(2e-3, weight_decay=0.1, epsilon=1e-3, global_clipnorm=clip)
+    optimizer = keras.optimizers.SGD(0.1, momentum=0.9, global_clipnorm=clip)
     if scale:
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=scale, dynamic_growth_steps=6)
     return optimizer
@@ -104,7 +99,7 @@ def train(strategy, layout="pairs", *, steps=20, rows=8, alike=False, plain=Fals
     from kerasbert.training.distribution import distributed
 
     compiled = {name: options.pop(name) for name in ("accumulate", "jit_compile") if name in options}
-    tuned = {name: options.pop(name) for name in ("name", "clip", "scale") if name in options}
+    tuned = {name: options.pop(name) for name in ("clip", "scale") if name in options}
     data, losses, scales = Rows(layout, rows, alike), [], []
     with strategy.scope():
         model = make_model(layout, **options)
@@ -183,19 +178,21 @@ def results(process: subprocess.Popen, timeout: float = 600.0) -> dict[str, dict
 
 
 def once(shared, name: str, cases: dict) -> dict[str, dict]:
-    """The `results` of cases of which some have 4 replicas, trained once whichever worker of a test run asks first.
+    """The `results` of cases, trained once whichever worker of a test run asks first.
 
-    There are two processes, as a process can have one strategy of several replicas.
+    Those with 4 replicas have a process of their own: a process can have one strategy of several replicas.
     """
-    four = {key: case for key, case in cases.items() if case.get("replicas") == 4}
-    others = {key: case for key, case in cases.items() if key not in four}
+    parts = {"4": {}, "others": {}}
+    for key, case in cases.items():
+        parts["4" if case.get("replicas") == 4 else "others"][key] = case
+    parts = {part: found for part, found in parts.items() if found}
 
     def make(folder: Path) -> None:
-        for process in [run(folder / "4.npz", four), run(folder / "others.npz", others)]:
+        for process in [run(folder / f"{part}.npz", found) for part, found in parts.items()]:
             results(process, 3600)
 
     folder = shared(name, make)
-    return read(folder / "4.npz") | read(folder / "others.npz")
+    return {key: found for part in parts for key, found in read(folder / f"{part}.npz").items()}
 
 
 def read(path) -> dict[str, dict]:

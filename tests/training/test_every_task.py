@@ -14,9 +14,9 @@ WAYS = {
     "2 replicas": {"replicas": 2},
     "2 replicas x 2 micro-batches": {"replicas": 2, "accumulate": 2, "evaluate": True},
     "4 replicas": {"replicas": 4},
-    "4 replicas x 2 micro-batches": {"replicas": 4, "accumulate": 2},
 }
-"""All with a batch of 5 rows, so that replicas and micro-batches differ in size."""
+"""All with a batch of 5 rows, so that replicas and micro-batches differ in size. 4 replicas x 2 micro-batches are among
+`MORE`, with rows for half of them."""
 IN_EVERY_WAY = ("two outputs",)
 """Its outputs are a choice per row and one per token. The others share its parts, so one way with all parts serves."""
 OTHERS = ("alone", "2 replicas x 2 micro-batches")
