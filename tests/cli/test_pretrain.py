@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from kerasbert.cli import pretrain as command
+from kerasbert.runs import pretrain as runs
 from kerasbert.runs.pretrain_options import PRECISIONS, PretrainOptions
 from kerasbert.training.distribution import STRATEGIES
 from kerasbert.training.optimizers import OPTIMIZERS
@@ -74,7 +75,7 @@ def test_all_options_reach_the_run(run, prepared, tmp_path):
         *("--size", "mini", "--positions", 40, "--dev", prepared(seed=1), "--recipe", "lamb", "--warmup", 0.5),
         *("--schedule", "cosine", "--optimizer", "adamw", "--weight-decay", 0.1, "--clip-norm", 2, "--dropout", 0.2),
         *("--mask-rate", 0.25, "--whole-words", "--buckets", "16", "--strategy", "one", "--accumulate", 2),
-        *("--precision", "bf16", "--xla", "--recompute", "--save-minutes", 1, "--keep", 1, "--evaluate-every", 2),
+        *("--precision", "bf16", "--no-xla", "--recompute", "--save-minutes", 1, "--keep", 1, "--evaluate-every", 2),
         *("--max-rollbacks", 1, "--seed", 5, *SMALL),
     )
     result = run("pretrain", prepared(), "--out", "model", *options)
@@ -87,6 +88,15 @@ def test_all_options_reach_the_run(run, prepared, tmp_path):
     assert report["run"].items() >= {"seed": 5, "precision": "bf16"}.items()
     assert set(report["run"]["buckets"]) <= {16, 32}
     assert report["model"].items() >= {"hidden_size": 256, "max_position_embeddings": 40}.items()
+
+
+@pytest.mark.parametrize(("words", "wanted"), [((), "auto"), (("--xla",), True), (("--no-xla",), False)])
+def test_xla_is_a_matter_of_the_run(run, prepared, monkeypatch, words, wanted):
+    """It compiles for longer than all other options take."""
+    told = []
+    monkeypatch.setattr(runs, "pretrain", lambda data, folder, recipe, options: told.append(options) or {})
+    assert run("pretrain", prepared(), "--out", "model", *SMALL, *words).exit_code == 0
+    assert [options.jit_compile for options in told] == [wanted]
 
 
 @pytest.mark.parametrize(
