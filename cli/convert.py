@@ -44,5 +44,7 @@ def convert(source, target, to, approximate, as_json):
     for row in done.rows:
         if row.target is None:
             click.echo(f"{NOT_WRITTEN}: {row.source} ({row.how})")
+    if done.read_as != done.task:
+        click.echo(f"the new folder is read as {done.read_as}: {done.target} has no place for more")
     if not done.tokenizer:
         click.echo("no tokenizer: the source has none")

@@ -38,6 +38,8 @@ class Conversion:
     Attributes:
         source, target: the names of the two formats.
         task: what the checkpoint holds, in words.
+        read_as: what the new folder is read as. It differs from `task` if the format has no place for what tells it,
+            such as the modules of sentence-transformers.
         rows: every tensor of the source.
         tokenizer: whether the source has a tokenizer.
     """
@@ -45,6 +47,7 @@ class Conversion:
     source: str
     target: str
     task: str
+    read_as: str
     rows: tuple[Row, ...]
     tokenizer: bool
 
@@ -74,11 +77,13 @@ def convert(path: str | Path, folder: str | Path, *, to: str, approximate: bool 
     tokenizer = checkpoint.tokenizer()
     with new_folder(folder) as building:
         written = FORMATS[to].module.write(checkpoint, building, approximate=approximate)
-        _check_equal(checkpoint, FORMATS[to].module.read(building), written)
+        copy = FORMATS[to].module.read(building)
+        _check_equal(checkpoint, copy, written)
+        read_as = copy.holds
     rows = [_row(stored, written.get(name)) for name, stored in checkpoint.tensors.items()]
     rows += [Row(name, None, why) for name, why in checkpoint.skipped.items()]
     said = FORMATS[checkpoint.format].said, FORMATS[to].said
-    return Conversion(*said, checkpoint.holds, tuple(rows), tokenizer is not None)
+    return Conversion(*said, checkpoint.holds, read_as, tuple(rows), tokenizer is not None)
 
 
 def _check_equal(checkpoint: Checkpoint, copy: Checkpoint, written: dict[str, Written]) -> None:

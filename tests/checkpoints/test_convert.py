@@ -53,6 +53,17 @@ def test_the_tokenizer_comes_along(tiny_bert, tmp_path):
     assert first.ids == second.ids
 
 
+def test_what_a_format_has_no_place_for_is_said(tmp_path, run):
+    """google-research/bert has no modules: a sentence encoder becomes an encoder there."""
+    folder = make_folder(tmp_path / "model", "BertModel")
+    (folder / "modules.json").write_text(json.dumps([{"path": "", "type": "sentence_transformers.models.Transformer"}]))
+    done = run("convert", folder, tmp_path / "tf1", "--to", "tf1")
+    assert done.exit_code == 0, done.output
+    assert "sentence-embedding, from Hugging Face to google-research/bert" in done.output
+    assert "the new folder is read as an encoder (BertModel): google-research/bert has no place for more" in done.output
+    assert "is read as" not in run("convert", folder, tmp_path / "hf", "--to", "hf").output
+
+
 def damaged(folder, place, change):
     """A copy of a model folder with other tensors."""
     shutil.copytree(folder, place)
