@@ -12,9 +12,9 @@ from pathlib import Path
 import yaml
 
 from kerasbert.checkpoints import tf_bundle, tf_names
-from kerasbert.checkpoints.protobuf import fields
 from kerasbert.checkpoints.stored import Stored
 from kerasbert.errors import CheckpointError, ConfigError
+from kerasbert.protobuf import fields
 from kerasbert.reading import read_text
 
 log = logging.getLogger("kerasbert")

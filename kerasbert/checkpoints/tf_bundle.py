@@ -16,9 +16,9 @@ import ml_dtypes
 import numpy as np
 
 from kerasbert.checkpoints.crc32c import crc32c, masked
-from kerasbert.checkpoints.protobuf import field, fields, to_varint, varint
 from kerasbert.checkpoints.stored import Stored
 from kerasbert.errors import CheckpointError
+from kerasbert.protobuf import field, fields, to_varint, varint
 from kerasbert.reading import read_bytes
 
 DTYPES = {

@@ -33,7 +33,7 @@ from checkpoints.hostile_files import (
 from checkpoints.hostile_pickles import LAUGHS, TUPLES, attacks, group, number, state, storage, tensor, text, torch_zip
 from checkpoints.torch_files import recorded
 
-from kerasbert.checkpoints.protobuf import field, to_varint
+from kerasbert.protobuf import field, to_varint
 
 CANARY = "canary"
 SHAPELESS = state({"a": tensor(storage("0", 0), ())})[2:].replace(group(), b"h\x3c", 1)

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from kerasbert.checkpoints import tf_bundle
 from kerasbert.checkpoints.crc32c import crc32c, masked
-from kerasbert.checkpoints.protobuf import field, to_varint
+from kerasbert.protobuf import field, to_varint
 
 QUERY = "encoder.layer.0.attention.self.query.weight"
 KERNEL = "bert/encoder/layer_0/attention/self/query/kernel"
