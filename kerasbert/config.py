@@ -100,7 +100,9 @@ _REQUIRED = {
 }
 
 
-_UNSET = ("classifier_dropout", "mlm_hidden_act", "mlm_layer_norm_eps")
+MLM_FIELDS = ("mlm_hidden_act", "mlm_layer_norm_eps")
+"""What transformers does not have: a head of masked words that computes otherwise than the blocks."""
+_UNSET = ("classifier_dropout", *MLM_FIELDS)
 """Fields that may be None: they then have the value of another field."""
 
 OWN_TYPE = "kerasbert"
@@ -254,7 +256,7 @@ class BertConfig:
         values = dataclasses.asdict(self)
         if self.classifier_dropout is None and "classifier_dropout" in self.family.defaults:
             values["classifier_dropout"] = self.hidden_dropout_prob  # without the key, readers use the family's default
-        for name in ("sinusoidal_pos_embds", "mlm_hidden_act", "mlm_layer_norm_eps"):
+        for name in ("sinusoidal_pos_embds", *MLM_FIELDS):
             if not values[name]:
                 values.pop(name)
         return {

@@ -23,11 +23,6 @@ DAMAGE = (OSError, RuntimeError, ValueError, KeyError, TypeError)
 _LEAVES = {"kernel": "weight", "gamma": "weight", "beta": "bias", "embeddings": "weight"}
 
 
-def find(folder: Path) -> list[Path]:
-    """The folder's file, or the shards that an index names."""
-    return weight_files.find(folder, NAME)
-
-
 def read(file: Path) -> Iterator[Stored]:
     """The tensors of a file.
 

@@ -4,24 +4,23 @@ import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from kerasbert.checkpoints import h5_files, hub, names, pytorch_files, safetensors_files
+from kerasbert.checkpoints import h5_files, hub, names, pytorch_files, safetensors_files, weight_files
 from kerasbert.checkpoints.card import Card, write_card
 from kerasbert.checkpoints.loading import ENCODER, Checkpoint
-from kerasbert.checkpoints.stored import Stored, Written
-from kerasbert.config import OWN_TYPE, family_name, read_config_json
+from kerasbert.checkpoints.stored import Stored, Written, put
+from kerasbert.config import MLM_FIELDS, OWN_TYPE, family_name, read_config_json
 from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.files import new_folder, write_tensors, write_text
 
 LORA = ("lora_kernel_a", "lora_kernel_b")
 """The variables that Keras's `enable_lora` adds to a layer."""
-FOREIGN = {
-    "adapter_config.json": "an adapter of peft (adapter_config.json) without the model under it",
-}
-"""File -> what a folder with it, and without config.json, holds."""
+ADAPTER = "adapter_config.json"
+"""What a folder of peft has."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,8 @@ class Weights:
 
 WEIGHTS = (
     Weights("model.safetensors", safetensors_files.find, safetensors_files.read),
-    Weights(pytorch_files.NAME, pytorch_files.find, pytorch_files.read),
-    Weights(h5_files.NAME, h5_files.find, h5_files.read, h5_files.rename),
+    Weights(pytorch_files.NAME, partial(weight_files.find, name=pytorch_files.NAME), pytorch_files.read),
+    Weights(h5_files.NAME, partial(weight_files.find, name=h5_files.NAME), h5_files.read, h5_files.rename),
 )
 """The kinds of weights, the one to read first."""
 
@@ -72,10 +71,7 @@ def read(folder: Path) -> Checkpoint:
             if name in names.BUFFERS:
                 skipped[stored.name] = "a constant"
                 continue
-            if name in tensors:
-                raise CheckpointError(f"{file}: {stored.name} and {tensors[name].name} are one weight under two names")
-            stored.check_float(file)
-            tensors[name] = stored
+            put(tensors, name, stored, file)
     names.give_back_tied(tensors, family)
     return Checkpoint(folder, settings, tensors, names.names_of(family), skipped)
 
@@ -143,7 +139,7 @@ def write(checkpoint: Checkpoint, folder: Path, *, approximate: bool = False) ->
         **checkpoint.settings,
         "dtype": "float32",
     }
-    for name in ("torch_dtype", "mlm_hidden_act", "mlm_layer_norm_eps"):
+    for name in ("torch_dtype", *MLM_FIELDS):
         config.pop(name, None)
     write_text(folder / "config.json", json.dumps(config, indent=2, ensure_ascii=False) + "\n")
     _write_beside_weights(checkpoint, folder)
@@ -205,14 +201,12 @@ def merged_kernels(model) -> dict:
 
 
 def _check_format(folder: Path) -> None:
-    if (folder / "config.json").exists():
-        return
-    for name, what in FOREIGN.items():
-        if (folder / name).exists():
-            raise CheckpointError(
-                f"{folder}: holds {what}, which kerasbert does not read; convert it to config.json and "
-                "model.safetensors first (kerasbert/checkpoints/README.md, Other formats)"
-            )
+    if (folder / ADAPTER).exists() and not (folder / "config.json").exists():
+        raise CheckpointError(
+            f"{folder}: holds an adapter of peft ({ADAPTER}) without the model under it, which kerasbert does not "
+            "read; convert it to config.json and model.safetensors first (kerasbert/checkpoints/README.md, Other "
+            "formats)"
+        )
 
 
 def _weight_files(folder: Path) -> tuple[list[Path], Weights]:

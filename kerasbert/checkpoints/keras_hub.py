@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasbert.checkpoints import keras_hub_tokenizers, keras_weights, names
+from kerasbert.checkpoints import keras_hub_tokenizers, keras_weights, names, weight_files
 from kerasbert.checkpoints.keras_hub_names import (
     FAMILIES,
     KEYS,
@@ -66,7 +66,7 @@ def read(folder: Path) -> Checkpoint:
     tokenizer = keras_hub_tokenizers.read(folder)
     config = _config(family, body, tokenizer, place)
     settings = _head_settings(folder, family, config)
-    files = keras_weights.find(folder, MODEL, SHARDS)
+    files = weight_files.find(folder, MODEL, SHARDS)
     if not files:
         raise CheckpointError(f"{folder}: no {MODEL}; fetch the whole preset again")
     held = {_plain(stored.name): stored for file in files for stored in keras_weights.read(file)}

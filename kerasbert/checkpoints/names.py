@@ -7,7 +7,7 @@ new, one that is missing in part is an error.
 
 from functools import partial
 
-from kerasbert.checkpoints.loading import Names, begins
+from kerasbert.checkpoints.loading import Names
 
 LEAVES = {"kernel": "weight", "bias": "bias", "gamma": "weight", "beta": "bias"}
 OLD_LEAVES = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
@@ -183,8 +183,7 @@ def names_of(family: str) -> Names:
 
 def file_name(family: str, name: str, *, prefix: bool) -> str:
     """How a file names a tensor. Args: prefix: whether encoder tensors carry the family's name, as in `tensor_name`."""
-    head = next((head for begin, head in HEADS.items() if begins(name, begin)), None)
-    return f"{family}.{name}" if prefix and head in (None, "pooler") else name
+    return f"{family}.{name}" if prefix and names_of(family).head_of(name) in (None, "pooler") else name
 
 
 def give_back_tied(tensors: dict, family: str) -> None:

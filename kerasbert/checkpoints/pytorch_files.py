@@ -65,11 +65,6 @@ class Part:
     strides: tuple[int, ...]
 
 
-def find(folder: Path) -> list[Path]:
-    """The folder's file, or the shards that an index names."""
-    return weight_files.find(folder, NAME)
-
-
 def read(file: Path) -> Iterator[Stored]:
     """The tensors of a file, in its order.
 

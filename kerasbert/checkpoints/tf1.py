@@ -10,7 +10,7 @@ import numpy as np
 
 from kerasbert.checkpoints import model_garden, names, tf_bundle, tf_folders, tf_names
 from kerasbert.checkpoints.loading import Checkpoint
-from kerasbert.checkpoints.stored import FLOATS, HEADS_OUT, Stored, Written
+from kerasbert.checkpoints.stored import FLOATS, HEADS_OUT, Stored, Written, put
 from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.files import write_text
 from kerasbert.reading import read_json
@@ -71,10 +71,7 @@ def read(path: Path) -> Checkpoint:
             skipped[stored.name] = why
             continue
         name, change = row or (stored.name, stored.change)
-        if name in tensors:
-            raise CheckpointError(f"{index}: {stored.name} and {tensors[name].name} are one weight under two names")
-        stored.check_float(index)
-        tensors[name] = replace(stored, change=change)
+        put(tensors, name, replace(stored, change=change), index)
     names.give_back_tied(tensors, FAMILY)
     _check_family(index, tensors)
     settings, config = _settings(prefix.parent, tensors)
