@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from itertools import count
+from math import prod
 
 from kerasbert.config import BertConfig
 from kerasbert.errors import ConfigError
@@ -24,18 +25,27 @@ def check_sizes(
     Raises:
         ConfigError: the configuration describes far more numbers than the file holds; the message names the sizes.
     """
-    stored = sum(_product(shape) for shape in shapes.values())
+    stored = sum(map(prod, shapes.values()))
     if numbers(config) <= MOST * max(stored, 1):
         return
-    rows = {name: shapes.get(place(path)[0], (0,)) for name, path in _TOLD_BY.items()}
-    found = {name: shape[-1] if name == "hidden_size" else shape[0] for name, shape in rows.items()}
-    found["num_hidden_layers"] = next(n for n in count() if place(f"block_{n}/output/bias")[0] not in shapes)
     wrong = [
         f"{name} is {getattr(config, name)}, but the weights have {size}"
-        for name, size in found.items()
+        for name, size in told_sizes(shapes, place).items()
         if getattr(config, name) > size
     ]
     raise ConfigError(f"{'; '.join(wrong)}: correct the file, or fetch it again")
+
+
+def told_sizes(shapes: Mapping[str, tuple[int, ...]], place: Callable[[str], tuple[str, bool]]) -> dict[str, int]:
+    """The sizes of an encoder as the shapes of its tensors tell them; 0 where the tensor is missing.
+
+    Args:
+        shapes, place: as for `check_sizes`.
+    """
+    rows = {name: shapes.get(place(path)[0], (0,)) for name, path in _TOLD_BY.items()}
+    found = {name: shape[-1] if name == "hidden_size" else shape[0] for name, shape in rows.items()}
+    found["num_hidden_layers"] = next(n for n in count() if place(f"block_{n}/output/bias")[0] not in shapes)
+    return found
 
 
 _TOLD_BY = {
@@ -75,10 +85,3 @@ def numbers(config: BertConfig) -> int:
     rows = config.vocab_size + config.max_position_embeddings + config.type_vocab_size
     block = 4 * config.hidden_size**2 + 2 * config.hidden_size * config.intermediate_size
     return rows * config.hidden_size + config.num_hidden_layers * block
-
-
-def _product(shape: tuple[int, ...]) -> int:
-    size = 1
-    for length in shape:
-        size *= length
-    return size

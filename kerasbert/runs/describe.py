@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from math import prod
 from pathlib import Path
 
 from kerasbert.checkpoints.formats import foreign_format
@@ -104,13 +105,7 @@ def _encoder(checkpoint) -> dict:
 
 
 def _weights(shapes: dict) -> dict:
-    parameters = 0
-    for shape in shapes.values():
-        size = 1
-        for length in shape:
-            size *= length
-        parameters += size
-    return {"tensors": len(shapes), "parameters": parameters}
+    return {"tensors": len(shapes), "parameters": sum(map(prod, shapes.values()))}
 
 
 def _tensors(path: Path) -> dict:
