@@ -145,22 +145,23 @@ def cut(folder):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
-def other_shape(folder):
+def put(folder, name: str, value) -> None:
+    """Puts another value in the place of a dataset."""
     with h5py.File(folder / "model.weights.h5", "r+") as file:
-        del file["layers/dense/vars/1"]
-        file["layers/dense/vars/1"] = np.zeros(5, "float32")
+        del file[name]
+        file[name] = value
+
+
+def other_shape(folder):
+    put(folder, "layers/dense/vars/1", np.zeros(5, "float32"))
 
 
 def other_rank(folder):
-    with h5py.File(folder / "model.weights.h5", "r+") as file:
-        del file["layers/transformer_encoder/_self_attention_layer/query_dense/vars/0"]
-        file["layers/transformer_encoder/_self_attention_layer/query_dense/vars/0"] = np.float32(1)
+    put(folder, "layers/transformer_encoder/_self_attention_layer/query_dense/vars/0", np.float32(1))
 
 
 def integers(folder):
-    with h5py.File(folder / "model.weights.h5", "r+") as file:
-        del file["layers/dense/vars/1"]
-        file["layers/dense/vars/1"] = np.zeros(16, "int8")
+    put(folder, "layers/dense/vars/1", np.zeros(16, "int8"))
 
 
 def elsewhere(folder):
