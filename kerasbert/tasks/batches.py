@@ -96,8 +96,8 @@ class Lesson:
 def pad_lessons(groups: Sequence[Sequence[Lesson]], graph: Graph, **padding) -> tuple[dict, dict, dict]:
     """Makes one training batch: inputs as `pad_rows` makes them, targets and weights by output name.
 
-    Answers per token are padded with 0 to the length of the batch, as their weights are. Answers that choose one of the
-    tokens are padded with `NO_TOKEN`.
+    Answers per token, or per value of another input, are padded with 0 to the length of the batch, as their weights
+    are. Answers that choose one of the tokens are padded with `NO_TOKEN`.
 
     If the rows of an example have one loss, a batch with targets counts examples on axis 0, so that nothing that cuts
     it parts them: inputs are (examples, rows of an example, length), targets (examples, rows of an example) and weights
@@ -109,15 +109,16 @@ def pad_lessons(groups: Sequence[Sequence[Lesson]], graph: Graph, **padding) -> 
     """
     lessons = list(chain.from_iterable(groups))
     inputs = pad_rows([lesson.row for lesson in lessons], graph, **padding)
-    length = inputs["input_ids"].shape[1]
+    lengths = {name: values.shape[1] for name, values in inputs.items() if values.ndim > 1}
+    lengths |= dict.fromkeys(("token", "position"), lengths["input_ids"])
 
     def together(answers: list[Mapping]) -> dict:
         found = {}
         for each in (each for each in graph.outputs if each.name in answers[0]):
             values = [np.asarray(answer[each.name]) for answer in answers]
-            if each.by_token and values[0].ndim:
+            if each.axis in lengths and values[0].ndim:
                 rest, pad = [(0, 0)] * (values[0].ndim - 1), NO_TOKEN if each.axis == "position" else 0
-                values = [np.pad(x, [(0, length - len(x)), *rest], constant_values=pad) for x in values]
+                values = [np.pad(x, [(0, lengths[each.axis] - len(x)), *rest], constant_values=pad) for x in values]
             found[each.name] = np.stack(values)
         return found
 
