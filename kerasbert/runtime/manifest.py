@@ -270,7 +270,8 @@ def _check_graph(graph: Graph, names: list[str]) -> None:
         _one_of(f"the axis of {graph.name}.{each.name}", each.axis, (*AXES, *inputs))
         if each.pad < 0:
             raise ValueError(f"{graph.name}.{each.name} is padded with {each.pad}: use an id, 0 or more")
-        if (each.axis == "number") != (each.width > 0) or each.width < 0:
+        vectors = {"number": each.width > 0, "row": each.width == 0, "text": each.width == 0}
+        if each.width < 0 or not vectors.get(each.axis, True):
             raise ValueError(f"{graph.name}.{each.name} has the axis {each.axis!r} and the width {each.width}")
     for each in graph.outputs:
         _one_of(f"the axis of {graph.name}.{each.name}", each.axis, ("row", "token", "position", "example"))

@@ -98,7 +98,9 @@ class Settings:
         if self.top_p > 1:
             raise ConfigError(f"top_p is {self.top_p}: use 1 or less")
         if self.min_new_tokens >= self.max_new_tokens:
-            raise ConfigError(f"min_new_tokens is {self.min_new_tokens}: use less than max_new_tokens")
+            raise ConfigError(
+                f"min_new_tokens is {self.min_new_tokens}: use less than max_new_tokens, {self.max_new_tokens}"
+            )
         if not self.do_sample and self.num_return_sequences > self.num_beams:
             raise ConfigError(
                 f"num_return_sequences is {self.num_return_sequences}: use {self.num_beams} or less, the number of "
