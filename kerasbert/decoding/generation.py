@@ -10,7 +10,7 @@ Step = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 Takes the last token of each hypothesis, int32 (N,), and for each the number of the hypothesis of the previous call that
 it continues, int (N,), by which caches are put into order. In the first call this is the number of the row. Returns
-float (N, vocabulary).
+float32 (N, vocabulary).
 """
 
 
@@ -51,12 +51,12 @@ class Rules:
         The others keep their value, as in transformers.
 
         Args:
-            logits: float (N, vocabulary).
+            logits: float32 (N, vocabulary).
             texts: the ids so far with the start token, int (N, length).
         """
-        found = np.asarray(logits, np.float64)
-        found = found - found.max(axis=-1, keepdims=True)
-        found -= np.log(np.exp(found).sum(axis=-1, keepdims=True))
+        largest = logits.max(axis=-1, keepdims=True)
+        sums = np.exp(logits - largest).sum(axis=-1, keepdims=True, dtype=np.float64)
+        found = logits - (largest + np.log(sums))
         if texts.shape[1] - 1 < self.least:
             found[:, self.end] = -np.inf
         if 0 < self.no_repeat <= texts.shape[1]:

@@ -81,27 +81,38 @@ class CachedSteps:
         self._sources = self._given = mask, memory
         self._rows = np.arange(len(mask))
         self._cache = np.zeros((len(mask), 0, memory.shape[2]), np.float32)
+        self._entry = np.zeros((len(mask), memory.shape[2]), np.float32)
 
     def __call__(self, tokens: np.ndarray, origins: np.ndarray) -> np.ndarray:
-        rows, cache = self._rows[origins], self._cache[origins]
+        rows = self._rows[origins]
         if not np.array_equal(rows, self._rows):  # else the same memories serve again
             self._rows = rows
             self._given = tuple(each[rows] for each in self._sources)
         mask, memory = self._given
-        # Some engines refuse an axis of size 0; the graph masks this place.
-        empty = np.zeros((len(rows), 1, cache.shape[2]), np.float32)
+        self._cache = self._continued(origins)
         batch = {
             "decoder_input_ids": tokens.astype(np.int32),
             "decoder_position": np.full(len(rows), self._position, np.int32),
             "attention_mask": mask,
             "memory": memory,
-            "cache": cache if self._position else empty,
+            "cache": self._cache,
         }
         found = self._run(batch)
-        entry = np.asarray(found["cache_entry"], np.float32)
-        self._cache = np.concatenate([cache, entry[:, None]], axis=1)  # (N, position + 1, width)
+        self._entry = np.asarray(found["cache_entry"], np.float32)
         self._position += 1
-        return np.asarray(found["logits"])
+        return np.asarray(found["logits"], np.float32)
+
+    def _continued(self, origins: np.ndarray) -> np.ndarray:
+        """The cache with the last step's entry, in the order of the hypotheses: float32 (N, position, width).
+
+        In the first step it has one place, which the graph masks, because some engines refuse an axis of size 0.
+        """
+        cache = np.zeros((len(origins), max(self._position, 1), self._entry.shape[1]), np.float32)
+        if self._position:
+            for own, origin in zip(cache, origins, strict=True):  # one copy, where indexing would make two
+                own[:-1] = self._cache[origin, : self._position - 1]
+            cache[:, -1] = self._entry[origins]
+        return cache
 
 
 def _array(memory: Sequence[np.ndarray], tokens: int) -> np.ndarray:
