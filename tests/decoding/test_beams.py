@@ -128,6 +128,20 @@ def test_of_equal_tokens_the_lower_one_comes_first():
     assert ids(found) == [[2], [0, 0], [0, 1]]  # all have the same score, and [2] ended first
 
 
+def test_one_beam_stops_at_the_first_end_though_another_token_is_as_likely():
+    """The text of the other token would have the better mean, since it ends surely."""
+
+    def step(tokens, origins):
+        logits = np.full((len(tokens), 6), -99.0, np.float32)
+        logits[:, END] = 0.0
+        logits[tokens == START, 5] = 0.0
+        return logits
+
+    ((found,),) = beam_search(step, 1, rules())
+    assert found.tokens.tolist() == [END]
+    assert ids(beam_search(step, 1, rules(), beams=2)[0]) == [[5, END], [END]]
+
+
 @pytest.mark.parametrize("count", [1, 3, 6, 9])
 def test_best_places_are_those_of_a_stable_sort(count):
     for values in ([3.0, 1.0, 3.0, 2.0, 3.0, -np.inf], [1.0] * 6, [-np.inf] * 5 + [0.0]):

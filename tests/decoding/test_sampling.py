@@ -47,6 +47,30 @@ def test_the_distribution_is_that_of_the_reference(temperature, top_k, top_p):
         np.testing.assert_allclose(found, expected(scores, temperature, top_k, top_p), atol=1e-12)
 
 
+def test_the_tokens_of_top_p_are_the_fewest_that_have_it():
+    for top_p, count in ((0.49, 2), (0.5, 2), (0.51, 3), (1.0, 4)):
+        tokens, probabilities = Sampling(top_p=top_p).distribution(np.log(np.full(4, 0.25)))
+        assert tokens.tolist() == list(range(count))
+        assert probabilities.tolist() == [1 / count] * count
+
+
+def test_each_text_has_random_numbers_of_its_own_and_a_number_chooses_a_share_of_the_tokens():
+    asked = []
+
+    def half(*where):
+        asked.append(where)
+        return 0.5
+
+    def step(tokens, origins):
+        return np.zeros((len(tokens), 4), np.float32)
+
+    found = sample(step, 2, rules(2), half, Sampling(), count=2)  # the second half of the tokens begins with the end
+    assert [[each.tokens.tolist() for each in texts] for texts in found] == [[[END]] * 2] * 2
+    assert asked == [(0, 0, 0), (0, 1, 0), (1, 0, 0), (1, 1, 0)]
+    sample(step, 1, rules(2), lambda *where: asked.append(where) or 0.0, Sampling())
+    assert asked[4:] == [(0, 0, 0), (0, 0, 1)]
+
+
 def frequencies(texts):
     return {text: count / len(texts) for text, count in Counter(texts).items()}
 

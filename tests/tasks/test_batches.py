@@ -197,6 +197,10 @@ def test_batches_by_tokens_are_full_and_hardly_padded():
     batches = order_by_tokens(PAIRS, 2000, seed=0)
     assert sum(padded(batches)) < 1.1 * PAIRS.sum() < 0.8 * sum(padded(order_by_tokens(PAIRS, 2000, seed=None)))
     assert np.mean(padded(batches)) > 0.9 * 2000
+    long = PAIRS * 4 + np.random.default_rng(3).integers(0, 20, size=(1000, 2)) * [0, 1]
+    summaries = np.stack([long[:, 1], long[:, 0] // 8], axis=1)
+    for lengths in (summaries, summaries[:, ::-1]):
+        assert sum(padded(order_by_tokens(lengths, 2000, seed=0), lengths)) < 1.1 * lengths.sum()
     means = [PAIRS[batch].mean() for batch in batches]
     assert abs(np.corrcoef(means, np.arange(len(means)))[0, 1]) < 0.4
 

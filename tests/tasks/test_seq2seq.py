@@ -208,6 +208,7 @@ def test_whether_long_sources_are_split_follows_from_the_targets():
         return TASK.observe([Example({"source": source}, target)], {})["split_sentences"]
 
     assert decided("a cat sleeps", "eine Katze schläft")
+    assert decided("a cat sleeps in the sun", "a cat sleeps")
     assert decided("A cat sleeps in the sun.", "猫在太阳下睡觉。")  # 8 characters for 24
     assert not decided("a cat sleeps, and a dog too, and so does the mouse", "animals sleep")
 

@@ -1,5 +1,6 @@
 """Figures of written texts: those of sacreBLEU's and rouge-score's own documentation and command lines."""
 
+import numpy as np
 import pytest
 
 from kerasbert.tasks.figures.written import NAMES, evaluate, tokens_of
@@ -30,6 +31,12 @@ def test_rouge_is_that_of_its_readme():
 def test_the_best_right_text_counts_and_texts_may_have_different_numbers_of_them():
     one = evaluate(["a cat sleeps now", "the dog"], [["a cat sleeps now"], ["a dog", "the dog"]])
     assert one == pytest.approx(dict.fromkeys(NAMES, 1.0))
+
+
+def test_a_text_with_fewer_right_texts_is_compared_with_these_alone():
+    """With an empty right text beside it, a short text would be as long as it has to be."""
+    texts, right = ["a cat sleeps on"], [["a cat sleeps on the old chair tonight"]]
+    assert evaluate([*texts, "x y z v"], [*right, ["x y z v", "x"]])["bleu"] == pytest.approx(np.exp(1 - 12 / 8))
 
 
 @pytest.mark.parametrize(
