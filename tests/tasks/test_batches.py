@@ -197,12 +197,17 @@ def test_batches_by_tokens_are_full_and_hardly_padded():
     batches = order_by_tokens(PAIRS, 2000, seed=0)
     assert sum(padded(batches)) < 1.1 * PAIRS.sum() < 0.8 * sum(padded(order_by_tokens(PAIRS, 2000, seed=None)))
     assert np.mean(padded(batches)) > 0.9 * 2000
-    long = PAIRS * 4 + np.random.default_rng(3).integers(0, 20, size=(1000, 2)) * [0, 1]
-    summaries = np.stack([long[:, 1], long[:, 0] // 8], axis=1)
-    for lengths in (summaries, summaries[:, ::-1]):
-        assert sum(padded(order_by_tokens(lengths, 2000, seed=0), lengths)) < 1.1 * lengths.sum()
     means = [PAIRS[batch].mean() for batch in batches]
     assert abs(np.corrcoef(means, np.arange(len(means)))[0, 1]) < 0.4
+
+
+@pytest.mark.parametrize("longer", [0, 1])
+def test_batches_by_tokens_share_the_length_of_the_longer_side(longer):
+    """As of summaries, whose sources are much longer."""
+    lengths = np.random.default_rng(3).integers(3, (200, 20), size=(1000, 2))[:, [longer, 1 - longer]]
+    batches = [lengths[batch, longer] for batch in order_by_tokens(lengths, 2000, seed=0)]
+    spans = sorted((batch.min(), batch.max()) for batch in batches)
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(spans))
 
 
 def test_tokens_are_counted_by_axis_as_in_a_padded_batch():
