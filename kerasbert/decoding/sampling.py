@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerasbert.decoding.generation import Rules, Step, Written
+from kerasbert.decoding.generation import Rules, Step, Written, best_places
 
 Draw = Callable[[int, int, int], float]
 """The number of a row, of one of its texts, and of the token, each from 0 -> a random number in [0, 1). The same
@@ -32,8 +32,7 @@ class Sampling:
         Args:
             log_probabilities: float (vocabulary,); -inf for a token that must not be drawn. At least one is finite.
         """
-        tokens = np.argsort(-log_probabilities, kind="stable")
-        tokens = tokens[: min(self.top_k or len(tokens), np.count_nonzero(log_probabilities > -np.inf))]
+        tokens = best_places(log_probabilities, self.top_k or len(log_probabilities))
         scaled = log_probabilities[tokens] / self.temperature
         weights = np.exp(scaled - scaled[0])
         before = np.cumsum(weights) - weights

@@ -1,6 +1,6 @@
 """Text to text: a translation or a summary that a model writes token by token."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -220,6 +220,13 @@ def targets(tokenizer, row: SourceRow, settings: Settings) -> tuple[dict, dict, 
     return {**row.inputs, "decoder_input_ids": seen}, {"logits": right}, {"logits": weights}
 
 
+def unlearned(lessons: Sequence, settings: Settings) -> Iterable[str]:
+    """How many targets were cut."""
+    cut = sum(int(lesson.targets["logits"][-1]) != settings.eos_token_id for lesson in lessons)
+    if cut:
+        yield f"{cut} of {len(lessons)} targets were cut, at {settings.max_new_tokens} tokens"
+
+
 def observe(examples: Sequence[Example], known: Mapping) -> Mapping:
     """Whether a long source is answered sentence by sentence: targets are at least half as long as their sources.
 
@@ -280,8 +287,10 @@ GOLDEN = (
     "A man in an orange hat is standing in front of a building.",
     "😀 Two young girls are playing in the snow.",
     "Café Müller gehört Frau Müller, die seit 1989 in Zürich wohnt.",
-    *filter(None, TEXTS),
+    *(text for text in TEXTS if 0 < len(text) < 200),
+    " ".join(f"On day {day} they met {', '.join(f'man {man}' for man in range(25))}." for day in range(3)),
 )
+"""The last one does not fit into a row, but its sentences do."""
 
 TASK = Task(
     name="seq2seq",
@@ -309,6 +318,7 @@ TASK = Task(
     observe=observe,
     targets=targets,
     group=group,
+    unlearned=unlearned,
     infer=write,
     decode=decode,
     same=same,

@@ -13,7 +13,7 @@ from kerasbert.tasks import generating
 from kerasbert.tasks.ask import Answered, ask, outputs_of
 from kerasbert.tasks.batches import pad_lessons
 from kerasbert.tasks.lessons import lessons_of
-from kerasbert.tasks.remarks import count_cut
+from kerasbert.tasks.remarks import count_cut, warn_unlearned
 from kerasbert.tasks.seq2seq import TASK, Settings, training_graph
 from kerasbert.tasks.task import Example
 from kerasbert.tokenizers import WordPieceTokenizer
@@ -201,6 +201,18 @@ def test_a_long_source_is_learned_as_far_as_it_fits_and_a_long_target_does_not_e
     assert count_cut([lesson.row]) == 1
     assert lesson.row.inputs["decoder_input_ids"] == ids_of("[CLS] a b c")
     assert lesson.targets["logits"].tolist() == ids_of("a b c d")
+
+
+def test_targets_that_were_cut_are_counted(caplog):
+    examples = [
+        Example({"source": "a"}, target, line, "train.tsv") for line, target in enumerate(("a b c d", "a b"), 2)
+    ]
+    for most, wanted in ((4, ["train.tsv: 1 of 2 targets were cut, at 4 tokens"]), (5, [])):
+        chosen = settings(max_new_tokens=most)
+        made = lessons_of(TASK, TOKENIZER, examples, chosen, graph=training_graph(chosen))
+        caplog.clear()
+        warn_unlearned(TASK, examples, made, chosen)
+        assert caplog.messages == wanted
 
 
 def test_whether_long_sources_are_split_follows_from_the_targets():
