@@ -140,6 +140,11 @@ def stored(config: Mapping, outputs: Callable[[str], int]) -> Mapping:
     return {name: config[name] for name in STORED if isinstance(config.get(name), int | float)}
 
 
+def of_tokenizer(tokenizer) -> Mapping:
+    """A text begins with [CLS] and ends with [SEP], or with <s> and </s>, as transformers has it for these models."""
+    return {"decoder_start_token_id": tokenizer.id_of("cls"), "eos_token_id": tokenizer.id_of("sep")}
+
+
 @dataclass(frozen=True)
 class SourceRow(Row):
     """A source, or a sentence of one that does not fit into a row.
@@ -314,6 +319,7 @@ TASK = Task(
     outputs=OUTPUTS,
     rows=rows,
     stored=stored,
+    of_tokenizer=of_tokenizer,
     truth=truth,
     observe=observe,
     targets=targets,

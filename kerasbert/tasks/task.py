@@ -257,6 +257,7 @@ class Task:
         averages: whether an example's rows are windows whose outputs are averaged (`kerasbert.tasks.windows.averaged`).
         stored: content of config.json, layer name -> number of its outputs in the checkpoint -> the settings that
             transformers' own keys tell. Raises ConfigError.
+        of_tokenizer: a model's tokenizer -> the settings that follow from it; None if there are none.
         drawn: whether what is learned of a text is drawn from the text itself, such as its masked words, and anew in
             each epoch. Its files have no right answers, and `targets` takes a key of the draw too, of (seed, epoch).
         truth: example, settings -> its right answer, in the form that `targets` and `figures` take. Raises DataError.
@@ -308,6 +309,7 @@ class Task:
     rows: Callable[[object, Example, object], list[Row]]
     averages: bool = False
     stored: Callable[[Mapping, Callable[[str], int]], Mapping] = lambda config, outputs: {}
+    of_tokenizer: Callable[[object], Mapping] | None = None
     drawn: bool = False
     truth: Callable[[Example, object], object] = lambda example, settings: example.truth
     survey: Callable[[Sequence[Example]], None] = lambda examples: None

@@ -225,6 +225,10 @@ def test_whether_long_sources_are_split_follows_from_the_targets():
     assert not decided("a cat sleeps, and a dog too, and so does the mouse", "animals sleep")
 
 
+def test_texts_begin_and_end_with_the_special_tokens_of_the_tokenizer():
+    assert TASK.of_tokenizer(TOKENIZER) == {"decoder_start_token_id": START, "eos_token_id": END}
+
+
 def test_settings_that_transformers_stored_are_read():
     config = {"decoder_start_token_id": 5, "eos_token_id": 6, "num_beams": 3, "length_penalty": 2.0, "max_length": 9}
     assert TASK.stored(config, None) == {name: config[name] for name in list(config)[:4]}
