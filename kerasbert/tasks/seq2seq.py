@@ -44,7 +44,9 @@ class Settings:
     """Smallest number of tokens before the end."""
     num_beams: int = option(4, least=1, answering=True, help="Number of beams: 1 takes the likeliest token each time.")
     """Number of hypotheses of beam search; 1 is greedy search."""
-    length_penalty: float = option(1.0, answering=True, help="Above 0 favours longer texts, below 0 shorter ones.")
+    length_penalty: float = option(
+        1.0, least=-10, most=10, answering=True, help="Above 0 favours longer texts, below 0 shorter ones."
+    )
     """A score is the sum of log-probabilities divided by length ** length_penalty."""
     no_repeat_ngram_size: int = option(
         0, least=0, answering=True, help="No sequence of this many tokens is written twice; 0 for no such rule."
@@ -86,6 +88,7 @@ class Settings:
             ("max_new_tokens", 1),
             ("min_new_tokens", 0),
             ("num_beams", 1),
+            ("length_penalty", -10),
             ("no_repeat_ngram_size", 0),
             ("num_return_sequences", 1),
             ("temperature", 0.01),
@@ -95,8 +98,9 @@ class Settings:
         ):
             if not getattr(self, name) >= least:
                 raise ConfigError(f"{name} is {getattr(self, name)}: use {least} or more")
-        if self.top_p > 1:
-            raise ConfigError(f"top_p is {self.top_p}: use 1 or less")
+        for name, most in (("length_penalty", 10), ("top_p", 1)):
+            if getattr(self, name) > most:
+                raise ConfigError(f"{name} is {getattr(self, name)}: use {most} or less")
         if self.min_new_tokens >= self.max_new_tokens:
             raise ConfigError(
                 f"min_new_tokens is {self.min_new_tokens}: use less than max_new_tokens, {self.max_new_tokens}"
@@ -162,7 +166,12 @@ def rows(tokenizer, example: Example, settings: Settings) -> list[SourceRow]:
     """Makes the row of a source. One that does not fit has a row per sentence, or is cut, as `split_sentences` says.
 
     A sentence that does not fit has several rows. An empty source has none.
+
+    Raises:
+        DataError: there is a target, and the source or the target is empty.
     """
+    if example.truth is not None:
+        truth(example, settings)
     text = as_text(example.fields["source"])
     if not text.strip():
         return []

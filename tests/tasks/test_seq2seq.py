@@ -8,7 +8,7 @@ from decoding.tables import Steps
 
 from kerasbert.decoding.beams import beam_search
 from kerasbert.decoding.generation import Rules
-from kerasbert.errors import ConfigError
+from kerasbert.errors import ConfigError, DataError
 from kerasbert.tasks import generating
 from kerasbert.tasks.ask import Answered, ask, outputs_of
 from kerasbert.tasks.batches import pad_lessons
@@ -141,6 +141,8 @@ def test_a_source_that_fits_is_one_row_and_an_empty_one_has_none():
     (joined,) = rows(["a b.", "c."])
     assert joined.inputs == row.inputs
     assert rows(" ") == []
+    with pytest.raises(DataError, match=r"^a.tsv, line 3: the source is empty; give it some text, or leave the line"):
+        TASK.rows(TOKENIZER, Example({"source": " "}, "a", 3, "a.tsv"), settings())
 
 
 def test_a_long_source_is_answered_sentence_by_sentence_or_cut():
@@ -240,6 +242,7 @@ def test_settings_that_transformers_stored_are_read():
     [
         ({"num_beams": 0}, "num_beams is 0: use 1 or more"),
         ({"top_p": 1.5}, "top_p is 1.5: use 1 or less"),
+        ({"length_penalty": float("nan")}, "length_penalty is nan: use -10 or more"),
         ({"temperature": float("nan")}, "temperature is nan: use 0.01 or more"),
         ({"min_new_tokens": 9, "max_new_tokens": 9}, "min_new_tokens is 9: use less than max_new_tokens, 9"),
         (
