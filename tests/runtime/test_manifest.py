@@ -373,36 +373,3 @@ def test_a_wanted_edit_is_accepted_and_holds(bundle):
     before = (bundle / NAME).read_bytes()
     rehash(bundle)
     assert (bundle / NAME).read_bytes() == before
-
-
-# A task of two graphs.
-
-SEQ2SEQ = task_named("seq2seq")
-TWO = SEQ2SEQ.Settings(max_length=64, decoder_start_token_id=2, eos_token_id=3)
-WIDTHS = {"memory": 12, "cache": 12, "cache_entry": 12, "logits": 30}
-
-
-def two_graphs(**widths):
-    """The manifest of a bundle of two graphs, whose inputs and outputs have these widths."""
-    widths = {**WIDTHS, **widths}
-    graphs = [
-        dataclasses.replace(
-            graph,
-            inputs=tuple(dataclasses.replace(x, width=widths.get(x.name, 0)) for x in graph.inputs),
-            outputs=tuple(dataclasses.replace(x, width=widths[x.name]) for x in graph.outputs),
-        )
-        for graph in SEQ2SEQ.graphs(TWO)
-    ]
-    settings = dataclasses.asdict(TWO)
-    return dataclasses.replace(MANIFEST, task="seq2seq", settings=settings, graphs=graphs, files={})
-
-
-def test_graphs_may_take_vectors_that_another_graph_gives(tmp_path):
-    written = two_graphs()
-    written.write(tmp_path)
-    assert Manifest.read(tmp_path) == written
-    assert [each.width for each in written.graph("decoder_step").inputs] == [0, 0, 0, 12, 12]
-    for name, wrong in (("cache", 11), ("cache", 0), ("attention_mask", 1)):
-        axis = "cache" if name == "cache" else "token"
-        with pytest.raises(ValueError, match=f"{name} has the axis '{axis}' and the width {wrong}$"):
-            two_graphs(**{name: wrong})

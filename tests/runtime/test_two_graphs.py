@@ -1,11 +1,14 @@
 """A task of two graphs is answered by LiteRT and ONNX Runtime as by NumPy: memory and cache go in and out as floats."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 import tf2onnx
 
 from kerasbert.runtime.litert import tflite
+from kerasbert.runtime.manifest import Manifest
 from kerasbert.runtime.onnx import onnx
 from kerasbert.tasks.generating import write
 from kerasbert.tasks.seq2seq import Settings
@@ -101,3 +104,41 @@ def test_an_engine_writes_the_texts_of_the_same_functions_in_eager_mode(opened, 
     for ours, theirs in zip(wanted["sequences"], found["sequences"], strict=True):
         assert [each.tolist() for each in ours] == [each.tolist() for each in theirs]
     np.testing.assert_allclose(np.array(found["scores"]), np.array(wanted["scores"]), rtol=1e-4)
+
+
+def manifest(**widths):
+    """The description of a bundle of both graphs, whose inputs and outputs have these widths."""
+    graphs = [
+        dataclasses.replace(
+            graph,
+            inputs=tuple(dataclasses.replace(x, width=widths.get(x.name, x.width)) for x in graph.inputs),
+            outputs=graph.outputs,
+        )
+        for graph in (ENCODER, STEP)
+    ]
+    return Manifest(
+        task="seq2seq",
+        settings=dataclasses.asdict(SETTINGS),
+        graphs=graphs,
+        lengths=list(LENGTHS),
+        tokenizer={
+            "kind": "wordpiece",
+            "do_lower_case": True,
+            "strip_accents": None,
+            "tokenize_chinese_chars": True,
+            "added_tokens": [],
+        },
+        files={},
+        checksums=dict.fromkeys(("vocab.txt", "golden.json"), "0" * 64),
+        versions={},
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "axis", "wrong"), [("cache", "cache", 0), ("memory", "token", 5), ("decoder_position", "row", 1)]
+)
+def test_an_input_of_vectors_takes_what_another_graph_gives(name, axis, wrong, tmp_path):
+    manifest().write(tmp_path)
+    assert Manifest.read(tmp_path) == manifest()
+    with pytest.raises(ValueError, match=f"^decoder_step.{name} has the axis '{axis}' and the width {wrong}$"):
+        manifest(**{name: wrong}).write(tmp_path)
