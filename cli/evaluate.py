@@ -45,7 +45,7 @@ def evaluate(model, data, task, batch_size, plot, as_json, **given):
         raise click.UsageError(f"--plot: {definition.name} has no picture of right and wrong answers; leave it out")
     examples = read_examples(data, definition, columns=options.taken_columns(given))
     opened = options.open_model(model, task)
-    settings = replace(opened.settings, **changed)
+    settings = opened.settings = replace(opened.settings, **changed)
     definition.check(examples, settings)
     warn(definition, examples, settings)
     with counted(len(examples)) as count:

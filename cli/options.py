@@ -12,6 +12,7 @@ from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import NAME as MANIFEST
 from kerasbert.runtime.manifest import Manifest
 from kerasbert.tasks import NAMES, task_named
+from kerasbert.tasks.choice import Choice
 from kerasbert.tasks.task import Example, Task
 
 KERAS_FILE = ".keras"
@@ -114,10 +115,11 @@ def answering(command, *, measured: bool = False):
     """One option per setting of any task with which a model can answer otherwise than it was saved.
 
     Args:
-        measured: only those that change figures.
+        measured: only those that change figures. Else without those that are already options, as what of an answer to
+            show (`kerasbert.tasks.choice.Choice`).
     """
     for each in reversed(_answering().values()):
-        if each.metadata["measured"] or not measured:
+        if each.metadata["measured"] if measured else each.name not in Choice.__dataclass_fields__:
             command = setting(each, "as MODEL was saved")(command)
     return command
 
@@ -125,6 +127,12 @@ def answering(command, *, measured: bool = False):
 def _answering() -> dict[str, dataclasses.Field]:
     every = (each for name in NAMES for each in dataclasses.fields(task_named(name).Settings))
     return {each.name: each for each in every if each.metadata.get("answering")}
+
+
+def is_answering(task: Task, name: str) -> bool:
+    """Whether a task has a setting of this name with which a model can answer otherwise than it was saved."""
+    field = task.Settings.__dataclass_fields__.get(name)
+    return field is not None and field.metadata.get("answering", False)
 
 
 def taken_settings(given: dict) -> dict:
@@ -136,7 +144,7 @@ def taken_settings(given: dict) -> dict:
 def check_settings(given: dict, task: Task) -> None:
     """Raises click.UsageError if the task has no such setting."""
     for name in given:
-        if name not in task.Settings.__dataclass_fields__:
+        if not is_answering(task, name):
             raise click.UsageError(f"{task.name} has no --{name.replace('_', '-')}; leave it out")
 
 

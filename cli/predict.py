@@ -52,7 +52,8 @@ def _others(command):
 @click.option(
     "--top-k",
     type=click.IntRange(min=1),
-    help="Number of labels or answers to show, those with the highest scores; for a question at most 20.",
+    help="Number of labels or answers to show, those with the highest scores; for a question at most 20. For a text "
+    "that is drawn with --do-sample: the number of likeliest tokens among which one is drawn.",
 )
 @click.option("--all-scores", is_flag=True, default=None, help="Show every label with its score, the highest first.")
 @click.option(
@@ -92,11 +93,13 @@ def predict(model, texts, source, out, task, batch_size, **given):
     for text in filter(isfile, texts):
         click.echo(f"{text}: is answered as a text, though there is such a file; --input {text} reads it", err=True)
     definition = options.task_of(model, task)
+    own = [name for name, value in choice.items() if value is not None and options.is_answering(definition, name)]
+    changed |= {name: choice.pop(name) for name in own}
     options.check_settings(changed, definition)
     chosen = _chosen(model, definition, choice)
     examples = read_unlabelled(source, definition, columns=columns) if source else _examples(definition, texts, others)
     opened, cut = options.open_model(model, task), 0
-    settings = replace(opened.settings, **changed)
+    settings = opened.settings = replace(opened.settings, **changed)
     warn(definition, examples, settings, labelled=False)
     data = {field.name for field in definition.fields if field.kind in ("number", "texts")}
     # On a terminal the answers themselves are the progress.

@@ -43,7 +43,7 @@ def onnx(path: Path, graph: Graph, *, threads: int, integers: bool) -> Run:
     )
     single = (lambda: first) if threads == 1 else _made_once(again)
     token_inputs = {each.name for each in graph.inputs if each.axis == "token"}
-    types = {each.name: "float32" if each.axis == "number" else "int64" for each in graph.inputs}
+    types = {each.name: "float32" if each.width else "int64" for each in graph.inputs}
     names = [each.name for each in graph.outputs]
 
     def run(batch: dict) -> dict:
