@@ -13,7 +13,7 @@ from kerasbert.checkpoints import h5_files, hub, names, pytorch_files, safetenso
 from kerasbert.checkpoints.card import Card, write_card
 from kerasbert.checkpoints.loading import ENCODER, Checkpoint
 from kerasbert.checkpoints.stored import Stored, Written, put
-from kerasbert.config import MLM_FIELDS, OWN_TYPE, family_name, read_config_json
+from kerasbert.config import MLM_FIELDS, OWN_TYPE, BertConfig, EncoderDecoderConfig, read_config_json
 from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.files import new_folder, write_tensors, write_text
 
@@ -58,7 +58,7 @@ def read(folder: Path) -> Checkpoint:
     _check_format(folder)
     settings = read_config_json(folder)
     try:
-        family = family_name(settings)
+        known = names.names_in(settings)
     except ConfigError as error:
         raise ConfigError(f"{folder / 'config.json'}: {error}") from None
     files, weights = _weight_files(folder)
@@ -67,17 +67,24 @@ def read(folder: Path) -> Checkpoint:
         for stored in weights.read(file):
             if not stored.name.isprintable():
                 raise CheckpointError(f"{file}: a tensor has the name {stored.name!r:.80}; fetch or save it again")
-            name = names.modern_name(weights.rename(stored.name), family)
+            name = names.modern_name(weights.rename(stored.name), settings)
             if name in names.BUFFERS:
                 skipped[stored.name] = "a constant"
                 continue
             put(tensors, name, stored, file)
-    names.give_back_tied(tensors, family)
-    return Checkpoint(folder, settings, tensors, names.names_of(family), skipped)
+    names.give_back_tied(tensors, known.tied)
+    return Checkpoint(folder, settings, tensors, known, skipped)
 
 
 def save(
-    model, folder: str | Path, *, card: Card, task: str = ENCODER, max_length: int | None = None, **beside
+    model,
+    folder: str | Path,
+    *,
+    card: Card,
+    task: str = ENCODER,
+    max_length: int | None = None,
+    config: BertConfig | EncoderDecoderConfig | None = None,
+    **beside,
 ) -> None:
     """Writes a folder that transformers opens: config.json, model.safetensors, the tokenizer's files, the card.
 
@@ -90,27 +97,38 @@ def save(
         card: the model card.
         task: a key of `names.ARCHITECTURES`.
         max_length: the number of tokens that other libraries cut a text to; None: the encoder's limit.
+        config: what config.json holds; None: `model.config`.
         beside: as for `write_beside`.
     """
+    config = config or model.config
     with new_folder(folder, update=True) as building:
-        tensors = _tensors_of(model, prefix=task != ENCODER)
+        tensors = _tensors_of(model, config, prefix=task != ENCODER)
         write_tensors(building / "model.safetensors", tensors, what=f"{folder}: the weights")
-        write_beside(model, building, task=task, **beside)
+        write_beside(model, building, task=task, config=config, **beside)
         write_card(card, building, folder)
         if model.tokenizer is not None:
             model.tokenizer.save(building, max_length=max_length or model.config.max_length)
 
 
-def _tensors_of(model, *, prefix: bool) -> Iterator[tuple[str, np.ndarray]]:
+def _tensors_of(model, config, *, prefix: bool) -> Iterator[tuple[str, np.ndarray]]:
     """The weights of a Keras model under Hugging Face's names."""
-    merged = merged_kernels(model)
+    merged, shared = merged_kernels(model), {}
+    if isinstance(config, EncoderDecoderConfig):
+        known = names.names_of_pair(config)
+        place = known.place
+        # transformers keeps two word tables, also where one serves encoder and decoder.
+        shared = {original: copy for copy, original in known.tied.items() if original.startswith("encoder.")}
+    else:
+        place = partial(names.tensor_name, config.model_type, prefix=prefix)
     for variable in model.weights:
         if variable.path.rpartition("/")[2] in LORA:
             continue
-        name, transposed = names.tensor_name(model.config.model_type, variable.path, prefix=prefix)
+        name, transposed = place(variable.path)
         variable = merged.get(variable.path, variable)
         value = np.asarray(variable.numpy() if hasattr(variable, "numpy") else variable, dtype="float32")
         yield name, value.T if transposed else value
+        if name in shared:
+            yield shared[name], value
 
 
 def write(checkpoint: Checkpoint, folder: Path, *, approximate: bool = False) -> dict[str, Written]:
@@ -167,6 +185,7 @@ def write_beside(
     settings: Mapping[str, object] | None = None,
     files: Mapping[str, object] | None = None,
     foreign: bool = False,
+    config: BertConfig | EncoderDecoderConfig | None = None,
 ) -> None:
     """Writes what the hub's clients read beside weights and tokenizer: config.json, and further JSON files.
 
@@ -178,20 +197,22 @@ def write_beside(
         files: path -> what a further JSON file holds.
         foreign: whether transformers has no such architecture. The folder then says `kerasbert.config.OWN_TYPE`, which
             transformers refuses; without it, transformers would put random weights where it finds none.
+        config: what config.json holds; None: `model.config`.
     """
-    config = {
-        "architectures": [names.ARCHITECTURES[model.config.model_type][task]],
-        **model.config.to_dict(),
+    config = config or model.config
+    content = {
+        "architectures": [names.ARCHITECTURES[config.model_type][task]],
+        **config.to_dict(),
         **(settings or {}),
         "dtype": "float32",
     }
-    if foreign:
-        del config["architectures"]
-        own = {"model_type": model.config.model_type, **config.get("kerasbert", {})}
-        config |= {"model_type": OWN_TYPE, "kerasbert": own}
-    for path, content in {"config.json": config, **(files or {})}.items():
+    if foreign or model.config.norm_first:
+        del content["architectures"]
+        own = {"model_type": config.model_type, **content.get("kerasbert", {})}
+        content |= {"model_type": OWN_TYPE, "kerasbert": own}
+    for path, held in {"config.json": content, **(files or {})}.items():
         (folder / path).parent.mkdir(exist_ok=True)
-        write_text(folder / path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        write_text(folder / path, json.dumps(held, indent=2, ensure_ascii=False) + "\n")
 
 
 def merged_kernels(model) -> dict:

@@ -13,7 +13,7 @@ from kerasbert.checkpoints import modules
 from kerasbert.checkpoints.card import Base
 from kerasbert.checkpoints.sizes import check_sizes, encoder_shapes
 from kerasbert.checkpoints.stored import Stored
-from kerasbert.config import BertConfig
+from kerasbert.config import BertConfig, EncoderDecoderConfig, is_pair
 from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.tasks import NAMES
 
@@ -113,6 +113,11 @@ class Checkpoint:
         return self.tensors[name].read()
 
     @cached_property
+    def pair(self) -> EncoderDecoderConfig | None:
+        """The numbers of an encoder with a decoder; None for an encoder alone."""
+        return EncoderDecoderConfig.from_dict(self.settings) if is_pair(self.settings) else None
+
+    @cached_property
     def config(self) -> BertConfig:
         """The encoder's numbers.
 
@@ -120,8 +125,10 @@ class Checkpoint:
             ConfigError: a config.json that kerasbert cannot build, or whose sizes are far from those of the tensors.
         """
         try:
-            config = BertConfig.from_dict(self.settings)
+            config = self.pair.encoder if self.pair else BertConfig.from_dict(self.settings)
             check_sizes(config, self.shapes, self.names.place)
+            if self.pair:
+                check_sizes(self.pair.decoder, self.shapes, lambda path: self.names.place(f"decoder/{path}"))
             return config
         except ConfigError as error:
             raise ConfigError(f"{self.config_place}: {error}") from None
@@ -141,7 +148,7 @@ class Checkpoint:
         classes = self.names.architectures
         if task is None or self.architecture not in classes.values() or task not in (*NAMES, *classes):
             return False
-        return self.architecture != classes.get(task, classes[ENCODER])
+        return self.architecture != classes.get(task, classes.get(ENCODER))
 
     @property
     def architecture(self) -> str | None:
@@ -210,32 +217,42 @@ class Checkpoint:
         name, _ = self.names.place(f"{layer}/bias")
         return self.shapes.get(name, (0,))[0]
 
-    def load_into(self, model, *, new: tuple[str, ...] = ()) -> None:
+    def load_into(
+        self, model, *, new: tuple[str, ...] = (), source: Callable[[str], str | None] = lambda path: path
+    ) -> None:
         """Copies every tensor into the variables of `model`, and says in one line which parts of it are new.
 
         Args:
             model: a Keras model built from `config`, its weights named by layer path.
             new: heads to leave as they are even if the file has them (a classifier for other labels).
+            source: path of a variable -> path of the weight that it begins as, for parts that begin as copies of
+                others; None for a variable that is new.
 
         Raises:
             CheckpointError: tensors that are missing, unexpected or of another shape, all listed; a head of the file
                 that would stand on a new part; an untied copy; NaN. Nothing is copied, but for NaN.
         """
-        targets = [Target(variable, *self.names.place(variable.path)) for variable in model.weights]
+        paths = {variable.path: source(variable.path) for variable in model.weights}
+        targets = [
+            Target(variable, paths[variable.path], *self.names.place(paths[variable.path]))
+            for variable in model.weights
+            if paths[variable.path] is not None
+        ]
+        drawn = {path.split("/")[0] for path, begins_as in paths.items() if begins_as is None}
         groups = dict.fromkeys(target.group for target in targets)
         fresh = [group for group in groups if group in self.names.heads.values() and self._is_fresh(group, new)]
         self._check_footing(groups, fresh)
         read = [target for target in targets if target.group not in fresh]
         left = set(self.shapes) - {target.name for target in read} - set(self.names.tied)
         self._check_fit({target.name: target.shape for target in read}, left)
-        if "mlm" in groups and "mlm" not in fresh:
+        if {"mlm", "decoder"} & (groups.keys() - set(fresh)):
             self._check_tied()
         for target in read:
             value = self.read(target.name)
             if not np.isfinite(value).all():
                 raise CheckpointError(f"{self.folder}: {target.name} holds NaN or infinity; no answer could come of it")
             target.variable.assign(value.T if target.transposed else value)
-        self._report(fresh, left)
+        self._report([*fresh, *(f"cross-attention of the {part}" for part in drawn)], left)
 
     def _is_fresh(self, group: str, new: tuple[str, ...]) -> bool:
         return group in new or not self.has(group)
@@ -313,16 +330,17 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Target:
-    """A variable of a Keras model, and the tensor that it is read from."""
+    """A variable of a Keras model, and the tensor that it is read from, with the path that names this."""
 
     variable: object
+    path: str
     name: str
     transposed: bool
 
     @property
     def group(self) -> str:
         """The layer of the model that the variable belongs to, such as `block_3` or `classifier`."""
-        return self.variable.path.split("/")[0]
+        return self.path.split("/")[0]
 
     @property
     def shape(self) -> tuple[int, ...]:

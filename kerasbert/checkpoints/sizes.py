@@ -77,6 +77,8 @@ def encoder_shapes(config: BertConfig) -> dict[str, tuple[int, ...]]:
         for name, shape in dense.items():
             shapes |= {f"block_{block}/{name}/kernel": shape, f"block_{block}/{name}/bias": shape[1:]}
         norms += [f"block_{block}/attention_norm", f"block_{block}/output_norm"]
+    if config.norm_first:
+        norms.append(f"block_{config.num_hidden_layers - 1}/final_norm")
     return shapes | {f"{norm}/{leaf}": (size,) for norm in norms for leaf in ("gamma", "beta")}
 
 

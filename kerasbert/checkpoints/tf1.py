@@ -72,7 +72,7 @@ def read(path: Path) -> Checkpoint:
             continue
         name, change = row or (stored.name, stored.change)
         put(tensors, name, replace(stored, change=change), index)
-    names.give_back_tied(tensors, FAMILY)
+    names.give_back_tied(tensors, names.TIED[FAMILY])
     _check_family(index, tensors)
     settings, config = _settings(prefix.parent, tensors)
     kind = "model-garden" if _is_garden(tensors) else "tf1"

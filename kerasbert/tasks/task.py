@@ -123,8 +123,8 @@ class Output:
 
     def shape(self, tokens: int | None) -> tuple[int | None, ...]:
         """The shape of a row's values."""
-        by_axis = {"token": (tokens, self.width), "position": (tokens,)}
-        return by_axis.get(self.axis, (self.width,))
+        by_axis = dict.fromkeys(("row", "example", "list"), (self.width,)) | {"position": (tokens,)}
+        return by_axis.get(self.axis, (tokens, self.width))
 
 
 @dataclass(frozen=True)
@@ -329,6 +329,10 @@ class Task:
     metrics: Callable[[object | None], Mapping[str, str]] = lambda settings: {}
     by_class: Callable[[Sequence, object], dict[str, dict[str, float]]] = lambda answered, settings: {}
     picture: Callable[[Sequence, object], Counts | Points] | None = None
+
+    def learned(self, settings) -> Graph:
+        """The graph that learns."""
+        return self.training_graph(settings) if self.training_graph else self.graphs(settings)[0]
 
     def outputs_of(self, graphs: Sequence[Graph]) -> tuple[Output, ...]:
         """The outputs that answers are made of."""
