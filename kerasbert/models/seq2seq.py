@@ -189,7 +189,10 @@ class Seq2Seq(TextModel):
         pair, chosen = checkpoint.pair, stored_settings(checkpoint, cls.task) | given
         if pair is not None and shape:
             raise ConfigError(f"{checkpoint.folder}: has a decoder already; leave {', '.join(shape)} out")
-        encoder = BertEncoder(checkpoint.config, tokenizer=checkpoint.tokenizer(), pooler=False, dtype=dtype)
+        pooler = pair is not None and checkpoint.has("pooler")  # unused, and written as it was: transformers wants it
+        encoder = BertEncoder(checkpoint.config, tokenizer=checkpoint.tokenizer(), pooler=pooler, dtype=dtype)
+        if pooler:
+            encoder.pooler.trainable = False
         if pair is None:
             layers = shape.pop("decoder_layers", encoder.config.num_hidden_layers)
             decoder = dataclasses.replace(encoder.config, num_hidden_layers=layers)
