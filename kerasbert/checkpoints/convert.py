@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasbert.checkpoints.formats import FORMATS
+from kerasbert.checkpoints.derived import keep_page
+from kerasbert.checkpoints.formats import FORMATS, WRITTEN
 from kerasbert.checkpoints.loading import Checkpoint
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.checkpoints.stored import Stored, Written
-from kerasbert.errors import CheckpointError
+from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.files import new_folder
 
 AS_IT_IS, NOT_WRITTEN = "as it is", "not written"
@@ -59,6 +60,9 @@ class Conversion:
 def convert(path: str | Path, folder: str | Path, *, to: str, approximate: bool = False) -> Conversion:
     """Writes the checkpoint in `path` as a new folder of another format, and compares the two tensor by tensor.
 
+    The files of the licence come along, and so does README.md if the format stays the same. A folder of another format
+    gets a page of its own, with the licence that the head of the source's page names.
+
     Args:
         path: a folder of any format, or a hub id.
         folder: absent or empty.
@@ -69,21 +73,25 @@ def convert(path: str | Path, folder: str | Path, *, to: str, approximate: bool 
     Raises:
         CheckpointError: a tensor is missing, unexpected, or of another shape, or the format has no place for the model.
             Nothing is written then.
-        ConfigError: the configuration cannot be read.
+        ConfigError: the configuration cannot be read, or `to` is no format that is written.
         KerasBertError: `folder` cannot be written.
     """
+    if to not in WRITTEN:
+        raise ConfigError(f"to is {to!r:.80}: use one of {', '.join(WRITTEN)}")
     checkpoint = open_checkpoint(path)
     checkpoint.check_whole()
     tokenizer = checkpoint.tokenizer()
+    formats = FORMATS[checkpoint.format].said, FORMATS[to].said
     with new_folder(folder) as building:
         written = FORMATS[to].module.write(checkpoint, building, approximate=approximate)
         copy = FORMATS[to].module.read(building)
         _check_equal(checkpoint, copy, written)
         read_as = copy.holds
+        said = f"This is {checkpoint.base.title}. kerasbert converted it from {formats[0]} to {formats[1]}."
+        keep_page(checkpoint, copy, folder, said)
     rows = [_row(stored, written.get(name)) for name, stored in checkpoint.tensors.items()]
     rows += [Row(name, None, why) for name, why in checkpoint.skipped.items()]
-    said = FORMATS[checkpoint.format].said, FORMATS[to].said
-    return Conversion(*said, checkpoint.holds, read_as, tuple(rows), tokenizer is not None)
+    return Conversion(*formats, checkpoint.holds, read_as, tuple(rows), tokenizer is not None)
 
 
 def _check_equal(checkpoint: Checkpoint, copy: Checkpoint, written: dict[str, Written]) -> None:

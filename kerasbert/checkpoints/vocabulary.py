@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasbert.checkpoints import hub, huggingface
-from kerasbert.checkpoints.card import OWN, Card, write_card
+from kerasbert.checkpoints.derived import write_page
 from kerasbert.checkpoints.loading import Checkpoint
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.checkpoints.stored import Stored
@@ -126,26 +126,25 @@ def _write(checkpoint: Checkpoint, folder: str | Path, old: HostTokenizer, new: 
     for key, index in _special_ids(checkpoint).items():
         if index < old.vocab_size:
             settings[key] = ids[old.vocabulary[index]]
-    resized = replace(checkpoint, settings=settings, tensors=_tensors(checkpoint, old, new, rows))
+    tensors = _tensors(checkpoint, old, new, rows)
+    resized = replace(checkpoint, settings=settings, tensors=tensors, read_tokenizer=lambda _: new)
     with new_folder(folder) as building:
-        huggingface.write(resized, building)
+        huggingface.write(resized, building, own=True)
         for pattern in hub.TOKENIZER:
             for path in building.glob(pattern):
                 path.unlink()
         new.save(building, max_length=_max_length(checkpoint))
-        write_card(_card(checkpoint, old.vocab_size, new.vocab_size), building, folder)
+        said = _said(checkpoint, old.vocab_size, new.vocab_size)
+        write_page(checkpoint, huggingface.read(building), folder, said, vocabulary=new.vocab_size)
     numbers = (sum(map(prod, each.shapes.values())) for each in (checkpoint, resized))
     return Resized((old.vocab_size, new.vocab_size), tuple(numbers))
 
 
-def _card(checkpoint: Checkpoint, before: int, after: int) -> Card:
-    """The card of the new model. Args: before, after: number of tokens."""
-    base = checkpoint.base
+def _said(checkpoint: Checkpoint, before: int, after: int) -> str:
+    """What the new model is, for its card. Args: before, after: number of tokens."""
     how = "further ones added" if after > before else "those left that a corpus uses; other words are in shorter pieces"
-    library = "sentence-transformers" if checkpoint.has_modules else "transformers" if checkpoint.architecture else OWN
-    facts = {"task": checkpoint.task, "family": checkpoint.config.model_type, "vocabulary": after}
-    said = f"This is {base.title} with {after:,} tokens instead of {before:,}: {how}. It was made with kerasbert."
-    return Card(said=said, task=checkpoint.task, facts=facts, library=library, base=base)
+    title = checkpoint.base.title
+    return f"This is {title} with {after:,} tokens instead of {before:,}: {how}. It was made with kerasbert."
 
 
 def _tensors(checkpoint: Checkpoint, old: HostTokenizer, new: HostTokenizer, rows: Rows) -> Mapping[str, Stored]:
