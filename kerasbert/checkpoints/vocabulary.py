@@ -153,13 +153,10 @@ def _tensors(checkpoint: Checkpoint, old: HostTokenizer, new: HostTokenizer, row
     tables = {names.place(path)[0] for path in ("embeddings/word_embeddings", "mlm/bias")} | names.tied.keys()
     tensors = dict(checkpoint.tensors)
     for name in tables & tensors.keys():
-        shape = checkpoint.shapes[name]
-        if shape[0] < old.vocab_size:
-            raise CheckpointError(
-                f"{checkpoint.folder}: {name} has {shape[0]} rows for {old.vocab_size} tokens; fetch the folder again"
-            )
         read = checkpoint.tensors[name].read
-        tensors[name] = Stored(name, (new.vocab_size, *shape[1:]), "float32", lambda read=read: rows(read()))
+        tensors[name] = Stored(
+            name, (new.vocab_size, *checkpoint.shapes[name][1:]), "float32", lambda read=read: rows(read())
+        )
     return tensors
 
 

@@ -224,3 +224,38 @@ def test_a_name_of_a_file_is_that_of_reading_and_writing():
             assert (
                 names.file_name(family, plain, prefix=True) == names.tensor_name(family, layer + leaf, prefix=True)[0]
             )
+
+
+@pytest.mark.parametrize(
+    ("name", "lost", "said"),
+    [
+        ("BertForSequenceClassification", "classifier", "holds text-classification .* but no classifier"),
+        ("RobertaForSequenceClassification", "classifier", "holds text-classification .* but no classifier"),
+        ("DistilBertForMultipleChoice", "classifier", "holds multiple-choice .* but no classifier"),
+        ("BertForQuestionAnswering", "qa_outputs", "holds question-answering .* but no qa_outputs"),
+        ("BertForMaskedLM", "transform.dense", r"missing: cls.predictions.transform.dense.weight \(32, 32\)"),
+        ("RobertaForMaskedLM", "lm_head.layer_norm", r"missing: lm_head.layer_norm.weight \(32,\)"),
+    ],
+)
+def test_a_model_without_its_head_is_not_written(name, lost, said, tmp_path):
+    """transformers would draw the head at random, and answer by chance."""
+    folder = make_folder(tmp_path / "model", name, without=(lost,))
+    with pytest.raises(CheckpointError, match=said):
+        convert(folder, tmp_path / "out", to="hf")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_encoder_that_was_pretrained_may_come_without_its_head(tmp_path):
+    convert(make_folder(tmp_path / "model", "RobertaForMaskedLM", without=("lm_head",)), tmp_path / "out", to="hf")
+    assert open_checkpoint(tmp_path / "out").heads == []
+
+
+def test_a_head_that_the_family_does_not_have_comes_along(tmp_path):
+    folder = make_folder(tmp_path / "model", "RobertaModel")
+    more = {
+        "cls.seq_relationship.weight": np.ones((2, 32), "float32"),
+        "cls.seq_relationship.bias": np.ones(2, "float32"),
+    }
+    source = damaged(folder, tmp_path / "source", lambda tensors: tensors | more)
+    convert(source, tmp_path / "out", to="hf")
+    assert more.keys() <= load_file(tmp_path / "out" / "model.safetensors").keys()
