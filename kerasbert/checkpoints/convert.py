@@ -67,7 +67,7 @@ def convert(path: str | Path, folder: str | Path, *, to: str, approximate: bool 
         path: a folder of any format, or a hub id.
         folder: absent or empty.
         to: one of `kerasbert.checkpoints.formats.WRITTEN`.
-        approximate: whether a model may be written that the format's own library computes slightly otherwise, such as
+        approximate: whether a model may be written that the format's own library computes slightly differently, such as
             one with the exact gelu for KerasHub's BERT.
 
     Raises:
@@ -109,5 +109,6 @@ def _check_equal(checkpoint: Checkpoint, copy: Checkpoint, written: dict[str, Wr
 def _row(stored: Stored, written: Written | None) -> Row:
     if written is None:
         return Row(stored.name, None, "the format has no place for it")
-    done = (stored.change.reading, written.change.writing) if stored.change is not written.change else ()
-    return Row(stored.name, written.name, ", ".join(filter(None, done)) or AS_IT_IS)
+    done = f"{stored.change.reading}, {written.change.writing}" if stored.change is not written.change else ""
+    steps = [step for step in done.replace("transposed, transposed", "").split(", ") if step]  # twice is not at all
+    return Row(stored.name, written.name, ", ".join(steps) or AS_IT_IS)

@@ -111,8 +111,7 @@ def _tensors_of(model, *, prefix: bool) -> Iterator[tuple[str, np.ndarray]]:
         if variable.path.rpartition("/")[2] in LORA:
             continue
         name, transposed = names.tensor_name(model.config.model_type, variable.path, prefix=prefix)
-        variable = merged.get(variable.path, variable)
-        value = np.asarray(variable.numpy() if hasattr(variable, "numpy") else variable, dtype="float32")
+        value = numbers(merged.get(variable.path, variable)).astype("float32", copy=False)
         yield name, value.T if transposed else value
 
 
@@ -128,7 +127,7 @@ def write(checkpoint: Checkpoint, folder: Path, *, approximate: bool = False, ow
         Name in a `Checkpoint` -> the tensor that was written.
 
     Raises:
-        CheckpointError: the file could not be written, or transformers computes otherwise.
+        CheckpointError: the file could not be written, or transformers computes the model differently.
     """
     if not (approximate or own):
         checkpoint.check_usual_mlm("transformers")
@@ -228,6 +227,11 @@ def merged_kernels(model) -> dict:
     """Path of a kernel -> the kernel with what LoRA added, for the layers with Keras's `enable_lora`."""
     layers = model._flatten_layers()
     return {f"{layer.path}/kernel": layer.kernel for layer in layers if getattr(layer, "lora_enabled", False)}
+
+
+def numbers(variable) -> np.ndarray:
+    """The numbers of a Keras variable, or of one of `merged_kernels`."""
+    return np.asarray(variable.numpy() if hasattr(variable, "numpy") else variable)
 
 
 def _check_format(folder: Path) -> None:

@@ -44,10 +44,10 @@ class Names:
     Attributes:
         place: path of our weight, such as `block_3/attention/query/kernel` -> name of the tensor, and whether it is
             transposed there.
-        heads: begin of a name -> the head it belongs to, in our words where we have the head.
+        heads: beginning of a name -> the head it belongs to, in our words where we have the head.
         tied: name of a copy -> name of the tensor that it repeats.
         architectures: task -> the class that transformers opens it with.
-        evidence: task -> begins of the names that a checkpoint of the task holds; the first row that fits counts.
+        evidence: task -> beginnings of the names that its checkpoints hold; the first row that fits counts.
         layers: heads' layers that have a weight and a bias.
     """
 
@@ -278,12 +278,12 @@ class Checkpoint:
             raise CheckpointError(f"{self.folder}: holds {self.holds} but no {missing[0]}; fetch or save it again")
 
     def check_usual_mlm(self, library: str) -> None:
-        """Raises CheckpointError: its head of masked words computes otherwise than its blocks, as no library's does."""
+        """Raises CheckpointError: its head of masked words differs from its blocks, which no other library supports."""
         if self.has("mlm") and self.config.has_own_mlm:
             own = ", ".join(f"{key} {value}" for key, value in self.config.mlm.items())
             raise CheckpointError(
-                f"{self.folder}: its head of masked words ({own}) computes otherwise than its blocks, which {library} "
-                "cannot; logits would differ by about 0.4 % of the largest: use --approximate to accept this"
+                f"{self.folder}: its head of masked words ({own}) differs from its blocks, which {library} does "
+                "not support; logits would differ by about 0.4 % of the largest: use --approximate to accept this"
             )
 
     def _check_fit(self, wanted: Mapping[str, tuple[int, ...]], left: set[str]) -> None:

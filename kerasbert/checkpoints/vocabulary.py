@@ -1,4 +1,4 @@
-"""Vocabulary surgery: a model folder with further tokens, or with those alone that a corpus uses."""
+"""Vocabulary surgery: adds tokens to a model, or keeps only those that a corpus uses."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -66,7 +66,7 @@ def prune_vocabulary(path: str | Path | None, folder: str | Path, texts: Iterabl
 
     For every text of the corpus the new model has the same tokens, with other ids, and the same outputs.
     `kerasbert.tokenizers.resizing.pruned` says which tokens stay, and what becomes of other texts. A masked-language
-    head knows the kept tokens alone, so the probabilities of these grow.
+    head knows only the kept tokens, so their probabilities grow.
 
     Args:
         path, folder: as for `add_tokens`.
@@ -93,7 +93,8 @@ def _opened(path: str | Path | None, folder: str | Path) -> tuple[Checkpoint, Ho
     tokenizer = checkpoint.tokenizer()
     if tokenizer is None:
         raise CheckpointError(
-            f"{checkpoint.folder}: has no tokenizer, whose vocabulary could change; put its files into the folder"
+            f"{checkpoint.folder}: has no tokenizer, so there is no vocabulary to change; put the tokenizer's "
+            "files into the folder"
         )
     checkpoint.check_whole()
     return checkpoint, tokenizer
@@ -142,7 +143,8 @@ def _write(checkpoint: Checkpoint, folder: str | Path, old: HostTokenizer, new: 
 
 def _said(checkpoint: Checkpoint, before: int, after: int) -> str:
     """What the new model is, for its card. Args: before, after: number of tokens."""
-    how = "further ones added" if after > before else "those left that a corpus uses; other words are in shorter pieces"
+    pruned = "it keeps only those that a corpus uses, and other words are split into shorter pieces"
+    how = "new ones were added" if after > before else pruned
     title = checkpoint.base.title
     return f"This is {title} with {after:,} tokens instead of {before:,}: {how}. It was made with kerasbert."
 

@@ -259,3 +259,9 @@ def test_a_head_that_the_family_does_not_have_comes_along(tmp_path):
     source = damaged(folder, tmp_path / "source", lambda tensors: tensors | more)
     convert(source, tmp_path / "out", to="hf")
     assert more.keys() <= load_file(tmp_path / "out" / "model.safetensors").keys()
+
+
+def test_what_is_transposed_twice_is_not_said_to_be_transposed(tiny_bert, tmp_path):
+    convert(tiny_bert, tmp_path / "preset", to="keras-hub", approximate=True)
+    done = convert(tmp_path / "preset", tmp_path / "tf1", to="tf1", approximate=True)
+    assert {row.how for row in done.rows if row.target} == {AS_IT_IS, "heads joined"}

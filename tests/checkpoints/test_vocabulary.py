@@ -213,7 +213,7 @@ def short_bias(folder: Path) -> None:
             lambda folder: (folder / "vocab.txt").unlink(),
             ["a"],
             CheckpointError,
-            "model: has no tokenizer, whose vocab",
+            "model: has no tokenizer, so there is no vocabulary",
         ),
         (short_bias, ["a"], CheckpointError, r"cls.predictions.bias: \(78,\) in the file, \(79,\)"),
         (lambda folder: None, [" "], TokenizerError, "the corpus holds no text"),
