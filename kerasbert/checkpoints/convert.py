@@ -89,7 +89,8 @@ def convert(path: str | Path, folder: str | Path, *, to: str, approximate: bool 
         read_as = copy.holds
         said = f"This is {checkpoint.base.title}. kerasbert converted it from {formats[0]} to {formats[1]}."
         keep_page(checkpoint, copy, folder, said)
-    rows = [_row(stored, written.get(name)) for name, stored in checkpoint.tensors.items()]
+    tied = checkpoint.names.tied
+    rows = [_row(stored, written.get(name), tied.get(name)) for name, stored in checkpoint.tensors.items()]
     rows += [Row(name, None, why) for name, why in checkpoint.skipped.items()]
     return Conversion(*formats, checkpoint.holds, read_as, tuple(rows), tokenizer is not None)
 
@@ -106,9 +107,10 @@ def _check_equal(checkpoint: Checkpoint, copy: Checkpoint, written: dict[str, Wr
             raise CheckpointError(f"{copy.folder}: {name} is not read back as it was written; please report it")
 
 
-def _row(stored: Stored, written: Written | None) -> Row:
+def _row(stored: Stored, written: Written | None, original: str | None) -> Row:
+    """A row of the report. Args: original: the tensor that this one is a copy of."""
     if written is None:
-        return Row(stored.name, None, "the format has no place for it")
+        return Row(stored.name, None, f"a copy of {original}" if original else "the format has no place for it")
     done = f"{stored.change.reading}, {written.change.writing}" if stored.change is not written.change else ""
     steps = [step for step in done.replace("transposed, transposed", "").split(", ") if step]  # twice is not at all
     return Row(stored.name, written.name, ", ".join(steps) or AS_IT_IS)

@@ -139,6 +139,29 @@ def test_an_own_head_of_masked_words_becomes_that_of_transformers_if_accepted(tm
     assert "mlm_hidden_act" not in config
 
 
+def test_the_command_prints_what_was_done(tmp_path, run):
+    table, copy = "bert.embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"
+    folder = make_folder(tmp_path / "plain", "BertForMaskedLM", layout="4", without=("pooler",))
+    folder = damaged(folder, tmp_path / "model", lambda tensors: {**tensors, copy: tensors[table].copy()})
+    (folder / "vocab.txt").unlink()
+    done = run("convert", folder, tmp_path / "out", "--to", "tf1")
+    assert done.exit_code == 0, done.output
+    first, second, *rest = done.stdout.splitlines()
+    assert first == f"{tmp_path / 'out'}: fill-mask (BertForMaskedLM), from Hugging Face to google-research/bert"
+    written = len(open_checkpoint(tmp_path / "out").tensors)
+    assert second.startswith(f"{written + len(rest) - 1} tensors: ")
+    assert second.endswith(f" transposed, {len(rest) - 1} not written; what was written was read back and is equal")
+    assert rest[-1] == "no tokenizer: the source has none"
+    assert "not written: bert.embeddings.position_ids (a constant)" in rest
+    assert f"not written: {copy} (a copy of embeddings.word_embeddings.weight)" in rest
+    facts = json.loads(run("convert", folder, tmp_path / "again", "--to", "tf1", "--json").stdout)
+    assert (facts["source"], facts["target"], facts["tokenizer"]) == ("Hugging Face", "google-research/bert", False)
+    names = {row["source"] for row in facts["rows"]}
+    assert names == set(load_file(folder / "model.safetensors"))
+    assert run("convert", folder, tmp_path / "out", "--to", "tf1").exit_code == 1  # it is not empty
+    assert run("convert", folder, tmp_path / "x", "--to", "onnx").exit_code == 2
+
+
 @pytest.mark.parametrize("to", ["model-garden", "safetensors"])
 def test_a_format_that_is_not_written_is_named(tiny_bert, tmp_path, to):
     with pytest.raises(ConfigError, match=f"to is '{to}': use one of tf1, keras-hub, hf"):
