@@ -179,7 +179,9 @@ def _write_beside_weights(checkpoint: Checkpoint, folder: Path) -> None:
             settings |= stored_settings(checkpoint, task_named(checkpoint.task))
             _write_json(folder, modules.written(**settings, width=checkpoint.config.hidden_size))
         return
-    found = [path for pattern in hub.BESIDE for path in checkpoint.folder.glob(pattern)]
+    # Other folders in it, such as the checkpoints of a training run, are other models.
+    patterns = [pattern for pattern in hub.BESIDE if "/" not in pattern]
+    found = [path for pattern in patterns for path in checkpoint.folder.glob(pattern)]
     for path in dict.fromkeys([*found, *modules.files(checkpoint.folder)]):
         target = folder / path.relative_to(checkpoint.folder)
         target.parent.mkdir(exist_ok=True)

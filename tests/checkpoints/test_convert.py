@@ -94,6 +94,13 @@ def test_the_weights_of_modules_come_along(tmp_path):
     assert (tmp_path / "out" / "2_Dense" / "model.safetensors").read_bytes() == b"weights"
 
 
+def test_other_models_in_a_folder_stay_behind(tmp_path):
+    folder = make_folder(tmp_path / "model", "BertModel")
+    make_folder(folder / "checkpoint-500", "BertModel")
+    convert(folder, tmp_path / "out", to="hf")
+    assert not (tmp_path / "out" / "checkpoint-500").exists()
+
+
 @pytest.mark.parametrize("to", ["tf1", "keras-hub"])
 def test_a_sentence_encoder_of_another_format_gets_its_modules(to, tmp_path):
     model = kb.SentenceEncoder(own_model("bert", "encoder"), pooling="cls", max_length=20)
