@@ -62,7 +62,7 @@ def export_bundle(
     options = ExportOptions(**changes) if options is None else replace(options, **changes)
     chosen = options.variants()
     check_model(model, options)
-    lengths = signature_lengths(options.sequence_lengths, model.max_length)
+    lengths = signature_lengths(options.sequence_lengths, model.max_length, model.count_params())
     if options.web:  # before long work, because the first time needs a network
         for package in runtimes((variant.kind for variant in chosen.values()), model.graphs()):
             fetch(package)
