@@ -81,10 +81,7 @@ def write(checkpoint: Checkpoint, folder: Path, *, approximate: bool = False) ->
     config, family = checkpoint.config, FAMILIES[checkpoint.config.model_type]
     task = _held_task(checkpoint, family)
     settings = {} if task == ENCODER else stored_settings(checkpoint, task_named(task))
-    if task == "text-classification" and settings.get("pooling", "cls") != "cls":
-        raise _refused(
-            checkpoint, f"its classifier reads the {settings['pooling']} of all tokens, and KerasHub's the first one"
-        )
+    checkpoint.check_usual_pooling("KerasHub")
     _check_computes(checkpoint, task, approximate)
     has_pooler = checkpoint.has("pooler") or "pooler/dense" not in family.layers
     body = [

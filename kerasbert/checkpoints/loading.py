@@ -286,6 +286,15 @@ class Checkpoint:
                 "not support; logits would differ by about 0.4 % of the largest: use --approximate to accept this"
             )
 
+    def check_usual_pooling(self, library: str) -> None:
+        """Raises CheckpointError: its classifier reads more than the first token, which no other library supports."""
+        pooling = self.own.get("pooling") or "cls"
+        if self.task == "text-classification" and pooling != "cls":
+            raise CheckpointError(
+                f"{self.folder}: the pooling of its classifier is {pooling!s:.40}, and {library}'s reads the first "
+                "token only; write Hugging Face's format instead (hf)"
+            )
+
     def _check_fit(self, wanted: Mapping[str, tuple[int, ...]], left: set[str]) -> None:
         """Raises CheckpointError: the tensors are not exactly those that are wanted.
 

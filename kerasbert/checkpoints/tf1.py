@@ -94,8 +94,7 @@ def write(checkpoint: Checkpoint, folder: Path, *, approximate: bool = False) ->
             the tanh approximation of gelu, or with a head of masked words that differs from its blocks.
 
     Returns:
-        Name in a `Checkpoint` -> the tensor that was written. Those that google-research/bert has no name for are
-        left out: copies of tied tensors, and a pooling that is learned.
+        Name in a `Checkpoint` -> the tensor that was written. Copies of tied tensors are left out.
 
     Raises:
         CheckpointError: the model is no BERT, or one that google-research/bert would compute in another way.
@@ -111,6 +110,7 @@ def write(checkpoint: Checkpoint, folder: Path, *, approximate: bool = False) ->
         )
     if not approximate:
         checkpoint.check_usual_mlm("google-research/bert")
+    checkpoint.check_usual_pooling("google-research/bert")
     activation = _activation(checkpoint, approximate)
     rows = {name: tf_names.tf1_name(name) for name in checkpoint.tensors}
     written = {name: Written(*row) for name, row in rows.items() if row}

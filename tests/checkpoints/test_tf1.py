@@ -10,7 +10,7 @@ from checkpoints import tf_files
 from checkpoints.head_classes import BERT, PIECES, make_folder
 from checkpoints.tf_files import CLASSIFIER, PRETRAINING, SQUAD, transformers_name
 
-from kerasbert import MaskFiller, QuestionAnswerer, TextClassifier
+from kerasbert import BertEncoder, MaskFiller, QuestionAnswerer, TextClassifier
 from kerasbert.checkpoints.convert import convert
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.errors import CheckpointError, ConfigError
@@ -191,3 +191,15 @@ def test_another_activation_is_not_written_unless_it_is_close(tmp_path):
     assert not (tmp_path / "out").exists()
     convert(folders["gelu_new"], tmp_path / "out", to="tf1", approximate=True)
     assert json.loads((tmp_path / "out" / "bert_config.json").read_text(encoding="utf-8"))["hidden_act"] == "gelu"
+
+
+@pytest.mark.parametrize("pooling", ["mean", "additive"])
+def test_a_classifier_of_all_tokens_is_not_written(pooling, tmp_path):
+    """Back in a Hugging Face folder, transformers would have read it with a random pooler."""
+    encoder = BertEncoder.from_pretrained(FIXTURES / "bert")
+    TextClassifier(encoder, labels=["a", "b"], pooling=pooling).save_pretrained(tmp_path / "model")
+    with pytest.raises(
+        CheckpointError, match=f"the pooling of its classifier is {pooling}, and google-research/bert's"
+    ):
+        convert(tmp_path / "model", tmp_path / "out", to="tf1")
+    assert not (tmp_path / "out").exists()
