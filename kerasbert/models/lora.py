@@ -18,8 +18,8 @@ ADAPTED = (
     "intermediate",
     "output_dense",
 )
-"""The layers of each block that get LoRA: every linear one (Dettmers et al. 2023, arXiv 2305.14314, section 4). With query
-and value alone, as in LoRA's paper, MiniLM lost two points more on sentiment."""
+"""The layers of each block that get LoRA: every linear one (Dettmers et al. 2023, arXiv 2305.14314, section 4). With
+query and value alone, as in LoRA's paper, MiniLM lost two points more on sentiment."""
 
 
 class WithLora:
