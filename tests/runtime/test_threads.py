@@ -9,8 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from kerasbert.runtime import load
-from kerasbert.runtime import onnx
+from kerasbert.runtime import load, onnx
 from kerasbert.runtime.parallel import Pool, in_threads
 
 TEXTS = ("the film is good", "a dull and rude hotel " * 3, "lovely", "it was " * 9 + "not good", "bad")
