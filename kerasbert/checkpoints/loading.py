@@ -265,6 +265,9 @@ class Checkpoint:
             other = f"{layer}.{halves.get(leaf, leaf)}"
             if layer in self.names.layers and other not in self.shapes:
                 raise CheckpointError(f"{self.folder}: holds {name} but no {other}; fetch or save it again")
+            if layer in self.names.layers and self.shapes[name][0] != self.shapes[other][0]:
+                sizes = f"{name} is {self.shapes[name]}, but {other} is {self.shapes[other]}"
+                raise CheckpointError(f"{self.folder}: {sizes}; fetch or save it again")
         self._check_head()
         self._check_tied()
 

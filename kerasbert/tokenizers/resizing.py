@@ -31,9 +31,13 @@ def read_tokens(path: Path) -> list[str]:
     """The tokens in a file, one per line.
 
     Raises:
-        TokenizerError: the file cannot be read, or is not UTF-8.
+        TokenizerError: the file cannot be read, is not UTF-8, or has an empty line.
     """
-    return read_text(path, TokenizerError).replace("\r\n", "\n").removesuffix("\n").split("\n")
+    lines = read_text(path, TokenizerError).replace("\r\n", "\n").removesuffix("\n").split("\n")
+    empty = next((number for number, line in enumerate(lines, 1) if not line.strip()), None)
+    if empty:
+        raise TokenizerError(f"{path}, line {empty}: holds no token; write one token per line")
+    return lines
 
 
 def with_tokens(tokenizer: HostTokenizer, tokens: Sequence[str], *, special: bool = False) -> HostTokenizer:

@@ -217,6 +217,10 @@ def without(*ends):
     [
         (without("layer.1.attention.self.key.bias"), r"missing: encoder.layer.1.attention.self.key.bias \(32,\)"),
         (without("pooler.dense.bias"), "holds pooler.dense.weight but no pooler.dense.bias"),
+        (
+            lambda tensors: tensors | {"pooler.dense.bias": np.zeros(31, "float32")},
+            r"pooler.dense.(weight|bias) is \((32, 32|31,)\), but pooler.dense.(weight|bias) is",
+        ),
         (lambda tensors: {**tensors, "encoder.layer.9.x": np.zeros(2, "float32")}, r"unexpected: encoder.layer.9.x"),
         (lambda tensors: {name: x * np.nan for name, x in tensors.items()}, "holds NaN or infinity"),
         (
