@@ -38,7 +38,7 @@ def evaluate(model, data, task, batch_size, plot, as_json, **given):
     from kerasbert.tasks.remarks import count_cut, warn, warn_cut
 
     definition = options.task_of(model, task)
-    options.check_settings(changed, definition)
+    options.check_settings(changed, definition, model)
     if definition.figures is None:
         raise DataError(f"{model}: {definition.name} has no figures to measure on labelled data")
     if plot and definition.picture is None:

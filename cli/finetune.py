@@ -66,7 +66,7 @@ RECIPE = (
         "--lora",
         metavar="RANK",
         type=click.IntRange(min=1),
-        help="Rank of LoRA, such as 8: the encoder stays as it is, and small matrices beside the query and value of "
+        help="Rank of LoRA, such as 8: the encoder stays as it is, and small matrices beside the linear layers of "
         "each block learn. The saved model has merged weights.  [default: every weight learns]",
     ),
     click.option(

@@ -7,6 +7,7 @@ import click
 
 from kerasbert.cli.backend import check_backend
 from kerasbert.cli.numbers import AnyNumber, Number
+from kerasbert.errors import ConfigError
 from kerasbert.quiet import quiet
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import NAME as MANIFEST
@@ -141,11 +142,17 @@ def taken_settings(given: dict) -> dict:
     return {name: value for name, value in taken.items() if value is not None}
 
 
-def check_settings(given: dict, task: Task) -> None:
-    """Raises click.UsageError if the task has no such setting."""
+def check_settings(given: dict, task: Task, path: str) -> None:
+    """Raises click.UsageError if the task has no such setting, or the model's settings do not take a value."""
     for name in given:
         if not is_answering(task, name):
             raise click.UsageError(f"{task.name} has no --{name.replace('_', '-')}; leave it out")
+    settings = settings_of(path, task) if given else None
+    for name, value in given.items() if settings else ():
+        try:
+            dataclasses.replace(settings, **{name: value})
+        except ConfigError as error:
+            raise click.UsageError(f"--{name.replace('_', '-')}: {error}") from None
 
 
 def settings_of(path: str, task: Task):

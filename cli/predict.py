@@ -95,7 +95,7 @@ def predict(model, texts, source, out, task, batch_size, **given):
     definition = options.task_of(model, task)
     own = [name for name, value in choice.items() if value is not None and options.is_answering(definition, name)]
     changed |= {name: choice.pop(name) for name in own}
-    options.check_settings(changed, definition)
+    options.check_settings(changed, definition, model)
     chosen = _chosen(model, definition, choice)
     examples = read_unlabelled(source, definition, columns=columns) if source else _examples(definition, texts, others)
     opened, cut = options.open_model(model, task), 0
@@ -149,6 +149,7 @@ def _chosen(model: str, task, given: dict) -> Choice | None:
     if strange:
         others = f"; {', '.join(map(_option, known))} would" if known else ""
         raise click.UsageError(f"{_option(strange[0])} means nothing to {model}, for {task.name}{others}")
+    options.check_settings({name: chosen[name] for name in chosen if hasattr(settings, name)}, task, model)
     return Choice(**chosen)
 
 
@@ -195,6 +196,9 @@ def _examples(task, texts: tuple[str, ...], others: dict[str, str]) -> list:
     if lists:
         wanted = known[lists[0]].wanted
         raise click.UsageError(f"{task.name} takes a {wanted} for {lists[0]}: give --input FILE, such as a .jsonl file")
+    for each in (each for each in task.fields if each.kind == "texts" and each.name in others):
+        if len(others[each.name]) < 2 or not all(map(str.strip, others[each.name])):
+            raise click.UsageError(f"give --{each.option} twice or more, each with some text")
     missing = [each.option for each in task.fields[1:] if each.required and each.name not in others]
     if missing:
         raise click.UsageError(f"{task.name} needs --{missing[0]}, the {missing[0]} that goes with each of TEXTS")

@@ -101,7 +101,7 @@ _REQUIRED = {
 
 
 MLM_FIELDS = ("mlm_hidden_act", "mlm_layer_norm_eps")
-"""What transformers does not have: a head of masked words that computes otherwise than the blocks."""
+"""What transformers does not have: a head of masked words with another activation or epsilon than the blocks."""
 _UNSET = ("classifier_dropout", *MLM_FIELDS)
 """Fields that may be None: they then have the value of another field."""
 
@@ -210,7 +210,7 @@ class BertConfig:
 
     @property
     def has_own_mlm(self) -> bool:
-        """Whether the head of masked words computes otherwise than the blocks, which transformers cannot."""
+        """Whether the head of masked words differs from the blocks, which transformers does not support."""
         return self.mlm != {"activation": self.hidden_act, "epsilon": self.layer_norm_eps}
 
     @property

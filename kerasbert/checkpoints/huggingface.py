@@ -9,13 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasbert.checkpoints import h5_files, hub, names, pytorch_files, safetensors_files, weight_files
+from kerasbert.checkpoints import h5_files, hub, modules, names, pytorch_files, safetensors_files, weight_files
 from kerasbert.checkpoints.card import Card, write_card
 from kerasbert.checkpoints.loading import ENCODER, Checkpoint
 from kerasbert.checkpoints.stored import Stored, Written, put
+from kerasbert.checkpoints.tasks import stored_settings
 from kerasbert.config import MLM_FIELDS, OWN_TYPE, BertConfig, EncoderDecoderConfig, read_config_json
 from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.files import new_folder, write_tensors, write_text
+from kerasbert.tasks import NAMES, task_named
+from kerasbert.tasks.labels import label_keys
 
 LORA = ("lora_kernel_a", "lora_kernel_b")
 """The variables that Keras's `enable_lora` adds to a layer."""
@@ -124,57 +127,90 @@ def _tensors_of(model, config, *, prefix: bool) -> Iterator[tuple[str, np.ndarra
         if variable.path.rpartition("/")[2] in LORA:
             continue
         name, transposed = place(variable.path)
-        variable = merged.get(variable.path, variable)
-        value = np.asarray(variable.numpy() if hasattr(variable, "numpy") else variable, dtype="float32")
+        value = numbers(merged.get(variable.path, variable)).astype("float32", copy=False)
         yield name, value.T if transposed else value
         if name in shared:
             yield shared[name], value
 
 
-def write(checkpoint: Checkpoint, folder: Path, *, approximate: bool = False) -> dict[str, Written]:
+def write(checkpoint: Checkpoint, folder: Path, *, approximate: bool = False, own: bool = False) -> dict[str, Written]:
     """Writes a checkpoint of any format as a folder that transformers opens. Weights are float32.
 
     Args:
         folder: exists and is empty.
-        approximate: whether a head of masked words that transformers computes slightly otherwise may be written.
+        approximate: whether a head of masked words may be written that transformers computes slightly differently.
+        own: whether such a head is written as it is, in a folder that kerasbert alone opens.
 
     Returns:
         Name in a `Checkpoint` -> the tensor that was written.
 
     Raises:
-        CheckpointError: the file could not be written, or transformers computes otherwise.
+        CheckpointError: the file could not be written, or transformers computes the model differently.
     """
-    if not approximate:
+    if not (approximate or own):
         checkpoint.check_usual_mlm("transformers")
     family, prefix = checkpoint.config.model_type, bool(set(checkpoint.heads) - {"pooler"})
     written = {name: names.file_name(family, name, prefix=prefix) for name in checkpoint.tensors}
     tensors = ((written[name], checkpoint.read(name)) for name in written)
     write_tensors(folder / "model.safetensors", tensors, what=f"{folder}: the weights")
-    classes = checkpoint.names.architectures
-    config = {
-        "architectures": [classes.get(checkpoint.task, classes[ENCODER])],
-        "model_type": family,
-        **checkpoint.settings,
-        "dtype": "float32",
-    }
-    for name in ("torch_dtype", *MLM_FIELDS):
-        config.pop(name, None)
-    write_text(folder / "config.json", json.dumps(config, indent=2, ensure_ascii=False) + "\n")
+    _write_json(folder, {"config.json": _config_of(checkpoint, own=own)})
     _write_beside_weights(checkpoint, folder)
     return {name: Written(stored) for name, stored in written.items()}
 
 
+def _config_of(checkpoint: Checkpoint, *, own: bool) -> dict:
+    """The content of config.json for a checkpoint of any format. Args: own: as for `write`."""
+    config, family, classes = {**checkpoint.settings}, checkpoint.config.model_type, checkpoint.names.architectures
+    for name in ("torch_dtype", *(() if own else MLM_FIELDS)):
+        config.pop(name, None)
+    config |= {**_unnamed_labels(checkpoint), "dtype": "float32"}
+    own_mlm = checkpoint.has("mlm") and checkpoint.config.has_own_mlm
+    if own if own_mlm else config["model_type"] == OWN_TYPE:
+        return _as_own({**config, "kerasbert": {"task": checkpoint.task, **(config.get("kerasbert") or {})}}, family)
+    return {"architectures": [classes.get(checkpoint.task, classes[ENCODER])], **config, "model_type": family}
+
+
+def _as_own(config: Mapping, family: str) -> dict:
+    """A config.json that transformers refuses, see `kerasbert.config.OWN_TYPE`."""
+    named = {key: value for key, value in config.items() if key != "architectures"}
+    return {**named, "model_type": OWN_TYPE, "kerasbert": {"model_type": family, **config.get("kerasbert", {})}}
+
+
+def _unnamed_labels(checkpoint: Checkpoint) -> dict:
+    """The keys that name the labels of a classifier whose format has no names.
+
+    Without them transformers makes a head of two outputs, whatever the file holds.
+    """
+    if not checkpoint.has("classifier") or checkpoint.task not in NAMES or checkpoint.settings.get("id2label"):
+        return {}
+    labels = stored_settings(checkpoint, task_named(checkpoint.task)).get("labels") or ()
+    return {} if len(labels) in (0, 2) else label_keys(labels)
+
+
 def _write_beside_weights(checkpoint: Checkpoint, folder: Path) -> None:
-    """Writes the tokenizer. Of a Hugging Face folder the files of the tokenizer and of modules stay as they are."""
+    """Writes the tokenizer and the modules. Those of a Hugging Face folder are copied as they are."""
     if checkpoint.format != "hf":
         if (tokenizer := checkpoint.tokenizer()) is not None:
             tokenizer.save(folder, max_length=checkpoint.config.max_length)
+        if checkpoint.task == "sentence-embedding":
+            settings = {"max_length": checkpoint.config.max_length, "pooling": "mean"}
+            settings |= stored_settings(checkpoint, task_named(checkpoint.task))
+            _write_json(folder, modules.written(**settings, width=checkpoint.config.hidden_size))
         return
-    for pattern in hub.BESIDE:
-        for path in checkpoint.folder.glob(pattern):
-            target = folder / path.relative_to(checkpoint.folder)
-            target.parent.mkdir(exist_ok=True)
-            shutil.copyfile(path, target)
+    # Other folders in it, such as the checkpoints of a training run, are other models.
+    patterns = [pattern for pattern in hub.BESIDE if "/" not in pattern]
+    found = [path for pattern in patterns for path in checkpoint.folder.glob(pattern)]
+    for path in dict.fromkeys([*found, *modules.files(checkpoint.folder)]):
+        target = folder / path.relative_to(checkpoint.folder)
+        target.parent.mkdir(exist_ok=True)
+        shutil.copyfile(path, target)
+
+
+def _write_json(folder: Path, files: Mapping[str, object]) -> None:
+    """Writes JSON files. Args: files: path in the folder -> what the file holds."""
+    for path, content in files.items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        write_text(folder / path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def write_beside(
@@ -206,19 +242,19 @@ def write_beside(
         **(settings or {}),
         "dtype": "float32",
     }
-    if foreign or model.config.norm_first:
-        del content["architectures"]
-        own = {"model_type": config.model_type, **content.get("kerasbert", {})}
-        content |= {"model_type": OWN_TYPE, "kerasbert": own}
-    for path, held in {"config.json": content, **(files or {})}.items():
-        (folder / path).parent.mkdir(exist_ok=True)
-        write_text(folder / path, json.dumps(held, indent=2, ensure_ascii=False) + "\n")
+    content = _as_own(content, config.model_type) if foreign or model.config.norm_first else content
+    _write_json(folder, {"config.json": content, **(files or {})})
 
 
 def merged_kernels(model) -> dict:
     """Path of a kernel -> the kernel with what LoRA added, for the layers with Keras's `enable_lora`."""
     layers = model._flatten_layers()
     return {f"{layer.path}/kernel": layer.kernel for layer in layers if getattr(layer, "lora_enabled", False)}
+
+
+def numbers(variable) -> np.ndarray:
+    """The numbers of a Keras variable, or of one of `merged_kernels`."""
+    return np.asarray(variable.numpy() if hasattr(variable, "numpy") else variable)
 
 
 def _check_format(folder: Path) -> None:

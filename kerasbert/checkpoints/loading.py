@@ -11,7 +11,7 @@ import numpy as np
 from kerasbert import tokenizers
 from kerasbert.checkpoints import modules
 from kerasbert.checkpoints.card import Base
-from kerasbert.checkpoints.sizes import check_sizes, encoder_shapes
+from kerasbert.checkpoints.sizes import check_sizes, encoder_shapes, head_shapes
 from kerasbert.checkpoints.stored import Stored
 from kerasbert.config import BertConfig, EncoderDecoderConfig, is_pair
 from kerasbert.errors import CheckpointError, ConfigError
@@ -44,10 +44,10 @@ class Names:
     Attributes:
         place: path of our weight, such as `block_3/attention/query/kernel` -> name of the tensor, and whether it is
             transposed there.
-        heads: begin of a name -> the head it belongs to, in our words where we have the head.
+        heads: beginning of a name -> the head it belongs to, in our words where we have the head.
         tied: name of a copy -> name of the tensor that it repeats.
         architectures: task -> the class that transformers opens it with.
-        evidence: task -> begins of the names that a checkpoint of the task holds; the first row that fits counts.
+        evidence: task -> beginnings of the names that its checkpoints hold; the first row that fits counts.
         layers: heads' layers that have a weight and a bias.
     """
 
@@ -267,10 +267,14 @@ class Checkpoint:
                 )
 
     def check_whole(self) -> None:
-        """Raises CheckpointError: an encoder's tensor is missing, unexpected or of another shape, a head's layer lacks
-        its weight or its bias, or a copy of a tied tensor is no copy."""
-        wanted = {}
-        for path, shape in encoder_shapes(self.config).items():
+        """Raises CheckpointError: a tensor of the encoder or of a head is missing, unexpected or of another shape, the
+        head of the task is missing, or a copy of a tied tensor is no copy; or there is a decoder, or norms first."""
+        if self.pair or self.config.norm_first:
+            raise CheckpointError(f"{self.folder}: holds a model that has no place in other formats; use it as it is")
+        wanted, shapes = {}, encoder_shapes(self.config)
+        for head, parts in head_shapes(self.config).items():
+            shapes |= parts if self.has(head) else {}
+        for path, shape in shapes.items():
             name, transposed = self.names.place(path)
             wanted[name] = shape[::-1] if transposed else shape
         self._check_fit(wanted, set(self.shapes) - set(wanted) - set(self.names.tied))
@@ -280,15 +284,37 @@ class Checkpoint:
             other = f"{layer}.{halves.get(leaf, leaf)}"
             if layer in self.names.layers and other not in self.shapes:
                 raise CheckpointError(f"{self.folder}: holds {name} but no {other}; fetch or save it again")
+            if layer in self.names.layers and self.shapes[name][0] != self.shapes[other][0]:
+                sizes = f"{name} is {self.shapes[name]}, but {other} is {self.shapes[other]}"
+                raise CheckpointError(f"{self.folder}: {sizes}; fetch or save it again")
+        self._check_head()
         self._check_tied()
 
+    def _check_head(self) -> None:
+        """Raises CheckpointError: it is said to be fine-tuned for a task, and the head is not there. Encoders that are
+        said to be pre-trained often come without their heads."""
+        needed = () if self.task in PRETRAINED else self.names.evidence.get(self.task, ())
+        heads = dict.fromkeys(head for begin in needed if (head := self.names.head_of(begin)) != "pooler")
+        missing = [head for head in heads if not self.has(head)]
+        if missing:
+            raise CheckpointError(f"{self.folder}: holds {self.holds} but no {missing[0]}; fetch or save it again")
+
     def check_usual_mlm(self, library: str) -> None:
-        """Raises CheckpointError: its head of masked words computes otherwise than its blocks, as no library's does."""
+        """Raises CheckpointError: its head of masked words differs from its blocks, which no other library supports."""
         if self.has("mlm") and self.config.has_own_mlm:
             own = ", ".join(f"{key} {value}" for key, value in self.config.mlm.items())
             raise CheckpointError(
-                f"{self.folder}: its head of masked words ({own}) computes otherwise than its blocks, which {library} "
-                "cannot; logits would differ by about 0.4 % of the largest: use --approximate to accept this"
+                f"{self.folder}: its head of masked words ({own}) differs from its blocks, which {library} does "
+                "not support; logits would differ by about 0.4 % of the largest: use --approximate to accept this"
+            )
+
+    def check_usual_pooling(self, library: str) -> None:
+        """Raises CheckpointError: its classifier reads more than the first token, which no other library supports."""
+        pooling = self.own.get("pooling") or "cls"
+        if self.task == "text-classification" and pooling != "cls":
+            raise CheckpointError(
+                f"{self.folder}: the pooling of its classifier is {pooling!s:.40}, and {library}'s reads the first "
+                "token only; write Hugging Face's format instead (hf)"
             )
 
     def _check_fit(self, wanted: Mapping[str, tuple[int, ...]], left: set[str]) -> None:

@@ -158,11 +158,13 @@ ARCHITECTURES = {
     PAIR_TYPE: {"seq2seq": "EncoderDecoderModel"},
 }
 
-# For folders whose config.json names no class: the first task whose tensors are all there (begins of their names).
+# What a task's tensors begin with. A folder whose config.json names no class is of the first task whose tensors are all
+# there; so one for multiple choice, which has those of a classifier, has to be named.
 EVIDENCE = {
     "bert": {
         "question-answering": ("qa_outputs",),
         "text-classification": ("classifier", "pooler"),
+        "multiple-choice": ("classifier", "pooler"),
         "token-classification": ("classifier",),
         "pre-training": ("cls.predictions", "cls.seq_relationship"),
         "fill-mask": ("cls.predictions",),
@@ -178,6 +180,7 @@ EVIDENCE = {
     "distilbert": {
         "question-answering": ("qa_outputs",),
         "text-classification": ("pre_classifier", "classifier"),
+        "multiple-choice": ("pre_classifier", "classifier"),
         "token-classification": ("classifier",),
         "fill-mask": ("vocab_transform",),
     },

@@ -82,6 +82,17 @@ def encoder_shapes(config: BertConfig) -> dict[str, tuple[int, ...]]:
     return shapes | {f"{norm}/{leaf}": (size,) for norm in norms for leaf in ("gamma", "beta")}
 
 
+def head_shapes(config: BertConfig) -> dict[str, dict[str, tuple[int, ...]]]:
+    """Head -> path of each weight that it always has -> its shape in Keras, for the heads whose sizes are known."""
+    size, words = config.hidden_size, config.vocab_size
+    mlm = {"dense/kernel": (size, size), "dense/bias": (size,), "norm/gamma": (size,), "norm/beta": (size,)}
+    nsp = {"nsp": {"nsp/dense/kernel": (size, 2), "nsp/dense/bias": (2,)}} if config.family.nsp else {}
+    return nsp | {
+        "mlm": {f"mlm/{name}": shape for name, shape in mlm.items()} | {"mlm/bias": (words,)},
+        "qa_outputs": {"qa_outputs/kernel": (size, 2), "qa_outputs/bias": (2,)},
+    }
+
+
 def numbers(config: BertConfig) -> int:
     """How many numbers the tables and blocks of an encoder hold."""
     rows = config.vocab_size + config.max_position_embeddings + config.type_vocab_size

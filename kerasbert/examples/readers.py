@@ -102,7 +102,9 @@ def read_unlabelled(path: str | Path, task: Task, *, columns: Mapping[str, str |
     required = [each for each in task.fields if each.required]
     if len(required) > 1 or not required[0].holds(""):
         listed = " and ".join(each.name for each in required)
-        raise DataError(f"{path}: plain text has no place for {listed}; use {', '.join(_readers(task))}")
+        words = any("words" in each.kind for each in required)
+        endings = [ending for ending in _readers(task) if words or ending != ".conll"]
+        raise DataError(f"{path}: plain text has no place for {listed}; use {', '.join(endings)}")
     # Only a line feed ends a line: a text may hold U+2028 and other breaks that splitlines() knows.
     lines = _decode(path).replace("\r\n", "\n").removesuffix("\n").split("\n")
     if not any(map(str.strip, lines)):

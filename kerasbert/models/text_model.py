@@ -85,7 +85,11 @@ class TextModel(OnTexts, Unquantized, WithLora, CompiledLossTrainer, keras.Model
 
     def training_graph(self) -> Graph:
         """The graph that `fit` trains, with the inputs and outputs that this model has."""
-        return self._as_built(self.task.learned(self.settings), self.input, self._by_name(self.output))
+        return self._as_built(self._learned(), self.input, self._by_name(self.output))
+
+    def _learned(self) -> Graph:
+        graphs = self.task.training_graph or (lambda settings: self.task.graphs(settings)[0])
+        return graphs(self.settings)
 
     def _as_built(self, graph: Graph, inputs: Mapping, outputs: Mapping) -> Graph:
         """A graph of the task with the inputs and outputs of a Keras model, symbolic tensors by name."""
@@ -107,7 +111,7 @@ class TextModel(OnTexts, Unquantized, WithLora, CompiledLossTrainer, keras.Model
 
     def _check_outputs(self) -> None:
         found = self._by_name(self.output)
-        for each in self.task.learned(self.settings).outputs:
+        for each in self._learned().outputs:
             shape = found[each.name].shape if each.name in found else None
             wanted = each.shape(None)
             if shape is not None and (len(shape) != len(wanted) + 1 or each.width not in (0, shape[-1])):
@@ -147,7 +151,7 @@ class TextModel(OnTexts, Unquantized, WithLora, CompiledLossTrainer, keras.Model
 
     def _by_name(self, outputs) -> dict:
         """Outputs by name, in the order of the task."""
-        names = [each.name for each in self.task.learned(self.settings).outputs]
+        names = [each.name for each in self._learned().outputs]
         if not isinstance(outputs, dict):
             return {names[0]: outputs}
         return {name: outputs[name] for name in names if name in outputs}

@@ -110,10 +110,12 @@ def _weights(shapes: dict) -> dict:
 
 def _tensors(path: Path) -> dict:
     """Facts about a file of weights, as the reader of its kind tells them."""
+    from kerasbert.checkpoints import keras_weights
     from kerasbert.checkpoints.huggingface import WEIGHTS
 
-    read = next(each.read for each in WEIGHTS if Path(each.name).suffix == path.suffix.lower())
-    found = list(read(path))
+    readers = {Path(each.name).suffix: each.read for each in WEIGHTS}
+    keras = path.name.lower().endswith(".weights.h5")
+    found = list(keras_weights.read(path) if keras else readers[path.suffix.lower()](path))
     shapes = {each.name: each.shape for each in found}
     types = Counter(each.dtype for each in found)
     listed = {name: list(shape) for name, shape in shapes.items()}

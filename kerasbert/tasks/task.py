@@ -330,10 +330,6 @@ class Task:
     by_class: Callable[[Sequence, object], dict[str, dict[str, float]]] = lambda answered, settings: {}
     picture: Callable[[Sequence, object], Counts | Points] | None = None
 
-    def learned(self, settings) -> Graph:
-        """The graph that learns."""
-        return self.training_graph(settings) if self.training_graph else self.graphs(settings)[0]
-
     def outputs_of(self, graphs: Sequence[Graph]) -> tuple[Output, ...]:
         """The outputs that answers are made of."""
         return self.outputs or tuple(output for graph in graphs for output in graph.outputs)

@@ -87,7 +87,9 @@ def test_what_keras_hub_has_no_place_for_is_refused(own, tmp_path):
     models = {
         "hidden_act is relu and gelu_new in": own_model("bert", "encoder", hidden_act="relu"),
         "layer_norm_eps is 0.001 and 1e-12 in": own_model("bert", "encoder", layer_norm_eps=1e-3),
-        "its classifier reads the mean of all tokens": kb.TextClassifier(encoder, labels=["a", "b"], pooling="mean"),
+        "the pooling of its classifier is mean, and KerasHub's reads the first token only": kb.TextClassifier(
+            encoder, labels=["a", "b"], pooling="mean"
+        ),
         "holds question-answering .BertForQuestionAnswering., and KerasHub has no class": kb.QuestionAnswerer(encoder),
         "holds sentence-embedding.*, and KerasHub has no class": kb.SentenceEncoder(own("roberta", "encoder")[0]),
     }
@@ -98,7 +100,7 @@ def test_what_keras_hub_has_no_place_for_is_refused(own, tmp_path):
         assert not (tmp_path / "out").exists()
     model, folder = own("bert", "fill-mask")
     convert(folder, tmp_path / "preset", to="keras-hub")
-    with pytest.raises(CheckpointError, match=r"its head of masked words .* computes otherwise than its blocks"):
+    with pytest.raises(CheckpointError, match=r"its head of masked words .* differs from its blocks"):
         convert(tmp_path / "preset", tmp_path / "out", to="hf")
 
 

@@ -13,7 +13,8 @@ import tensorflow as tf
 from kerasbert.export.formats.facts import NAME, facts_of
 from kerasbert.export.formats.inputs import specifications
 from kerasbert.export.formats.settings import Settings
-from kerasbert.export.formats.tflite.converter import INTEGERS, converted
+from kerasbert.export.formats.tflite.conversion import INTEGERS
+from kerasbert.export.formats.tflite.converter import converted
 from kerasbert.export.formats.tflite.entries import with_entry, write_pieces
 from kerasbert.export.formats.tflite.integers import TRACED, calibration
 from kerasbert.layers.tracing import traced_with
