@@ -14,17 +14,17 @@ from kerasbert.cli import options
 @click.argument("source")
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option("--to", required=True, type=click.Choice(WRITTEN), help="The format to write.")
-@click.option("--approximate", is_flag=True, help="Accept that the format's own library computes slightly otherwise.")
+@click.option("--approximate", is_flag=True, help="Accept that the format's own library computes slightly differently.")
 @options.as_json
 def convert(source, target, to, approximate, as_json):
     """Write the checkpoint in SOURCE as TARGET, in another format.
 
     SOURCE is a folder of Hugging Face, KerasHub, google-research/bert or the TensorFlow Model Garden, or a hub id. The
-    new folder TARGET is read back and compared with SOURCE tensor by tensor. Numbers are not changed: what is not
-    float32 becomes float32. --json prints what was done to every tensor.
+    new folder TARGET is read back and compared with SOURCE tensor by tensor. All weights become float32 and
+    keep their values. README.md and LICENSE come along. --json prints what was done to every tensor.
 
-    A model that the library of the format would compute slightly otherwise is refused without --approximate. KerasHub's
-    BERT has the tanh approximation of gelu and most BERTs the exact one: vectors differ by about 0.1 %.
+    A model that the format's own library would compute slightly differently is refused without --approximate.
+    KerasHub's BERT has the tanh approximation of gelu and most BERTs the exact one: vectors differ by about 0.1 %.
 
     \b
     Example:

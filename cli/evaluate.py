@@ -38,14 +38,14 @@ def evaluate(model, data, task, batch_size, plot, as_json, **given):
     from kerasbert.tasks.remarks import count_cut, warn, warn_cut
 
     definition = options.task_of(model, task)
-    options.check_settings(changed, definition)
+    options.check_settings(changed, definition, model)
     if definition.figures is None:
         raise DataError(f"{model}: {definition.name} has no figures to measure on labelled data")
     if plot and definition.picture is None:
         raise click.UsageError(f"--plot: {definition.name} has no picture of right and wrong answers; leave it out")
     examples = read_examples(data, definition, columns=options.taken_columns(given))
     opened = options.open_model(model, task)
-    settings = replace(opened.settings, **changed)
+    settings = opened.settings = replace(opened.settings, **changed)
     definition.check(examples, settings)
     warn(definition, examples, settings)
     with counted(len(examples)) as count:

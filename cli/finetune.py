@@ -35,8 +35,10 @@ _FILES = {
     ".conll": "Labelled file: .conll with one word per line, or .csv, .tsv or .jsonl.",
     ".txt": "File of texts: .txt with one text per line, or .csv, .tsv or .jsonl with a column of texts.",
     "": "Labelled file: .csv, .tsv or .jsonl.",
+    "seq2seq": "Two files with one text per line, named with a comma between: train.en,train.de. They may be packed "
+    "(.gz). Or one file, .csv, .tsv or .jsonl, with sources and targets.",
 }
-"""`Task.format` -> the help text of --train."""
+"""The name of a task, or `Task.format` -> the help text of --train."""
 
 CLASS_WEIGHT = click.option(
     "--class-weight",
@@ -64,7 +66,7 @@ RECIPE = (
         "--lora",
         metavar="RANK",
         type=click.IntRange(min=1),
-        help="Rank of LoRA, such as 8: the encoder stays as it is, and small matrices beside the query and value of "
+        help="Rank of LoRA, such as 8: the encoder stays as it is, and small matrices beside the linear layers of "
         "each block learn. The saved model has merged weights.  [default: every weight learns]",
     ),
     click.option(
@@ -113,7 +115,9 @@ def _command(name: str) -> click.Command:
 {_with_columns(task)}    """
     made = [options.setting(each, f"the checkpoint's, else {each.metadata['usual']}") for each in fields]
     columns = partial(options.columns, task=task)
-    train = click.option("--train", required=True, type=click.Path(path_type=Path), help=_FILES[task.format])
+    train = click.option(
+        "--train", required=True, type=click.Path(path_type=Path), help=_FILES.get(name, _FILES[task.format])
+    )
     recipe = (*RECIPE, *((CLASS_WEIGHT,) if "labels" in task.Settings.__dataclass_fields__ else ()))
     for decorate in reversed(
         (

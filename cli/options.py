@@ -7,11 +7,13 @@ import click
 
 from kerasbert.cli.backend import check_backend
 from kerasbert.cli.numbers import AnyNumber, Number
+from kerasbert.errors import ConfigError
 from kerasbert.quiet import quiet
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import NAME as MANIFEST
 from kerasbert.runtime.manifest import Manifest
 from kerasbert.tasks import NAMES, task_named
+from kerasbert.tasks.choice import Choice
 from kerasbert.tasks.task import Example, Task
 
 KERAS_FILE = ".keras"
@@ -114,10 +116,11 @@ def answering(command, *, measured: bool = False):
     """One option per setting of any task with which a model can answer otherwise than it was saved.
 
     Args:
-        measured: only those that change figures.
+        measured: only those that change figures. Else without those that are already options, as what of an answer to
+            show (`kerasbert.tasks.choice.Choice`).
     """
     for each in reversed(_answering().values()):
-        if each.metadata["measured"] or not measured:
+        if each.metadata["measured"] if measured else each.name not in Choice.__dataclass_fields__:
             command = setting(each, "as MODEL was saved")(command)
     return command
 
@@ -127,17 +130,29 @@ def _answering() -> dict[str, dataclasses.Field]:
     return {each.name: each for each in every if each.metadata.get("answering")}
 
 
+def is_answering(task: Task, name: str) -> bool:
+    """Whether a task has a setting of this name with which a model can answer otherwise than it was saved."""
+    field = task.Settings.__dataclass_fields__.get(name)
+    return field is not None and field.metadata.get("answering", False)
+
+
 def taken_settings(given: dict) -> dict:
     """Takes the settings to answer with out of a command's parameters; returns those that are given."""
     taken = {name: given.pop(name) for name in _answering() if name in given}
     return {name: value for name, value in taken.items() if value is not None}
 
 
-def check_settings(given: dict, task: Task) -> None:
-    """Raises click.UsageError if the task has no such setting."""
+def check_settings(given: dict, task: Task, path: str) -> None:
+    """Raises click.UsageError if the task has no such setting, or the model's settings do not take a value."""
     for name in given:
-        if name not in task.Settings.__dataclass_fields__:
+        if not is_answering(task, name):
             raise click.UsageError(f"{task.name} has no --{name.replace('_', '-')}; leave it out")
+    settings = settings_of(path, task) if given else None
+    for name, value in given.items() if settings else ():
+        try:
+            dataclasses.replace(settings, **{name: value})
+        except ConfigError as error:
+            raise click.UsageError(f"--{name.replace('_', '-')}: {error}") from None
 
 
 def settings_of(path: str, task: Task):

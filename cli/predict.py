@@ -52,7 +52,8 @@ def _others(command):
 @click.option(
     "--top-k",
     type=click.IntRange(min=1),
-    help="Number of labels or answers to show, those with the highest scores; for a question at most 20.",
+    help="Number of labels or answers to show, those with the highest scores; for a question at most 20. For a text "
+    "that is drawn with --do-sample: the number of likeliest tokens among which one is drawn.",
 )
 @click.option("--all-scores", is_flag=True, default=None, help="Show every label with its score, the highest first.")
 @click.option(
@@ -92,11 +93,13 @@ def predict(model, texts, source, out, task, batch_size, **given):
     for text in filter(isfile, texts):
         click.echo(f"{text}: is answered as a text, though there is such a file; --input {text} reads it", err=True)
     definition = options.task_of(model, task)
-    options.check_settings(changed, definition)
+    own = [name for name, value in choice.items() if value is not None and options.is_answering(definition, name)]
+    changed |= {name: choice.pop(name) for name in own}
+    options.check_settings(changed, definition, model)
     chosen = _chosen(model, definition, choice)
     examples = read_unlabelled(source, definition, columns=columns) if source else _examples(definition, texts, others)
     opened, cut = options.open_model(model, task), 0
-    settings = replace(opened.settings, **changed)
+    settings = opened.settings = replace(opened.settings, **changed)
     warn(definition, examples, settings, labelled=False)
     data = {field.name for field in definition.fields if field.kind in ("number", "texts")}
     # On a terminal the answers themselves are the progress.
@@ -146,6 +149,7 @@ def _chosen(model: str, task, given: dict) -> Choice | None:
     if strange:
         others = f"; {', '.join(map(_option, known))} would" if known else ""
         raise click.UsageError(f"{_option(strange[0])} means nothing to {model}, for {task.name}{others}")
+    options.check_settings({name: chosen[name] for name in chosen if hasattr(settings, name)}, task, model)
     return Choice(**chosen)
 
 
@@ -192,6 +196,9 @@ def _examples(task, texts: tuple[str, ...], others: dict[str, str]) -> list:
     if lists:
         wanted = known[lists[0]].wanted
         raise click.UsageError(f"{task.name} takes a {wanted} for {lists[0]}: give --input FILE, such as a .jsonl file")
+    for each in (each for each in task.fields if each.kind == "texts" and each.name in others):
+        if len(others[each.name]) < 2 or not all(map(str.strip, others[each.name])):
+            raise click.UsageError(f"give --{each.option} twice or more, each with some text")
     missing = [each.option for each in task.fields[1:] if each.required and each.name not in others]
     if missing:
         raise click.UsageError(f"{task.name} needs --{missing[0]}, the {missing[0]} that goes with each of TEXTS")

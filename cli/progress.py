@@ -11,6 +11,8 @@ from kerasbert.progress import Line, time_left
 
 NOTICEABLE = 2.0
 """Seconds after which a terminal keeps the last line of work that is done."""
+PAUSE = 1.0
+"""Seconds without news. What comes after them was done in the meantime, such as all answers of a few batches."""
 
 
 class Count:
@@ -26,11 +28,14 @@ class Count:
     def __init__(self, total: int, label: str, unit: str, size: float = 1):
         self.total, self.label, self.unit, self.size = total / size, label, unit, size
         self.line, self.begun, self.done = Line(sys.stderr), time.monotonic(), 0.0
+        self.before, self.resumed, self.last = (0.0, self.begun), self.begun, self.begun
 
     def update(self, amount: int) -> None:
         """Counts finished work."""
-        self.done += amount / self.size
         now = time.monotonic()
+        if now - self.last > PAUSE:
+            self.before, self.resumed = (self.done, self.last), now
+        self.done, self.last = self.done + amount / self.size, now
         if self.line.due(now):
             self.line.show(self._text(now))
 
@@ -41,9 +46,13 @@ class Count:
             self.line.show(self._text(now) if now - self.begun > NOTICEABLE else "", last=now - self.begun > NOTICEABLE)
 
     def _text(self, now: float) -> str:
-        spent = now - self.begun
-        left = time_left(spent / self.done * (self.total - self.done)) if self.done else ""
-        return f"{self.label} {self.done:,.0f}/{self.total:,.0f}  {self.done / spent:,.1f} {self.unit}/s  {left}"
+        # The first answers of a few batches come when all of them are computed: they say nothing of the rate.
+        done, until = self.before if now - self.resumed < PAUSE else (self.done, now)
+        shown = f"{self.label} {self.done:,.0f}/{self.total:,.0f}"
+        if not done:
+            return shown
+        rate = done / (until - self.begun)
+        return f"{shown}  {rate:,.1f} {self.unit}/s  {time_left((self.total - self.done) / rate)}"
 
 
 @contextmanager

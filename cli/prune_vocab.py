@@ -12,7 +12,7 @@ from kerasbert.cli import options, resized
 @options.corpus
 @options.as_json
 def prune_vocab(model, texts, folder, documents, errors, as_json):
-    """Write MODEL with the tokens alone that TEXTS use: a smaller file with the same answers on these texts.
+    """Write MODEL with only the tokens that TEXTS use: a smaller file with the same answers on these texts.
 
     TEXTS are files, folders or patterns: labelled files (.csv, .tsv, .jsonl, .conll, or .json as SQuAD has it), of
     which every column is read, or plain text, compressed or not. Give all texts whose words the model will meet.

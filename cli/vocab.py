@@ -40,27 +40,18 @@ def vocab(texts, folder, size, kind, cased, min_frequency, documents, errors):
       kerasbert vocab "wiki/*.jsonl.zst" --kind bpe --size 50265 --out vocab/
     """
     from kerasbert.cli.progress import counted
-    from kerasbert.corpus.documents import find_files, guess_format, plan_slices, read_documents
     from kerasbert.files import check_target, new_folder
+    from kerasbert.runs.texts import Texts
     from kerasbert.tokenizers.training import TRAINERS
 
     if cased and kind != "wordpiece":
         raise click.UsageError(f"--cased is for wordpiece; {kind} keeps capitals and accents anyway")
     check_target(folder)
-    files = find_files(texts)
-    form = guess_format(files) if documents == "auto" else documents
-    slices = plan_slices(files, form)
+    corpus = Texts(texts, documents=documents, labelled=False, errors=errors)
     passes = 2 if kind == "wordpiece" else 1
     chosen = {"do_lower_case": not cased} if kind == "wordpiece" else {}
-    size_of_text = sum(span.end - span.start for spans in slices for span in spans)
-    with new_folder(folder) as building, counted(size_of_text, "reading", "MB", 1e6) as count:
-
-        class Texts:
-            def __iter__(self):
-                for spans in slices:
-                    yield from (document.text for document in read_documents(spans, form, errors))
-                    count.update(sum(span.end - span.start for span in spans) // passes)
-
-        tokenizer = TRAINERS[kind](Texts(), size, min_frequency=min_frequency, **chosen)
+    with new_folder(folder) as building, counted(corpus.size, "reading", "MB", 1e6) as count:
+        corpus.told = lambda size: count.update(size // passes)
+        tokenizer = TRAINERS[kind](corpus, size, min_frequency=min_frequency, **chosen)
         tokenizer.save(building)
     click.echo(f"{folder}: {tokenizer.vocab_size} tokens")

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -62,7 +62,7 @@ def export_bundle(
     options = ExportOptions(**changes) if options is None else replace(options, **changes)
     chosen = options.variants()
     check_model(model, options)
-    lengths = signature_lengths(options.sequence_lengths, model.max_length)
+    lengths = signature_lengths(options.sequence_lengths, model.max_length, model.count_params())
     if options.web:  # before long work, because the first time needs a network
         for package in runtimes((variant.kind for variant in chosen.values()), model.graphs()):
             fetch(package)
@@ -111,14 +111,18 @@ def _write_and_check(
     max_drop: float | None,
     progress: Callable[[str], None],
 ) -> list[Row]:
-    """Writes and checks the files. With `max_drop`, files that fail are replaced by less quantised ones."""
+    """Writes and checks the files, one kind after the other: what writing the next kind leaves in memory would be
+    there beside a large file. With `max_drop`, files that fail are replaced by less quantised ones.
+    """
     gate = {"data": data, "reference": Reference.of(model, data) if data else None, "max_drop": max_drop}
     rows = []
     while variants:
-        write_files(model, folder, variants, settings, progress=progress)
-        manifest.files.update({name: _described(folder, manifest, variant) for name, variant in variants.items()})
-        manifest.write(folder)
-        rows += verify(folder, **gate, files=list(variants), progress=progress)
+        for kind in dict.fromkeys(variant.kind for variant in variants.values()):
+            chosen = {name: variant for name, variant in variants.items() if variant.kind == kind}
+            write_files(model, folder, kind, chosen.values(), settings, progress=progress)
+            manifest.files.update({name: _described(folder, manifest, variant) for name, variant in chosen.items()})
+            manifest.write(folder)
+            rows += verify(folder, **gate, files=list(chosen), progress=progress)
         variants = {} if max_drop is None else _gentler(folder, manifest, rows, progress)
     return rows
 
@@ -144,28 +148,28 @@ def _described(folder: Path, manifest: Manifest, variant: Variant) -> File:
 def write_files(
     model,
     folder: Path,
-    variants: Mapping[str, Variant],
+    kind: str,
+    variants: Iterable[Variant],
     settings: Settings,
     *,
-    progress: Callable[[str], None] = lambda step: None,
+    progress: Callable[[str], None],
 ) -> None:
-    """Writes a model's files into a folder, one kind after the other.
+    """Writes a model's files of one kind into a folder.
 
     Args:
         model: the Keras model, in float32.
         folder: an existing folder.
-        variants: items of `kerasbert.export.variants.VARIANTS`.
+        kind: a kind of file. variants: the files, which are of this kind.
         settings: settings that all writers share.
-        progress: called before each step, with a line that describes it.
+        progress: called before the step, with a line that describes it.
     """
-    for kind in dict.fromkeys(variant.kind for variant in variants.values()):
-        targets = {folder / variant.path: variant.quantize for variant in variants.values() if variant.kind == kind}
-        rows = f"{len(settings.examples)} rows of the data and " if settings.examples else ""
-        calibrated = set(targets.values()) & set(CALIBRATED)
-        progress(f"writing {kind}{f', calibrated on {rows}built-in texts' if calibrated else ''}")
-        for path in targets:
-            path.parent.mkdir(exist_ok=True)
-        writer(kind)(model, targets, settings)
+    targets = {folder / variant.path: variant.quantize for variant in variants}
+    rows = f"{len(settings.examples)} rows of the data and " if settings.examples else ""
+    calibrated = set(targets.values()) & set(CALIBRATED)
+    progress(f"writing {kind}{f', calibrated on {rows}built-in texts' if calibrated else ''}")
+    for path in targets:
+        path.parent.mkdir(exist_ok=True)
+    writer(kind)(model, targets, settings)
 
 
 def writer(kind: str) -> Callable:

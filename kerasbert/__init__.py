@@ -25,6 +25,7 @@ _HOME = {
     "PretrainingModel": "kerasbert.models.pretraining",
     "QuestionAnswerer": "kerasbert.models.question_answering",
     "SentenceEncoder": "kerasbert.models.sentence_embedding",
+    "Seq2Seq": "kerasbert.models.seq2seq",
     "TextClassifier": "kerasbert.models.text_classification",
     "TokenClassifier": "kerasbert.models.token_classification",
     "KerasBertError": "kerasbert.errors",

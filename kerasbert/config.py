@@ -1,4 +1,4 @@
-"""The configuration of an encoder, the three model families and the named sizes.
+"""The configuration of an encoder, or of one with a decoder, the three model families and the named sizes.
 
 All differences between the models of BERT, RoBERTa and DistilBERT are data in this file, except for the names of
 tensors (`kerasbert.checkpoints.names`). The layers know nothing of families.
@@ -100,9 +100,15 @@ _REQUIRED = {
 }
 
 
-_UNSET = ("classifier_dropout", "mlm_hidden_act", "mlm_layer_norm_eps")
+MLM_FIELDS = ("mlm_hidden_act", "mlm_layer_norm_eps")
+"""What transformers does not have: a head of masked words with another activation or epsilon than the blocks."""
+_UNSET = ("classifier_dropout", *MLM_FIELDS)
 """Fields that may be None: they then have the value of another field."""
 
+PAIR_TYPE = "encoder-decoder"
+"""`model_type` of a folder with an encoder and a decoder, whose config.json holds a configuration of each."""
+SCORES = ("dot", "additive")
+"""How a decoder's queries are compared with the keys of the encoder's vectors, see `kerasbert.layers.attention`."""
 OWN_TYPE = "kerasbert"
 """`model_type` of a folder whose architecture transformers does not have: it would read the weights as another one's,
 and answer by chance. Our own section of config.json then has the family."""
@@ -152,6 +158,9 @@ class BertConfig:
     """Activation of the head of masked words; None means hidden_act, which is all that transformers has."""
     mlm_layer_norm_eps: float | None = None
     """Added to the variance in the LayerNorm of the head of masked words; None means layer_norm_eps."""
+    norm_first: bool = False
+    """Whether blocks normalise what a layer gets, instead of its sum with what it gives. transformers has no such
+    encoder."""
 
     def __post_init__(self):
         _family(self.model_type)
@@ -201,7 +210,7 @@ class BertConfig:
 
     @property
     def has_own_mlm(self) -> bool:
-        """Whether the head of masked words computes otherwise than the blocks, which transformers cannot."""
+        """Whether the head of masked words differs from the blocks, which transformers does not support."""
         return self.mlm != {"activation": self.hidden_act, "epsilon": self.layer_norm_eps}
 
     @property
@@ -254,7 +263,7 @@ class BertConfig:
         values = dataclasses.asdict(self)
         if self.classifier_dropout is None and "classifier_dropout" in self.family.defaults:
             values["classifier_dropout"] = self.hidden_dropout_prob  # without the key, readers use the family's default
-        for name in ("sinusoidal_pos_embds", "mlm_hidden_act", "mlm_layer_norm_eps"):
+        for name in ("sinusoidal_pos_embds", "norm_first", *MLM_FIELDS):
             if not values[name]:
                 values.pop(name)
         return {
@@ -271,6 +280,67 @@ class BertConfig:
             ConfigError: the file is missing, is not JSON, or has a value that is not supported.
         """
         return cls.from_dict(read_config_json(folder))
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderDecoderConfig:
+    """The configurations of an encoder and of a decoder that writes texts from its vectors.
+
+    Raises:
+        ConfigError: the two do not go together, or a value is not allowed.
+    """
+
+    encoder: BertConfig
+    decoder: BertConfig
+    cross_attention: str = "dot"
+    """How the decoder's attention to the encoder's vectors computes its scores: one of `SCORES`."""
+    tied_words: bool = False
+    """Whether the decoder has the encoder's word table. Its own is always the matrix of the output too."""
+
+    def __post_init__(self):
+        if self.cross_attention not in SCORES:
+            raise ConfigError(f"cross_attention is {self.cross_attention!r}: use one of {', '.join(SCORES)}")
+        if self.decoder.model_type == "distilbert":
+            raise ConfigError("the decoder's model_type is 'distilbert': use bert or roberta")
+        for name in ("hidden_size", *(["vocab_size"] if self.tied_words else [])):
+            ours, theirs = getattr(self.decoder, name), getattr(self.encoder, name)
+            if ours != theirs:
+                raise ConfigError(f"{name} of the decoder is {ours}: use {theirs}, that of the encoder")
+
+    model_type = PAIR_TYPE
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether transformers has no such model."""
+        return self.encoder.norm_first or self.decoder.norm_first or self.cross_attention != "dot"
+
+    @classmethod
+    def from_dict(cls, values: Mapping) -> "EncoderDecoderConfig":
+        """Creates the configurations from the content of a config.json.
+
+        Raises:
+            ConfigError: one of the two is missing, or a value is not supported.
+        """
+        parts = {name: values.get(name) for name in ("encoder", "decoder")}
+        for name, part in parts.items():
+            if not isinstance(part, dict):
+                raise ConfigError(f"{name} is {part!r:.60}: config.json needs the {name}'s configuration")
+        decoder = {**parts["decoder"], "is_decoder": False, "add_cross_attention": False}
+        own = {name: decoder.pop(name) for name in ("cross_attention", "tied_words") if name in decoder}
+        return cls(encoder=BertConfig.from_dict(parts["encoder"]), decoder=BertConfig.from_dict(decoder), **own)
+
+    def to_dict(self) -> dict:
+        """Returns the content of a config.json. transformers can read it unless it `is_foreign`."""
+        own = {"cross_attention": self.cross_attention, "tied_words": self.tied_words}
+        own = {name: value for name, value in own.items() if value not in ("dot", False)}
+        decoder = {**self.decoder.to_dict(), "is_decoder": True, "add_cross_attention": True, **own}
+        return {
+            "model_type": self.model_type,
+            "is_encoder_decoder": True,
+            "pad_token_id": self.decoder.pad_token_id,
+            "encoder": self.encoder.to_dict(),
+            "decoder": decoder,
+        }
 
 
 def read_config_json(folder: str | Path) -> dict:
@@ -293,14 +363,24 @@ def family_name(values: Mapping) -> str:
     Raises:
         ConfigError: it is missing or unknown.
     """
-    place, name = "config.json", values.get("model_type")
-    if name == OWN_TYPE:
-        own = values.get("kerasbert")
-        place, name = "the section kerasbert of config.json", own.get("model_type") if isinstance(own, dict) else None
+    place, name = _told_type(values)
     if name is None:
         raise ConfigError(f"{place} has no model_type: add one of {', '.join(FAMILIES)}")
     _family(name)
     return name
+
+
+def is_pair(values: Mapping) -> bool:
+    """Whether the content of a config.json describes an encoder with a decoder."""
+    return _told_type(values)[1] == PAIR_TYPE
+
+
+def _told_type(values: Mapping) -> tuple[str, object]:
+    """What says the type of a model, and what it says."""
+    if values.get("model_type") != OWN_TYPE:
+        return "config.json", values.get("model_type")
+    own = values.get("kerasbert")
+    return "the section kerasbert of config.json", own.get("model_type") if isinstance(own, dict) else None
 
 
 def _family(model_type) -> Family:

@@ -209,7 +209,7 @@ INPUTS = [
     ("add-tokens mute new --out out", "mute: has no tokenizer, whose vocabulary could change"),
     ("add-tokens bert new --out bert", "bert: the output folder is not empty"),
     ("add-tokens bert new the --out out", "token 2, 'the', is in the vocabulary already, as 'the'"),
-    ("add-tokens bert --input blank.txt --out out", "token 1, ' ', is empty as the tokenizer reads it"),
+    ("add-tokens bert --input blank.txt --out out", "blank.txt, line 1: holds no token; write one token per line"),
     ("add-tokens bert --input none.txt --out out", "none.txt: no such file"),
     ("inspect pipe.onnx", "pipe.onnx: is a pipe or a device, not a regular file"),
     ("predict none.keras a", "none.keras: no such file"),

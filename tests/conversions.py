@@ -15,7 +15,8 @@ from unittest import mock
 import numpy as np
 
 from kerasbert.export.formats.tflite import file
-from kerasbert.export.formats.tflite.converter import INTEGERS, converted
+from kerasbert.export.formats.tflite.conversion import INTEGERS
+from kerasbert.export.formats.tflite.converter import converted
 
 
 @contextmanager

@@ -15,6 +15,8 @@ WITH_BYTES = ("roberta",)
 WITHOUT = {("roberta", "next-sentence"), ("distilbert", "next-sentence")}
 """Families that were never trained for the task, and have no head for it."""
 ROWS = [(family, task) for family in FAMILIES for task in NAMES if (family, task) not in WITHOUT]
+POOLED = ("text-classification", "multiple-choice", "next-sentence")
+"""The tasks whose head may stand on the pooler."""
 LABELS = ("O", "B-PER", "I-PER")
 
 
@@ -25,30 +27,25 @@ def tokenizer_of(family: str, pieces: list[str]):
     return WordPieceTokenizer(pieces)
 
 
-def small_encoder(family: str, pieces: list[str], *, positions: int = 48, pooler: bool | None = None) -> BertEncoder:
-    """One layer of 16, because converting takes most of the time of many tests."""
-    tokenizer = tokenizer_of(family, pieces)
-    keras.utils.set_random_seed(5)
-    config = BertConfig(
-        model_type=family,
-        vocab_size=tokenizer.vocab_size,
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=positions,
-        initializer_range=0.5,
-        **({"type_vocab_size": 1, "pad_token_id": 1} if family == "roberta" else {}),
-    )
-    return BertEncoder(config, tokenizer=tokenizer, pooler=pooler)
+def small_encoder(family: str, tokenizer, *, seed: int = 5, positions: int = 48, **options) -> BertEncoder:
+    """The smallest encoder there is, because converting takes most of the time; with weights that make a difference."""
+    keras.utils.set_random_seed(seed)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    sizes |= {"vocab_size": tokenizer.vocab_size, "max_position_embeddings": positions, "initializer_range": 0.5}
+    config = BertConfig.from_size("tiny", model_type=family, **sizes)
+    return BertEncoder(config, tokenizer=tokenizer, **options)
+
+
+def pooler_for(task: str) -> bool | None:
+    """The option `pooler` of an encoder for a task's model."""
+    return None if task in POOLED else False
 
 
 def small_model(family: str, task: str, pieces: list[str], *, max_length: int = 48, positions: int = 64):
     """The task's model on a small encoder."""
     model_class = import_module(f"kerasbert.models.{module_of(task)}").MODEL
     needs_labels = "labels" in model_class.task.Settings.__dataclass_fields__ and task != "next-sentence"
-    pooler = None if task in ("text-classification", "multiple-choice", "next-sentence") else False
-    encoder = small_encoder(family, pieces, positions=positions, pooler=pooler)
+    encoder = small_encoder(family, tokenizer_of(family, pieces), positions=positions, pooler=pooler_for(task))
     return model_class(encoder, **({"labels": LABELS} if needs_labels else {}), max_length=max_length)
 
 

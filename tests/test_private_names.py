@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.lite.python import lite
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = [path for name in ("kerasbert", "export", "cli") for path in sorted((ROOT / name).rglob("*.py"))]
@@ -170,6 +171,16 @@ NAMES = {
     "_untrack_variable": Private("keras", "a built layer gives its matrices of LoRA up", lets_go),
     "_get_optimizers": Private("tf2onnx", "the optimizing passes by name", onnx_passes),
     "_get_ops_details": Private("ai_edge_litert", "the operations of a .tflite file", litert_operations),
+    "_convert_from_saved_model": Private(
+        "tensorflow",
+        "the conversion to TFLite without further copies of the weights",
+        lambda: parameters(lite.TFLiteSavedModelConverterV2._convert_from_saved_model) == ["self", "graph_def"],
+    ),
+    "_optimize_tflite_model": Private(
+        "tensorflow",
+        "the step after it, which changes nothing in files without integer arithmetic",
+        lambda: parameters(lite.TFLiteSavedModelConverterV2._optimize_tflite_model)[:2] == ["self", "model"],
+    ),
     "_experimental_disable_per_channel_quantization_for_dense_layers": Private(
         "tensorflow", "8-bit matrices with one scale, for old runtimes", converter_switch
     ),
@@ -181,6 +192,7 @@ MODULES = {
     "keras.src.losses.loss": ("scale_loss_for_distribution", "unscale_loss_for_distribution"),
     "tensorflow.compiler.tf2xla.python.xla": ("optimization_barrier",),
     "tensorflow.core.protobuf.saved_model_pb2": ("SavedModel",),
+    "tensorflow.lite.python": ("lite",),
     "tensorflow_text.core.pybinds.tflite_registrar": ("SELECT_TFTEXT_OPS",),
     "tf2onnx.tfonnx": ("process_tf_graph",),
     "tf2onnx.optimizer": ("_get_optimizers",),

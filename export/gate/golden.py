@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,10 @@ from kerasbert.tasks.task import Example, Graph, Outputs, Row, Task
 
 MOST = 4096
 """Largest number of values to record for an output with one vector per token: a long text has megabytes of them."""
+FEWEST_WORDS = 64
+"""Shorter texts are never cut."""
+LAST_WORDS = 8
+"""How many words at the end of a text stay where others are left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +70,7 @@ def write(model, folder: Path) -> None:
     files pad each example to their own length, and the others also run all examples in one batch.
     """
     graphs, recorded = model.graphs(), []
-    for example in model.task.golden:
+    for example in (_shortened(each, model.max_length) for each in model.task.golden):
         (found,) = model.answered([example])
         places = [places_of(graphs, found, row) for row in range(len(found.rows))]
         outputs = at_places(graphs, found.outputs, places)
@@ -80,6 +84,20 @@ def write(model, folder: Path) -> None:
         recorded.append({"example": dict(example.fields), "rows": rows, "answer": answer})
     lines = ",\n".join(json.dumps(each, ensure_ascii=False) for each in recorded)
     (folder / NAME).write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+
+
+def _shortened(example: Example, max_length: int) -> Example:
+    """An example whose texts have no more words than make two windows or more: 800 words are 8 windows of 128 tokens.
+
+    Words in the middle are left out, because the answer to a question may be at the end.
+    """
+    most = max(FEWEST_WORDS, 3 * max_length // 2)
+
+    def cut(value):
+        words = value.split(" ") if isinstance(value, str) else []
+        return " ".join([*words[: most - LAST_WORDS], *words[-LAST_WORDS:]]) if len(words) > most else value
+
+    return replace(example, fields={name: cut(value) for name, value in example.fields.items()})
 
 
 def _short(numbers: np.ndarray) -> list:

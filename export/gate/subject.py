@@ -25,6 +25,7 @@ class Subject:
         opened: the file.
         recorded: the golden examples that this kind of file can answer.
         data, reference, max_drop: see `kerasbert.export.gate.verify.verify`.
+        compiled: the outputs of LiteRT's `CompiledModel` for the recorded examples; None if the file is not run there.
         alone: the file's outputs for the recorded examples, each in a batch of its own.
         comparable: whether its numbers can be compared with the recorded ones. They cannot if ids differ.
         answers_on_data, found_on_data: the file's answers for `data`, and the examples with its outputs; empty if it
@@ -36,6 +37,7 @@ class Subject:
     data: Sequence[Example]
     reference: object
     max_drop: float | None
+    compiled: list[Mapping] | None = None
     alone: list[Answered] = field(default_factory=list)
     comparable: bool = True
     answers_on_data: list = field(default_factory=list)

@@ -1,5 +1,6 @@
 """The parity gate: it compares every file of a bundle with the numbers and answers of Keras."""
 
+import gc
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -125,17 +126,22 @@ def verify(
     names = sorted(manifest.files if files is None else files, key=lambda n: manifest.files[n].precision != "float32")
     for name in names:
         progress(f"checking {name}")
-        with quiet():  # a file that takes texts makes LiteRT print a line where it is opened
-            opened = open_any(bundle, name)
-        subject = Subject.of(opened, data=data, reference=reference, max_drop=max_drop)
-        rows.append(_row(subject))
-        if reference is None and subject.found_on_data and subject.file.precision == "float32" and not rows[-1].failed:
-            reference = Reference(subject.answers_on_data, subject.found_on_data)
+        row, found = _checked(bundle, name, data=data, reference=reference, max_drop=max_drop)
+        rows.append(row)
+        reference = reference or found
+        gc.collect()  # closes the file's engine before the next one opens: each holds the weights
     return rows
 
 
-def _row(subject: Subject) -> Row:
-    """Runs the checks on one file, as long as its numbers can be compared."""
+def _checked(bundle: Path, name: str, **given) -> tuple[Row, Reference | None]:
+    """Runs the checks on one file, as long as its numbers can be compared. The file is closed when this returns.
+
+    Returns:
+        Its row, and its answers on the data if they may serve as the reference.
+    """
+    with quiet():  # a file that takes texts makes LiteRT print a line where it is opened
+        opened = open_any(bundle, name)
+    subject = Subject.of(opened, **given)
     file = subject.file
     row = Row(format=subject.name, path=file.path, megabytes=file.bytes / 1e6)
     failures = []
@@ -143,7 +149,8 @@ def _row(subject: Subject) -> Row:
         if subject.comparable:
             failures += check(subject, row)
     row.failed = _listed(failures) or None
-    return row
+    serves = subject.found_on_data and file.precision == "float32" and not row.failed
+    return row, Reference(subject.answers_on_data, subject.found_on_data) if serves else None
 
 
 def _listed(failures: Sequence[str]) -> str:

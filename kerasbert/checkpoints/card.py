@@ -96,7 +96,7 @@ class Card:
         said: what the model is, as sentences.
         task: a key of `PIPELINES`, or another task.
         facts: the rows of the table below.
-        library: the `library_name` of the head.
+        library: the `library_name` of the head; None if the hub has no word for it.
         uses: library -> Python that opens the folder.
         base: what the model was made from; None if it is not known, or nothing.
         data: the name of the file that `figures` were measured on.
@@ -107,7 +107,7 @@ class Card:
     said: str
     task: str
     facts: Mapping[str, object]
-    library: str
+    library: str | None
     uses: Mapping[str, str] = field(default_factory=dict)
     base: Base | None = None
     data: str = ""

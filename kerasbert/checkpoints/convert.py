@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasbert.checkpoints.formats import FORMATS
+from kerasbert.checkpoints.derived import keep_page
+from kerasbert.checkpoints.formats import FORMATS, WRITTEN
 from kerasbert.checkpoints.loading import Checkpoint
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.checkpoints.stored import Stored, Written
-from kerasbert.errors import CheckpointError
+from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.files import new_folder
 
 AS_IT_IS, NOT_WRITTEN = "as it is", "not written"
@@ -59,31 +60,39 @@ class Conversion:
 def convert(path: str | Path, folder: str | Path, *, to: str, approximate: bool = False) -> Conversion:
     """Writes the checkpoint in `path` as a new folder of another format, and compares the two tensor by tensor.
 
+    The files of the licence come along, and so does README.md if the format stays the same. A folder of another format
+    gets a page of its own, with the licence that the head of the source's page names.
+
     Args:
         path: a folder of any format, or a hub id.
         folder: absent or empty.
         to: one of `kerasbert.checkpoints.formats.WRITTEN`.
-        approximate: whether a model may be written that the format's own library computes slightly otherwise, such as
+        approximate: whether a model may be written that the format's own library computes slightly differently, such as
             one with the exact gelu for KerasHub's BERT.
 
     Raises:
         CheckpointError: a tensor is missing, unexpected, or of another shape, or the format has no place for the model.
             Nothing is written then.
-        ConfigError: the configuration cannot be read.
+        ConfigError: the configuration cannot be read, or `to` is no format that is written.
         KerasBertError: `folder` cannot be written.
     """
+    if to not in WRITTEN:
+        raise ConfigError(f"to is {to!r:.80}: use one of {', '.join(WRITTEN)}")
     checkpoint = open_checkpoint(path)
     checkpoint.check_whole()
     tokenizer = checkpoint.tokenizer()
+    formats = FORMATS[checkpoint.format].said, FORMATS[to].said
     with new_folder(folder) as building:
         written = FORMATS[to].module.write(checkpoint, building, approximate=approximate)
         copy = FORMATS[to].module.read(building)
         _check_equal(checkpoint, copy, written)
         read_as = copy.holds
-    rows = [_row(stored, written.get(name)) for name, stored in checkpoint.tensors.items()]
+        said = f"This is {checkpoint.base.title}. kerasbert converted it from {formats[0]} to {formats[1]}."
+        keep_page(checkpoint, copy, folder, said)
+    tied = checkpoint.names.tied
+    rows = [_row(stored, written.get(name), tied.get(name)) for name, stored in checkpoint.tensors.items()]
     rows += [Row(name, None, why) for name, why in checkpoint.skipped.items()]
-    said = FORMATS[checkpoint.format].said, FORMATS[to].said
-    return Conversion(*said, checkpoint.holds, read_as, tuple(rows), tokenizer is not None)
+    return Conversion(*formats, checkpoint.holds, read_as, tuple(rows), tokenizer is not None)
 
 
 def _check_equal(checkpoint: Checkpoint, copy: Checkpoint, written: dict[str, Written]) -> None:
@@ -98,8 +107,10 @@ def _check_equal(checkpoint: Checkpoint, copy: Checkpoint, written: dict[str, Wr
             raise CheckpointError(f"{copy.folder}: {name} is not read back as it was written; please report it")
 
 
-def _row(stored: Stored, written: Written | None) -> Row:
+def _row(stored: Stored, written: Written | None, original: str | None) -> Row:
+    """A row of the report. Args: original: the tensor that this one is a copy of."""
     if written is None:
-        return Row(stored.name, None, "the format has no place for it")
-    done = (stored.change.reading, written.change.writing) if stored.change is not written.change else ()
-    return Row(stored.name, written.name, ", ".join(filter(None, done)) or AS_IT_IS)
+        return Row(stored.name, None, f"a copy of {original}" if original else "the format has no place for it")
+    done = f"{stored.change.reading}, {written.change.writing}" if stored.change is not written.change else ""
+    steps = [step for step in done.replace("transposed, transposed", "").split(", ") if step]  # twice is not at all
+    return Row(stored.name, written.name, ", ".join(steps) or AS_IT_IS)

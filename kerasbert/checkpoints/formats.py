@@ -18,12 +18,14 @@ class Format:
         fits: whether a path is of this format, told by names of files alone.
         file: the file in `kerasbert/checkpoints` whose `read(path)` returns a `Checkpoint`.
         writes: whether it also has `write(checkpoint, folder, approximate=...)`, which returns name -> `Written`.
+        library: the library that opens such a folder, in the hub's words; None if the hub has no word for it.
     """
 
     said: str
     fits: Callable[[Path], bool]
     file: str
     writes: bool = False
+    library: str | None = None
 
     @property
     def module(self) -> ModuleType:
@@ -40,8 +42,8 @@ def _is_preset(path: Path) -> bool:
 FORMATS = {
     "tf1": Format("google-research/bert", tf_folders.fits, "tf1", writes=True),
     "model-garden": Format("TensorFlow Model Garden", tf_folders.fits, "tf1"),  # told from the other by its tensors
-    "keras-hub": Format("KerasHub", _is_preset, "keras_hub", writes=True),
-    "hf": Format("Hugging Face", lambda path: True, "huggingface", writes=True),
+    "keras-hub": Format("KerasHub", _is_preset, "keras_hub", writes=True, library="keras-hub"),
+    "hf": Format("Hugging Face", lambda path: True, "huggingface", writes=True, library="transformers"),
 }
 """Every format by its name on the command line. The first that fits is read; a Hugging Face folder stands last, because
 its reader says what a folder of no format lacks."""

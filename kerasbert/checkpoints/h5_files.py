@@ -20,12 +20,9 @@ NAME = "tf_model.h5"
 MOST_DATASETS, MOST_LEVELS = 10_000, 20
 DAMAGE = (OSError, RuntimeError, ValueError, KeyError, TypeError)
 """What h5py raises for a file that is not whole."""
+_END = ":0"
+"""How the name of a variable of TensorFlow ends."""
 _LEAVES = {"kernel": "weight", "gamma": "weight", "beta": "bias", "embeddings": "weight"}
-
-
-def find(folder: Path) -> list[Path]:
-    """The folder's file, or the shards that an index names."""
-    return weight_files.find(folder, NAME)
 
 
 def read(file: Path) -> Iterator[Stored]:
@@ -55,12 +52,14 @@ def rename(path: str) -> str:
     The path begins with the layer and the class: `bert/tf_bert_model/bert/encoder/layer_._0/...`. A layer
     `mlm___cls` is the attribute `mlm` that is called `cls`, and `layer_._0` the layer `0` in a list.
     """
+    if not path.endswith(_END):
+        return path
     parts = re.sub(r"/[^/]*___", "/", path).replace("_._", "/").split("/")
     return ".".join([*parts[2:-1], _LEAVES.get(_leaf(path), _leaf(path))]) if len(parts) > 2 else path
 
 
 def _leaf(path: str) -> str:
-    return path.rpartition("/")[2].removesuffix(":0")
+    return path.rpartition("/")[2].removesuffix(_END)
 
 
 def datasets(file: Path, opened: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:

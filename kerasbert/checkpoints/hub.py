@@ -26,7 +26,9 @@ BESIDE = (
 """What a model folder has beside config.json and weights that decides an answer."""
 PRESET = ("*.weights.h5", "model.weights.json", "task.json", "preprocessor.json", "metadata.json", "assets/tokenizer/*")
 """The files of a preset of KerasHub."""
-FILES = ("config.json", "README.md", "*.safetensors", "*.safetensors.index.json", *BESIDE, *PRESET)
+LICENCES = ("LICENSE*", "LICENCE*", "NOTICE*")
+"""Files that go wherever the weights go."""
+FILES = ("config.json", "README.md", "*.safetensors", "*.safetensors.index.json", *LICENCES, *BESIDE, *PRESET)
 OTHER_WEIGHTS = (
     ("pytorch_model*.bin", "pytorch_model.bin.index.json"),
     ("tf_model*.h5", "tf_model.h5.index.json"),

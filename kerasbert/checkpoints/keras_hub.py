@@ -5,11 +5,13 @@ Neither KerasHub nor TensorFlow is imported.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from kerasbert.checkpoints import keras_hub_tokenizers, keras_weights, names
+from kerasbert.checkpoints import keras_hub_tokenizers, keras_weights, names, weight_files
+from kerasbert.checkpoints.huggingface import LORA, merged_kernels, numbers
 from kerasbert.checkpoints.keras_hub_names import (
     FAMILIES,
     KEYS,
@@ -66,7 +68,7 @@ def read(folder: Path) -> Checkpoint:
     tokenizer = keras_hub_tokenizers.read(folder)
     config = _config(family, body, tokenizer, place)
     settings = _head_settings(folder, family, config)
-    files = keras_weights.find(folder, MODEL, SHARDS)
+    files = weight_files.find(folder, MODEL, SHARDS)
     if not files:
         raise CheckpointError(f"{folder}: no {MODEL}; fetch the whole preset again")
     held = {_plain(stored.name): stored for file in files for stored in keras_weights.read(file)}
@@ -80,7 +82,7 @@ def read(folder: Path) -> Checkpoint:
 
 
 def of(model, tokenizer=None) -> Checkpoint:
-    """A backbone or a task of KerasHub in memory, as a checkpoint.
+    """A backbone or a task of KerasHub in memory, as a checkpoint. The kernels of layers with LoRA are merged.
 
     Args:
         model: a `BertBackbone`, `RobertaBackbone` or `DistilBertBackbone`, or a task on one of these.
@@ -104,9 +106,11 @@ def of(model, tokenizer=None) -> Checkpoint:
         task = next((each for each in (_task(family, name) for name in classes) if each in TASKS), place.name)
         length = getattr(preprocessor, "sequence_length", None)
         settings = _task_settings(family, task, model.get_config(), config, length, place)
+    merged = merged_kernels(model)
     held = {
-        variable.path: Stored(variable.path, tuple(variable.shape), str(variable.dtype), variable.numpy)
-        for variable in model.weights
+        path: Stored(path, tuple(variable.shape), str(variable.dtype), partial(numbers, merged.get(path, variable)))
+        for path, variable in ((each.path, each) for each in model.weights)
+        if path.rpartition("/")[2] not in LORA
     }
     places = [*encoder_places(family, min(config.num_hidden_layers, len(held))), *head_places(family, task)]
     checkpoint = _checkpoint(place, config, settings, [(each.memory, each) for each in places], held, tokenizer)

@@ -90,8 +90,8 @@ class Family:
     """What KerasHub calls a family, and the constants in its classes.
 
     Attributes:
-        said: the begin of its classes' names.
-        folder: the folder of its source, and the begin of its layers' names.
+        said: the beginning of its classes' names.
+        folder: the folder of its source, and the beginning of its layers' names.
         activation: of the blocks, in the words of config.json.
         epsilon: of every LayerNorm of the encoder.
         layers: our layer of the encoder -> KerasHub's.

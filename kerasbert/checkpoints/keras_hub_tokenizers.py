@@ -12,7 +12,7 @@ from kerasbert.tokenizers.wordpiece import read_vocab
 CONFIGS = {"tokenizer.json": ("config",), "preprocessor.json": ("config", "tokenizer", "config")}
 """The files that may hold a tokenizer's configuration, and the keys on the way to it."""
 FIXED = {"split": True, "suffix_indicator": "##", "oov_token": "[UNK]"}
-"""The values of a WordPiece tokenizer's configuration that kerasbert can follow."""
+"""The only values in a WordPiece tokenizer's configuration that kerasbert supports."""
 WHOLE = ("<s>", "</s>", "<pad>", "<unk>", "<mask>")
 """The tokens that RoBERTa's tokenizer matches whole anyway."""
 
@@ -21,7 +21,8 @@ def read(folder: Path) -> HostTokenizer | None:
     """The tokenizer of a preset; None where it has none.
 
     Raises:
-        TokenizerError: a file is missing or damaged, or the tokenizer splits a text in a way that kerasbert has not.
+        TokenizerError: a file is missing or damaged, or the tokenizer splits texts in a way that kerasbert does not
+            support.
     """
     config = next(filter(None, (_config(folder / name, keys) for name, keys in CONFIGS.items())), None)
     if config is None:
@@ -45,7 +46,7 @@ def of(tokenizer) -> HostTokenizer:
     """The tokenizer of KerasHub's tokenizer or preprocessor in memory.
 
     Raises:
-        TokenizerError: it is another kind of tokenizer, or splits a text in a way that kerasbert has not.
+        TokenizerError: it is another kind of tokenizer, or splits texts in a way that kerasbert does not support.
     """
     tokenizer = getattr(tokenizer, "tokenizer", tokenizer)
     if isinstance(tokenizer, HostTokenizer):
@@ -98,7 +99,7 @@ def described(tokenizer: HostTokenizer) -> tuple[dict, dict[str, object]]:
         lines, or an object.
 
     Raises:
-        TokenizerError: KerasHub splits a text in another way.
+        TokenizerError: KerasHub splits texts differently.
     """
     if tokenizer.id_of("mask") is None:
         mask = tokenizer.special["mask"]
@@ -107,7 +108,9 @@ def described(tokenizer: HostTokenizer) -> tuple[dict, dict[str, object]]:
         added = tokenizer.added_tokens
         flags = [name for name in ("single_word", "normalized") if any(token.get(name) for token in added)]
         if flags:
-            raise TokenizerError(f"an added token is {flags[0]}, which KerasHub's tokenizer has not; use --to hf")
+            raise TokenizerError(
+                f"an added token is {flags[0]}, which KerasHub's tokenizer does not support; use --to hf"
+            )
         lower = tokenizer.do_lower_case
         return {
             "vocabulary": None,

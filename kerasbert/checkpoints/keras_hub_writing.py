@@ -69,22 +69,19 @@ def write(checkpoint: Checkpoint, folder: Path, *, approximate: bool = False) ->
 
     Args:
         folder: exists and is empty.
-        approximate: whether a model may be written that KerasHub computes slightly otherwise.
+        approximate: whether a model may be written that KerasHub computes slightly differently.
 
     Returns:
         Name in a `Checkpoint` -> the tensor that was written.
 
     Raises:
-        CheckpointError: KerasHub has no such model, or computes it otherwise; tensors are missing.
-        TokenizerError: KerasHub splits texts in another way.
+        CheckpointError: KerasHub has no such model, or computes it differently; tensors are missing.
+        TokenizerError: KerasHub splits texts differently.
     """
     config, family = checkpoint.config, FAMILIES[checkpoint.config.model_type]
     task = _held_task(checkpoint, family)
     settings = {} if task == ENCODER else stored_settings(checkpoint, task_named(task))
-    if task == "text-classification" and settings.get("pooling", "cls") != "cls":
-        raise _refused(
-            checkpoint, f"its classifier reads the {settings['pooling']} of all tokens, and KerasHub's the first one"
-        )
+    checkpoint.check_usual_pooling("KerasHub")
     _check_computes(checkpoint, task, approximate)
     has_pooler = checkpoint.has("pooler") or "pooler/dense" not in family.layers
     body = [
@@ -141,9 +138,9 @@ def _refused(checkpoint: Checkpoint, why: str) -> CheckpointError:
 
 
 def _check_computes(checkpoint: Checkpoint, task: str, approximate: bool) -> None:
-    """Raises CheckpointError: KerasHub's class computes with other constants than the model.
+    """Raises CheckpointError: KerasHub's class has other constants than the model.
 
-    What differs a little is refused too unless `approximate` is true. KerasHub's own converter does not look.
+    Small differences are refused too unless `approximate` is true. KerasHub's own converter does not check them.
     """
     config, family = checkpoint.config, FAMILIES[checkpoint.config.model_type]
     if config.type_vocab_size not in family.token_types:

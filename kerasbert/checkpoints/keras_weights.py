@@ -10,15 +10,8 @@ import numpy as np
 
 from kerasbert.checkpoints.h5_files import DAMAGE, check_plain, damaged, datasets
 from kerasbert.checkpoints.stored import Stored
-from kerasbert.checkpoints.weight_files import check_file, shards_of
+from kerasbert.checkpoints.weight_files import check_file
 from kerasbert.errors import CheckpointError
-
-
-def find(folder: Path, name: str, index: str) -> list[Path]:
-    """The file of this name in a folder, or the shards that the index names; none if neither is there."""
-    if (folder / name).exists():
-        return [folder / name]
-    return shards_of(folder / index) if (folder / index).is_file() else []
 
 
 def read(file: Path) -> Iterator[Stored]:

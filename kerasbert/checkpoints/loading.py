@@ -11,9 +11,9 @@ import numpy as np
 from kerasbert import tokenizers
 from kerasbert.checkpoints import modules
 from kerasbert.checkpoints.card import Base
-from kerasbert.checkpoints.sizes import check_sizes, encoder_shapes
+from kerasbert.checkpoints.sizes import check_sizes, encoder_shapes, head_shapes
 from kerasbert.checkpoints.stored import Stored
-from kerasbert.config import BertConfig
+from kerasbert.config import BertConfig, EncoderDecoderConfig, is_pair
 from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.tasks import NAMES
 
@@ -44,10 +44,10 @@ class Names:
     Attributes:
         place: path of our weight, such as `block_3/attention/query/kernel` -> name of the tensor, and whether it is
             transposed there.
-        heads: begin of a name -> the head it belongs to, in our words where we have the head.
+        heads: beginning of a name -> the head it belongs to, in our words where we have the head.
         tied: name of a copy -> name of the tensor that it repeats.
         architectures: task -> the class that transformers opens it with.
-        evidence: task -> begins of the names that a checkpoint of the task holds; the first row that fits counts.
+        evidence: task -> beginnings of the names that its checkpoints hold; the first row that fits counts.
         layers: heads' layers that have a weight and a bias.
     """
 
@@ -113,6 +113,11 @@ class Checkpoint:
         return self.tensors[name].read()
 
     @cached_property
+    def pair(self) -> EncoderDecoderConfig | None:
+        """The numbers of an encoder with a decoder; None for an encoder alone."""
+        return EncoderDecoderConfig.from_dict(self.settings) if is_pair(self.settings) else None
+
+    @cached_property
     def config(self) -> BertConfig:
         """The encoder's numbers.
 
@@ -120,8 +125,10 @@ class Checkpoint:
             ConfigError: a config.json that kerasbert cannot build, or whose sizes are far from those of the tensors.
         """
         try:
-            config = BertConfig.from_dict(self.settings)
+            config = self.pair.encoder if self.pair else BertConfig.from_dict(self.settings)
             check_sizes(config, self.shapes, self.names.place)
+            if self.pair:
+                check_sizes(self.pair.decoder, self.shapes, lambda path: self.names.place(f"decoder/{path}"))
             return config
         except ConfigError as error:
             raise ConfigError(f"{self.config_place}: {error}") from None
@@ -141,7 +148,7 @@ class Checkpoint:
         classes = self.names.architectures
         if task is None or self.architecture not in classes.values() or task not in (*NAMES, *classes):
             return False
-        return self.architecture != classes.get(task, classes[ENCODER])
+        return self.architecture != classes.get(task, classes.get(ENCODER))
 
     @property
     def architecture(self) -> str | None:
@@ -210,32 +217,42 @@ class Checkpoint:
         name, _ = self.names.place(f"{layer}/bias")
         return self.shapes.get(name, (0,))[0]
 
-    def load_into(self, model, *, new: tuple[str, ...] = ()) -> None:
+    def load_into(
+        self, model, *, new: tuple[str, ...] = (), source: Callable[[str], str | None] = lambda path: path
+    ) -> None:
         """Copies every tensor into the variables of `model`, and says in one line which parts of it are new.
 
         Args:
             model: a Keras model built from `config`, its weights named by layer path.
             new: heads to leave as they are even if the file has them (a classifier for other labels).
+            source: path of a variable -> path of the weight that it begins as, for parts that begin as copies of
+                others; None for a variable that is new.
 
         Raises:
             CheckpointError: tensors that are missing, unexpected or of another shape, all listed; a head of the file
                 that would stand on a new part; an untied copy; NaN. Nothing is copied, but for NaN.
         """
-        targets = [Target(variable, *self.names.place(variable.path)) for variable in model.weights]
+        paths = {variable.path: source(variable.path) for variable in model.weights}
+        targets = [
+            Target(variable, paths[variable.path], *self.names.place(paths[variable.path]))
+            for variable in model.weights
+            if paths[variable.path] is not None
+        ]
+        drawn = {path.split("/")[0] for path, begins_as in paths.items() if begins_as is None}
         groups = dict.fromkeys(target.group for target in targets)
         fresh = [group for group in groups if group in self.names.heads.values() and self._is_fresh(group, new)]
         self._check_footing(groups, fresh)
         read = [target for target in targets if target.group not in fresh]
         left = set(self.shapes) - {target.name for target in read} - set(self.names.tied)
         self._check_fit({target.name: target.shape for target in read}, left)
-        if "mlm" in groups and "mlm" not in fresh:
+        if {"mlm", "decoder"} & (groups.keys() - set(fresh)):
             self._check_tied()
         for target in read:
             value = self.read(target.name)
             if not np.isfinite(value).all():
                 raise CheckpointError(f"{self.folder}: {target.name} holds NaN or infinity; no answer could come of it")
             target.variable.assign(value.T if target.transposed else value)
-        self._report(fresh, left)
+        self._report([*fresh, *(f"cross-attention of the {part}" for part in drawn)], left)
 
     def _is_fresh(self, group: str, new: tuple[str, ...]) -> bool:
         return group in new or not self.has(group)
@@ -250,10 +267,14 @@ class Checkpoint:
                 )
 
     def check_whole(self) -> None:
-        """Raises CheckpointError: an encoder's tensor is missing, unexpected or of another shape, a head's layer lacks
-        its weight or its bias, or a copy of a tied tensor is no copy."""
-        wanted = {}
-        for path, shape in encoder_shapes(self.config).items():
+        """Raises CheckpointError: a tensor of the encoder or of a head is missing, unexpected or of another shape, the
+        head of the task is missing, or a copy of a tied tensor is no copy; or there is a decoder, or norms first."""
+        if self.pair or self.config.norm_first:
+            raise CheckpointError(f"{self.folder}: holds a model that has no place in other formats; use it as it is")
+        wanted, shapes = {}, encoder_shapes(self.config)
+        for head, parts in head_shapes(self.config).items():
+            shapes |= parts if self.has(head) else {}
+        for path, shape in shapes.items():
             name, transposed = self.names.place(path)
             wanted[name] = shape[::-1] if transposed else shape
         self._check_fit(wanted, set(self.shapes) - set(wanted) - set(self.names.tied))
@@ -263,15 +284,37 @@ class Checkpoint:
             other = f"{layer}.{halves.get(leaf, leaf)}"
             if layer in self.names.layers and other not in self.shapes:
                 raise CheckpointError(f"{self.folder}: holds {name} but no {other}; fetch or save it again")
+            if layer in self.names.layers and self.shapes[name][0] != self.shapes[other][0]:
+                sizes = f"{name} is {self.shapes[name]}, but {other} is {self.shapes[other]}"
+                raise CheckpointError(f"{self.folder}: {sizes}; fetch or save it again")
+        self._check_head()
         self._check_tied()
 
+    def _check_head(self) -> None:
+        """Raises CheckpointError: it is said to be fine-tuned for a task, and the head is not there. Encoders that are
+        said to be pre-trained often come without their heads."""
+        needed = () if self.task in PRETRAINED else self.names.evidence.get(self.task, ())
+        heads = dict.fromkeys(head for begin in needed if (head := self.names.head_of(begin)) != "pooler")
+        missing = [head for head in heads if not self.has(head)]
+        if missing:
+            raise CheckpointError(f"{self.folder}: holds {self.holds} but no {missing[0]}; fetch or save it again")
+
     def check_usual_mlm(self, library: str) -> None:
-        """Raises CheckpointError: its head of masked words computes otherwise than its blocks, as no library's does."""
+        """Raises CheckpointError: its head of masked words differs from its blocks, which no other library supports."""
         if self.has("mlm") and self.config.has_own_mlm:
             own = ", ".join(f"{key} {value}" for key, value in self.config.mlm.items())
             raise CheckpointError(
-                f"{self.folder}: its head of masked words ({own}) computes otherwise than its blocks, which {library} "
-                "cannot; logits would differ by about 0.4 % of the largest: use --approximate to accept this"
+                f"{self.folder}: its head of masked words ({own}) differs from its blocks, which {library} does "
+                "not support; logits would differ by about 0.4 % of the largest: use --approximate to accept this"
+            )
+
+    def check_usual_pooling(self, library: str) -> None:
+        """Raises CheckpointError: its classifier reads more than the first token, which no other library supports."""
+        pooling = self.own.get("pooling") or "cls"
+        if self.task == "text-classification" and pooling != "cls":
+            raise CheckpointError(
+                f"{self.folder}: the pooling of its classifier is {pooling!s:.40}, and {library}'s reads the first "
+                "token only; write Hugging Face's format instead (hf)"
             )
 
     def _check_fit(self, wanted: Mapping[str, tuple[int, ...]], left: set[str]) -> None:
@@ -313,16 +356,17 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Target:
-    """A variable of a Keras model, and the tensor that it is read from."""
+    """A variable of a Keras model, and the tensor that it is read from, with the path that names this."""
 
     variable: object
+    path: str
     name: str
     transposed: bool
 
     @property
     def group(self) -> str:
         """The layer of the model that the variable belongs to, such as `block_3` or `classifier`."""
-        return self.variable.path.split("/")[0]
+        return self.path.split("/")[0]
 
     @property
     def shape(self) -> tuple[int, ...]:

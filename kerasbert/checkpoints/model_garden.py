@@ -7,14 +7,17 @@ that also has the variables' own names. Tables of both are in `tf_names.py`.
 import logging
 import re
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
 import yaml
 
 from kerasbert.checkpoints import tf_bundle, tf_names
-from kerasbert.checkpoints.protobuf import fields
+from kerasbert.checkpoints.names import tensor_name
+from kerasbert.checkpoints.sizes import told_sizes
 from kerasbert.checkpoints.stored import Stored
 from kerasbert.errors import CheckpointError, ConfigError
+from kerasbert.protobuf import fields
 from kerasbert.reading import read_text
 
 log = logging.getLogger("kerasbert")
@@ -125,14 +128,9 @@ def settings(folder: Path, tensors: Mapping[str, Stored]) -> tuple[dict, str]:
 def _of_shapes(place: Path, tensors: Mapping[str, Stored]) -> dict:
     """The sizes that the tensors' shapes tell."""
     shapes = {name: stored.canonical_shape for name, stored in tensors.items()}
-    rows = {
-        "vocab_size": "embeddings.word_embeddings.weight",
-        "max_position_embeddings": "embeddings.position_embeddings.weight",
-        "type_vocab_size": "embeddings.token_type_embeddings.weight",
-        "intermediate_size": "encoder.layer.0.intermediate.dense.bias",
-    }
+    found = told_sizes(shapes, partial(tensor_name, "bert", prefix=False))
     query = tensors.get("encoder.layer.0.attention.self.query.weight")
-    if query is None or len(query.shape) != 3 or not all(shapes.get(name) for name in rows.values()):
+    if query is None or len(query.shape) != 3 or not all(found.values()):
         raise ConfigError(f"{place.with_name('bert_config.json')}: no such file, nor {place.name}; write one of them")
     log.warning(
         "%s: no bert_config.json or %s; sizes are those of the tensors, and hidden_act gelu and a dropout of 0.1 are "
@@ -140,10 +138,4 @@ def _of_shapes(place: Path, tensors: Mapping[str, Stored]) -> dict:
         place.parent,
         place.name,
     )
-    blocks = {name.split(".")[2] for name in tensors if name.startswith("encoder.layer.")}
-    return {
-        **{key: shapes[name][0] for key, name in rows.items()},
-        "hidden_size": query.shape[0],
-        "num_attention_heads": query.shape[1],
-        "num_hidden_layers": len(blocks),
-    }
+    return {**found, "num_attention_heads": query.shape[1]}

@@ -84,13 +84,24 @@ def written(*, pooling: str, max_length: int, width: int) -> dict[str, object]:
 _KNOWN = "Transformer, Pooling and Normalize"
 
 
+def files(folder: Path) -> list[Path]:
+    """The files in the folders of the modules behind the encoder, such as the weights of a Dense."""
+    if not (folder / NAME).is_file():
+        return []
+    places = dict.fromkeys(path for kind, path in _modules(folder) if kind != "Transformer" and path != folder)
+    return sorted(path for place in places if place.is_dir() for path in place.iterdir() if path.is_file())
+
+
 def _modules(folder: Path) -> list[tuple[str, Path]]:
     """The name and the folder of each module, in their order."""
     path = folder / NAME
     try:
         listed = parse(read_text(path, CheckpointError))
+        places = [(each["type"].rpartition(".")[2], Path(each["path"]).name) for each in listed]
         # Only folders inside this one: the file is somebody's text, and must not read files elsewhere.
-        return [(each["type"].rpartition(".")[2], folder / Path(each["path"]).name) for each in listed]
+        if any(name == ".." for _, name in places):
+            raise ValueError("a path leaves the folder")
+        return [(kind, folder / name) for kind, name in places]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path}: not a list of modules ({error!r})") from None
 

@@ -5,9 +5,11 @@ are stored transposed. The part before the first slash is the group: a group tha
 new, one that is missing in part is an error.
 """
 
+from collections.abc import Mapping
 from functools import partial
 
-from kerasbert.checkpoints.loading import Names, begins
+from kerasbert.checkpoints.loading import Names
+from kerasbert.config import PAIR_TYPE, EncoderDecoderConfig, family_name, is_pair
 
 LEAVES = {"kernel": "weight", "bias": "bias", "gamma": "weight", "beta": "bias"}
 OLD_LEAVES = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
@@ -22,9 +24,17 @@ _BERT_BODY = {
     "block_{}/attention/value": "encoder.layer.{}.attention.self.value",
     "block_{}/attention/output": "encoder.layer.{}.attention.output.dense",
     "block_{}/attention_norm": "encoder.layer.{}.attention.output.LayerNorm",
+    "block_{}/cross_attention/query": "encoder.layer.{}.crossattention.self.query",
+    "block_{}/cross_attention/key": "encoder.layer.{}.crossattention.self.key",
+    "block_{}/cross_attention/value": "encoder.layer.{}.crossattention.self.value",
+    "block_{}/cross_attention/output": "encoder.layer.{}.crossattention.output.dense",
+    "block_{}/cross_attention_norm": "encoder.layer.{}.crossattention.output.LayerNorm",
     "block_{}/intermediate": "encoder.layer.{}.intermediate.dense",
     "block_{}/output": "encoder.layer.{}.output.dense",
     "block_{}/output_norm": "encoder.layer.{}.output.LayerNorm",
+    # Our own: transformers has neither additive scores nor a norm behind the last block.
+    "block_{}/cross_attention/scale": "encoder.layer.{}.crossattention.self.scale",
+    "block_{}/final_norm": "encoder.layer.{}.output.final_norm",
     "pooler/dense": "pooler.dense",
 }
 
@@ -145,13 +155,16 @@ ARCHITECTURES = {
         "question-answering": "DistilBertForQuestionAnswering",
         "multiple-choice": "DistilBertForMultipleChoice",
     },
+    PAIR_TYPE: {"seq2seq": "EncoderDecoderModel"},
 }
 
-# For folders whose config.json names no class: the first task whose tensors are all there (begins of their names).
+# What a task's tensors begin with. A folder whose config.json names no class is of the first task whose tensors are all
+# there; so one for multiple choice, which has those of a classifier, has to be named.
 EVIDENCE = {
     "bert": {
         "question-answering": ("qa_outputs",),
         "text-classification": ("classifier", "pooler"),
+        "multiple-choice": ("classifier", "pooler"),
         "token-classification": ("classifier",),
         "pre-training": ("cls.predictions", "cls.seq_relationship"),
         "fill-mask": ("cls.predictions",),
@@ -167,6 +180,7 @@ EVIDENCE = {
     "distilbert": {
         "question-answering": ("qa_outputs",),
         "text-classification": ("pre_classifier", "classifier"),
+        "multiple-choice": ("pre_classifier", "classifier"),
         "token-classification": ("classifier",),
         "fill-mask": ("vocab_transform",),
     },
@@ -181,26 +195,59 @@ def names_of(family: str) -> Names:
     return Names(place, HEADS, TIED[family], ARCHITECTURES[family], EVIDENCE[family], layers)
 
 
+def names_in(settings: Mapping) -> Names:
+    """The tables for a folder with this config.json.
+
+    Raises:
+        ConfigError: no model can be built from it.
+    """
+    if is_pair(settings):
+        return names_of_pair(EncoderDecoderConfig.from_dict(settings))
+    return names_of(family_name(settings))
+
+
+def names_of_pair(config: EncoderDecoderConfig) -> Names:
+    """The tables of an encoder with a decoder: those of two families, whose names carry the part's name in front."""
+    encoder, decoder = config.encoder.model_type, config.decoder.model_type
+
+    def place(path: str) -> tuple[str, bool]:
+        part, _, rest = path.partition("/")
+        own = part == "decoder"
+        name, transposed = tensor_name(decoder if own else encoder, rest if own else path, prefix=own)
+        return f"{'decoder' if own else 'encoder'}.{name}", transposed
+
+    words, _ = place("decoder/embeddings/word_embeddings")
+    tied = {f"decoder.{copy}": f"decoder.{original}" for copy, original in TIED[decoder].items()}
+    if config.tied_words:
+        tied[words], _ = place("embeddings/word_embeddings")
+    heads = {"encoder.pooler": "pooler", "decoder": "decoder"}
+    return Names(place, heads, tied, ARCHITECTURES[PAIR_TYPE], {"seq2seq": ("decoder",)}, ())
+
+
 def file_name(family: str, name: str, *, prefix: bool) -> str:
     """How a file names a tensor. Args: prefix: whether encoder tensors carry the family's name, as in `tensor_name`."""
-    head = next((head for begin, head in HEADS.items() if begins(name, begin)), None)
-    return f"{family}.{name}" if prefix and head in (None, "pooler") else name
+    return f"{family}.{name}" if prefix and names_of(family).head_of(name) in (None, "pooler") else name
 
 
-def give_back_tied(tensors: dict, family: str) -> None:
+def give_back_tied(tensors: dict, tied: Mapping[str, str]) -> None:
     """Gives tied tensors their own names. A writer that stores them once may have kept the copy's name.
 
     Args:
         tensors: name -> the tensor, changed in place.
+        tied: `Names.tied`.
     """
-    for copy, original in TIED[family].items():
+    for copy, original in tied.items():
         if copy in tensors and original not in tensors:
             tensors[original] = tensors.pop(copy)
 
 
-def modern_name(stored: str, family: str) -> str:
-    """A tensor's name without the family's prefix, and with the LayerNorm leaves of today."""
-    name = stored.removeprefix(f"{family}.")
+def modern_name(stored: str, settings: Mapping) -> str:
+    """A tensor's name without the family's prefix, and with the LayerNorm leaves of today.
+
+    Args:
+        settings: content of config.json.
+    """
+    name = stored if is_pair(settings) else stored.removeprefix(f"{family_name(settings)}.")
     for old, new in OLD_LEAVES.items():
         name = name.removesuffix(old) + new if name.endswith(old) else name
     return name

@@ -2,7 +2,8 @@
 
 A pickle is a program. This one can make numbers, texts, lists, tuples and dicts, and call the few functions of `CALLS`,
 which are ours. Every other instruction and every other name is refused by its name. What it makes is never walked
-through or written out, so a list of lists that repeat each other costs no more than its bytes.
+through or written out, so a list of lists that repeat each other costs no more than its bytes. Only a call may copy
+what it is given; the sum of that is limited.
 """
 
 import io
@@ -12,6 +13,9 @@ from dataclasses import dataclass
 
 MOST_BYTES = 1 << 24
 """The longest pickle that is read; that of BERT-large has 60,000 bytes."""
+
+MOST_PARTS = 1 << 20
+"""The most parts of lists, tuples and dicts that all calls of a pickle are given; those of BERT-large get 10,000."""
 
 
 class Refused(Exception):
@@ -39,7 +43,7 @@ class Reader:
 
     def __init__(self, calls: Mapping[str, Callable], names, persistent: Callable):
         self.calls, self.names, self.persistent = calls, names, persistent
-        self.stack, self.memo = [], {}  # of the pickle that is read
+        self.stack, self.memo, self.parts = [], {}, 0  # of the pickle that is read
 
     def read(self, stream: io.BytesIO):
         """Runs the pickle at the stream's position, and leaves the stream behind it.
@@ -51,7 +55,7 @@ class Reader:
             Refused: see the class.
             ValueError: it is no pickle, or is cut off.
         """
-        self.stack, self.memo = [], {}
+        self.stack, self.memo, self.parts = [], {}, 0
         try:
             for opcode, value, _ in pickletools.genops(stream):
                 name = opcode.name
@@ -112,6 +116,9 @@ class Reader:
         function, arguments = self.pop(2)
         if not isinstance(function, Name) or not isinstance(arguments, tuple) or function.text not in self.calls:
             raise Refused(f"a call of {function.text if isinstance(function, Name) else type(function).__name__}")
+        self.parts += len(arguments) + sum(len(each) for each in arguments if isinstance(each, list | tuple | dict))
+        if self.parts > MOST_PARTS:
+            raise ValueError(f"its calls are given more than {MOST_PARTS} parts")
         self.stack.append(self.calls[function.text](*arguments))
 
     def build(self) -> None:

@@ -41,9 +41,13 @@ _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 _ENTRY, _LOCAL = b"PK\3\4", 30
 """How an entry of a zip begins, and the bytes before its name."""
 _WAY = (
-    'where the file is trusted, convert it: python -c "import torch, safetensors.torch as s; '
-    "s.save_file({{k: v.clone().contiguous() for k, v in torch.load('{name}').items()}}, 'model.safetensors')\""
+    "if you trust the file, let torch run it and save its tensors: "
+    'python -c "import torch, safetensors.torch as s; '
+    "s.save_file({{k: v.clone().contiguous() for k, v in "
+    "torch.load('{file}', map_location='cpu', weights_only=False).items() if torch.is_tensor(v)}}, "
+    "'{target}', {{'format': 'pt'}})\""
 )
+"""torch refuses such a file too unless `weights_only` is false."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +69,6 @@ class Part:
     strides: tuple[int, ...]
 
 
-def find(folder: Path) -> list[Path]:
-    """The folder's file, or the shards that an index names."""
-    return weight_files.find(folder, NAME)
-
-
 def read(file: Path) -> Iterator[Stored]:
     """The tensors of a file, in its order.
 
@@ -83,18 +82,23 @@ def read(file: Path) -> Iterator[Stored]:
             raise ValueError(f"it holds a {type(found).__name__}, not a dict of tensors")
         for name, part in found.items():
             if not isinstance(part, Part):
-                raise ValueError(f"its entry {name!r:.80} is a {type(part).__name__}, not a tensor")
+                raise CheckpointError(
+                    f"{file}: its entry {name!r:.80} is a {type(part).__name__}, not a tensor; {_way(file)}"
+                )
             place = places[part.storage.key]
             yield Stored(name, part.shape, part.storage.dtype.name, partial(_numbers, file, name, part, place))
     except Refused as refused:
         raise CheckpointError(
-            f"{file}: its pickle holds {refused}, which no weights need and kerasbert does not run; "
-            f"{_WAY.format(name=file)}"
+            f"{file}: its pickle holds {refused}, which no weights need and kerasbert does not run; {_way(file)}"
         ) from None
     except (ValueError, OSError, zipfile.BadZipFile, NotImplementedError) as error:
         raise CheckpointError(
             f"{file}: not a whole file of torch ({' '.join(str(error).split()):.200}); fetch or save it again"
         ) from None
+
+
+def _way(file: Path) -> str:
+    return _WAY.format(file=file, target=file.with_name("model.safetensors"))
 
 
 @dataclass(frozen=True)

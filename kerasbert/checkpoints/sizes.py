@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from itertools import count
+from math import prod
 
 from kerasbert.config import BertConfig
 from kerasbert.errors import ConfigError
@@ -24,18 +25,27 @@ def check_sizes(
     Raises:
         ConfigError: the configuration describes far more numbers than the file holds; the message names the sizes.
     """
-    stored = sum(_product(shape) for shape in shapes.values())
+    stored = sum(map(prod, shapes.values()))
     if numbers(config) <= MOST * max(stored, 1):
         return
-    rows = {name: shapes.get(place(path)[0], (0,)) for name, path in _TOLD_BY.items()}
-    found = {name: shape[-1] if name == "hidden_size" else shape[0] for name, shape in rows.items()}
-    found["num_hidden_layers"] = next(n for n in count() if place(f"block_{n}/output/bias")[0] not in shapes)
     wrong = [
         f"{name} is {getattr(config, name)}, but the weights have {size}"
-        for name, size in found.items()
+        for name, size in told_sizes(shapes, place).items()
         if getattr(config, name) > size
     ]
     raise ConfigError(f"{'; '.join(wrong)}: correct the file, or fetch it again")
+
+
+def told_sizes(shapes: Mapping[str, tuple[int, ...]], place: Callable[[str], tuple[str, bool]]) -> dict[str, int]:
+    """The sizes of an encoder as the shapes of its tensors tell them; 0 where the tensor is missing.
+
+    Args:
+        shapes, place: as for `check_sizes`.
+    """
+    rows = {name: shapes.get(place(path)[0], (0,)) for name, path in _TOLD_BY.items()}
+    found = {name: shape[-1] if name == "hidden_size" else shape[0] for name, shape in rows.items()}
+    found["num_hidden_layers"] = next(n for n in count() if place(f"block_{n}/output/bias")[0] not in shapes)
+    return found
 
 
 _TOLD_BY = {
@@ -67,7 +77,20 @@ def encoder_shapes(config: BertConfig) -> dict[str, tuple[int, ...]]:
         for name, shape in dense.items():
             shapes |= {f"block_{block}/{name}/kernel": shape, f"block_{block}/{name}/bias": shape[1:]}
         norms += [f"block_{block}/attention_norm", f"block_{block}/output_norm"]
+    if config.norm_first:
+        norms.append(f"block_{config.num_hidden_layers - 1}/final_norm")
     return shapes | {f"{norm}/{leaf}": (size,) for norm in norms for leaf in ("gamma", "beta")}
+
+
+def head_shapes(config: BertConfig) -> dict[str, dict[str, tuple[int, ...]]]:
+    """Head -> path of each weight that it always has -> its shape in Keras, for the heads whose sizes are known."""
+    size, words = config.hidden_size, config.vocab_size
+    mlm = {"dense/kernel": (size, size), "dense/bias": (size,), "norm/gamma": (size,), "norm/beta": (size,)}
+    nsp = {"nsp": {"nsp/dense/kernel": (size, 2), "nsp/dense/bias": (2,)}} if config.family.nsp else {}
+    return nsp | {
+        "mlm": {f"mlm/{name}": shape for name, shape in mlm.items()} | {"mlm/bias": (words,)},
+        "qa_outputs": {"qa_outputs/kernel": (size, 2), "qa_outputs/bias": (2,)},
+    }
 
 
 def numbers(config: BertConfig) -> int:
@@ -75,10 +98,3 @@ def numbers(config: BertConfig) -> int:
     rows = config.vocab_size + config.max_position_embeddings + config.type_vocab_size
     block = 4 * config.hidden_size**2 + 2 * config.hidden_size * config.intermediate_size
     return rows * config.hidden_size + config.num_hidden_layers * block
-
-
-def _product(shape: tuple[int, ...]) -> int:
-    size = 1
-    for length in shape:
-        size *= length
-    return size

@@ -103,3 +103,15 @@ class Written:
 
     name: str
     change: Change = AS_IT_IS
+
+
+def put(tensors: dict[str, Stored], name: str, stored: Stored, file: Path) -> None:
+    """Puts a tensor of a file under Hugging Face's name.
+
+    Raises:
+        CheckpointError: another tensor has the name already, or the numbers are not floats.
+    """
+    if name in tensors:
+        raise CheckpointError(f"{file}: {stored.name} and {tensors[name].name} are one weight under two names")
+    stored.check_float(file)
+    tensors[name] = stored

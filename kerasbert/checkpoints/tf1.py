@@ -10,7 +10,7 @@ import numpy as np
 
 from kerasbert.checkpoints import model_garden, names, tf_bundle, tf_folders, tf_names
 from kerasbert.checkpoints.loading import Checkpoint
-from kerasbert.checkpoints.stored import FLOATS, HEADS_OUT, Stored, Written
+from kerasbert.checkpoints.stored import FLOATS, HEADS_OUT, Stored, Written, put
 from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.files import write_text
 from kerasbert.reading import read_json
@@ -20,6 +20,10 @@ DEFAULTS = {"model_type": FAMILY, "type_vocab_size": 16}
 """What a bert_config.json means that does not say it. Source: google-research/bert, modeling.py."""
 EPSILON = 1e-12
 """Of every LayerNorm; google-research/bert has no other."""
+ACTIVATIONS = ("gelu", "relu", "tanh")
+"""Those of google-research/bert that kerasbert has. Source: modeling.py, get_activation."""
+CLOSE = ("gelu_new", "gelu_pytorch_tanh")
+"""Those that differ from gelu by at most 0.0005."""
 NAME = "bert_model.ckpt"
 SETTINGS = (
     "attention_probs_dropout_prob",
@@ -71,11 +75,8 @@ def read(path: Path) -> Checkpoint:
             skipped[stored.name] = why
             continue
         name, change = row or (stored.name, stored.change)
-        if name in tensors:
-            raise CheckpointError(f"{index}: {stored.name} and {tensors[name].name} are one weight under two names")
-        stored.check_float(index)
-        tensors[name] = replace(stored, change=change)
-    names.give_back_tied(tensors, FAMILY)
+        put(tensors, name, replace(stored, change=change), index)
+    names.give_back_tied(tensors, names.TIED[FAMILY])
     _check_family(index, tensors)
     settings, config = _settings(prefix.parent, tensors)
     kind = "model-garden" if _is_garden(tensors) else "tf1"
@@ -89,11 +90,11 @@ def write(checkpoint: Checkpoint, folder: Path, *, approximate: bool = False) ->
 
     Args:
         folder: exists and is empty.
-        approximate: whether a head of masked words may be written that google-research/bert computes otherwise.
+        approximate: whether a model may be written that google-research/bert computes slightly differently: one with
+            the tanh approximation of gelu, or with a head of masked words that differs from its blocks.
 
     Returns:
-        Name in a `Checkpoint` -> the tensor that was written. Those that google-research/bert has no name for are
-        left out: copies of tied tensors, and a pooling that is learned.
+        Name in a `Checkpoint` -> the tensor that was written. Copies of tied tensors are left out.
 
     Raises:
         CheckpointError: the model is no BERT, or one that google-research/bert would compute in another way.
@@ -109,6 +110,8 @@ def write(checkpoint: Checkpoint, folder: Path, *, approximate: bool = False) ->
         )
     if not approximate:
         checkpoint.check_usual_mlm("google-research/bert")
+    checkpoint.check_usual_pooling("google-research/bert")
+    activation = _activation(checkpoint, approximate)
     rows = {name: tf_names.tf1_name(name) for name in checkpoint.tensors}
     written = {name: Written(*row) for name, row in rows.items() if row}
 
@@ -118,12 +121,30 @@ def write(checkpoint: Checkpoint, folder: Path, *, approximate: bool = False) ->
 
     tf_bundle.write(folder / NAME, tensors())
     kept = {name: checkpoint.settings[name] for name in KEPT if name in checkpoint.settings}
-    settings = {name: value for name, value in asdict(config).items() if name in SETTINGS} | kept
+    settings = {name: value for name, value in asdict(config).items() if name in SETTINGS}
+    settings |= {"hidden_act": activation, **kept}
     write_text(folder / tf_folders.CONFIG, json.dumps(settings, indent=2, ensure_ascii=False) + "\n")
     write_text(folder / "checkpoint", f'model_checkpoint_path: "{NAME}"\nall_model_checkpoint_paths: "{NAME}"\n')
     if (tokenizer := checkpoint.tokenizer()) is not None:
         tokenizer.save(folder, max_length=config.max_length)
     return written
+
+
+def _activation(checkpoint: Checkpoint, approximate: bool) -> str:
+    """The `hidden_act` that is written.
+
+    Raises:
+        CheckpointError: google-research/bert does not have it, and would stop when it builds the model.
+    """
+    name = checkpoint.config.hidden_act
+    if name in ACTIVATIONS:
+        return name
+    if name in CLOSE and approximate:
+        return "gelu"
+    mend = "use --approximate to write gelu, or --to hf" if name in CLOSE else "use --to hf"
+    raise CheckpointError(
+        f"{checkpoint.config_place}: hidden_act is {name}; google-research/bert has {', '.join(ACTIVATIONS)}: {mend}"
+    )
 
 
 def _why_skipped(name: str) -> str | None:
@@ -145,8 +166,9 @@ def _check_family(index: Path, tensors: dict[str, Stored]) -> None:
 
 
 def _settings(folder: Path, tensors: dict[str, Stored]) -> tuple[dict, str]:
-    """What bert_config.json or params.yaml says, in the words of config.json, and the name of the file."""
-    place = folder / tf_folders.CONFIG
+    """What bert_config.json, config.json or params.yaml says, in the words of config.json, and the name of the file."""
+    places = [folder / name for name in (tf_folders.CONFIG, "config.json")]
+    place = next((each for each in places if each.exists()), places[0])
     if not place.exists():
         if _is_garden(tensors):
             settings, name = model_garden.settings(folder, tensors)

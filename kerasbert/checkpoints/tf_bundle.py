@@ -10,15 +10,16 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import ml_dtypes
 import numpy as np
 
 from kerasbert.checkpoints.crc32c import crc32c, masked
-from kerasbert.checkpoints.protobuf import field, fields, to_varint, varint
 from kerasbert.checkpoints.stored import Stored
 from kerasbert.errors import CheckpointError
+from kerasbert.protobuf import field, fields, to_varint, varint
 from kerasbert.reading import read_bytes
 
 DTYPES = {
@@ -40,7 +41,8 @@ DTYPES = {
 STRING = 7
 MOST_BYTES = 1 << 26
 """The largest index or text that is read; the index of BERT-large has 30,000 bytes."""
-MOST_AXES, LONGEST_NAME = 8, 4096
+MOST_AXES, MOST_TENSORS, LONGEST_NAME = 8, 20_000, 1024
+"""A name may begin as the one before it did, so an index of a megabyte could hold a gigabyte of names."""
 _MAGIC = 0xDB4775248B80FB57
 _FOOTER = 48
 _PLAIN, _SNAPPY = 0, 1
@@ -122,13 +124,15 @@ def read_index(prefix: Path) -> tuple[int, dict[str, Entry]]:
         CheckpointError: it is missing, damaged, compressed or of another machine's byte order.
     """
     index = _index(prefix)
+    if index.is_file() and index.stat().st_size > MOST_BYTES:
+        raise _damaged(index, f"it has {index.stat().st_size} bytes")
     data = read_bytes(index, CheckpointError)
     try:
-        if len(data) > MOST_BYTES:
-            raise ValueError(f"it has {len(data)} bytes")
         if len(data) < _FOOTER or int.from_bytes(data[-8:], "little") != _MAGIC:
             raise ValueError("its end is not that of one")
-        content = dict(_table(data))
+        content = dict(islice(_table(data), MOST_TENSORS + 1))
+        if len(content) > MOST_TENSORS:
+            raise ValueError(f"it names more than {MOST_TENSORS} tensors")
         header = dict(fields(content.pop(b"")))
         if header.get(2, 0):
             raise ValueError("its numbers are big-endian, of another kind of processor")
@@ -260,10 +264,10 @@ _PARTS = {1: "type", 3: "shard", 4: "begin", 5: "size", 6: "checksum"}
 
 
 def _shape(message: bytes) -> tuple[int, ...]:
-    axes = [dict(fields(axis)) for number, axis in fields(message) if number == 2]
+    axes = [axis for number, axis in fields(message) if number == 2]
     if len(axes) > MOST_AXES:
         raise ValueError(f"a tensor of {len(axes)} axes")
-    return tuple(int(axis.get(1, 0)) for axis in axes)
+    return tuple(int(dict(fields(axis)).get(1, 0)) for axis in axes)
 
 
 def _checked(prefix: Path, name: str, entry: Entry, shards: int) -> Path:

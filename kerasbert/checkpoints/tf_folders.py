@@ -7,12 +7,16 @@ from kerasbert.errors import CheckpointError
 from kerasbert.reading import read_text
 
 CONFIG = "bert_config.json"
+OTHERS = ("*.safetensors*", "pytorch_model*", "tf_model*", "*.weights.*")
+"""Weights that are read instead of a checkpoint of TensorFlow where a config.json is beside them."""
 
 
 def fits(path: Path) -> bool:
     """Whether a path is a folder of google-research/bert or the Model Garden, or a checkpoint in it."""
     if path.is_dir():
-        return not (path / "config.json").exists() and bool((path / CONFIG).exists() or _indices(path) or _old(path))
+        if (path / "config.json").exists():  # a folder of Hugging Face, unless a checkpoint is all that it has
+            return bool(_indices(path)) and not any(any(path.glob(each)) for each in OTHERS)
+        return bool((path / CONFIG).exists() or _indices(path) or _old(path))
     return path.suffix == ".index" or Path(f"{path}.index").exists() or (path.is_file() and _is_old(path))
 
 

@@ -1,4 +1,4 @@
-"""Vocabulary surgery: a model folder with further tokens, or with those alone that a corpus uses."""
+"""Vocabulary surgery: adds tokens to a model, or keeps only those that a corpus uses."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasbert.checkpoints import hub, huggingface
-from kerasbert.checkpoints.card import OWN, Card, write_card
+from kerasbert.checkpoints.derived import write_page
 from kerasbert.checkpoints.loading import Checkpoint
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.checkpoints.stored import Stored
@@ -66,7 +66,7 @@ def prune_vocabulary(path: str | Path | None, folder: str | Path, texts: Iterabl
 
     For every text of the corpus the new model has the same tokens, with other ids, and the same outputs.
     `kerasbert.tokenizers.resizing.pruned` says which tokens stay, and what becomes of other texts. A masked-language
-    head knows the kept tokens alone, so the probabilities of these grow.
+    head knows only the kept tokens, so their probabilities grow.
 
     Args:
         path, folder: as for `add_tokens`.
@@ -93,7 +93,8 @@ def _opened(path: str | Path | None, folder: str | Path) -> tuple[Checkpoint, Ho
     tokenizer = checkpoint.tokenizer()
     if tokenizer is None:
         raise CheckpointError(
-            f"{checkpoint.folder}: has no tokenizer, whose vocabulary could change; put its files into the folder"
+            f"{checkpoint.folder}: has no tokenizer, so there is no vocabulary to change; put the tokenizer's "
+            "files into the folder"
         )
     checkpoint.check_whole()
     return checkpoint, tokenizer
@@ -126,26 +127,26 @@ def _write(checkpoint: Checkpoint, folder: str | Path, old: HostTokenizer, new: 
     for key, index in _special_ids(checkpoint).items():
         if index < old.vocab_size:
             settings[key] = ids[old.vocabulary[index]]
-    resized = replace(checkpoint, settings=settings, tensors=_tensors(checkpoint, old, new, rows))
+    tensors = _tensors(checkpoint, old, new, rows)
+    resized = replace(checkpoint, settings=settings, tensors=tensors, read_tokenizer=lambda _: new)
     with new_folder(folder) as building:
-        huggingface.write(resized, building)
+        huggingface.write(resized, building, own=True)
         for pattern in hub.TOKENIZER:
             for path in building.glob(pattern):
                 path.unlink()
         new.save(building, max_length=_max_length(checkpoint))
-        write_card(_card(checkpoint, old.vocab_size, new.vocab_size), building, folder)
+        said = _said(checkpoint, old.vocab_size, new.vocab_size)
+        write_page(checkpoint, huggingface.read(building), folder, said, vocabulary=new.vocab_size)
     numbers = (sum(map(prod, each.shapes.values())) for each in (checkpoint, resized))
     return Resized((old.vocab_size, new.vocab_size), tuple(numbers))
 
 
-def _card(checkpoint: Checkpoint, before: int, after: int) -> Card:
-    """The card of the new model. Args: before, after: number of tokens."""
-    base = checkpoint.base
-    how = "further ones added" if after > before else "those left that a corpus uses; other words are in shorter pieces"
-    library = "sentence-transformers" if checkpoint.has_modules else "transformers" if checkpoint.architecture else OWN
-    facts = {"task": checkpoint.task, "family": checkpoint.config.model_type, "vocabulary": after}
-    said = f"This is {base.title} with {after:,} tokens instead of {before:,}: {how}. It was made with kerasbert."
-    return Card(said=said, task=checkpoint.task, facts=facts, library=library, base=base)
+def _said(checkpoint: Checkpoint, before: int, after: int) -> str:
+    """What the new model is, for its card. Args: before, after: number of tokens."""
+    pruned = "it keeps only those that a corpus uses, and other words are split into shorter pieces"
+    how = "new ones were added" if after > before else pruned
+    title = checkpoint.base.title
+    return f"This is {title} with {after:,} tokens instead of {before:,}: {how}. It was made with kerasbert."
 
 
 def _tensors(checkpoint: Checkpoint, old: HostTokenizer, new: HostTokenizer, rows: Rows) -> Mapping[str, Stored]:
@@ -154,13 +155,10 @@ def _tensors(checkpoint: Checkpoint, old: HostTokenizer, new: HostTokenizer, row
     tables = {names.place(path)[0] for path in ("embeddings/word_embeddings", "mlm/bias")} | names.tied.keys()
     tensors = dict(checkpoint.tensors)
     for name in tables & tensors.keys():
-        shape = checkpoint.shapes[name]
-        if shape[0] < old.vocab_size:
-            raise CheckpointError(
-                f"{checkpoint.folder}: {name} has {shape[0]} rows for {old.vocab_size} tokens; fetch the folder again"
-            )
         read = checkpoint.tensors[name].read
-        tensors[name] = Stored(name, (new.vocab_size, *shape[1:]), "float32", lambda read=read: rows(read()))
+        tensors[name] = Stored(
+            name, (new.vocab_size, *checkpoint.shapes[name][1:]), "float32", lambda read=read: rows(read())
+        )
     return tensors
 
 

@@ -1,4 +1,4 @@
-"""Files of weights in a Hugging Face folder: one file, or the shards that an index names."""
+"""Files of weights in a folder: one file, or the shards that an index names."""
 
 from pathlib import Path
 
@@ -6,12 +6,16 @@ from kerasbert.errors import CheckpointError
 from kerasbert.reading import read_json
 
 
-def find(folder: Path, name: str) -> list[Path]:
-    """The file of this name, or the shards that `name.index.json` names; none if neither is there."""
-    single, index = folder / name, folder / f"{name}.index.json"
+def find(folder: Path, name: str, index: str | None = None) -> list[Path]:
+    """The file of this name, or the shards that an index names; none if neither is there.
+
+    Args:
+        index: the name of the index; None: `name` and `.index.json`, as in Hugging Face folders.
+    """
+    single, listed = folder / name, folder / (index or f"{name}.index.json")
     if single.exists():
         return [single]
-    return shards_of(index) if index.is_file() else []
+    return shards_of(listed) if listed.is_file() else []
 
 
 def shards_of(index: Path) -> list[Path]:

@@ -14,10 +14,10 @@ from kerasbert.corpus.documents import ENCODING_ERRORS, FORMATS, SLICE_BYTES, Do
 from kerasbert.corpus.index import CLASSES, Shard
 from kerasbert.corpus.instances import MODES
 from kerasbert.corpus.joining import join
-from kerasbert.corpus.sentences import SPLITTERS
 from kerasbert.errors import ConfigError
 from kerasbert.files import new_file, write_text
 from kerasbert.tasks.draws import key_of
+from kerasbert.tasks.sentences import SPLITTERS
 from kerasbert.tf.records import encode, write_records
 
 
@@ -28,7 +28,7 @@ class Settings:
     Attributes:
         mode: a key of `kerasbert.corpus.instances.MODES`.
         documents: a key of `kerasbert.corpus.documents.FORMATS`, or "auto", to go by the files' names.
-        sentences: a key of `kerasbert.corpus.sentences.SPLITTERS`.
+        sentences: a key of `kerasbert.tasks.sentences.SPLITTERS`.
         max_length: tokens of the longest row, special ones included.
         short_probability: share of instances that aim at a random shorter length.
         packed: whether rows hold several instances.

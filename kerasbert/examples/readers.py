@@ -9,6 +9,7 @@ from kerasbert.errors import DataError
 from kerasbert.examples.conll import UNTAGGED, conll_rows
 from kerasbert.examples.csv import csv_rows, tsv_rows
 from kerasbert.examples.jsonl import jsonl_rows
+from kerasbert.examples.parallel import pair_of, read_parallel
 from kerasbert.examples.squad import squad_rows
 from kerasbert.examples.txt import text_rows
 from kerasbert.reading import decode, read_bytes
@@ -41,7 +42,8 @@ def read_examples(
     """Reads `.csv` or `.tsv` with a header line, `.jsonl` with one object per line, `.conll` with one word per line, or
     `.json` as SQuAD has it; of a task that learns from texts alone also `.txt` with one text per line.
 
-    A file with another ending is read as the task's `format` says.
+    A file with another ending is read as the task's `format` says. "train.en,train.de" names two files, whose lines are
+    texts and their right answers (`kerasbert.examples.parallel.read_parallel`).
 
     Args:
         path: the file, UTF-8; a byte-order mark is skipped.
@@ -54,7 +56,11 @@ def read_examples(
     Raises:
         DataError: naming the file, the line and the mend.
     """
-    path, chosen = Path(path), _named(task, columns)
+    path, chosen, pair = Path(path), _named(task, columns), pair_of(path)
+    if pair:
+        if any(chosen.values()):
+            raise DataError(f"{path}: two files have no columns to name; leave the names out")
+        return read_parallel(*pair, task)
     rows = list(_rows(path, task))
     if not rows:
         raise DataError(f"{path}: holds no rows")
@@ -96,7 +102,9 @@ def read_unlabelled(path: str | Path, task: Task, *, columns: Mapping[str, str |
     required = [each for each in task.fields if each.required]
     if len(required) > 1 or not required[0].holds(""):
         listed = " and ".join(each.name for each in required)
-        raise DataError(f"{path}: plain text has no place for {listed}; use {', '.join(_readers(task))}")
+        words = any("words" in each.kind for each in required)
+        endings = [ending for ending in _readers(task) if words or ending != ".conll"]
+        raise DataError(f"{path}: plain text has no place for {listed}; use {', '.join(endings)}")
     # Only a line feed ends a line: a text may hold U+2028 and other breaks that splitlines() knows.
     lines = _decode(path).replace("\r\n", "\n").removesuffix("\n").split("\n")
     if not any(map(str.strip, lines)):

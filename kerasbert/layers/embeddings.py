@@ -27,6 +27,7 @@ class Embeddings(keras.layers.Layer):
         dropout: rate after the normalisation, in training.
         epsilon: added to the variance in LayerNorm.
         stddev: standard deviation of new tables.
+        words: other `Embeddings`, whose word table is this layer's too; None: the layer has its own.
 
     Call arguments:
         input_ids: int32 (batch, sequence).
@@ -52,9 +53,11 @@ class Embeddings(keras.layers.Layer):
         dropout=0.0,
         epsilon=1e-12,
         stddev=0.02,
+        words=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
+        self.words = words
         self.settings = {
             "vocab_size": vocab_size,
             "hidden_size": hidden_size,
@@ -81,7 +84,12 @@ class Embeddings(keras.layers.Layer):
             return self.add_weight(shape=(rows, width), initializer=initializer, trainable=trainable, name=name)
 
         learned = not self.settings["sinusoidal"]
-        self.word_table = table("word_embeddings", self.settings["vocab_size"])
+        if self.words is None:
+            self.word_table = table("word_embeddings", self.settings["vocab_size"])
+        else:
+            if not self.words.built:
+                self.words.build((None, None))
+            self.word_table = self.words.word_table
         self.position_table = table(
             "position_embeddings", self.settings["max_positions"], normal if learned else fixed, learned
         )
@@ -123,4 +131,10 @@ class Embeddings(keras.layers.Layer):
         return (*input_ids_shape, self.settings["hidden_size"])
 
     def get_config(self):
-        return {**super().get_config(), **self.settings}
+        words = {} if self.words is None else {"words": keras.saving.serialize_keras_object(self.words)}
+        return {**super().get_config(), **self.settings, **words}
+
+    @classmethod
+    def from_config(cls, config):
+        words = {"words": keras.saving.deserialize_keras_object(config["words"])} if "words" in config else {}
+        return cls(**{**config, **words})

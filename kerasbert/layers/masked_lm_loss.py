@@ -23,8 +23,8 @@ LOGITS = 2**24
 """Largest number of logits in memory at once: 64 MiB in float32."""
 
 
-def masked_lm_loss(x, word_table, bias, ids, weights):
-    """Computes the summed loss of masked words, and how many of them are predicted correctly.
+def masked_lm_loss(x, word_table, bias, ids, weights, *, label_smoothing=0.0):
+    """Computes the summed loss of words, masked or next ones, and how many of them are predicted correctly.
 
     The words are processed in pieces. Logits, softmax and the gradient's three products of a piece are computed in one
     pass and then discarded, so the results need as much memory as the arguments. (Liger kernels do the same for torch,
@@ -36,6 +36,7 @@ def masked_lm_loss(x, word_table, bias, ids, weights):
         bias: float32 (vocab_size,).
         ids: int32 (words,), the true words.
         weights: float32 (words,), of each word in both sums.
+        label_smoothing: the share of each target's probability that is spread over all words.
 
     Returns:
         Two float32 scalars: `loss`, in nats, with a gradient with respect to `x`, `word_table` and `bias`; and `right`,
@@ -51,14 +52,14 @@ def masked_lm_loss(x, word_table, bias, ids, weights):
 
     def of_all(x, word_table, bias):
         if isinstance(pieces, int) and pieces == 1:
-            loss, right, *gradients = _piece(x, word_table, bias, ids, weights)
+            loss, right, *gradients = _piece(x, word_table, bias, ids, weights, label_smoothing)
         else:
             filled = (0, pieces * size - words)
             rows = (ops.pad(x, (filled, (0, 0))), ops.pad(ids, (filled,)), ops.pad(weights, (filled,)))
 
             def add_piece(number, sums):
                 cut = [_rows(values, number * size, size) for values in rows]
-                loss, right, dx, *others = _piece(cut[0], word_table, bias, *cut[1:])
+                loss, right, dx, *others = _piece(cut[0], word_table, bias, *cut[1:], label_smoothing)
                 dxs = ops.slice_update(sums[2], (number * size, 0), dx)
                 return (sums[0] + loss, sums[1] + right, dxs, *(a + b for a, b in zip(sums[3:], others, strict=True)))
 
@@ -83,17 +84,21 @@ def _rows(values, start, size):
     return ops.slice(values, (start, *[0] * (len(values.shape) - 1)), (size, *values.shape[1:]))
 
 
-def _piece(x, word_table, bias, ids, weights):
+def _piece(x, word_table, bias, ids, weights, label_smoothing):
     """`loss` and `right` of some words, and the gradients of the loss with respect to x, word_table and bias."""
     logits = ops.cast(ops.matmul(x, ops.transpose(word_table)), "float32") + bias  # (W, V)
     best = ops.max(logits, axis=-1)
+    true = ops.take_along_axis(logits, ops.expand_dims(ids, -1), axis=-1)
     losses, dlogits = cross_entropy(logits, ids)
+    if label_smoothing:
+        losses = losses + label_smoothing * (true[:, 0] - ops.mean(logits, axis=-1))
+        uniform = 1.0 / word_table.shape[0]
+        dlogits = dlogits + label_smoothing * (ops.one_hot(ids, word_table.shape[0], dtype="float32") - uniform)
     dlogits = ops.cast(dlogits, x.dtype)
     weights = ops.expand_dims(weights, -1)
     weighted = ops.cast(weights, x.dtype)
     dx = ops.matmul(dlogits, word_table) * weighted
     dtable = ops.cast(ops.matmul(ops.transpose(dlogits), x * weighted), "float32")
     dbias = ops.cast(ops.matmul(ops.transpose(dlogits), weighted), "float32")[:, 0]
-    true = ops.take_along_axis(logits, ops.expand_dims(ids, -1), axis=-1)
     right = ops.sum(weights * ops.cast(true >= ops.expand_dims(best, -1), "float32"))
     return ops.sum(weights[:, 0] * losses), right, dx, dtable, dbias

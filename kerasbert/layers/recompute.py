@@ -9,7 +9,7 @@ if TENSORFLOW:
     from kerasbert.tf import recompute as on_tensorflow
 
 
-def recomputed(layer, *inputs, training=None, xla=False):
+def recomputed(layer, *, training=None, xla=False, **inputs):
     """Calls a layer, and keeps only its inputs for the backward pass.
 
     The layer is called as a function of its weights, so that its dropout draws the same masks both times.
@@ -17,25 +17,26 @@ def recomputed(layer, *inputs, training=None, xla=False):
 
     Args:
         layer: a built layer with one output.
-        inputs: tensors, its positional arguments.
         training: passed to the layer.
         xla: whether XLA will compile the training step.
+        inputs: tensors, its arguments by name; those that are None are left out.
 
     Returns:
-        The output of `layer(*inputs, training=training)`.
+        The output of `layer(**inputs, training=training)`.
     """
     variables, weights = layer.variables, {id(weight) for weight in layer.weights}
+    inputs = {name: x for name, x in inputs.items() if x is not None}
     states = [variable for variable in variables if id(variable) not in weights]
 
     def call(*arguments):
         given = arguments[len(inputs) :]
         mapping = list(zip(variables, given, strict=True))
         with traced_with(recompute=False), keras.StatelessScope(mapping) as scope:
-            output = layer(*arguments[: len(inputs)], training=training)
+            output = layer(**dict(zip(inputs, arguments, strict=False)), training=training)
         return output, *(scope.get_current_value(state) for state in states)
 
     run = on_tensorflow.recomputed(call, xla=xla) if TENSORFLOW else keras.remat(call)
-    output, *values = run(*inputs, *(variable.value for variable in variables))
+    output, *values = run(*inputs.values(), *(variable.value for variable in variables))
     for state, value in zip(states, values, strict=True):
         state.assign(value)
     return output

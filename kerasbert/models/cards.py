@@ -19,7 +19,7 @@ def encoder_card(encoder) -> Card:
     ours = f'encoder = kb.BertEncoder.from_pretrained("{PLACE}")\nencoder(encoder.tokenizer(["{TEXT}"]))'
     gives = task_named("feature-extraction").words.gives
     facts = {"task": "encoder", "max_length": encoder.config.max_length}
-    uses = {"kerasbert": _program("kerasbert", ours), **_with_transformers(encoder, "encoder", [TEXT])}
+    uses = {"kerasbert": _program(ours), **_with_transformers(encoder, "encoder", [TEXT])}
     return _card(encoder, encoder, "encoder", gives, facts, uses)
 
 
@@ -86,11 +86,11 @@ def _columns(task) -> list[object]:
 
 def _ours(loader: str, answering: str, columns: Sequence) -> str:
     given = ", ".join(json.dumps([value], ensure_ascii=False) for value in columns)
-    return _program("kerasbert", f'model = kb.{loader}.from_pretrained("{PLACE}")\nmodel.{answering}({given})')
+    return _program(f'model = kb.{loader}.from_pretrained("{PLACE}")\nmodel.{answering}({given})')
 
 
-def _program(package: str, code: str) -> str:
-    return f"import {package} as kb\n\n{code}"
+def _program(code: str) -> str:
+    return f"import kerasbert as kb\n\n{code}"
 
 
 def _with_transformers(encoder, head: str, columns: Sequence) -> dict[str, str]:

@@ -46,34 +46,8 @@ class BertEncoder(Unquantized, keras.Model):
         pooler = config.family.pooler if pooler is None else pooler
 
         # Layers
-        embeddings = Embeddings(
-            vocab_size=config.vocab_size,
-            hidden_size=config.hidden_size,
-            max_positions=config.max_position_embeddings,
-            type_vocab_size=config.type_vocab_size,
-            position_offset=config.position_offset,
-            sinusoidal=config.sinusoidal_pos_embds,
-            dropout=config.hidden_dropout_prob,
-            epsilon=config.layer_norm_eps,
-            stddev=config.initializer_range,
-            name="embeddings",
-            dtype=dtype,
-        )
-        blocks = [
-            TransformerBlock(
-                hidden_size=config.hidden_size,
-                num_heads=config.num_attention_heads,
-                intermediate_size=config.intermediate_size,
-                activation=config.hidden_act,
-                dropout=config.hidden_dropout_prob,
-                attention_dropout=config.attention_probs_dropout_prob,
-                epsilon=config.layer_norm_eps,
-                stddev=config.initializer_range,
-                name=f"block_{index}",
-                dtype=dtype,
-            )
-            for index in range(config.num_hidden_layers)
-        ]
+        embeddings = embeddings_of(config, name="embeddings", dtype=dtype)
+        blocks = blocks_of(config, dtype=dtype)
 
         # Graph
         inputs = input_tensors(config)
@@ -163,6 +137,43 @@ class BertEncoder(Unquantized, keras.Model):
     @classmethod
     def from_config(cls, config):
         return cls(**{**config, "config": BertConfig.from_dict(config["config"])})
+
+
+def embeddings_of(config: BertConfig, **options) -> Embeddings:
+    """Creates the embeddings of a configuration."""
+    return Embeddings(
+        vocab_size=config.vocab_size,
+        hidden_size=config.hidden_size,
+        max_positions=config.max_position_embeddings,
+        type_vocab_size=config.type_vocab_size,
+        position_offset=config.position_offset,
+        sinusoidal=config.sinusoidal_pos_embds,
+        dropout=config.hidden_dropout_prob,
+        epsilon=config.layer_norm_eps,
+        stddev=config.initializer_range,
+        **options,
+    )
+
+
+def blocks_of(config: BertConfig, **options) -> list[TransformerBlock]:
+    """Creates the blocks of a configuration, `block_0` and so on."""
+    return [
+        TransformerBlock(
+            hidden_size=config.hidden_size,
+            num_heads=config.num_attention_heads,
+            intermediate_size=config.intermediate_size,
+            activation=config.hidden_act,
+            dropout=config.hidden_dropout_prob,
+            attention_dropout=config.attention_probs_dropout_prob,
+            epsilon=config.layer_norm_eps,
+            stddev=config.initializer_range,
+            norm_first=config.norm_first,
+            final_norm=config.norm_first and index == config.num_hidden_layers - 1,
+            name=f"block_{index}",
+            **options,
+        )
+        for index in range(config.num_hidden_layers)
+    ]
 
 
 def input_tensors(config: BertConfig) -> dict:

@@ -260,7 +260,7 @@ class OnTexts:
 
         return make_dataset(
             lessons,
-            graph=self.graphs()[0],
+            graph=self.training_graph(),
             batch_size=batch_size,
             max_length=self.max_length,
             round_to=ROUND_TO,
@@ -303,7 +303,7 @@ class OnTexts:
         """Weights of labels as Keras takes them."""
         if class_weight is None:
             return None
-        return dict(enumerate(class_weights(class_weight, labels_of(self.settings), self.graphs()[0]).tolist()))
+        return dict(enumerate(class_weights(class_weight, labels_of(self.settings), self.training_graph()).tolist()))
 
     def _check_batch_size(self, batch_size) -> None:
         check_batch_size(batch_size, fields=[each.name for each in self.task.fields])
@@ -344,7 +344,7 @@ class OnTexts:
         return data, None, None
 
     def _examples(self, x, y=None, sample_weight=None, *, columns: Mapping | None = None) -> list[Example]:
-        return examples_of(self.task, self.settings, self.graphs()[0], x, y, sample_weight, columns=columns)
+        return examples_of(self.task, self.settings, self.training_graph(), x, y, sample_weight, columns=columns)
 
     def _lessons(
         self, examples: Sequence[Example], class_weight: Mapping | None = None, *, weighted: bool = False
@@ -354,7 +354,7 @@ class OnTexts:
             self._own_tokenizer(),
             examples,
             self.settings,
-            graph=self.graphs()[0],
+            graph=self.training_graph(),
             class_weight=class_weight,
             weighted=weighted,
         )
@@ -371,4 +371,4 @@ class OnTexts:
             return self._lessons(examples, class_weight, weighted=self.task.averages)
 
         length = ROUND_TO if labelled else one_length(self, self.max_length)
-        return map_texts(data, groups, graph=self.graphs()[0], round_to=length, longest=self.max_length)
+        return map_texts(data, groups, graph=self.training_graph(), round_to=length, longest=self.max_length)

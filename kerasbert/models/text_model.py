@@ -80,24 +80,38 @@ class TextModel(OnTexts, Unquantized, WithLora, CompiledLossTrainer, keras.Model
         return self.settings.max_length
 
     def graphs(self) -> tuple[Graph, ...]:
-        """The task's graph with the inputs and outputs that this model has."""
-        (graph,) = self.task.graphs(self.settings)
-        inputs = tuple(
-            dataclasses.replace(each, pad=self.config.pad_token_id if each.name == "input_ids" else each.pad)
+        """The task's graphs that answer, with the inputs and outputs that this model has."""
+        return (self.training_graph(),)
+
+    def training_graph(self) -> Graph:
+        """The graph that `fit` trains, with the inputs and outputs that this model has."""
+        return self._as_built(self._learned(), self.input, self._by_name(self.output))
+
+    def _learned(self) -> Graph:
+        graphs = self.task.training_graph or (lambda settings: self.task.graphs(settings)[0])
+        return graphs(self.settings)
+
+    def _as_built(self, graph: Graph, inputs: Mapping, outputs: Mapping) -> Graph:
+        """A graph of the task with the inputs and outputs of a Keras model, symbolic tensors by name."""
+        taken = tuple(
+            dataclasses.replace(
+                each,
+                pad=self.config.pad_token_id if each.name == "input_ids" else each.pad,
+                width=int(inputs[each.name].shape[-1]) if len(inputs[each.name].shape) == 3 else each.width,
+            )
             for each in graph.inputs
-            if each.name in self.input
+            if each.name in inputs
         )
-        found = self._by_name(self.output)
-        outputs = tuple(
-            dataclasses.replace(each, width=0 if each.axis == "position" else int(found[each.name].shape[-1]))
+        given = tuple(
+            dataclasses.replace(each, width=0 if each.axis == "position" else int(outputs[each.name].shape[-1]))
             for each in graph.outputs
-            if each.name in found
+            if each.name in outputs
         )
-        return (Graph(graph.name, inputs, outputs),)
+        return Graph(graph.name, taken, given)
 
     def _check_outputs(self) -> None:
         found = self._by_name(self.output)
-        for each in self.task.graphs(self.settings)[0].outputs:
+        for each in self._learned().outputs:
             shape = found[each.name].shape if each.name in found else None
             wanted = each.shape(None)
             if shape is not None and (len(shape) != len(wanted) + 1 or each.width not in (0, shape[-1])):
@@ -121,7 +135,7 @@ class TextModel(OnTexts, Unquantized, WithLora, CompiledLossTrainer, keras.Model
         Raises:
             ConfigError: a value is not allowed, or the loss suits another kind of right answers.
         """
-        outputs = self.graphs()[0].outputs
+        outputs = self.training_graph().outputs
         given = {"loss": as_meant(loss, outputs), "metrics": metrics, "weighted_metrics": weighted_metrics}
         if loss is None:
             usual = usual_losses(outputs)
@@ -137,7 +151,7 @@ class TextModel(OnTexts, Unquantized, WithLora, CompiledLossTrainer, keras.Model
 
     def _by_name(self, outputs) -> dict:
         """Outputs by name, in the order of the task."""
-        names = [each.name for each in self.task.graphs(self.settings)[0].outputs]
+        names = [each.name for each in self._learned().outputs]
         if not isinstance(outputs, dict):
             return {names[0]: outputs}
         return {name: outputs[name] for name in names if name in outputs}
@@ -184,7 +198,11 @@ class TextModel(OnTexts, Unquantized, WithLora, CompiledLossTrainer, keras.Model
         return self.tokenizer
 
     def _asked(self, examples) -> tuple:
-        return self.task, self._own_tokenizer(), {"model": self._run}, examples, self.settings
+        return self.task, self._own_tokenizer(), self._runs(), examples, self.settings
+
+    def _runs(self) -> dict:
+        """The functions that compute the graphs, by name."""
+        return {"model": self._run}
 
     def _batching(self, batch_size: int) -> dict:
         check_batch_size(batch_size)
@@ -292,7 +310,13 @@ class TextModel(OnTexts, Unquantized, WithLora, CompiledLossTrainer, keras.Model
 
     def _beside(self, section: Mapping) -> dict:
         known = self.transformers_settings()
-        return {"task": known["head"], "settings": {**known["keys"], **section}, "files": known.get("files")}
+        settings = {**known["keys"], **section}
+        return {"task": known["head"], "settings": settings, "files": known.get("files"), "config": self.saved_config}
+
+    @property
+    def saved_config(self):
+        """The configuration that config.json holds."""
+        return self.config
 
     def transformers_settings(self) -> dict:
         """How transformers stores this task: `head` (a key of `ARCHITECTURES`), `keys` of config.json, `says`, the

@@ -35,7 +35,7 @@ def predicted(model, predict: Callable, x, *, batch_size: int, steps: int | None
     order = np.arange(len(rows)) if steps or callbacks else np.argsort(lengths, kind="stable")
     data = make_dataset(
         [[Lesson(rows[index], {}, {})] for index in order],
-        graph=model.graphs()[0],
+        graph=model.training_graph(),
         batch_size=batch_size,
         max_length=model.max_length,
         round_to=one_length(model, int(lengths.max())),
@@ -62,7 +62,7 @@ def _examples(model, x, batch_size: int, steps: int | None) -> list[Example]:
 
 def one_length(model, longest: int) -> int:
     """What lengths of batches are rounded up to, so that Keras can join outputs per token."""
-    return longest if model.graphs()[0].by_token else ROUND_TO
+    return longest if model.training_graph().by_token else ROUND_TO
 
 
 def _no_rows(output) -> np.ndarray:
@@ -90,7 +90,7 @@ def judged(model, examples: Sequence[Example], **options) -> dict | None:
     windows: dict[int, list[Lesson]] = {}
     for lesson in lessons:
         windows.setdefault(id(lesson.row.example), []).append(lesson)
-    _, targets, weights = pad_lessons([[_whole(each)] for each in windows.values()], model.graphs()[0])
+    _, targets, weights = pad_lessons([[_whole(each)] for each in windows.values()], model.training_graph())
     (name,) = targets
     outputs = model.predict(examples, **options)
     asked = {"x": None, "y": targets[name], "y_pred": outputs, "sample_weight": weights[name]}

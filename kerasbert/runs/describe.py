@@ -3,10 +3,11 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from math import prod
 from pathlib import Path
 
 from kerasbert.checkpoints.formats import foreign_format
-from kerasbert.config import family_name
+from kerasbert.config import BertConfig, family_name, is_pair
 from kerasbert.errors import BundleError, ConfigError, DataError, KerasBertError
 from kerasbert.runtime.manifest import NAME as MANIFEST
 from kerasbert.runtime.manifest import File, Manifest, measure
@@ -72,7 +73,7 @@ def _model(path: Path) -> dict:
     return {
         "kind": "model",
         "format": FORMATS[checkpoint.format].said,
-        "family": family_name(checkpoint.settings),
+        "family": " and ".join(family_name(part) for part in _parts(checkpoint.settings)),
         "architecture": checkpoint.architecture,
         "task": task,
         "heads of tasks": checkpoint.heads,
@@ -88,12 +89,23 @@ def _plain(settings: dict) -> dict:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()}
 
 
+def _parts(settings: dict) -> list[dict]:
+    """What config.json says of the encoder and, if there is one, of the decoder."""
+    return [settings["encoder"], settings["decoder"]] if is_pair(settings) else [settings]
+
+
 def _encoder(checkpoint) -> dict:
-    """The encoder's numbers, or why kerasbert cannot build it; the rest of the folder can be described all the same."""
+    """The numbers of the encoder, and of a decoder, or why kerasbert cannot build them; the rest of the folder can be
+    described all the same.
+    """
     try:
         config = checkpoint.config
     except ConfigError as error:
         return {"cannot be opened": str(error)}
+    return {**_numbers(config), **({"decoder": _numbers(checkpoint.pair.decoder)} if checkpoint.pair else {})}
+
+
+def _numbers(config: BertConfig) -> dict:
     return {
         "layers": config.num_hidden_layers,
         "hidden_size": config.hidden_size,
@@ -104,21 +116,17 @@ def _encoder(checkpoint) -> dict:
 
 
 def _weights(shapes: dict) -> dict:
-    parameters = 0
-    for shape in shapes.values():
-        size = 1
-        for length in shape:
-            size *= length
-        parameters += size
-    return {"tensors": len(shapes), "parameters": parameters}
+    return {"tensors": len(shapes), "parameters": sum(map(prod, shapes.values()))}
 
 
 def _tensors(path: Path) -> dict:
     """Facts about a file of weights, as the reader of its kind tells them."""
+    from kerasbert.checkpoints import keras_weights
     from kerasbert.checkpoints.huggingface import WEIGHTS
 
-    read = next(each.read for each in WEIGHTS if Path(each.name).suffix == path.suffix.lower())
-    found = list(read(path))
+    readers = {Path(each.name).suffix: each.read for each in WEIGHTS}
+    keras = path.name.lower().endswith(".weights.h5")
+    found = list(keras_weights.read(path) if keras else readers[path.suffix.lower()](path))
     shapes = {each.name: each.shape for each in found}
     types = Counter(each.dtype for each in found)
     listed = {name: list(shape) for name, shape in shapes.items()}

@@ -15,7 +15,7 @@ from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.errors import ConfigError, DataError, KerasBertError
 from kerasbert.examples.readers import read_examples
 from kerasbert.files import new_folder, write_text
-from kerasbert.models.lora import ADAPTED, check_rank
+from kerasbert.models.lora import check_rank
 from kerasbert.reading import read_json
 from kerasbert.runs.begun import FINISHED, check_settings, held_by, is_begun
 from kerasbert.runs.card import run_card
@@ -197,7 +197,7 @@ def _lora(model) -> dict:
     )
     return {
         "rank": model.lora_rank,
-        "layers": f"{' and '.join(ADAPTED)} of {counted(len(model.encoder.blocks), 'block')}",
+        "layers": f"every linear layer of {counted(len(model.encoder.blocks), 'block')}",
         "trainable parameters": learning,
         "of them LoRA's": added,
         "total parameters": model.count_params(),

@@ -27,6 +27,8 @@ def task_settings(task: Task, examples: Sequence[Example], wanted: Mapping, open
     if unknown:
         raise ConfigError(f"{task.name} has no setting {unknown[0]!r}: use {', '.join(names)}")
     usual = {"max_length": min(task.usual_length, opened.config.max_length)}
+    if task.of_tokenizer:
+        usual |= task.of_tokenizer(opened.tokenizer())
     known = usual | stored_settings(opened, task) | given
     return {**known, **task.observe(examples, known), **given}
 

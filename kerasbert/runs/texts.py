@@ -23,6 +23,7 @@ class Texts:
         inputs: files, folders or patterns.
         documents: how raw text is read, a key of `kerasbert.corpus.documents.FORMATS`; "auto" goes by the names of the
             files, and only then labelled files are told by theirs.
+        labelled: whether there may be labelled files; otherwise all are raw text.
         errors: "strict", or "replace" for U+FFFD, for raw text.
         told: called with the number of bytes after each part that was read.
 
@@ -35,11 +36,13 @@ class Texts:
         inputs: Sequence[str],
         *,
         documents: str = "auto",
+        labelled: bool = True,
         errors: str = "strict",
         told: Callable[[int], None] = lambda size: None,
     ):
         files = find_files(inputs)
-        self.labelled = [path for path in files if documents == "auto" and path.suffix.lower() in LABELLED]
+        told_by_name = labelled and documents == "auto"
+        self.labelled = [path for path in files if told_by_name and path.suffix.lower() in LABELLED]
         raw = [path for path in files if path not in self.labelled]
         self.format = guess_format(raw) if raw and documents == "auto" else documents
         self.slices = plan_slices(raw, self.format) if raw else []

@@ -63,11 +63,12 @@ class _Interpreter:
             ) from None
         for each in signatures or [_Signature(None, {}, {})]:
             check_matches(path, graph, inputs=each.inputs, outputs={n: shape[-1] for n, shape in each.outputs.items()})
-        self._signatures = {_tokens(each): each for each in sorted(signatures, key=_tokens)}
+        name = next(each.name for each in graph.inputs if each.axis == "token")
+        self._signatures = {each.inputs[name][0][1]: each for each in signatures}
 
     def run(self, row: Mapping[str, np.ndarray], tokens: int) -> dict[str, np.ndarray]:
         """The outputs of a row with that number of tokens, each (1, ...), from the shortest signature that holds it."""
-        signature = next((self._signatures[length] for length in self._signatures if length >= tokens), None)
+        signature = next((self._signatures[length] for length in sorted(self._signatures) if length >= tokens), None)
         if signature is None:
             longest = max(self._signatures)
             raise BundleError(
@@ -79,7 +80,7 @@ class _Interpreter:
             inputs[each.name] = np.full(shape, each.pad, dtype)
             if each.name in row:  # a file for MediaPipe has segments even where the model has none
                 values = row[each.name][:tokens] if each.axis == "token" else row[each.name]
-                inputs[each.name][0, ..., : np.size(values)] = values
+                inputs[each.name].reshape(-1)[: np.size(values)] = np.ravel(values)
         outputs = signature.runner(**inputs)
         return {each.name: outputs[each.name] for each in self.graph.outputs}
 
@@ -120,11 +121,6 @@ def _compiled(path: Path, signatures: Mapping[str, _Signature]) -> list[_Signatu
     return [replace(each, runner=runner(name, each)) for name, each in signatures.items()]
 
 
-def _tokens(signature: _Signature) -> int:
-    """The length that a signature takes."""
-    return signature.inputs["input_ids"][0][1]
-
-
 def tflite(path: Path, graph: Graph, *, threads: int, integers: bool, engine: type[_Interpreter] = _Interpreter) -> Run:
     """A function that runs each row by itself, in the shortest signature that holds it.
 
@@ -149,8 +145,8 @@ def tflite(path: Path, graph: Graph, *, threads: int, integers: bool, engine: ty
     pool = Pool(engine(path, graph, threads=threads), again, beside=beside)
 
     def run(batch: dict) -> dict:
-        rows = len(batch["input_ids"])
         tokens = tokens_of(batch)
+        rows = len(tokens)
         found: list[dict] = [{}] * rows
 
         def some(part: range) -> None:

@@ -104,7 +104,7 @@ class Manifest:
         if not names or len(set(names)) != len(names):
             raise ValueError(f"graphs are {names}: each needs a name of its own")
         for graph in self.graphs:
-            _check_graph(graph, names)
+            _check_graph(graph, self.graphs)
         _check_outputs(self.definition, settings, self.graphs)
         if not self.lengths or self.lengths != sorted(set(self.lengths)) or self.lengths[0] < 3:
             raise ValueError(f"lengths are {self.lengths}: use increasing numbers of tokens, 3 or more")
@@ -264,13 +264,15 @@ def _check_digest(what: str, digest: str) -> None:
         raise ValueError(f"{what}: {digest!r:.70} is no SHA-256")
 
 
-def _check_graph(graph: Graph, names: list[str]) -> None:
+def _check_graph(graph: Graph, graphs: list[Graph]) -> None:
     inputs = [each.name for each in graph.inputs]
+    # An input may take what a graph of the bundle gives: "memory" what is called so, "cache" every "cache_entry".
+    given = {each.name.removesuffix("_entry"): each.width for one in graphs for each in one.outputs}
     for each in graph.inputs:
         _one_of(f"the axis of {graph.name}.{each.name}", each.axis, (*AXES, *inputs))
         if each.pad < 0:
             raise ValueError(f"{graph.name}.{each.name} is padded with {each.pad}: use an id, 0 or more")
-        if (each.axis == "number") != (each.width > 0) or each.width < 0:
+        if each.width < 1 if each.axis == "number" else each.width != given.get(each.name, 0):
             raise ValueError(f"{graph.name}.{each.name} has the axis {each.axis!r} and the width {each.width}")
     for each in graph.outputs:
         _one_of(f"the axis of {graph.name}.{each.name}", each.axis, ("row", "token", "position", "example"))

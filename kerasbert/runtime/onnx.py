@@ -17,6 +17,8 @@ from kerasbert.tasks.task import Graph, Run
 TOKENS = 512
 """Most tokens in a call. Larger calls are slower per token, because what one layer hands to the next leaves the cache:
 all-MiniLM-L6-v2 answers 240 reviews per CPU-second with 512 tokens, 208 with 1,024 and 172 with 4,096."""
+OPENED_ONCE = 10**9
+"""Bytes of a file above which there is no second session."""
 
 
 def onnx(path: Path, graph: Graph, *, threads: int, integers: bool) -> Run:
@@ -25,7 +27,9 @@ def onnx(path: Path, graph: Graph, *, threads: int, integers: bool) -> Run:
     A row alone gets a session with all threads. Many rows are cut into pieces of `TOKENS` tokens, and each thread runs
     pieces of its own: several threads inside a call cost 15% more CPU time than one.
 
-    A file of integers runs each row by itself: it scales the numbers of a whole call to 8 bits together, so that an
+    A file of more than `OPENED_ONCE` bytes has one session alone, because each holds the weights.
+
+    A file of integers run each row by itself: it scales the numbers of a whole call to 8 bits together, so that an
     answer would depend on the other texts of the call (with all-MiniLM-L6-v2, a cosine of 0.99 between the two).
 
     Raises:
@@ -41,9 +45,10 @@ def onnx(path: Path, graph: Graph, *, threads: int, integers: bool) -> Run:
         inputs=[each.name for each in first.get_inputs()],
         outputs={each.name: _size(each.shape[-1]) for each in first.get_outputs()},
     )
+    threads = 1 if path.stat().st_size > OPENED_ONCE else threads  # from here on, those that run pieces
     single = (lambda: first) if threads == 1 else _made_once(again)
     token_inputs = {each.name for each in graph.inputs if each.axis == "token"}
-    types = {each.name: "float32" if each.axis == "number" else "int64" for each in graph.inputs}
+    types = {each.name: "float32" if each.width else "int64" for each in graph.inputs}
     names = [each.name for each in graph.outputs]
 
     def run(batch: dict) -> dict:

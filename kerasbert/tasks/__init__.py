@@ -15,6 +15,7 @@ NAMES = (
     "fill-mask",
     "multiple-choice",
     "next-sentence",
+    "seq2seq",
     "sentence-embedding",
     "feature-extraction",
 )

@@ -8,7 +8,7 @@ import numpy as np
 
 from kerasbert.errors import BundleError
 from kerasbert.tasks.batches import by_length, pad_rows
-from kerasbert.tasks.task import Example, Graph, Outputs, Row, Run, Task
+from kerasbert.tasks.task import Example, Graph, Output, Outputs, Row, Run, Task
 from kerasbert.tasks.windows import averaged
 
 BATCH_TOKENS = 4096
@@ -103,8 +103,9 @@ def outputs_of(
         return task.infer(runs, batch, settings)
 
     made = ((each, task.rows(tokenizer, each, settings)[:most]) for each in examples)
-    for window in _windows(made, WINDOW * batch_tokens, graphs):
-        yield from _answered(window, run, graphs, batch_tokens, batch_rows)
+    outputs = task.outputs_of(graphs)
+    for window in _windows(made, WINDOW * batch_tokens, outputs):
+        yield from _answered(window, run, outputs, batch_tokens, batch_rows)
 
 
 def rows_taken(graph: Graph) -> int | None:
@@ -116,11 +117,10 @@ def rows_taken(graph: Graph) -> int | None:
 
 
 def _windows(
-    made: Iterable[tuple[Example, list[Row]]], tokens: int, graphs: Sequence[Graph]
+    made: Iterable[tuple[Example, list[Row]]], tokens: int, outputs: Sequence[Output]
 ) -> Iterator[list[tuple[Example, list[Row]]]]:
     """Yields lists of examples with their rows. A list ends with the example that brings it to `tokens` tokens, or to
     `MOST_NUMBERS` numbers in the outputs."""
-    outputs = [output for graph in graphs for output in graph.outputs]
     window, size, numbers = [], 0, 0
     for example, rows in made:
         window.append((example, rows))
@@ -136,12 +136,12 @@ def _windows(
 def _answered(
     window: list[tuple[Example, list[Row]]],
     run: Callable[[Sequence[Row]], Mapping],
-    graphs: Sequence[Graph],
+    outputs: Sequence[Output],
     batch_tokens: int,
     batch_rows: int | None,
 ) -> Iterator[Answered]:
     rows = [row for _, made in window for row in made]
-    by_token = {name for each in graphs for name in each.by_token}
+    by_token = {each.name for each in outputs if each.by_token}
     found: list[dict] = [{} for _ in rows]
     for chosen in by_length(map(len, rows), batch_tokens=batch_tokens, batch_rows=batch_rows):
         for name, values in run([rows[i] for i in chosen]).items():
@@ -151,25 +151,25 @@ def _answered(
     for example, made in window:
         mine = found[done : done + len(made)]
         done += len(made)
-        names = mine[0] if mine else (each.name for graph in graphs for each in graph.outputs)
+        names = mine[0] if mine else (each.name for each in outputs)
         yield Answered(example=example, rows=made, outputs={name: [each[name] for each in mine] for name in names})
 
 
 def joined(
     task: Task, graphs: Sequence[Graph], answered: Iterable[Answered]
 ) -> dict[str, np.ndarray | list[np.ndarray]]:
-    """Joins outputs by name: to one array, even if there are none, or to a list if by token.
+    """Joins outputs by name: to one array, even if there are none, or to a list if by token or a list per row.
 
     There is one row per example if the task averages its outputs, else all of its rows.
     """
-    outputs = {each.name: each for graph in graphs for each in graph.outputs}
+    outputs = {each.name: each for each in task.outputs_of(graphs)}
     rows: dict[str, list] = {name: [] for name in outputs}
     for each in answered:
         for name, values in each.outputs.items():
             rows[name].extend([averaged(each.rows, values)] if task.averages else values)
 
     def together(name: str):
-        if outputs[name].by_token:
+        if outputs[name].by_token or outputs[name].axis == "list":
             return rows[name]
         return np.stack(rows[name]) if rows[name] else np.zeros((0, outputs[name].width), "float32")
 

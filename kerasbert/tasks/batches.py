@@ -12,6 +12,8 @@ from kerasbert.tasks.words import as_text
 
 NO_TOKEN = -1
 """Fills right answers behind a row's own tokens where the answer is one of the tokens: 1 for this one, 0 for others."""
+WITHOUT_LENGTH = ("row", "text", "choice", "number")
+"""Axes of inputs that are not padded."""
 WINDOW = 50
 """Number of training batches that are sorted by length among themselves."""
 
@@ -34,7 +36,7 @@ def pad_rows(rows: Sequence[Row], graph: Graph, *, round_to: int = 1, longest: i
     """
     lengths = {}
     for each in graph.inputs:
-        if each.axis not in ("row", "text", "choice", "number") and each.name in rows[0].inputs:
+        if each.axis not in WITHOUT_LENGTH and each.name in rows[0].inputs:
             most = max(len(row.inputs[each.name]) for row in rows)
             rounded = -(-most // round_to) * round_to
             lengths[each.axis] = max(most, min(rounded, longest or rounded), lengths.get(each.axis, 0))
@@ -96,8 +98,8 @@ class Lesson:
 def pad_lessons(groups: Sequence[Sequence[Lesson]], graph: Graph, **padding) -> tuple[dict, dict, dict]:
     """Makes one training batch: inputs as `pad_rows` makes them, targets and weights by output name.
 
-    Answers per token are padded with 0 to the length of the batch, as their weights are. Answers that choose one of the
-    tokens are padded with `NO_TOKEN`.
+    Answers per token, or per value of another input, are padded with 0 to the length of the batch, as their weights
+    are. Answers that choose one of the tokens are padded with `NO_TOKEN`.
 
     If the rows of an example have one loss, a batch with targets counts examples on axis 0, so that nothing that cuts
     it parts them: inputs are (examples, rows of an example, length), targets (examples, rows of an example) and weights
@@ -109,15 +111,16 @@ def pad_lessons(groups: Sequence[Sequence[Lesson]], graph: Graph, **padding) -> 
     """
     lessons = list(chain.from_iterable(groups))
     inputs = pad_rows([lesson.row for lesson in lessons], graph, **padding)
-    length = inputs["input_ids"].shape[1]
+    lengths = {name: values.shape[1] for name, values in inputs.items() if values.ndim > 1}
+    lengths |= dict.fromkeys(("token", "position"), lengths["input_ids"])
 
     def together(answers: list[Mapping]) -> dict:
         found = {}
         for each in (each for each in graph.outputs if each.name in answers[0]):
             values = [np.asarray(answer[each.name]) for answer in answers]
-            if each.by_token and values[0].ndim:
+            if each.axis in lengths and values[0].ndim:
                 rest, pad = [(0, 0)] * (values[0].ndim - 1), NO_TOKEN if each.axis == "position" else 0
-                values = [np.pad(x, [(0, length - len(x)), *rest], constant_values=pad) for x in values]
+                values = [np.pad(x, [(0, lengths[each.axis] - len(x)), *rest], constant_values=pad) for x in values]
             found[each.name] = np.stack(values)
         return found
 
@@ -173,6 +176,48 @@ def training_order(lengths: np.ndarray, batch_size: int, *, seed: int | None, ep
         window = window[np.argsort(lengths[window], kind="stable")]
         batches += [window[i : i + batch_size] for i in range(0, len(window), batch_size)]
     return [batches[i] for i in random.permutation(len(batches))]
+
+
+def tokens_of(groups: Sequence[Sequence[Lesson]], graph: Graph, round_to: int = 1) -> np.ndarray:
+    """The number of tokens of each group, for `order_by_tokens`: int (groups, axes), such as those of a source and of a
+    target, rounded up to a multiple of `round_to` as in a batch.
+
+    Args:
+        groups: the lessons; those of an example are a group. graph: names the inputs.
+    """
+    names = {each.axis: each.name for each in graph.inputs if each.axis not in WITHOUT_LENGTH}
+    longest = [[max(len(x.row.inputs[name]) for x in group) for name in names.values()] for group in groups]
+    return -(-np.array(longest) // round_to) * round_to * np.array([[len(group)] for group in groups])
+
+
+def order_by_tokens(lengths: np.ndarray, batch_tokens: int, *, seed: int | None, epoch: int = 0) -> list[np.ndarray]:
+    """The row numbers of each batch of an epoch, where batches have about the same number of tokens.
+
+    A batch is filled while its number of rows, times the sum of its longest source and its longest target, is at most
+    `batch_tokens`. So padding counts. With a seed, rows are sorted by their lengths, those on the longer side first, in
+    random order among rows of equal lengths, and the batches are shuffled. The number of batches is then the same in
+    every epoch, because every epoch has the same lengths in the same order. Without a seed, rows keep their order.
+
+    Args:
+        lengths: int (rows, axes), the tokens of each row, such as those of its source and of its target.
+        batch_tokens: largest number of tokens in a batch. A longer row is a batch by itself.
+    """
+    order = np.arange(len(lengths))
+    random = np.random.default_rng([seed, epoch]) if seed is not None else None
+    if random is not None:
+        random.shuffle(order)
+        columns = np.argsort(lengths.mean(axis=0))
+        order = order[np.lexsort(lengths[order][:, columns].T)]  # the last column counts first
+    batches, batch, longest = [], [], np.zeros_like(lengths[:1])[0]
+    for row in order:
+        wider = np.maximum(longest, lengths[row])
+        if batch and (len(batch) + 1) * wider.sum() > batch_tokens:
+            batches.append(np.array(batch))
+            batch, wider = [], lengths[row]
+        batch.append(row)
+        longest = wider
+    batches += [np.array(batch)] if batch else []
+    return batches if random is None else [batches[i] for i in random.permutation(len(batches))]
 
 
 def together(parts: Sequence[np.ndarray]) -> np.ndarray | list[np.ndarray]:

@@ -44,4 +44,8 @@ def stored_labels(config: Mapping, outputs: int) -> tuple[str, ...]:
         raise ConfigError(
             f"id2label is {named!r:.200}, but the classifier has {outputs} outputs: name each from 0 to {outputs - 1}"
         )
-    return tuple(str(named[str(row)]) for row in range(outputs))
+    labels = [str(named[str(row)]) for row in range(outputs)]
+    again = [label for label in labels if labels.count(label) > 1]
+    if again:
+        raise ConfigError(f"id2label names {again[0]!r} {len(again)} times; give each output a name of its own")
+    return tuple(labels)

@@ -6,6 +6,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from kerasbert.tasks.batches import Lesson
 from kerasbert.tasks.task import Example, Row, Task
 
 log = logging.getLogger("kerasbert")
@@ -35,6 +36,13 @@ def warn_cut(task: Task, examples: Sequence[Example], cut: int, settings) -> Non
     if cut:
         what = f"{_from(examples)}{cut} of {len(examples)} {task.words.examples}"
         log.warning("%s were cut, at %d tokens", what, settings.max_length)
+
+
+def warn_unlearned(task: Task, examples: Sequence[Example], lessons: Sequence[Sequence[Lesson]], settings) -> None:
+    """Logs what of the examples is not learned, besides texts that were cut. Args: lessons: of the examples."""
+    learned = [lesson for group in lessons for lesson in group if lesson.targets]
+    for remark in task.unlearned(learned, settings):
+        log.warning("%s%s", _from(examples), remark)
 
 
 def tell_windows(task: Task, examples: Sequence[Example], rows: Sequence[Row], settings) -> None:

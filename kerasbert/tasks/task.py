@@ -80,12 +80,13 @@ class Input:
     """An input of a graph.
 
     Attributes:
-        axis: what its second axis counts: "token", or the name of another input. "row" means one number per row, and
+        axis: what its second axis counts: "token", or the name of an input. "row" means one number per row, and
             "text" means a file that takes the texts themselves; these have no second axis. "choice" means the text of
             the choice that a row is about, (rows, 1). "number" means the numbers in the example's field of the same
-            name, float32 (rows, width). The other inputs are int32.
+            name, float32 (rows, width).
         pad: fills the places after the row's own values.
-        width: how many numbers an input of the axis "number" takes per row; 0 for the others.
+        width: size of the last axis of an input that takes vectors, which are float32: (rows, width) for the axis
+            "number", (rows, length, width) for "token" and others. 0 for an input that takes ids, which are int32.
     """
 
     name: str
@@ -101,11 +102,13 @@ class Output:
     Attributes:
         axis: "row" for one vector per row, "token" for one per token, "position" for one number per token. The numbers
             of a row are then one vector, such as the logits of a choice among its tokens. "example" for one number per
-            row, which is one of its example's: the numbers of all rows of an example are the logits of a choice.
+            row, which is one of its example's: the numbers of all rows of an example are the logits of a choice. The
+            name of an input for one vector per value of this input. "list" for a list per row, made by `Task.infer`.
         bar: the kind of numbers, which decides how the parity gate compares them (`kerasbert.export.gate.bars`):
             "choice" (logits of labels that exclude each other), "choices" (logits of labels that do not), "number", or
             "vector".
-        width: size of the last axis; 0 for "position", where that is the number of tokens, and 1 for "example".
+        width: size of the last axis; 0 for "position", where that is the number of tokens, and for "list"; 1 for
+            "example".
     """
 
     name: str
@@ -120,8 +123,8 @@ class Output:
 
     def shape(self, tokens: int | None) -> tuple[int | None, ...]:
         """The shape of a row's values."""
-        by_axis = {"token": (tokens, self.width), "position": (tokens,)}
-        return by_axis.get(self.axis, (self.width,))
+        by_axis = dict.fromkeys(("row", "example", "list"), (self.width,)) | {"position": (tokens,)}
+        return by_axis.get(self.axis, (tokens, self.width))
 
 
 @dataclass(frozen=True)
@@ -248,10 +251,13 @@ class Task:
         headline: the figure whose loss by a quantised file is limited; "" for none.
         contract: MediaPipe's task for such files; "" if there is none.
         graphs: settings -> the graphs, with every input and output that a model of the task may have.
+        training_graph: settings -> the graph that learns, if it is none of `graphs`.
+        outputs: what `infer` returns, if these are not the graphs' own outputs.
         rows: tokenizer, example, settings -> the example's rows.
         averages: whether an example's rows are windows whose outputs are averaged (`kerasbert.tasks.windows.averaged`).
         stored: content of config.json, layer name -> number of its outputs in the checkpoint -> the settings that
             transformers' own keys tell. Raises ConfigError.
+        of_tokenizer: a model's tokenizer -> the settings that follow from it; None if there are none.
         drawn: whether what is learned of a text is drawn from the text itself, such as its masked words, and anew in
             each epoch. Its files have no right answers, and `targets` takes a key of the draw too, of (seed, epoch).
         truth: example, settings -> its right answer, in the form that `targets` and `figures` take. Raises DataError.
@@ -262,6 +268,7 @@ class Task:
         targets: tokenizer, row, settings (and, if `drawn`, the key) -> inputs, targets and weights of the row; None
             if the task cannot be trained.
         group: rows -> groups of rows that share a batch and a loss.
+        unlearned: lessons (`kerasbert.tasks.batches.Lesson`), settings -> warnings about what they leave out.
         infer: runs by graph name, batch, settings -> outputs of the batch.
         decode: example, its rows, their outputs, settings -> answer.
         choices: settings -> the fields of `Choice` that mean something to a model with these settings.
@@ -297,9 +304,12 @@ class Task:
     headline: str = ""
     contract: str = ""
     graphs: Callable[[object], tuple[Graph, ...]]
+    training_graph: Callable[[object], Graph] | None = None
+    outputs: tuple[Output, ...] = ()
     rows: Callable[[object, Example, object], list[Row]]
     averages: bool = False
     stored: Callable[[Mapping, Callable[[str], int]], Mapping] = lambda config, outputs: {}
+    of_tokenizer: Callable[[object], Mapping] | None = None
     drawn: bool = False
     truth: Callable[[Example, object], object] = lambda example, settings: example.truth
     survey: Callable[[Sequence[Example]], None] = lambda examples: None
@@ -307,6 +317,7 @@ class Task:
     observe: Callable[[Sequence[Example], Mapping], Mapping] = lambda examples, known: {}
     targets: Callable[[object, Row, object], tuple] | None = None
     group: Callable[[Sequence[Row]], list[list[Row]]] = alone
+    unlearned: Callable[[Sequence, object], Iterable[str]] = lambda lessons, settings: ()
     infer: Callable[[Mapping[str, Run], dict, object], Mapping] = run_model
     decode: Callable[[Example, Sequence[Row], Outputs, object], object]
     choices: Callable[[object], Collection[str]] = lambda settings: ()
@@ -318,6 +329,10 @@ class Task:
     metrics: Callable[[object | None], Mapping[str, str]] = lambda settings: {}
     by_class: Callable[[Sequence, object], dict[str, dict[str, float]]] = lambda answered, settings: {}
     picture: Callable[[Sequence, object], Counts | Points] | None = None
+
+    def outputs_of(self, graphs: Sequence[Graph]) -> tuple[Output, ...]:
+        """The outputs that answers are made of."""
+        return self.outputs or tuple(output for graph in graphs for output in graph.outputs)
 
     def check(self, examples: Sequence[Example], settings) -> None:
         """Checks the right answers of a labelled file before long work begins.

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasbert.errors import DataError
-from kerasbert.tasks.batches import Lesson, pad_lessons, training_order
+from kerasbert.tasks.batches import Lesson, order_by_tokens, pad_lessons, tokens_of, training_order
 from kerasbert.tasks.draws import key_of
 from kerasbert.tasks.task import Graph
 
@@ -18,6 +18,7 @@ def make_dataset(
     graph: Graph,
     batch_size: int,
     max_length: int,
+    batch_tokens: int | None = None,
     round_to: int = 1,
     seed: int | None = None,
     start: int | None = None,
@@ -29,6 +30,8 @@ def make_dataset(
         graph: names the inputs and outputs.
         batch_size: groups per batch.
         max_length: largest length of a batch, in tokens.
+        batch_tokens: tokens per batch with padding, in place of `batch_size`, see
+            `kerasbert.tasks.batches.order_by_tokens`; None for batches of groups.
         round_to: the length of a batch is rounded up to a multiple of this, but not beyond `max_length`.
         seed: groups are shuffled anew in each epoch, and lessons that are drawn are drawn anew; both depend on it. None
             keeps their order, and each pass is the same.
@@ -42,8 +45,14 @@ def make_dataset(
         their own, see `kerasbert.tasks.batches.pad_lessons`.
     """
     lengths = np.array([max(len(lesson.row) for lesson in group) for group in groups])
-    steps = -(-len(lengths) // batch_size)
     passes = count()
+
+    def order(number: int) -> list[np.ndarray]:
+        if batch_tokens is None:
+            return training_order(lengths, batch_size, seed=seed, epoch=number)
+        return order_by_tokens(tokens_of(groups, graph, round_to), batch_tokens, seed=seed, epoch=number)
+
+    steps = len(order(0))
 
     def batch_of(chosen, key: int = 0) -> list[dict]:
         lessons = [[each.drawn(key) for each in groups[i]] for i in chosen]
@@ -51,7 +60,7 @@ def make_dataset(
 
     def epoch(number: int, first: int = 0) -> Iterator:
         key = 0 if seed is None else key_of(seed, number)
-        for chosen in training_order(lengths, batch_size, seed=seed, epoch=number)[first:]:
+        for chosen in order(number)[first:]:
             yield _bare(batch_of(chosen, key), graph)
 
     def endless() -> Iterator:

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasbert.errors import DataError
+from kerasbert.protobuf import to_varint
 
 Column = tuple[np.ndarray, np.ndarray]
 """The values of all rows in one array, and the index where each row begins, (rows + 1,)."""
@@ -39,19 +40,19 @@ def encode(columns: Mapping[str, Column]) -> list[bytes]:
     """
     parts = {name: _varints(*column) for name, column in columns.items()}
     rows = len(next(iter(columns.values()))[1]) - 1
-    heads = {name: b"\n" + _size(len(name)) + name.encode() + b"\x12" for name in columns}
+    heads = {name: b"\n" + to_varint(len(name)) + name.encode() + b"\x12" for name in columns}
     examples = []
     for row in range(rows):
         features = []
         for name, (content, bounds) in parts.items():
             values = content[bounds[row] : bounds[row + 1]]
             if values:
-                packed = b"\n" + _size(len(values)) + values  # Int64List.value
-                feature = b"\x1a" + _size(len(packed)) + packed  # Feature.int64_list
-                entry = heads[name] + _size(len(feature)) + feature
-                features += [b"\n", _size(len(entry)), entry]  # Features.feature
+                packed = b"\n" + to_varint(len(values)) + values  # Int64List.value
+                feature = b"\x1a" + to_varint(len(packed)) + packed  # Feature.int64_list
+                entry = heads[name] + to_varint(len(feature)) + feature
+                features += [b"\n", to_varint(len(entry)), entry]  # Features.feature
         content = b"".join(features)
-        examples.append(b"\n" + _size(len(content)) + content)  # Example.features
+        examples.append(b"\n" + to_varint(len(content)) + content)  # Example.features
     return examples
 
 
@@ -147,16 +148,6 @@ def _from_varints(content: np.ndarray, last: np.ndarray) -> np.ndarray:
     widths = np.diff(np.append(begins, len(content)))
     shifts = 7 * (np.arange(len(content)) - np.repeat(begins, widths))
     return np.add.reduceat((content & 127).astype(np.int64) << shifts, begins)
-
-
-def _size(number: int) -> bytes:
-    """Encodes one number as a varint."""
-    encoded = bytearray()
-    while number >= 128:
-        encoded.append(number & 127 | 128)
-        number >>= 7
-    encoded.append(number)
-    return bytes(encoded)
 
 
 def _features(example: bytes) -> Iterator[tuple[str, bytes]]:

@@ -35,6 +35,10 @@ def load(folder: str | Path) -> HostTokenizer:
     if (folder / "tokenizer.json").exists():
         model = read_json(folder / "tokenizer.json", TokenizerError).get("model")
         kind = model.get("type") or ("BPE" if "merges" in model else "WordPiece") if isinstance(model, dict) else model
+        if kind is None:
+            raise TokenizerError(
+                f"{folder / 'tokenizer.json'}: has no model, so it is no whole tokenizer; fetch it again"
+            )
         if not isinstance(kind, str) or kind not in _CLASSES:
             raise TokenizerError(
                 f"{folder / 'tokenizer.json'}: a tokenizer of the kind {kind!r}; "

@@ -31,9 +31,13 @@ def read_tokens(path: Path) -> list[str]:
     """The tokens in a file, one per line.
 
     Raises:
-        TokenizerError: the file cannot be read, or is not UTF-8.
+        TokenizerError: the file cannot be read, is not UTF-8, or has an empty line.
     """
-    return read_text(path, TokenizerError).replace("\r\n", "\n").removesuffix("\n").split("\n")
+    lines = read_text(path, TokenizerError).replace("\r\n", "\n").removesuffix("\n").split("\n")
+    empty = next((number for number, line in enumerate(lines, 1) if not line.strip()), None)
+    if empty:
+        raise TokenizerError(f"{path}, line {empty}: holds no token; write one token per line")
+    return lines
 
 
 def with_tokens(tokenizer: HostTokenizer, tokens: Sequence[str], *, special: bool = False) -> HostTokenizer:
@@ -47,8 +51,8 @@ def with_tokens(tokenizer: HostTokenizer, tokens: Sequence[str], *, special: boo
         special: whether they are special: matched as they are written, and left out of decoded texts.
 
     Raises:
-        TokenizerError: there are none, one is not a string, has white space at an end, is there already, or stands
-            twice; or a text of the token alone is not read as the token.
+        TokenizerError: there are none, one is not a string, begins or ends with white space, is in the
+            vocabulary already, or is listed twice; or a text of the token alone is not read as the token.
     """
     if isinstance(tokens, str):
         raise TokenizerError(f"tokens is {tokens!r:.60} (str), not a list of strings")
@@ -77,7 +81,7 @@ def _check_new(tokenizer: HostTokenizer, known: set[str], number: int, token: st
     if not tokenizer.normalized(token).strip():
         raise TokenizerError(f"token {number}, {token!r}, is empty as the tokenizer reads it; leave it out")
     if token != token.strip():
-        raise TokenizerError(f"token {number}, {token!r}, has white space at an end; take it away")
+        raise TokenizerError(f"token {number}, {token!r}, begins or ends with white space; remove it")
     rows = tokenizer.piece_ids([token, f" {token}"])  # RoBERTa has words with the space before them
     held = [token] if token in known else []
     held += [tokenizer.vocabulary[row[0]] for row in rows if len(row) == 1 and row[0] != tokenizer.id_of("unk")]

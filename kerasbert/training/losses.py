@@ -41,6 +41,29 @@ def position_accuracy(y_true, y_pred):
     return ops.cast(ops.argmax(own_tokens(y_true, y_pred), axis=-1) == ops.argmax(y_true, axis=-1), "float32")
 
 
+@keras.saving.register_keras_serializable("kerasbert")
+class TokenCrossentropy(keras.losses.Loss):
+    """Cross-entropy of the next token from logits (batch, length, vocab_size), with smoothed labels.
+
+    Args:
+        label_smoothing: the share of each target's probability that is spread over all words (Szegedy et al. 2016,
+            arXiv 1512.00567, section 7).
+    """
+
+    def __init__(self, label_smoothing=0.1, reduction="mean_with_sample_weight", name="token_crossentropy", dtype=None):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        self.label_smoothing = label_smoothing
+
+    def call(self, y_true, y_pred):
+        true = ops.take_along_axis(y_pred, ops.expand_dims(ops.cast(y_true, "int32"), -1), axis=-1)[..., 0]
+        smoothed = (1.0 - self.label_smoothing) * true + self.label_smoothing * ops.mean(y_pred, axis=-1)
+        return ops.logsumexp(y_pred, axis=-1) - smoothed
+
+    def get_config(self):
+        own = {"label_smoothing": self.label_smoothing, "reduction": self.reduction}
+        return {**own, "name": self.name, "dtype": self.dtype}
+
+
 USUAL: dict[str, tuple[Callable, Callable]] = {
     "position": (
         lambda reduction: PositionCrossentropy(reduction=reduction),
@@ -69,6 +92,7 @@ REDUCTIONS = {
     "example": "sum_over_batch_size",
     "token": "mean_with_sample_weight",
     "position": "mean_with_sample_weight",
+    "decoder_input_ids": "mean_with_sample_weight",
 }
 """`axis` of an output -> how its loss is reduced. Weights say which tokens or rows count; padding does not."""
 

@@ -12,9 +12,11 @@ from checkpoints.hostile_files import (
     QUERY,
     cut,
     graph,
+    grown,
     h5,
     header,
     index,
+    long_names,
     moved,
     opened,
     program,
@@ -30,10 +32,22 @@ from checkpoints.hostile_files import (
     virtual,
     weights,
 )
-from checkpoints.hostile_pickles import LAUGHS, TUPLES, attacks, group, number, state, storage, tensor, text, torch_zip
+from checkpoints.hostile_pickles import (
+    LAUGHS,
+    TUPLES,
+    attacks,
+    copies,
+    group,
+    number,
+    state,
+    storage,
+    tensor,
+    text,
+    torch_zip,
+)
 from checkpoints.torch_files import recorded
 
-from kerasbert.checkpoints.protobuf import field, to_varint
+from kerasbert.protobuf import field, to_varint
 
 CANARY = "canary"
 SHAPELESS = state({"a": tensor(storage("0", 0), ())})[2:].replace(group(), b"h\x3c", 1)
@@ -165,6 +179,7 @@ CASES: dict[str, tuple[Callable, Callable, str]] = {
         put("pytorch_model.bin", torch_zip(b"\x80\x02" + TUPLES + SHAPELESS, {"0": b""})),
         "a tensor without a storage or a shape",
     ),
+    "bin, dicts of one list": (pytorch, program(copies(10_000, 3000)), "its calls are given more than 1048576 parts"),
     "bin, lists without end": (pytorch, program(b"]" + b"](" * 100_000), "pickle exhausted before seeing STOP"),
     "bin, a number of 10^6 digits": (
         pytorch,
@@ -249,6 +264,12 @@ CASES: dict[str, tuple[Callable, Callable, str]] = {
         rewritten(block=b"".join(to_varint(20 * i) + b"\x14\0" + b"a" * 20 for i in range(3000))),
         "an entry of the block .* is not whole",
     ),
+    "TF, long names that begin as others": (
+        tf1,
+        rewritten(block=long_names(120_000)),
+        "it names more than 20000 tensors",
+    ),
+    "TF, an index of 2^40 bytes": (tf1, grown("bert_model.ckpt.index", LARGE), "it has 1099511627776 bytes"),
     "TF, a shape of 2^80": (tf1, said(shape=field(2, field(1, LARGE)) * 2), "has 4096 bytes"),
     "TF, a shape of 10^5 axes": (tf1, said(shape=field(2, field(1, 1)) * 10**5), "a tensor of 100000 axes"),
     "TF, a shape that is a number": (

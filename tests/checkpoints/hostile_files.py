@@ -1,6 +1,7 @@
 """Good folders of every format, and the ways to damage them; `hostile_cases.py` has the table."""
 
 import json
+import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from kerasbert.checkpoints import tf_bundle
 from kerasbert.checkpoints.crc32c import crc32c, masked
-from kerasbert.checkpoints.protobuf import field, to_varint
+from kerasbert.protobuf import field, to_varint
 
 QUERY = "encoder.layer.0.attention.self.query.weight"
 KERNEL = "bert/encoder/layer_0/attention/self/query/kernel"
@@ -49,6 +50,11 @@ def cut(name: str, keep: int) -> Callable:
 
 def put(name: str, content: bytes) -> Callable:
     return lambda folder: (folder / name).write_bytes(content)
+
+
+def grown(name: str, size: int) -> Callable:
+    """Makes a file as large as no memory is; its end takes no room on the disk."""
+    return lambda folder: os.truncate(folder / name, size)
 
 
 def settings(name: str, **changes) -> Callable:
@@ -214,6 +220,18 @@ def rewritten(*, change: Callable[[dict], object] = lambda tensors: None, **opti
         bundle(folder, tensors, **options)
 
     return changed
+
+
+def long_names(count: int) -> bytes:
+    """A block of the index whose names begin with the same 1000 letters."""
+    rows = [b"\0\0\x02\x08\x01", b"\0" + to_varint(1003) + b"\0" + b"a" * 1003]
+    rows += [to_varint(1000) + b"\x03\0" + _three(row) for row in range(count)]
+    return b"".join(rows)
+
+
+def _three(number: int) -> bytes:
+    """Three printable letters."""
+    return bytes([33 + number // 8100 % 90, 33 + number // 90 % 90, 33 + number % 90])
 
 
 def said(**options) -> Callable:

@@ -109,3 +109,9 @@ LAUGHS = b"]q\0" + b"".join(
 """Lists that repeat each other: written out, the last would have 10^60 parts. It stays in the memo, at 60."""
 TUPLES = b")q\0" + b"".join(bytes([ord("h"), level, 0x86, ord("q"), level + 1]) for level in range(60))
 """Tuples that repeat each other: the hash of the last takes 2^60 steps."""
+
+
+def copies(pairs: int, calls: int) -> bytes:
+    """A list of pairs, of which many calls make a dict each."""
+    rows = b"".join(b"](" + text(f"{row:05}") + b"Ne" for row in range(pairs))
+    return b"\x80\x02](" + rows + b"eq\0ccollections\nOrderedDict\nq\x01" + b"h\x01h\0\x85R" * calls + b"."

@@ -2,14 +2,17 @@
 
 import json
 import os
+import re
 import time
 
 import pytest
+from checkpoints.head_classes import make_folder
 from safetensors.numpy import load_file, save_file
 
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.errors import CheckpointError, ConfigError, KerasBertError
 from kerasbert.models.encoder import BertEncoder
+from kerasbert.models.opening import open_model
 
 
 @pytest.fixture
@@ -62,6 +65,25 @@ def test_an_adapter_without_its_model_is_named(tmp_path):
     (tmp_path / "adapter_config.json").write_text("{}")
     with pytest.raises(CheckpointError, match="an adapter of peft"):
         open_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "held"),
+    [("BertModel", r"an encoder \(BertModel\)"), ("RobertaForCausalLM", r"text-generation \(RobertaForCausalLM\)")],
+)
+def test_a_folder_that_answers_nothing_says_what_it_is_good_for(name, held, tmp_path, run):
+    folder = make_folder(tmp_path / "model", name)
+    said = (
+        f"model: holds {held}, which kerasbert cannot answer with yet; fine-tune it first, or name a task for its "
+        r"encoder: sentence-embedding \(one vector per text\) or feature-extraction \(one vector per token\)"
+    )
+    with pytest.raises(CheckpointError, match=said):
+        open_model(folder)
+    for command in (("predict", folder, "a text"), ("export", folder, "--out", tmp_path / "out")):
+        done = run(*command)
+        assert (done.exit_code, re.search(said, done.output) is None, done.output.count("\n")) == (1, False, 1)
+    assert not (tmp_path / "out").exists()
+    assert open_model(folder, task="feature-extraction").task.name == "feature-extraction"
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "vocab.txt", "tokenizer_config.json"])

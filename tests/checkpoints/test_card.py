@@ -203,4 +203,7 @@ def test_a_pruned_model_keeps_the_licence(tmp_path):
     done = kb.prune_vocabulary(folder, tmp_path / "small", ["the dog"])
     card = ModelCard.load(tmp_path / "small" / "README.md")
     assert (card.data.license, card.data.base_model) == ("mit", "owner/first")
-    assert f"This is the folder `model` with {done.tokens[1]} tokens instead of 79: those left" in card.text
+    assert (
+        f"This is the folder `model` with {done.tokens[1]} tokens instead of 79: it keeps only those that a corpus uses"
+        in card.text
+    )

@@ -6,7 +6,7 @@ import pytest
 
 from kerasbert.checkpoints import hub
 
-ALWAYS = ["config.json", "README.md", "vocab.txt"]
+ALWAYS = ["config.json", "LICENSE", "README.md", "vocab.txt"]
 SAFE = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.safetensors.index.json"]
 SHARDS = ["pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin", "pytorch_model.bin.index.json"]
 TF1 = ["bert_config.json", "bert_model.ckpt.data-00000-of-00001", "bert_model.ckpt.index"]

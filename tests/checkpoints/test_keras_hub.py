@@ -199,6 +199,13 @@ def test_a_sentence_encoder_becomes_a_text_embedder(hub, own, tmp_path):
     assert np.abs(np.asarray(wanted) - np.asarray(keras.tree.flatten(found)[0])).max() < 1e-5
 
 
+def test_a_model_with_lora_is_read_merged(hub, preset):
+    backbone = hub.BertBackbone.from_preset(str(preset("bert", "encoder")))
+    backbone.enable_lora(2)
+    shaken(backbone)
+    check_equal(kb.BertEncoder.from_keras_hub(backbone), backbone, batch(backbone.vocabulary_size))
+
+
 def test_shards_and_bfloat16_are_read(hub, made, preset, tmp_path):
     made("bert", "encoder").save_to_preset(str(tmp_path / "shards"), max_shard_size=2e-5)
     assert len(list((tmp_path / "shards").glob("model_*.weights.h5"))) > 1

@@ -67,6 +67,7 @@ def test_another_module_is_named_where_vectors_are_asked_for(tmp_path):
     [
         ("modules.json", {"a": 1}, "not a list of modules"),
         ("modules.json", [], "no module Pooling"),
+        ("modules.json", [{"path": "1_Pooling/..", "type": "a.Pooling"}], "a path leaves the folder"),
         ("sentence_bert_config.json", {"max_seq_length": "x"}, "max_seq_length is 'x': use a number of tokens"),
         (
             "config_sentence_transformers.json",

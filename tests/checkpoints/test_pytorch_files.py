@@ -3,10 +3,14 @@
 import io
 import json
 import pickle
+import re
+import sys
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
-from checkpoints.hostile_pickles import group, storage, tensor, text, torch_zip
+import safetensors
+from checkpoints.hostile_pickles import group, number, state, storage, tensor, text, torch_zip
 from checkpoints.torch_files import CONFIG, EXPECTED, numbers, recorded
 
 from kerasbert.checkpoints import pytorch_files
@@ -130,3 +134,30 @@ def test_any_bytes_are_a_pickle_or_an_error():
                 pytorch_files._reader(None).read(stream)
         except (Refused, ValueError):
             pass
+
+
+@pytest.mark.parametrize(
+    "entry", [b"cargparse\nNamespace\n)\x81", number(3)], ids=["what torch must be told to trust", "no tensor"]
+)
+def test_the_command_that_converts_does_so(entry, tmp_path, monkeypatch):
+    """Stand-ins take the place of torch, which the tests do not need."""
+    (tmp_path / "x.bin").write_bytes(
+        torch_zip(state({"a": tensor(storage("0", 1), (1,)), "b": entry}), {"0": bytes(4)})
+    )
+    with pytest.raises(CheckpointError, match="if you trust the file") as raised:
+        list(pytorch_files.read(tmp_path / "x.bin"))
+    code = re.search('python -c "(.*)"$', str(raised.value))[1]
+    kept = np.ones(1)
+    parts = {"a": SimpleNamespace(clone=lambda: SimpleNamespace(contiguous=lambda: kept)), "b": 3}
+    asked, saved = [], []
+    torch = ModuleType("torch")
+    torch.load = lambda *given, **options: asked.append((given, options)) or parts
+    torch.is_tensor = lambda value: value is parts["a"]
+    safe = ModuleType("safetensors.torch")
+    safe.save_file = lambda *given: saved.append(given)
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setitem(sys.modules, "safetensors.torch", safe)
+    monkeypatch.setattr(safetensors, "torch", safe, raising=False)
+    exec(code, {})
+    assert asked == [((str(tmp_path / "x.bin"),), {"map_location": "cpu", "weights_only": False})]
+    assert saved == [({"a": kept}, str(tmp_path / "model.safetensors"), {"format": "pt"})]

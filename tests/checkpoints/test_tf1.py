@@ -1,6 +1,7 @@
 """Checkpoints of google-research/bert, written by TensorFlow's own Saver."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from checkpoints import tf_files
 from checkpoints.head_classes import BERT, PIECES, make_folder
 from checkpoints.tf_files import CLASSIFIER, PRETRAINING, SQUAD, transformers_name
 
-from kerasbert import MaskFiller, QuestionAnswerer, TextClassifier
+from kerasbert import BertEncoder, MaskFiller, QuestionAnswerer, TextClassifier
 from kerasbert.checkpoints.convert import convert
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.errors import CheckpointError, ConfigError
@@ -102,6 +103,21 @@ def test_a_configuration_is_needed_and_is_of_bert(tmp_path):
         open_checkpoint(folder)
 
 
+def test_a_checkpoint_beside_config_json_is_read_where_no_other_weights_are(tmp_path):
+    """Many folders of the hub have been given a config.json for transformers."""
+    folder = tf_files.save(
+        tmp_path / "model", tf_files.tensors(CLASSIFIER), config={**tf_files.CONFIG, "model_type": "bert"}
+    )
+    (folder / "bert_config.json").rename(folder / "config.json")
+    for path in (folder, folder / "bert_model.ckpt"):
+        checkpoint = open_checkpoint(path)
+        assert (checkpoint.format, checkpoint.task) == ("tf1", "text-classification")
+        assert checkpoint.config_place == folder / "config.json"
+    assert describe(folder)["format"] == "google-research/bert"
+    shutil.copyfile(make_folder(tmp_path / "hf", "BertModel") / "model.safetensors", folder / "model.safetensors")
+    assert open_checkpoint(folder).format == "hf"
+
+
 @pytest.mark.parametrize(
     ("heads", "kind"),
     [(PRETRAINING, MaskFiller), (CLASSIFIER, TextClassifier), (SQUAD, QuestionAnswerer)],
@@ -159,3 +175,31 @@ def test_another_epsilon_is_not_written(tmp_path):
     folder = make_folder(tmp_path / "model", "BertModel", config={"layer_norm_eps": 1e-5})
     with pytest.raises(CheckpointError, match=r"config.json: layer_norm_eps is 1e-05; .*: use --to hf"):
         convert(folder, tmp_path / "out", to="tf1")
+
+
+def test_another_activation_is_not_written_unless_it_is_close(tmp_path):
+    """google-research/bert stops at a `hidden_act` that it does not know."""
+    folders = {
+        name: make_folder(tmp_path / name, "BertModel", config={"hidden_act": name}) for name in ("gelu_new", "silu")
+    }
+    with pytest.raises(CheckpointError, match=r"config.json: hidden_act is gelu_new; .* --approximate to write gelu"):
+        convert(folders["gelu_new"], tmp_path / "out", to="tf1")
+    with pytest.raises(
+        CheckpointError, match=r"hidden_act is silu; google-research/bert has gelu, relu, tanh: use --to"
+    ):
+        convert(folders["silu"], tmp_path / "out", to="tf1", approximate=True)
+    assert not (tmp_path / "out").exists()
+    convert(folders["gelu_new"], tmp_path / "out", to="tf1", approximate=True)
+    assert json.loads((tmp_path / "out" / "bert_config.json").read_text(encoding="utf-8"))["hidden_act"] == "gelu"
+
+
+@pytest.mark.parametrize("pooling", ["mean", "additive"])
+def test_a_classifier_of_all_tokens_is_not_written(pooling, tmp_path):
+    """Back in a Hugging Face folder, transformers would have read it with a random pooler."""
+    encoder = BertEncoder.from_pretrained(FIXTURES / "bert")
+    TextClassifier(encoder, labels=["a", "b"], pooling=pooling).save_pretrained(tmp_path / "model")
+    with pytest.raises(
+        CheckpointError, match=f"the pooling of its classifier is {pooling}, and google-research/bert's"
+    ):
+        convert(tmp_path / "model", tmp_path / "out", to="tf1")
+    assert not (tmp_path / "out").exists()

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasbert.checkpoints import protobuf, tf_bundle
+from kerasbert import protobuf
+from kerasbert.checkpoints import tf_bundle
 from kerasbert.checkpoints.crc32c import crc32c, masked
 
 DRAW = np.random.default_rng(0)

@@ -8,9 +8,11 @@ import keras
 import numpy as np
 import pytest
 from checkpoints.head_classes import NAMES, PIECES, make_folder
+from checkpoints.keras_hub_models import own_model
 from safetensors.numpy import load_file, save_file
 
 import kerasbert as kb
+from kerasbert.checkpoints.convert import convert
 from kerasbert.config import BertConfig
 from kerasbert.errors import CheckpointError, KerasBertError, TokenizerError
 from kerasbert.tokenizers import WordPieceTokenizer
@@ -153,6 +155,35 @@ def test_a_sentence_encoder_keeps_its_modules_and_its_length(tiny_bert, tmp_path
     assert (small.settings.max_length, limit) == (24, 24)
 
 
+@pytest.mark.parametrize("to", ["tf1", "keras-hub"])
+def test_a_vocabulary_of_another_format_changes_too(to, tmp_path):
+    encoder = own_model("bert", "encoder")
+    encoder.save_pretrained(tmp_path / "model")
+    convert(tmp_path / "model", tmp_path / "source", to=to, approximate=True)
+    tokens = encoder.tokenizer.vocabulary
+    assert kb.add_tokens(tmp_path / "source", tmp_path / "large", ["zebra"]).tokens == (len(tokens), len(tokens) + 1)
+    assert kb.BertEncoder.from_pretrained(tmp_path / "large").tokenizer.vocabulary == [*tokens, "zebra"]
+    small = kb.prune_vocabulary(tmp_path / "source", tmp_path / "small", ["the film"])
+    assert kb.BertEncoder.from_pretrained(tmp_path / "small").tokenizer.vocab_size == small.tokens[1] < len(tokens)
+    for name in ("large", "small"):
+        assert "transformers does not have" not in (tmp_path / name / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_head_of_masked_words_keeps_what_it_computes_with(tmp_path):
+    """Such a head comes from KerasHub, and transformers does not have it."""
+    model = own_model("bert", "fill-mask")
+    model.save_pretrained(tmp_path / "model")
+    convert(tmp_path / "model", tmp_path / "preset", to="keras-hub")
+    for source in ("model", "preset"):
+        kb.add_tokens(tmp_path / source, tmp_path / f"{source}.large", ["zebra"])
+        large = kb.MaskFiller.from_pretrained(tmp_path / f"{source}.large")
+        assert large.config.mlm == model.config.mlm
+        first, second = (each.predict_outputs(["the [MASK]"])["logits"] for each in (model, large))
+        assert np.allclose(first, second[:, :-1], atol=1e-5)
+        card = (tmp_path / f"{source}.large" / "README.md").read_text(encoding="utf-8")
+        assert "transformers does not have this architecture" in card
+
+
 @pytest.mark.slow
 def test_real_weights_give_the_same_vectors(minilm, tmp_path):
     texts = ["It was a lovely film, wasn't it?", "Two lost hours.", "An unforgettable café 🙂", "naïve 词 and more"]
@@ -182,9 +213,9 @@ def short_bias(folder: Path) -> None:
             lambda folder: (folder / "vocab.txt").unlink(),
             ["a"],
             CheckpointError,
-            "model: has no tokenizer, whose vocab",
+            "model: has no tokenizer, so there is no vocabulary",
         ),
-        (short_bias, ["a"], CheckpointError, "model: cls.predictions.bias has 78 rows for 79 tokens"),
+        (short_bias, ["a"], CheckpointError, r"cls.predictions.bias: \(78,\) in the file, \(79,\)"),
         (lambda folder: None, [" "], TokenizerError, "the corpus holds no text"),
         (
             lambda folder: (folder.parent / "out").write_text("x"),

@@ -108,6 +108,20 @@ def test_an_option_that_means_nothing_is_a_wrong_call(run, tiny_classifier, tmp_
     assert said in " ".join(result.stderr.split())
 
 
+@pytest.mark.parametrize(
+    ("task", "given", "said"),
+    [
+        ("question-answering", "--context c --top-k 50", "--top-k: top_k is 50: use 20 or less"),
+        ("multiple-choice", "--choice a", "give --choice twice or more, each with some text"),
+        ("multiple-choice", "--choice a --choice=", "give --choice twice or more, each with some text"),
+    ],
+)
+def test_a_value_that_the_task_does_not_take_is_a_wrong_call(run, tiny_bert, task, given, said):
+    result = run("predict", tiny_bert, "Who?", "--task", task, *given.split())
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.endswith(f"Error: {said}\n")
+
+
 def test_a_bundle_keeps_its_task(run, tiny_bundle):
     result = run("predict", tiny_bundle, "a", "--task", "sentence-embedding")
     assert result.exit_code == 2

@@ -44,8 +44,26 @@ def counted(monkeypatch, clock, stream, *, seconds: float) -> str:
 
 def test_a_terminal_has_one_line_which_stays(monkeypatch, clock):
     shown = counted(monkeypatch, clock, Terminal(), seconds=50).split("\r\x1b[K")
-    assert shown[1] == "answering 25/100  0.5 texts/s  2:30 left"
+    assert shown[1] == "answering 25/100"
+    assert shown[2] == "answering 50/100  0.5 texts/s  1:40 left"
     assert shown[-1] == "answering 100/100  0.5 texts/s  0:00 left\n"
+
+
+def test_answers_that_come_together_count_from_the_end_of_those_before(monkeypatch, clock):
+    """The first answer of a batch comes when the whole batch is computed, so it says nothing of the rate."""
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with progress.counted(400) as count:
+        for _ in range(2):
+            clock.now += 30
+            for _ in range(100):
+                clock.now += 0.001
+                count.update(1)
+        clock.now += 5
+        count.update(1)
+        assert count.line.due(clock.now + 1)
+    shown = sys.stderr.getvalue().split("\r\x1b[K")
+    assert shown[1] == "answering 1/400"
+    assert shown[2] == "answering 101/400  3.3 texts/s  1:30 left"
 
 
 def test_a_line_that_was_there_for_a_moment_is_removed(monkeypatch, clock):

@@ -23,8 +23,8 @@ def test_prune_vocab_says_what_is_kept(run, tiny_bert, file, tmp_path):
 def test_prune_vocab_as_json(run, tiny_bert, file, tmp_path):
     result = run("prune-vocab", tiny_bert, file("a.txt", "the film"), "--out", tmp_path / "small", "--json")
     facts = json.loads(result.stdout)
-    assert facts["tokens"][1] == load(tmp_path / "small").vocab_size == sum(facts["usage"]["kept"].values())
-    assert facts["numbers"][0] > facts["numbers"][1]
+    assert facts["tokens"]["after"] == load(tmp_path / "small").vocab_size == sum(facts["usage"]["kept"].values())
+    assert facts["parameters"]["before"] > facts["parameters"]["after"]
 
 
 def test_add_tokens_from_the_call_and_from_a_file(run, tiny_bert, file, tmp_path):

@@ -7,9 +7,9 @@ from pathlib import Path
 import keras
 import pytest
 from conversions import remembered
+from families import small_encoder
 
 from kerasbert import (
-    BertConfig,
     BertEncoder,
     MaskFiller,
     MultipleChoice,
@@ -68,20 +68,9 @@ def fixtures() -> Path:
     return FIXTURES
 
 
-def smallest(tiny_bert, *, seed: int, positions: int, **options) -> BertEncoder:
-    """The smallest encoder there is, because converting takes most of the time; with weights that make a difference."""
-    tokenizer = BertEncoder.from_pretrained(tiny_bert).tokenizer
-    keras.utils.set_random_seed(seed)
-    config = BertConfig(
-        vocab_size=tokenizer.vocab_size,
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=positions,
-        initializer_range=0.5,
-    )
-    return BertEncoder(config, tokenizer=tokenizer, **options)
+def smallest(tiny_bert, **options) -> BertEncoder:
+    """`small_encoder` of BERT, with the tokenizer of `tiny_bert`."""
+    return small_encoder("bert", BertEncoder.from_pretrained(tiny_bert).tokenizer, **options)
 
 
 @pytest.fixture(scope="module")

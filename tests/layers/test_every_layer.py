@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasbert.layers.attention import AttentionBias, PackedAttentionBias, SelfAttention
+from kerasbert.layers.attention import (
+    Attention,
+    AttentionBias,
+    CacheAttentionBias,
+    CausalAttentionBias,
+    PackedAttentionBias,
+)
 from kerasbert.layers.embeddings import Embeddings
 from kerasbert.layers.heads import (
     AdditivePooling,
@@ -36,6 +42,7 @@ NORM = ("gamma", "beta")
 BLOCK = [f"attention/{path}" for path in ATTENTION]
 BLOCK += [f"{layer}/{leaf}" for layer in ("intermediate", "output") for leaf in DENSE]
 BLOCK += [f"{layer}/{leaf}" for layer in ("attention_norm", "output_norm") for leaf in NORM]
+CROSS = [f"cross_attention/{path}" for path in ATTENTION] + [f"cross_attention_norm/{leaf}" for leaf in NORM]
 WORDS, TYPED = ["word_embeddings", "position_embeddings"], ["token_type_embeddings"]
 EMBEDDED = [f"norm/{leaf}" for leaf in NORM]
 
@@ -57,8 +64,16 @@ LAYERS = {
     ),
     "bias": (AttentionBias, {}, (MASK,), ()),
     "packed bias": (PackedAttentionBias, {}, (POSITIONS, TYPES), ()),
-    "attention of some": (SelfAttention, {"hidden_size": 8, "num_heads": 2}, (X, BIAS, X[:, 1:3]), ATTENTION),
-    "attention": (SelfAttention, {"hidden_size": 8, "num_heads": 2}, (X, BIAS), ATTENTION),
+    "attention of some": (Attention, {"hidden_size": 8, "num_heads": 2}, (X, BIAS, X[:, 1:3]), ATTENTION),
+    "attention": (Attention, {"hidden_size": 8, "num_heads": 2}, (X, BIAS), ATTENTION),
+    "attention with additive scores": (
+        Attention,
+        {"hidden_size": 8, "num_heads": 2, "score": "additive"},
+        (X, BIAS, QUERIES),
+        [*ATTENTION, "scale"],
+    ),
+    "causal bias": (CausalAttentionBias, {}, (IDS,), ()),
+    "bias of a cache": (CacheAttentionBias, {}, (np.array([3, 0], "int32"), X), ()),
     "block": (
         TransformerBlock,
         {"hidden_size": 8, "num_heads": 2, "intermediate_size": 12, "activation": "gelu_new"},
@@ -70,6 +85,19 @@ LAYERS = {
         {"hidden_size": 8, "num_heads": 2, "intermediate_size": 12},
         (X, BIAS, QUERIES),
         BLOCK,
+    ),
+    "block of a decoder": (
+        TransformerBlock,
+        {"hidden_size": 8, "num_heads": 2, "intermediate_size": 12, "cross_attention": "dot"},
+        (QUERIES, BIAS[..., :3], None, X, BIAS),
+        [*BLOCK, *CROSS],
+    ),
+    "last block of a decoder with the norms first": (
+        TransformerBlock,
+        {"hidden_size": 8, "num_heads": 2, "intermediate_size": 12, "cross_attention": "additive"}
+        | {"norm_first": True, "final_norm": True},
+        (QUERIES, BIAS[..., :3], None, X, BIAS),
+        [*BLOCK, *CROSS, "cross_attention/scale", "final_norm/gamma", "final_norm/beta"],
     ),
     "embeddings of packed rows": (Embeddings, TABLES, (IDS, TYPES, TYPES), [*WORDS, *TYPED, *EMBEDDED]),
     "first token": (FirstToken, {}, (X,), ()),
@@ -132,11 +160,11 @@ def test_outputs_have_the_shape_that_the_layer_foretells(row):
     layer_class, arguments, inputs, _ = row
     layer = make(layer_class, arguments)
     output = layer(*inputs)
-    assert tuple(layer.compute_output_shape(*(x.shape for x in inputs))) == output.shape
+    assert tuple(layer.compute_output_shape(*(None if x is None else x.shape for x in inputs))) == output.shape
 
-    symbols = [keras.Input(x.shape[1:], dtype=str(x.dtype)) for x in inputs]
-    graph = keras.Model(symbols, make(layer_class, arguments)(*symbols))
-    assert graph.predict_on_batch(list(inputs)).shape == output.shape
+    symbols = [None if x is None else keras.Input(x.shape[1:], dtype=str(x.dtype)) for x in inputs]
+    graph = keras.Model([x for x in symbols if x is not None], make(layer_class, arguments)(*symbols))
+    assert graph.predict_on_batch([x for x in inputs if x is not None]).shape == output.shape
 
 
 def test_weights_are_those_that_checkpoints_name(row):

@@ -2,12 +2,13 @@
 
 import math
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
 
 from kerasbert import config
-from kerasbert.layers.attention import AttentionBias, SelfAttention
+from kerasbert.layers.attention import Attention, AttentionBias, CacheAttentionBias, CausalAttentionBias
 from kerasbert.layers.dense import ACTIVATIONS, dense
 from kerasbert.layers.embeddings import Embeddings, sinusoids
 from kerasbert.layers.heads import POOLINGS, AdditivePooling, ClassificationHead, MaskedLMHead, MeanPooling
@@ -112,8 +113,34 @@ def test_attention_bias_is_zero_for_words_and_far_below_for_padding():
     np.testing.assert_array_equal(AttentionBias()(MASK)[:, 0, 0], np.where(MASK, 0, -1e4))
 
 
+def test_a_token_sees_itself_and_the_tokens_before_it():
+    later = np.triu(np.ones((4, 4)), 1)
+    np.testing.assert_array_equal(CausalAttentionBias()(MASK)[0, 0], later * -1e4)
+
+
+def test_a_token_sees_the_filled_places_of_a_cache_and_itself():
+    found = CacheAttentionBias()(np.array([0, 2, 3]), X[:, :3])
+    np.testing.assert_array_equal(found[:, 0, 0], np.array([[1, 1, 1, 0], [0, 0, 1, 0], [0, 0, 0, 0]]) * -1e4)
+
+
+@pytest.mark.parametrize("heads", [1, 3])
+def test_additive_scores_are_those_of_keras_in_each_head(heads):
+    layer = Attention(hidden_size=6, num_heads=heads, score="additive", stddev=0.5)
+    layer.build(X.shape)
+    layer.output_dense.kernel.assign(np.eye(6))
+    found = layer(X, AttentionBias()(MASK), X[:, :2] + 1)
+    q, k, v = layer.query(X[:, :2] + 1), layer.key(X), layer.value(X)
+    for head in range(heads):
+        part = slice(head * 6 // heads, (head + 1) * 6 // heads)
+        oracle = keras.layers.AdditiveAttention(use_scale=True)
+        oracle.build([x[..., part].shape for x in (q, v, k)])
+        oracle.scale.assign(layer.scale[head, 0, 0])
+        wanted = oracle([x[..., part] for x in (q, v, k)], mask=[None, MASK.astype(bool)])
+        np.testing.assert_allclose(found[..., part], wanted, atol=1e-5)
+
+
 def test_attention_is_the_mean_of_the_values_where_all_scores_are_equal():
-    layer = SelfAttention(hidden_size=6, num_heads=3)
+    layer = Attention(hidden_size=6, num_heads=3)
     layer.build(X.shape)
     layer.query.kernel.assign(np.zeros((6, 6)))
     for one in (layer.value, layer.output_dense):
@@ -123,7 +150,7 @@ def test_attention_is_the_mean_of_the_values_where_all_scores_are_equal():
 
 
 def test_a_row_of_padding_alone_gives_numbers():
-    layer = SelfAttention(hidden_size=6, num_heads=3)
+    layer = Attention(hidden_size=6, num_heads=3)
     assert np.isfinite(layer(X, AttentionBias()(np.zeros_like(MASK)))).all()
     for pooling in POOLINGS.values():
         assert np.isfinite(pooling()(X, np.zeros_like(MASK))).all()
@@ -185,7 +212,7 @@ def test_dropout_of_embeddings_drops_its_share_and_scales_the_rest():
 
 
 def test_dropout_of_attention_drops_whole_probabilities():
-    layer = SelfAttention(hidden_size=4, num_heads=4, dropout=0.25)
+    layer = Attention(hidden_size=4, num_heads=4, dropout=0.25)
     x = np.ones((1500, 2, 4), "float32")
     bias = AttentionBias()(np.tile([[1, 0]], (1500, 1)))  # each head has one probability, of 1
     layer.build(x.shape)

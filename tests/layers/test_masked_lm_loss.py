@@ -89,6 +89,25 @@ def test_the_loss_is_that_of_all_logits(monkeypatch, pieces, shapes):
     check(given, call(*given), scale=3.0)
 
 
+@pytest.mark.parametrize("pieces", [1, 4])
+def test_smoothed_labels_give_the_loss_and_the_gradients_of_their_distribution(monkeypatch, pieces):
+    import tensorflow as tf
+
+    monkeypatch.setattr(module, "LOGITS", PIECES[pieces])
+    *learned, ids, weights = arguments()
+    learned = [tf.convert_to_tensor(values) for values in learned]
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(learned)
+        loss, _ = masked_lm_loss(*learned, ids, weights, label_smoothing=0.2)
+        x, table, bias = learned
+        labels = 0.8 * np.eye(VOCABULARY, dtype="float32")[ids] + 0.2 / VOCABULARY
+        losses = tf.nn.softmax_cross_entropy_with_logits(labels, tf.matmul(x, table, transpose_b=True) + bias)
+        wanted = tf.reduce_sum(losses * weights)
+    np.testing.assert_allclose(loss, wanted, rtol=1e-5)
+    for ours, theirs in zip(tape.gradient(loss, learned), tape.gradient(wanted, learned), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
 def test_bfloat16_is_near(monkeypatch):
     import tensorflow as tf
 

@@ -7,13 +7,13 @@ import keras
 import numpy as np
 import pytest
 from conftest import small_vocabulary
+from families import pooler_for
 from safetensors.numpy import load_file
 
 from kerasbert import BertConfig, BertEncoder, TextClassifier
 from kerasbert.checkpoints.huggingface import LORA
 from kerasbert.config import FAMILIES
 from kerasbert.errors import ConfigError
-from kerasbert.models.lora import ADAPTED
 from kerasbert.models.opening import model_class
 from kerasbert.tasks import NAMES, task_named
 from kerasbert.tasks.task import Example
@@ -34,6 +34,8 @@ EXAMPLES = {
     "next-sentence": ({}, {**FILM, "text_pair": "the book was bad"}, 1),
 }
 """Task -> its settings, and the fields and the right answer of an example."""
+ATTENTION = [f"attention/{name}" for name in ("query", "key", "value", "output")]
+PATHS = [*ATTENTION, "intermediate", "output"]
 CASES = [
     *((task, "bert") for task in EXAMPLES),
     *((task, family) for task in ("text-classification", "fill-mask") for family in FAMILIES if family != "bert"),
@@ -47,8 +49,7 @@ def model_of(task="text-classification", family="bert", **options):
     sizes = {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 12}
     sizes |= {"vocab_size": tokenizer.vocab_size, "max_position_embeddings": 24, "initializer_range": 0.2}
     config = BertConfig.from_size("tiny", model_type=family, **sizes)
-    pooler = None if task in ("text-classification", "multiple-choice", "next-sentence") else False
-    encoder = BertEncoder(config, tokenizer=tokenizer, pooler=pooler, dtype=options.get("dtype"))
+    encoder = BertEncoder(config, tokenizer=tokenizer, pooler=pooler_for(task), dtype=options.get("dtype"))
     return model_class(task)(encoder, max_length=16, **EXAMPLES[task][0], **options)
 
 
@@ -98,7 +99,7 @@ def test_only_loras_matrices_and_the_head_learn_and_the_folder_is_merged(task, f
     after = weights(model)
     moved = {path for path in after if not np.array_equal(start[path], after[path])}
     inside = {path for path in moved if re.search(r"(^|/)(block_\d+|embeddings)/", path)}
-    assert inside == {f"block_{i}/attention/{name}/{matrix}" for i in range(2) for name in ADAPTED for matrix in LORA}
+    assert inside == {f"block_{i}/{name}/{matrix}" for i in range(2) for name in PATHS for matrix in LORA}
     assert moved - inside
     assert {path for path in moved - inside if path in before} == moved - inside
     assert len(model.optimizer.variables) == 2 + 2 * len(model.trainable_variables)
@@ -199,10 +200,10 @@ def test_alpha_scales_what_is_added():
 def test_the_matrices_begin_as_in_peft():
     model = model_of()
     model.enable_lora(8)
-    drawn = np.concatenate([layer.lora_kernel_a.numpy().ravel() for layer in model.lora_layers()])
-    limit = 1 / np.sqrt(8)
-    assert 0.9 * limit < np.abs(drawn).max() <= limit
-    assert abs(drawn.std() - limit / np.sqrt(3)) < 0.1 * limit
+    drawn = [layer.lora_kernel_a.numpy() for layer in model.lora_layers()]
+    drawn = np.concatenate([matrix.ravel() * np.sqrt(len(matrix)) for matrix in drawn])
+    assert 0.9 < np.abs(drawn).max() <= 1
+    assert abs(drawn.std() - 1 / np.sqrt(3)) < 0.1
     assert not any(layer.lora_kernel_b.numpy().any() for layer in model.lora_layers())
 
 
@@ -211,8 +212,8 @@ def test_layer_decay_reaches_the_matrices():
     model.enable_lora(2)
     paths = [variable.path for variable in model.trainable_variables]
     factors = dict(zip(paths, layer_factors(paths, 0.5), strict=True))
-    assert {factors[f"block_{i}/attention/{name}/{LORA[1]}"] for i in (0,) for name in ADAPTED} == {0.25}
-    assert {factors[f"block_{i}/attention/{name}/{LORA[0]}"] for i in (1,) for name in ADAPTED} == {0.5}
+    assert {factors[f"block_{i}/{name}/{LORA[1]}"] for i in (0,) for name in PATHS} == {0.25}
+    assert {factors[f"block_{i}/{name}/{LORA[0]}"] for i in (1,) for name in PATHS} == {0.5}
     assert factors["classifier/dense/kernel"] == 1.0
 
 

@@ -56,6 +56,30 @@ MUTANTS = [
         "tests/tokenizers/test_wordpiece.py",
     ),
     Mutant(
+        "kerasbert/decoding/beams.py",
+        "ended += [continued] if rank < beams else []",
+        "ended += [continued]",
+        "tests/decoding/test_beams.py",
+    ),
+    Mutant(
+        "kerasbert/decoding/sampling.py",
+        "before < self.top_p",
+        "before <= self.top_p",
+        "tests/decoding/test_sampling.py",
+    ),
+    Mutant(
+        "kerasbert/tasks/generating.py",
+        "self._cache[origin, : self",
+        "self._cache[0, : self",
+        "tests/tasks/test_seq2seq.py",
+    ),
+    Mutant(
+        "kerasbert/tasks/batches.py",
+        "(len(batch) + 1) * wider.sum() > batch_tokens",
+        "len(batch) * wider.sum() > batch_tokens",
+        "tests/tasks/test_batches.py",
+    ),
+    Mutant(
         "kerasbert/decoding/tags.py",
         "if groups and letter not in tuple(_BEGINS) and",
         "if groups and",

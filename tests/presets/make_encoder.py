@@ -30,8 +30,8 @@ from safetensors.numpy import load_file, save_file
 import kerasbert as kb
 from kerasbert import tokenizers
 from kerasbert.corpus.batches import PretrainingData
-from kerasbert.corpus.sentences import split_by_icu
 from kerasbert.layers.heads import MeanPooling
+from kerasbert.tasks.sentences import split_by_icu
 from kerasbert.training.optimizers import adamw
 from kerasbert.training.trainer import SummedLossTrainer
 

@@ -4,10 +4,12 @@ import csv
 import json
 import shutil
 
+import numpy as np
 import pytest
 from checkpoints.torch_files import recorded
 from safetensors.numpy import load_file
 
+from kerasbert.checkpoints import keras_weights
 from kerasbert.errors import BundleError, KerasBertError
 from kerasbert.runs.describe import FILES, FOLDERS, describe
 
@@ -95,6 +97,16 @@ def test_weights_of_torch_and_tensorflow_are_listed(tmp_path):
     (tmp_path / "tf_model.h5").write_bytes(recorded("tf_model.h5"))
     facts = describe(tmp_path / "tf_model.h5")
     assert facts["dtypes"] == {"float32": facts["tensors"]}
+
+
+@pytest.mark.parametrize("name", ["model.weights.h5", "model.h5"])
+def test_every_variable_of_a_file_of_keras_is_listed(name, tmp_path):
+    """Their names end alike, which is not how transformers' files name copies of one variable."""
+    keras_weights.write(
+        tmp_path / name, [(f"layers/{layer}/vars/{n}", np.ones(n + 2)) for layer in "ab" for n in (0, 1)]
+    )
+    facts = describe(tmp_path / name)
+    assert (facts["tensors"], facts["parameters"], facts["layers/b/vars/1"]) == (4, 10, [3])
 
 
 def test_choices_are_counted(tmp_path):

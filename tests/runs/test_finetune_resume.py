@@ -140,7 +140,7 @@ def test_a_run_with_lora_goes_on_to_the_last_bit_and_its_folder_is_plain(tiny_be
     learning = {"trainable parameters": 8 * 32 * 4 + 33 * 32 + 33 * 2, "of them LoRA's": 8 * 32 * 4}
     assert report["lora"] == {
         "rank": 4,
-        "layers": "query and value of 2 blocks",
+        "layers": "every linear layer of 2 blocks",
         **learning,
         "total parameters": total + 1024,
     }

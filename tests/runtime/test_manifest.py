@@ -233,6 +233,10 @@ EDITS = {
         put("graphs/0/inputs/0/axis", "word"),
         "the axis of model.input_ids is 'word': use one of row,",
     ),
+    "ids with a width": (
+        put("graphs/0/inputs/0/width", 3),
+        "model.input_ids has the axis 'token' and the width 3",
+    ),
     "another axis of an input": (put("graphs/0/inputs/0/axis", "row"), "input_ids has the axis 'row', not 'token'"),
     "another axis of an output": (put("graphs/0/outputs/0/axis", "token"), "axis='token', bar='choice', width=2), but"),
     "texts as an output": (put("graphs/0/outputs/0/axis", "text"), "the axis of model.logits is 'text': use one of"),

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from kerasbert.runtime import load
+from kerasbert.runtime import load, onnx
 from kerasbert.runtime.parallel import Pool, in_threads
 
 TEXTS = ("the film is good", "a dull and rude hotel " * 3, "lovely", "it was " * 9 + "not good", "bad")
@@ -98,6 +98,18 @@ def test_a_further_interpreter_that_cannot_be_made_leaves_its_place():
     for _ in range(3):
         with pytest.raises(ValueError, match=r"^broken$"), pool.lent(alone=False):
             pass
+
+
+def test_a_large_onnx_file_has_one_session(tiny_bundle, monkeypatch):
+    texts = TEXTS * 60  # several pieces
+    wanted, opened = load(tiny_bundle, file="onnx", threads=2).predict_logits(texts), []
+    session = onnx._session
+    monkeypatch.setattr(onnx, "_session", lambda *given: opened.append(given) or session(*given))
+    for limit, sessions in ((onnx.OPENED_ONCE, [2, 1]), (1000, [2])):
+        monkeypatch.setattr(onnx, "OPENED_ONCE", limit)
+        opened.clear()
+        np.testing.assert_allclose(load(tiny_bundle, file="onnx", threads=2).predict_logits(texts), wanted, atol=1e-5)
+        assert [threads for _, threads in opened] == sessions
 
 
 @pytest.mark.parametrize("threads", [1, 2, 9])

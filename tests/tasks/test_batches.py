@@ -5,7 +5,16 @@ import itertools
 import numpy as np
 import pytest
 
-from kerasbert.tasks.batches import WINDOW, by_length, pad_rows, together, training_order
+from kerasbert.tasks.batches import (
+    WINDOW,
+    Lesson,
+    by_length,
+    order_by_tokens,
+    pad_rows,
+    together,
+    tokens_of,
+    training_order,
+)
 from kerasbert.tasks.task import Example, Graph, Input, Output, Row
 
 LENGTHS = np.random.default_rng(0).integers(3, 120, size=1000)
@@ -154,3 +163,56 @@ def test_parts_of_one_length_are_an_array_and_others_a_list():
     assert together([one, one]).shape == (4, 3, 5)
     rows = together([one, other])
     assert [row.shape for row in rows] == [(3, 5), (3, 5), (4, 5)]
+
+
+# Batches of about the same number of tokens.
+
+PAIRS = np.random.default_rng(2).integers((3, 0), (30, 5), size=(1000, 2)) @ [[1, 1], [0, 1]]
+
+
+def padded(batches, lengths=PAIRS):
+    """The tokens of each batch, with padding."""
+    return [len(batch) * int(lengths[batch].max(axis=0).sum()) for batch in batches]
+
+
+@pytest.mark.parametrize("tokens", [1, 500, 4096, 10**6])
+@pytest.mark.parametrize("seed", [None, 0, 5])
+def test_batches_by_tokens_hold_every_row_once_and_no_more_tokens_than_allowed(tokens, seed):
+    batches = order_by_tokens(PAIRS, tokens, seed=seed)
+    assert sorted(itertools.chain(*batches)) == list(range(1000))
+    assert all(size <= tokens or len(batch) == 1 for size, batch in zip(padded(batches), batches, strict=True))
+    if seed is None:
+        assert list(itertools.chain(*batches)) == list(range(1000))
+
+
+def test_every_epoch_has_as_many_batches_by_tokens_in_an_order_of_its_own():
+    epochs = [order_by_tokens(PAIRS, 2000, seed=seed, epoch=epoch) for seed in (0, 1) for epoch in (0, 1)]
+    again = order_by_tokens(PAIRS, 2000, seed=0, epoch=0)
+    assert [each.tolist() for each in again] == [each.tolist() for each in epochs[0]]
+    assert len({len(batches) for batches in epochs}) == 1
+    assert len({tuple(map(tuple, batches)) for batches in epochs}) == 4
+
+
+def test_batches_by_tokens_are_full_and_hardly_padded():
+    batches = order_by_tokens(PAIRS, 2000, seed=0)
+    assert sum(padded(batches)) < 1.1 * PAIRS.sum() < 0.8 * sum(padded(order_by_tokens(PAIRS, 2000, seed=None)))
+    assert np.mean(padded(batches)) > 0.9 * 2000
+    means = [PAIRS[batch].mean() for batch in batches]
+    assert abs(np.corrcoef(means, np.arange(len(means)))[0, 1]) < 0.4
+
+
+@pytest.mark.parametrize("longer", [0, 1])
+def test_batches_by_tokens_share_the_length_of_the_longer_side(longer):
+    """As of summaries, whose sources are much longer."""
+    lengths = np.random.default_rng(3).integers(3, (200, 20), size=(1000, 2))[:, [longer, 1 - longer]]
+    batches = [lengths[batch, longer] for batch in order_by_tokens(lengths, 2000, seed=0)]
+    spans = sorted((batch.min(), batch.max()) for batch in batches)
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(spans))
+
+
+def test_tokens_are_counted_by_axis_as_in_a_padded_batch():
+    graph = Graph("model", (Input("input_ids"), Input("seen", "seen"), Input("one", "row")), (Output("y", "row", "x"),))
+    lessons = [[Lesson(row, {}, {})] for row in rows_of(5, 9, seen=[[1] * 3, [1] * 8])]
+    assert tokens_of(lessons, graph).tolist() == [[5, 3], [9, 8]]
+    assert tokens_of(lessons, graph, 4).tolist() == [[8, 4], [12, 8]]
+    assert tokens_of([[lessons[0][0], lessons[1][0]]], graph).tolist() == [[18, 16]]

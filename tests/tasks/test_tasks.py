@@ -22,6 +22,7 @@ REQUIRED = {
     "text-classification": {"labels": ("b", "a")},
     "token-classification": {"labels": ("O", "B-PER", "I-PER")},
     "question-answering": {"max_length": 48},  # a question has to leave some room
+    "seq2seq": {"decoder_start_token_id": 2, "eos_token_id": 3},
 }
 """Settings without a default, and of a length at which every golden example has rows."""
 CASES = [
@@ -31,6 +32,7 @@ CASES = [
     *(("token-classification", {"aggregation": each}) for each in ("none", "simple", "average", "max")),
     ("sentence-embedding", {"pooling": "cls"}),
     ("question-answering", {"handle_impossible_answer": True, "top_k": 3}),
+    ("seq2seq", {"num_return_sequences": 3}),
 ]
 
 
@@ -108,6 +110,17 @@ def test_settings_survive_json(name, values):
         task.Settings(**{**dataclasses.asdict(settings), "max_length": 2})
 
 
+def numbers(draw, output, row):
+    shape = dataclasses.replace(output, width=output.width or 6).shape(len(row))
+    return draw.normal(size=shape).astype("float32")
+
+
+LISTS = {
+    "sequences": lambda draw: list(draw.integers(0, 9, (3, 4), "int32")),
+    "scores": lambda draw: draw.normal(size=3),
+}
+
+
 @pytest.mark.parametrize(("name", "values"), CASES)
 def test_an_answer_is_plain_json_and_the_same_as_itself(name, values):
     task = task_named(name)
@@ -118,10 +131,9 @@ def test_an_answer_is_plain_json_and_the_same_as_itself(name, values):
         rows = task.rows(tokenizer, example, settings)
         outputs = {
             output.name: [
-                draw.normal(size=dataclasses.replace(output, width=output.width or 6).shape(len(row))).astype("float32")
-                for row in rows
+                LISTS[output.name](draw) if output.axis == "list" else numbers(draw, output, row) for row in rows
             ]
-            for output in task.graphs(settings)[0].outputs
+            for output in task.outputs_of(task.graphs(settings))
         }
         answer = task.decode(example, rows, outputs, settings)
         assert json.loads(json.dumps(answer)) == answer

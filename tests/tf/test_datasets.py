@@ -139,3 +139,14 @@ def test_what_is_drawn_depends_on_the_seed_and_on_the_epoch():
     assert drawn(None) == [[0] * 4] * 3
     assert drawn(1) == drawn(1)
     assert len({tuple(targets) for seed in (0, 1) for targets in drawn(seed)}) == 6
+
+
+def test_batches_by_tokens_have_the_same_number_in_each_epoch_and_can_go_on_in_the_middle():
+    whole = dataset(seed=1, batch_tokens=100)
+    sizes = [inputs["input_ids"].shape for inputs, _ in whole]
+    assert all(rows * tokens <= 100 for rows, tokens in sizes)
+    assert len(whole) == len(sizes) == len(list(whole))
+    again = dataset(seed=1, batch_tokens=100)
+    expected = [targets.numpy().tolist() for _ in range(2) for _, targets in again]
+    found = dataset(seed=1, batch_tokens=100, start=3).take(len(sizes))
+    assert [targets.numpy().tolist() for _, targets in found] == expected[3 : len(sizes) + 3]

@@ -46,7 +46,7 @@ def test_added_tokens_are_read_as_transformers_reads_them(tmp_path, kind, name):
         (["good", ""], "token 2, '', is empty"),
         ([" "], "token 1, ' ', is empty"),
         (["\u0301"], "is empty"),
-        (["good "], "token 1, 'good ', has white space at an end"),
+        (["good "], "token 1, 'good ', begins or ends with white space; remove it"),
         (["[MASK]"], r"token 1, '\[MASK\]', is in the vocabulary already, as '\[MASK\]'"),
         (["THE"], "token 1, 'THE', is in the vocabulary already, as 'the'"),
         (["good", "Good"], "token 2, 'Good', is token 1 again"),

@@ -111,7 +111,7 @@ def with_metadata(model: bytes, metadata: Metadata) -> bytes:
     """
     try:
         inputs, outputs = _check(open_model(model), metadata)
-        described = with_entry(model, ENTRY, metadata_schema.write(_content(metadata, inputs, outputs)))
+        described = b"".join(with_entry(model, ENTRY, metadata_schema.write(_content(metadata, inputs, outputs))))
     except BROKEN as error:
         raise ExportError(f"no whole TFLite model to write metadata into ({error})") from None
     return _with_files(described, metadata.files())

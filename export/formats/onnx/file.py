@@ -11,8 +11,8 @@ import tensorflow as tf
 from onnx import TensorProto, helper
 from tf2onnx import optimizer, tfonnx
 
+from kerasbert import protobuf
 from kerasbert.errors import ExportError
-from kerasbert.export.formats import protobuf_field
 from kerasbert.export.formats.facts import facts_of, in_words
 from kerasbert.export.formats.inputs import specifications
 from kerasbert.export.formats.onnx.rewrites import simplify
@@ -152,13 +152,13 @@ def _save(proto: onnx.ModelProto, tensors: Sequence[Stored], path: Path) -> None
     heads = []
     for tensor in tensors:
         head = TensorProto(name=tensor.name, dims=tensor.shape, data_type=tensor.onnx_type).SerializeToString()
-        head += protobuf_field.head(9, tensor.bytes)
-        heads.append(protobuf_field.head(5, len(head) + tensor.bytes) + head)
+        head += protobuf.head(9, tensor.bytes)
+        heads.append(protobuf.head(5, len(head) + tensor.bytes) + head)
     total = len(graph) + sum(map(len, heads)) + sum(tensor.bytes for tensor in tensors)
     if total > LARGEST:
         raise ExportError(f"{path.name}: {total / 1e9:.1f} GB, and an .onnx file holds 2: use float16 or int8")
     with path.open("wb") as file:
-        file.write(proto.SerializeToString() + protobuf_field.head(7, total) + graph)
+        file.write(proto.SerializeToString() + protobuf.head(7, total) + graph)
         for head, tensor in zip(heads, tensors, strict=True):
             file.write(head)
             file.write(np.ascontiguousarray(tensor.values(), dtype=tensor.dtype).data)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from kerasbert.export.formats.protobuf_field import field
+from kerasbert.protobuf import field
 
 FILE = Path("assets.extra", "tf_serving_warmup_requests")
 BATCHES = (["a lovely film"], ["a lovely film " * 400], ["a lovely film"] * 8)

@@ -1,29 +1,17 @@
-"""From traced functions to the bytes of a `.tflite` file, for every kind of `.tflite` file."""
+"""From traced functions to the bytes of `.tflite` files."""
 
-import re
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import tensorflow as tf
 
 from kerasbert.errors import ExportError
 from kerasbert.export.formats.saved_model.module import save_module
-from kerasbert.export.formats.tflite.float16 import with_own_tables
-from kerasbert.export.formats.tflite.int4 import with_int4_weights
-from kerasbert.export.formats.tflite.lowest import with_lowest
+from kerasbert.export.formats.settings import LARGE
+from kerasbert.export.formats.tflite.conversion import INTEGERS, Order, content_apart, content_of
 from kerasbert.quiet import quiet
-
-INTEGERS = {
-    "full-int8": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8, tf.lite.OpsSet.TFLITE_BUILTINS],
-    "int16x8": [
-        tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
-        tf.lite.OpsSet.TFLITE_BUILTINS,
-    ],
-}
-"""Settings that also compute in integers -> the kernels that the converter may use. An operation without an integer
-kernel stays in float32. Weights have 8 bits, activations 8 or 16; calibration texts give their ranges."""
 
 
 def converted(
@@ -38,6 +26,7 @@ def converted(
     """Each target with its content, which the caller writes.
 
     The converter reads a SavedModel, because from a concrete function it silently drops the weights of a Keras model.
+    A model of more than `LARGE` parameters is converted in a process of its own, unless it needs samples.
 
     Args:
         module: holds the variables. signatures: name -> `tf.function` with its input signature.
@@ -49,45 +38,15 @@ def converted(
     Raises:
         ExportError: the converter failed, or needed operations that are not built into LiteRT.
     """
+    large = sum(variable.shape.num_elements() for variable in module.variables) > LARGE
     for folder in {path.parent for path in targets}:  # scratch space on the target's disk, whose room was checked
         with tempfile.TemporaryDirectory(prefix=".saved_model.", dir=folder) as scratch:
             save_module(module, Path(scratch), signatures)
             for path, quantize in targets.items():
-                with quiet():
-                    content = _content(scratch, list(signatures), quantize, path, samples, legacy_runtime, custom)
+                convert = content_apart if large and quantize not in INTEGERS else partial(content_of, samples=samples)
+                try:
+                    with quiet():
+                        content = convert(Order(scratch, [*signatures], quantize, legacy_runtime, custom))
+                except ExportError as error:
+                    raise ExportError(f"{path.name}: {error}") from error
                 yield path, content
-
-
-def _content(
-    saved_model: str,
-    signatures: list[str],
-    quantize: str,
-    path: Path,
-    samples: Callable | None,
-    legacy_runtime: bool,
-    custom: bool,
-) -> bytes:
-    converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=signatures)
-    converter.allow_custom_ops = custom
-    if quantize != "none":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if quantize == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    if quantize in INTEGERS:
-        converter.target_spec.supported_ops = INTEGERS[quantize]
-        converter.representative_dataset = samples
-    converter._experimental_disable_per_channel_quantization_for_dense_layers = legacy_runtime
-    try:
-        with warnings.catch_warnings():
-            # While it calibrates, the converter runs TensorFlow's own interpreter, and warns of it.
-            warnings.filterwarnings("ignore", r"\s*Warning: tf\.lite\.Interpreter is deprecated")
-            content = converter.convert()
-    except Exception as error:  # its own class is not exported, and it raises others too
-        strange = sorted(set(re.findall(r"'(tf\.\w+)' op is neither", str(error))))
-        reason = f"no {', '.join(strange)}" if strange else str(error).partition("\n")[0]
-        raise ExportError(f"{path.name}: TFLite cannot express this model ({reason})") from error
-    if quantize == "float16":
-        content = with_own_tables(content)
-    if quantize == "int4":
-        content = with_int4_weights(content)
-    return with_lowest(content)

@@ -5,6 +5,7 @@ The object API of flatbuffers alone would copy each weight several times and los
 
 import struct
 from collections.abc import Sequence
+from pathlib import Path
 
 import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
@@ -38,7 +39,12 @@ def unpacked(model: bytes) -> schema.ModelT:
 
 
 def packed(content: schema.ModelT) -> bytes:
-    """The objects as a file: everything else first, then the aligned buffers.
+    """The objects as the bytes of a file. See `pieces`."""
+    return b"".join(pieces(content))
+
+
+def pieces(content: schema.ModelT) -> list:
+    """The objects as a file in pieces, bytes or views of the weights: everything else first, then the aligned buffers.
 
     The scales and zero points of a quantised weight are stored once, not once per signature. They take 12 bytes per
     channel of an int8 weight, so that BERT-base with four signatures would have 3 MB of copies.
@@ -52,7 +58,13 @@ def packed(content: schema.ModelT) -> bytes:
     places, buffers = _buffers([buffer.data for buffer in content.buffers])
     content.buffers = [Written(-place) for place in places]
     builder.Finish(content.Pack(builder), file_identifier=IDENTIFIER)
-    return b"".join((builder.Output(), *buffers))
+    return [builder.Output(), *buffers]
+
+
+def write_pieces(path: Path, content: list) -> None:
+    """Writes a file from `pieces`."""
+    with path.open("wb") as file:
+        file.writelines(content)
 
 
 def _share_scales(content: schema.ModelT, builder: flatbuffers.Builder) -> None:
@@ -69,7 +81,7 @@ def _share_scales(content: schema.ModelT, builder: flatbuffers.Builder) -> None:
                 tensor.quantization = written[key]
 
 
-def _buffers(contents: Sequence) -> tuple[list[int], list[bytes]]:
+def _buffers(contents: Sequence) -> tuple[list[int], list]:
     """The place of each table Buffer in the bytes behind the head, and these bytes in pieces."""
     places, pieces, size = [], [EMPTY, FULL], len(EMPTY) + len(FULL)
     for data in contents:
@@ -77,7 +89,7 @@ def _buffers(contents: Sequence) -> tuple[list[int], list[bytes]]:
         if data is None or not len(data):
             table = [struct.pack("<i", size)]  # distance back to its layout
         else:
-            data = bytes(data)
+            data = memoryview(data).cast("B")
             gap = bytes(-(size + 12) % ALIGNMENT)  # behind the table of 8 bytes and the length
             table = [struct.pack("<iI", size - len(EMPTY), 4 + len(gap)), gap, struct.pack("<I", len(data)), data]
             table.append(bytes(-len(data) % 4))
@@ -94,11 +106,11 @@ def entry(model: schema.Model, name: str) -> bytes | None:
     return None
 
 
-def with_entry(model: bytes, name: str, data: bytes) -> bytes:
-    """The model with one more named byte string beside its graph."""
+def with_entry(model: bytes, name: str, data: bytes) -> list:
+    """The model with one more named byte string beside its graph, as a file in pieces (see `pieces`)."""
     content = unpacked(model)
     buffer, named = schema.BufferT(), schema.MetadataT()
     buffer.data, named.name, named.buffer = data, name, len(content.buffers)
     content.buffers.append(buffer)
     content.metadata = [*(content.metadata or []), named]
-    return packed(content)
+    return pieces(content)

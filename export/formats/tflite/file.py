@@ -13,8 +13,9 @@ import tensorflow as tf
 from kerasbert.export.formats.facts import NAME, facts_of
 from kerasbert.export.formats.inputs import specifications
 from kerasbert.export.formats.settings import Settings
-from kerasbert.export.formats.tflite.converter import INTEGERS, converted
-from kerasbert.export.formats.tflite.entries import with_entry
+from kerasbert.export.formats.tflite.conversion import INTEGERS
+from kerasbert.export.formats.tflite.converter import converted
+from kerasbert.export.formats.tflite.entries import with_entry, write_pieces
 from kerasbert.export.formats.tflite.integers import TRACED, calibration
 from kerasbert.layers.tracing import traced_with
 from kerasbert.tasks.task import Graph, Input
@@ -71,7 +72,7 @@ def write_tflite(model, targets: Mapping[Path, str], settings: Settings, *, ends
             traced = _traced(model, names, graph, ends, integers=integers)
             options = {"legacy_runtime": settings.legacy_runtime, "custom": ends.reader is not None}
             for path, content in converted(*traced, kinds, samples=samples, **options):
-                path.write_bytes(with_entry(content, NAME, facts))
+                write_pieces(path, with_entry(content, NAME, facts))
 
 
 def _traced(

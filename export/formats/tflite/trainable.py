@@ -14,7 +14,7 @@ from kerasbert.export.formats.facts import NAME, facts_of
 from kerasbert.export.formats.scores import SCORES
 from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.converter import converted
-from kerasbert.export.formats.tflite.entries import open_model, with_entry
+from kerasbert.export.formats.tflite.entries import open_model, with_entry, write_pieces
 
 MOMENTUM = 0.9
 
@@ -73,7 +73,7 @@ def write_trainable(model, targets: Mapping[Path, str], settings: Settings) -> N
         foreign = foreign_operations(content)
         if foreign:
             raise ExportError(f"{path.name}: needs operations that LiteRT does not have: {', '.join(foreign)}")
-        path.write_bytes(with_entry(content, NAME, facts))
+        write_pieces(path, with_entry(content, NAME, facts))
 
 
 def _signatures(model, module: tf.Module, length: int) -> dict[str, Callable]:

@@ -159,7 +159,13 @@ def test_the_chart_has_a_dot_for_each_file_at_its_figures(rows, tmp_path, monkey
 @pytest.mark.slow
 def test_keras_and_the_saved_model_are_measured_as_the_others(tiny_bundle, tiny_classifier):
     rows = benchmark(
-        tiny_bundle, files=["saved_model"], model=tiny_classifier, threads=[1], sequence_lengths=[16], runs=3, quick=True
+        tiny_bundle,
+        files=["saved_model"],
+        model=tiny_classifier,
+        threads=[1],
+        sequence_lengths=[16],
+        runs=3,
+        quick=True,
     )
     assert [(row.name, row.path) for row in rows] == [("keras", str(tiny_classifier)), ("saved_model", "saved_model")]
     for row in rows:

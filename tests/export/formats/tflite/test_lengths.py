@@ -95,6 +95,8 @@ def test_lengths_that_are_usual_and_that_cannot_be(model, tmp_path):
     assert signature_lengths(None, 128) == [16, 32, 64, 128]
     assert signature_lengths(None, 100) == [16, 32, 64, 100]
     assert signature_lengths(None, 12) == [12]
+    assert signature_lengths(None, 128, parameters=335_000_000) == [32, 128]
+    assert signature_lengths(None, 384, parameters=335_000_000) == [32, 128, 384]
     assert signature_lengths([64, 24], 100) == [24, 64, 100]
     with pytest.raises(ExportError, match="sequence_lengths: 64 is not from 3 to 32, the model's max_length"):
         export_bundle(model, tmp_path / "out", sequence_lengths=[64])

@@ -1,4 +1,7 @@
-"""Reads and writes the fields of protobuf messages. Every length is compared with what is there."""
+"""Reads and writes the fields of protobuf messages without their classes. Source: protobuf.dev, "Encoding".
+
+Every length that is read is compared with what is there.
+"""
 
 from collections.abc import Iterator
 
@@ -53,7 +56,12 @@ def field(number: int, value: int | bytes, *, fixed32: bool = False) -> bytes:
         return to_varint(number << 3 | FIXED32) + value.to_bytes(4, "little")
     if isinstance(value, int):
         return to_varint(number << 3 | VARINT) + to_varint(value)
-    return to_varint(number << 3 | BYTES) + to_varint(len(value)) + value
+    return head(number, len(value)) + value
+
+
+def head(number: int, length: int) -> bytes:
+    """The bytes before a field that holds a message, a text or bytes of that length."""
+    return to_varint(number << 3 | BYTES) + to_varint(length)
 
 
 def to_varint(value: int) -> bytes:

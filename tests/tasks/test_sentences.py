@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from kerasbert.corpus import sentences
-from kerasbert.corpus.sentences import SPLITTERS, split_by_icu, split_by_lines
+from kerasbert.tasks import sentences
+from kerasbert.tasks.sentences import SPLITTERS, split_by_icu, split_by_lines
 
 
 def test_lines_of_a_hard_wrapped_book_are_joined_and_paragraphs_are_not():

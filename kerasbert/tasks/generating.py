@@ -1,0 +1,125 @@
+"""Writes texts with an encoder and a decoder's step, whatever computes them. The decoder's cache is kept here."""
+
+from collections.abc import Mapping, Sequence
+from zlib import crc32
+
+import numpy as np
+
+from kerasbert.decoding.beams import beam_search
+from kerasbert.decoding.generation import Rules, Written
+from kerasbert.decoding.sampling import Sampling, sample
+from kerasbert.tasks.draws import key_of, uniform
+from kerasbert.tasks.task import Run
+
+MOST_NUMBERS = 2**26
+"""Rows are written in parts whose memories and caches have that many numbers, 256 MB, or in parts of one row."""
+
+
+def write(runs: Mapping[str, Run], batch: dict, settings) -> Mapping[str, Sequence]:
+    """Writes a text for each row of a batch, or several.
+
+    Args:
+        runs: the graphs "encoder" and "decoder_step" of `kerasbert.tasks.seq2seq.graphs`.
+        batch: the encoder's inputs, int32 (rows, tokens).
+        settings: `kerasbert.tasks.seq2seq.Settings`.
+
+    Returns:
+        "sequences": per row a list of texts, best first: int32 (length,), without the start token, and with the end
+        token if the text has ended. "scores": per row their scores, float64 (texts,).
+    """
+    mask = batch["attention_mask"]
+    memory = _array(runs["encoder"](batch)["memory"], mask.shape[1])
+    keys = [
+        key_of(settings.sampling_seed, crc32(ids[own > 0].astype("<i4").tobytes()))
+        for ids, own in zip(batch["input_ids"], mask, strict=True)
+    ]
+    texts = settings.num_return_sequences if settings.do_sample else settings.num_beams
+    numbers = texts * memory.shape[2] * (memory.shape[1] + settings.max_new_tokens)
+    size = max(1, MOST_NUMBERS // numbers)
+    found: list[list[Written]] = []
+    for begin in range(0, len(mask), size):
+        part = slice(begin, begin + size)
+        steps = CachedSteps(runs["decoder_step"], mask[part], memory[part])
+        found += _written(steps, keys[part], settings)
+    found = [each[: settings.num_return_sequences] for each in found]
+    return {
+        "sequences": [[each.tokens for each in row] for row in found],
+        "scores": [np.array([each.score for each in row]) for row in found],
+    }
+
+
+def _written(steps: "CachedSteps", keys: Sequence[int], settings) -> list[list[Written]]:
+    rules = Rules(
+        start=settings.decoder_start_token_id,
+        end=settings.eos_token_id,
+        most=settings.max_new_tokens,
+        least=settings.min_new_tokens,
+        no_repeat=settings.no_repeat_ngram_size,
+    )
+    penalty = {"length_penalty": settings.length_penalty}
+    if not settings.do_sample:
+        return beam_search(steps, len(keys), rules, beams=settings.num_beams, **penalty)
+    sampling = Sampling(temperature=settings.temperature, top_k=settings.top_k, top_p=settings.top_p)
+
+    def draw(row: int, number: int, token: int) -> float:
+        return uniform(key_of(keys[row], number), token)
+
+    return sample(steps, len(keys), rules, draw, sampling, count=settings.num_return_sequences, **penalty)
+
+
+class CachedSteps:
+    """The steps of some rows (`kerasbert.decoding.generation.Step`), computed by the graph "decoder_step".
+
+    Args:
+        run: computes the graph.
+        mask: of the sources, int32 (rows, tokens).
+        memory: what the encoder made of them, float32 (rows, tokens, width).
+    """
+
+    def __init__(self, run: Run, mask: np.ndarray, memory: np.ndarray):
+        self._run, self._position = run, 0
+        self._sources = self._given = mask, memory
+        self._rows = np.arange(len(mask))
+        self._cache = np.zeros((len(mask), 0, memory.shape[2]), np.float32)
+        self._entry = np.zeros((len(mask), memory.shape[2]), np.float32)
+
+    def __call__(self, tokens: np.ndarray, origins: np.ndarray) -> np.ndarray:
+        rows = self._rows[origins]
+        if not np.array_equal(rows, self._rows):  # else the same memories serve again
+            self._rows = rows
+            self._given = tuple(each[rows] for each in self._sources)
+        mask, memory = self._given
+        self._cache = self._continued(origins)
+        batch = {
+            "decoder_input_ids": tokens.astype(np.int32),
+            "decoder_position": np.full(len(rows), self._position, np.int32),
+            "attention_mask": mask,
+            "memory": memory,
+            "cache": self._cache,
+        }
+        found = self._run(batch)
+        self._entry = np.asarray(found["cache_entry"], np.float32)
+        self._position += 1
+        return np.asarray(found["logits"], np.float32)
+
+    def _continued(self, origins: np.ndarray) -> np.ndarray:
+        """The cache with the last step's entry, in the order of the hypotheses: float32 (N, position, width).
+
+        In the first step it has one place, which the graph masks, because some engines refuse an axis of size 0.
+        """
+        cache = np.zeros((len(origins), max(self._position, 1), self._entry.shape[1]), np.float32)
+        if self._position:
+            for own, origin in zip(cache, origins, strict=True):  # one copy, where indexing would make two
+                own[:-1] = self._cache[origin, : self._position - 1]
+            cache[:, -1] = self._entry[origins]
+        return cache
+
+
+def _array(memory: Sequence[np.ndarray], tokens: int) -> np.ndarray:
+    """The memory as one array (rows, tokens, width). An engine with several lengths may give rows of other lengths."""
+    if len({len(each) for each in memory} | {tokens}) == 1:
+        return np.asarray(memory, np.float32)
+    found = np.zeros((len(memory), tokens, memory[0].shape[1]), np.float32)
+    for row, each in zip(found, memory, strict=True):
+        row[: len(each)] = each[:tokens]
+    return found

@@ -1,0 +1,165 @@
+"""The Keras half of seq2seq: a step is a place of the whole text, files come back as they were, losses agree."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from kerasbert import BertConfig, BertEncoder, Seq2Seq
+from kerasbert.errors import CheckpointError, ConfigError, ExportError
+from kerasbert.export import export_bundle
+from kerasbert.models.opening import open_model
+from kerasbert.runs.describe import describe
+
+SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
+KINDS = {
+    "as transformers": ({}, {"tied_words": False}),
+    "roberta": ({"model_type": "roberta", "pad_token_id": 1, "type_vocab_size": 1}, {"tied_words": False}),
+    "norms first": ({"norm_first": True}, {}),
+    "additive": ({}, {"cross_attention": "additive"}),
+    "shallow": ({"type_vocab_size": 0, "norm_first": True}, {"layers": 1, "cross_attention": "additive"}),
+}
+IDS = {"decoder_start_token_id": 2, "eos_token_id": 3}
+
+
+def small(kind: str, **changes) -> Seq2Seq:
+    """A model with large random weights, so that a mistake anywhere shows."""
+    own, options = KINDS[kind]
+    config = BertConfig(vocab_size=40, max_position_embeddings=20, **SIZES, **own)
+    options = {**options, **IDS, **changes}
+    layers = options.pop("layers", config.num_hidden_layers)
+    decoder = BertConfig(**{**config.to_dict(), "num_hidden_layers": layers})
+    model = Seq2Seq(BertEncoder(config, pooler=False), decoder=decoder, **options)
+    random = np.random.default_rng(0)
+    for weight in model.weights:
+        weight.assign(random.normal(0, 0.3, weight.shape) + ("gamma" in weight.path))
+    return model
+
+
+def batch_of(model: Seq2Seq, length: int = 6) -> dict:
+    random = np.random.default_rng(1)
+    mask = np.array([[1, 1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0, 0]], "int32")
+    ids = np.where(mask, random.integers(5, 40, mask.shape), model.config.pad_token_id).astype("int32")
+    batch = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(mask)}
+    batch["decoder_input_ids"] = random.integers(5, 40, (2, length)).astype("int32")
+    return {name: batch[name] for name in model.input}
+
+
+@pytest.mark.parametrize("fixed", [False, True], ids=["growing", "fixed"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_steps_with_a_cache_give_the_logits_of_the_whole_text(kind, fixed):
+    model = small(kind)
+    batch = batch_of(model)
+    wanted = np.asarray(model(batch, training=False))
+    parts = model.parts
+    memory = np.asarray(parts.encoder({name: batch[name] for name in parts.encoder.input})["memory"])
+    width, length = memory.shape[2], wanted.shape[1]
+    cache = np.full((2, length if fixed else 1, width), 9.0, "float32")  # places that are not filled are masked
+    for position in range(length):
+        step = {
+            "decoder_input_ids": batch["decoder_input_ids"][:, position],
+            "decoder_position": np.full(2, position, "int32"),
+            "attention_mask": batch["attention_mask"],
+            "memory": memory,
+            "cache": cache if fixed or not position else cache[:, :position],
+        }
+        found = parts.decoder_step(step)
+        np.testing.assert_allclose(found["logits"], wanted[:, position], atol=1e-5)
+        entry = np.asarray(found["cache_entry"])
+        if not fixed and position:
+            cache = np.concatenate([cache, np.zeros_like(cache[:, :1])], axis=1)
+        cache[:, position] = entry
+
+
+def test_graphs_say_the_sizes_of_this_model():
+    encoder, step = small("as transformers").graphs()
+    assert [each.name for each in encoder.inputs] == ["input_ids", "attention_mask", "token_type_ids"]
+    widths = {each.name: each.width for each in (*encoder.outputs, *step.inputs, *step.outputs)}
+    assert widths["memory"] == widths["cache"] == widths["cache_entry"] == 2 * 2 * 16
+    assert widths["logits"] == 40
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_folder_and_a_keras_file_hold_the_same_model(kind, tmp_path):
+    model = small(kind)
+    batch = batch_of(model)
+    model.save_pretrained(tmp_path / "folder")
+    model.save(tmp_path / "model.keras")
+    config = json.loads((tmp_path / "folder" / "config.json").read_text())
+    foreign = kind in ("norms first", "additive", "shallow")
+    assert config["model_type"] == ("kerasbert" if foreign else "encoder-decoder")
+    for path in ("folder", "model.keras"):
+        again = open_model(str(tmp_path / path))
+        assert again.settings == model.settings
+        assert again.saved_config == model.saved_config
+        for ours, theirs in zip(model.weights, again.weights, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        np.testing.assert_array_equal(again(batch, training=False), model(batch, training=False))
+
+
+def test_an_encoder_of_a_checkpoint_begins_a_decoder(tiny_bert, caplog):
+    model = Seq2Seq.from_pretrained(str(tiny_bert), decoder_layers=1)
+    weights = {weight.path: weight.numpy() for weight in model.weights}
+    ours, theirs = (weights[f"{part}block_0/output/kernel"] for part in ("", "decoder/"))
+    np.testing.assert_array_equal(ours, theirs)
+    assert model.decoder.embeddings.word_table is model.encoder.embeddings.word_table
+    assert "cross-attention of the decoder" in caplog.text
+    (answer,) = model.predict_text(["the film was good"], batch_size=1)
+    assert answer.keys() == {"generated_text", "score", "finished"}
+
+
+def test_the_usual_loss_is_that_of_keras_on_logits(tiny_bert):
+    model = Seq2Seq.from_pretrained(str(tiny_bert), decoder_layers=1, max_length=16)
+    texts = ["the film was good", "the book was bad and cold"], ["good film", "bad book, cold"]
+    losses = []
+    for loss_metrics in ({}, {"metrics": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]}):
+        model.compile(keras.optimizers.SGD(0.0), **loss_metrics)
+        losses.append(model.evaluate(*texts, verbose=0, return_dict=True))
+    assert losses[0]["loss"] == pytest.approx(losses[1]["loss"], abs=1e-5)
+    assert losses[0]["accuracy"] == pytest.approx(losses[1]["accuracy"], abs=1e-6)
+
+
+def test_training_on_texts_lowers_the_loss(tiny_bert):
+    model = Seq2Seq.from_pretrained(str(tiny_bert), decoder_layers=1, max_length=16)
+    model.compile(keras.optimizers.Adam(3e-3))
+    texts = ["the film was good", "the book was bad and cold"] * 4, ["good film", "bad book, cold"] * 4
+    losses = model.fit(*texts, batch_size=4, epochs=6, verbose=0).history["loss"]
+    assert losses[-1] < losses[0] - 1
+
+
+def test_parts_that_do_not_fit_are_refused():
+    config = BertConfig(vocab_size=40, **SIZES)
+    with pytest.raises(ConfigError, match="hidden_size of the decoder is 8: use 16"):
+        Seq2Seq(BertEncoder(config), decoder=BertConfig(vocab_size=40, **{**SIZES, "hidden_size": 8}), **IDS)
+    with pytest.raises(ConfigError, match="decoder_start_token_id is not known without a tokenizer"):
+        Seq2Seq(BertEncoder(config))
+    with pytest.raises(ConfigError, match="max_new_tokens is 21: use 1 to 20"):
+        small("as transformers", max_new_tokens=21)
+
+
+def test_a_folder_that_lacks_a_tensor_of_the_decoder_is_refused(tmp_path):
+    from safetensors.numpy import load_file, save_file
+
+    small("as transformers").save_pretrained(tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    del tensors["decoder.bert.encoder.layer.1.crossattention.self.key.weight"]
+    save_file(tensors, tmp_path / "model.safetensors")
+    with pytest.raises(CheckpointError, match=r"missing: decoder\.bert\.encoder\.layer\.1\.crossattention"):
+        Seq2Seq.from_pretrained(str(tmp_path))
+
+
+def test_what_a_folder_holds_is_described_and_an_export_is_refused_before_any_work(tiny_bert, tmp_path):
+    model = Seq2Seq.from_pretrained(tiny_bert, decoder_layers=1)
+    model.save_pretrained(tmp_path / "pair")
+    found = describe(tmp_path / "pair")
+    assert (found["task"], found["family"], found["architecture"]) == (
+        "seq2seq",
+        "bert and bert",
+        "EncoderDecoderModel",
+    )
+    assert found["layers"] == model.config.num_hidden_layers
+    assert found["decoder"]["layers"] == len(model.decoder.blocks)
+    with pytest.raises(ExportError, match=r"seq2seq: its graphs \(encoder and decoder_step\) cannot be exported yet"):
+        export_bundle(model, tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
