@@ -85,7 +85,8 @@ def close(one: dict, other: dict, tolerance: float) -> None:
 
 
 def test_every_task_that_learns_is_here():
-    assert set(EXAMPLES) == {name for name in NAMES if task_named(name).targets is not None}
+    """But seq2seq, which has a test of its own: its decoder learns in full."""
+    assert {*EXAMPLES, "seq2seq"} == {name for name in NAMES if task_named(name).targets is not None}
 
 
 @pytest.mark.parametrize(("task", "family"), CASES)

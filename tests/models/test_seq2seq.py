@@ -120,6 +120,19 @@ def test_the_usual_loss_is_that_of_keras_on_logits(tiny_bert):
     assert losses[0]["accuracy"] == pytest.approx(losses[1]["accuracy"], abs=1e-6)
 
 
+def test_with_lora_the_encoder_learns_by_it_and_the_decoder_in_full(tiny_bert):
+    model = Seq2Seq.from_pretrained(str(tiny_bert), decoder_layers=1, max_length=16)
+    model.enable_lora(2)
+    model.compile(keras.optimizers.SGD(0.5))
+    before = {weight.path: weight.numpy() for weight in model.weights}
+    model.fit(["the film was good"] * 2, ["good film", "film"], batch_size=2, verbose=0)
+    moved = {weight.path for weight in model.weights if not np.array_equal(weight, before[weight.path])}
+    encoder = {path for path in moved if not path.startswith("decoder/")}
+    assert encoder
+    assert all("lora_kernel" in path for path in encoder)
+    assert {path for path in before if path.startswith("decoder/block_0/") and path.endswith("kernel")} <= moved
+
+
 def test_training_on_texts_lowers_the_loss(tiny_bert):
     model = Seq2Seq.from_pretrained(str(tiny_bert), decoder_layers=1, max_length=16)
     model.compile(keras.optimizers.Adam(3e-3))
