@@ -147,7 +147,11 @@ def check_settings(given: dict, task: Task, path: str) -> None:
     for name in given:
         if not is_answering(task, name):
             raise click.UsageError(f"{task.name} has no --{name.replace('_', '-')}; leave it out")
-    settings = settings_of(path, task) if given else None
+    check_values(given, settings_of(path, task) if given else None)
+
+
+def check_values(given: dict, settings) -> None:
+    """Raises click.UsageError if a model's settings do not take a value. Args: settings: None: they are not known."""
     for name, value in given.items() if settings else ():
         try:
             dataclasses.replace(settings, **{name: value})

@@ -115,7 +115,7 @@ def _write_and_check(
     there beside a large file. With `max_drop`, files that fail are replaced by less quantised ones.
     """
     gate = {"data": data, "reference": Reference.of(model, data) if data else None, "max_drop": max_drop}
-    rows = []
+    rows, asked = [], list(variants)
     while variants:
         for kind in dict.fromkeys(variant.kind for variant in variants.values()):
             chosen = {name: variant for name, variant in variants.items() if variant.kind == kind}
@@ -124,7 +124,10 @@ def _write_and_check(
             manifest.write(folder)
             rows += verify(folder, **gate, files=list(chosen), progress=progress)
         variants = {} if max_drop is None else _gentler(folder, manifest, rows, progress)
-    return rows
+    order = [name for name in dict.fromkeys([*asked, *manifest.files]) if name in manifest.files]
+    replace(manifest, files={name: manifest.files[name] for name in order}).write(folder)
+    order.sort(key=lambda name: manifest.files[name].precision != "float32")  # as `verify` checks them
+    return sorted(rows, key=lambda row: order.index(row.format))
 
 
 def _described(folder: Path, manifest: Manifest, variant: Variant) -> File:

@@ -28,12 +28,15 @@ PIPELINES = {
     "pre-training": "fill-mask",
     "question-answering": "question-answering",
     "sentence-embedding": "sentence-similarity",
+    "seq2seq": "text2text-generation",
     "text-classification": "text-classification",
     "token-classification": "token-classification",
 }
 """Task -> its name on the hub, which has none for the next sentence."""
 METRICS = {
     "accuracy": "accuracy",
+    "bleu": "sacrebleu",
+    "chrf": "chrf",
     "exact_match": "exact_match",
     "f1": "f1",
     "macro_f1": "f1",
@@ -44,6 +47,9 @@ METRICS = {
     "perplexity": "perplexity",
     "precision": "precision",
     "recall": "recall",
+    "rouge1": "rouge",
+    "rouge2": "rouge",
+    "rougeL": "rouge",
 }
 """Figure -> the hub's name of the metric."""
 OWN = "kerasbert"

@@ -21,9 +21,16 @@ def squad_rows(path: Path, content: str) -> Iterator[tuple[str, dict]]:
         for paragraph, where in _listed(path, article, "paragraphs", title):
             for question, place in _listed(path, paragraph, "qas", where):
                 name = question.get("id")
-                answers = [] if question.get("is_impossible") is True else question.get("answers")
+                place = f"question {name}" if name is not None else place
+                answers = question.get("answers")
+                if question.get("is_impossible") is True:
+                    if answers:
+                        raise DataError(
+                            f"{path}, {place}: is_impossible is true, but it has answers; remove one of the two"
+                        )
+                    answers = []
                 row = {"context": paragraph.get("context"), "question": question.get("question"), "answers": answers}
-                yield f"question {name}" if name is not None else place, row
+                yield place, row
 
 
 def _listed(path: Path, part, key: str, where: str) -> Iterator[tuple[dict, str]]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from kerasbert.checkpoints import modules
 from kerasbert.checkpoints.card import OWN, Base, Card
 from kerasbert.checkpoints.names import ARCHITECTURES
+from kerasbert.config import PAIR_TYPE
 from kerasbert.tasks import task_named
 
 PLACE = "path-or-hub-id"
@@ -95,7 +96,8 @@ def _program(code: str) -> str:
 
 def _with_transformers(encoder, head: str, columns: Sequence) -> dict[str, str]:
     """The program for transformers, by its name. Without an answer where a field is not a text."""
-    name = ARCHITECTURES[encoder.config.model_type].get(head)
+    known = ARCHITECTURES[encoder.config.model_type] | ARCHITECTURES[PAIR_TYPE]
+    name, answer = known.get(head), "model.generate" if head in ARCHITECTURES[PAIR_TYPE] else "model"
     if name is None or encoder.tokenizer is None:
         return {}
     lines = [
@@ -107,5 +109,5 @@ def _with_transformers(encoder, head: str, columns: Sequence) -> dict[str, str]:
     if all(isinstance(value, str) for value in columns):
         given = ", ".join(json.dumps(value, ensure_ascii=False) for value in columns)
         mask = encoder.tokenizer.special["mask"]
-        lines.append(f'model(**tokenizer({given.replace("[MASK]", mask)}, return_tensors="pt"))')
+        lines.append(f'{answer}(**tokenizer({given.replace("[MASK]", mask)}, return_tensors="pt"))')
     return {"transformers": "\n".join(lines)}

@@ -23,6 +23,7 @@ from kerasbert.models.whole_texts import ROUND_TO
 from kerasbert.tasks.amounts import check_batch_size
 from kerasbert.tasks.ask import Answered, ask, joined, outputs_of
 from kerasbert.tasks.numbers import with_numbers
+from kerasbert.tasks.remarks import with_cut_counted
 from kerasbert.tasks.task import Example, Graph, Task
 from kerasbert.training.losses import as_meant, usual_losses, weighted_by_token
 from kerasbert.training.optimizers import adamw, finetuning_rate
@@ -169,8 +170,11 @@ class TextModel(OnTexts, Unquantized, WithLora, CompiledLossTrainer, keras.Model
         Raises:
             ConfigError: the model has no tokenizer, or `batch_size` is not a whole number from 1.
             TokenizerError: a text is not a string, or the columns do not fit the task.
+
+        A warning counts the texts that were cut, if the task cuts longer ones.
         """
-        return list(self.answers(self.task.examples(*columns, **named), batch_size=batch_size))
+        found = self._asked_once(columns, named, batch_size)
+        return [self.task.decode(each.example, each.rows, each.outputs, self.settings) for each in found]
 
     def answers(self, examples: Iterable[Example], *, batch_size: int = 32) -> Iterator:
         """Yields one answer per example, in their order. Examples are read as answers are taken."""
@@ -187,8 +191,12 @@ class TextModel(OnTexts, Unquantized, WithLora, CompiledLossTrainer, keras.Model
             By output name a float32 array with the rows on axis 0, in their order. An output with one vector per token
             is a list of arrays (tokens, width), one per text.
         """
-        found = self.answered(self.task.examples(*columns, **named), batch_size=batch_size)
-        return joined(self.task, self.graphs(), found)
+        return joined(self.task, self.graphs(), self._asked_once(columns, named, batch_size))
+
+    def _asked_once(self, columns: tuple, named: Mapping, batch_size: int) -> Iterator[Answered]:
+        examples = self.task.examples(*columns, **named)
+        answered = self.answered(examples, batch_size=batch_size)
+        return with_cut_counted(self.task, examples, answered, self.settings)
 
     def _own_tokenizer(self):
         if self.tokenizer is None:

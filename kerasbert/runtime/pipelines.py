@@ -13,6 +13,7 @@ from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import Manifest
 from kerasbert.tasks.ask import Answered, ask, joined, outputs_of
 from kerasbert.tasks.numbers import numbers_of
+from kerasbert.tasks.remarks import with_cut_counted
 from kerasbert.tasks.task import Example, Graph, Input, Run
 
 FIELDS = ("text", "choice", "number")
@@ -76,8 +77,9 @@ class Pipeline:
         return answers[0] if isinstance(first, str | Real) else answers
 
     def predict_text(self, *columns, **named) -> list:
-        """One answer per example, as the model that was exported gives them."""
-        return list(self.answers(self.task.examples(*columns, **named)))
+        """One answer per example, as the model that was exported gives them. A warning counts what was cut."""
+        found = self._asked_once(columns, named)
+        return [self.task.decode(each.example, each.rows, each.outputs, self.settings) for each in found]
 
     def answers(self, examples: Iterable[Example]) -> Iterator:
         """Answers in the order of the examples, which are read as answers are taken."""
@@ -99,7 +101,7 @@ class Pipeline:
 
         An output with one vector per token is a list, (tokens, width) for each text.
         """
-        return joined(self.task, self._graphs, self.answered(self.task.examples(*columns, **named)))
+        return joined(self.task, self._graphs, self._asked_once(columns, named))
 
     def predict_logits(self, *columns, **named) -> np.ndarray:
         """A classifier's logits, float32 (texts, labels)."""
@@ -114,6 +116,10 @@ class Pipeline:
         if name not in outputs:
             raise BundleError(f"this bundle has no {name}: {self.task.name} gives {', '.join(outputs)}")
         return self.predict_outputs(*columns, **named)[name]
+
+    def _asked_once(self, columns: tuple, named: Mapping) -> Iterator[Answered]:
+        examples = self.task.examples(*columns, **named)
+        return with_cut_counted(self.task, examples, self.answered(examples), self.settings)
 
     def _asked(self, examples: Iterable[Example]) -> tuple:
         if self.fields:

@@ -6,6 +6,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from kerasbert.tasks.ask import Answered
 from kerasbert.tasks.batches import Lesson
 from kerasbert.tasks.task import Example, Row, Task
 
@@ -36,6 +37,17 @@ def warn_cut(task: Task, examples: Sequence[Example], cut: int, settings) -> Non
     if cut:
         what = f"{_from(examples)}{cut} of {len(examples)} {task.words.examples}"
         log.warning("%s were cut, at %d tokens", what, settings.max_length)
+
+
+def with_cut_counted(
+    task: Task, examples: Sequence[Example], answered: Iterable[Answered], settings
+) -> Iterator[Answered]:
+    """Passes examples with their outputs on, and logs at the end how many of them were cut."""
+    cut = 0
+    for each in answered:
+        cut += count_cut(each.rows)
+        yield each
+    warn_cut(task, examples, cut, settings)
 
 
 def warn_unlearned(task: Task, examples: Sequence[Example], lessons: Sequence[Sequence[Lesson]], settings) -> None:

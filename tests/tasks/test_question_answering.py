@@ -223,6 +223,13 @@ SQUAD = {
 }
 
 
+def test_a_question_that_is_impossible_and_has_answers_is_an_error(tmp_path):
+    path = tmp_path / "dev.json"
+    path.write_text(json.dumps(SQUAD).replace('"answer_start": 4}]', '"answer_start": 4}], "is_impossible": true'))
+    with pytest.raises(DataError, match=r"dev.json, question a1: is_impossible is true, but it has answers"):
+        read_examples(path, TASK)
+
+
 def test_squad_files_are_read_and_wrong_places_are_counted(tmp_path, caplog):
     path = tmp_path / "dev.json"
     path.write_text(json.dumps(SQUAD), encoding="utf-8")
