@@ -136,18 +136,22 @@ def test_a_run_with_lora_goes_on_to_the_last_bit_and_its_folder_is_plain(tiny_be
     assert history(tmp_path / "model") == history(tmp_path / "whole")
     report = json.loads((tmp_path / "model" / "report.json").read_text())
     total = report["figures"]["parameters"]
-    # Two matrices of 32 x 4 for two layers of two blocks; the pooler and the classifier.
-    learning = {"trainable parameters": 8 * 32 * 4 + 33 * 32 + 33 * 2, "of them LoRA's": 8 * 32 * 4}
+    # Of two blocks: 32 x 4 and 4 x 32 for four layers of the attention, and 32 x 4 and 4 x 64 for two beside it. Then
+    # the pooler and the classifier.
+    added = 2 * 4 * (4 * (32 + 32) + 2 * (32 + 64))
+    learning = {"trainable parameters": added + 33 * 32 + 33 * 2, "of them LoRA's": added}
     assert report["lora"] == {
         "rank": 4,
         "layers": "every linear layer of 2 blocks",
         **learning,
-        "total parameters": total + 1024,
+        "total parameters": total + added,
     }
-    assert "| trainable parameters | 2,146 |" in (tmp_path / "model" / "report.md").read_text()
+    assert "| trainable parameters | 4,706 |" in (tmp_path / "model" / "report.md").read_text()
     old, new = weights(tiny_bert), weights(tmp_path / "model")
     changed = {name for name in old if old[name] != new[f"bert.{name}"]}
-    adapted = {f"encoder.layer.{i}.attention.self.{name}.weight" for i in range(2) for name in ("query", "value")}
+    layers = (*(f"attention.self.{name}" for name in ("query", "key", "value")), "attention.output.dense")
+    layers += ("intermediate.dense", "output.dense")
+    adapted = {f"encoder.layer.{i}.{layer}.weight" for i in range(2) for layer in layers}
     assert changed == adapted | {"pooler.dense.weight", "pooler.dense.bias"}
 
 
