@@ -16,7 +16,7 @@ from kerasbert.tasks.task import Example, Graph, Outputs, Row, Task
 
 MOST = 4096
 """Largest number of values to record for an output with one vector per token: a long text has megabytes of them."""
-FEWEST_WORDS = 64
+FEWEST_WORDS = 100
 """Shorter texts are never cut."""
 LAST_WORDS = 8
 """How many words at the end of a text stay where others are left out."""
@@ -70,7 +70,7 @@ def write(model, folder: Path) -> None:
     files pad each example to their own length, and the others also run all examples in one batch.
     """
     graphs, recorded = model.graphs(), []
-    for example in (_shortened(each, model.max_length) for each in model.task.golden):
+    for example in (shortened(each, model.settings.max_length) for each in model.task.golden):
         (found,) = model.answered([example])
         places = [places_of(graphs, found, row) for row in range(len(found.rows))]
         outputs = at_places(graphs, found.outputs, places)
@@ -86,7 +86,7 @@ def write(model, folder: Path) -> None:
     (folder / NAME).write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 
 
-def _shortened(example: Example, max_length: int) -> Example:
+def shortened(example: Example, max_length: int) -> Example:
     """An example whose texts have no more words than make two windows or more: 800 words are 8 windows of 128 tokens.
 
     Words in the middle are left out, because the answer to a question may be at the end.

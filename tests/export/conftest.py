@@ -23,12 +23,11 @@ from kerasbert.export import export_bundle
 FIXTURES = Path(__file__).resolve().parents[1] / "parity" / "fixtures"
 # RoBERTa has no text signature, whose graph takes seconds to build: it stands for what every family shares.
 MODELS = {
-    "roberta": ("roberta_classifier", {}, None),
-    "distilbert": ("distilbert_classifier", {}, "tflite"),
-    "several labels": ("roberta_classifier", {"problem_type": "multi_label_classification"}, None),
-    "a number": ("roberta_classifier", {"problem_type": "regression", "labels": ["value"]}, None),
+    "roberta": ("roberta_classifier", {}),
+    "distilbert": ("distilbert_classifier", {}),
+    "several labels": ("roberta_classifier", {"problem_type": "multi_label_classification"}),
+    "a number": ("roberta_classifier", {"problem_type": "regression", "labels": ["value"]}),
 }
-"""Name -> a folder, settings, and the formats that tests read; None: the usual ones."""
 READERS = {
     "question-answering": (QuestionAnswerer, {"pooler": False}, {"stride": 8, "top_k": 2}),
     "fill-mask": (MaskFiller, {"pooler": False}, {}),
@@ -125,7 +124,7 @@ def exported(tiny_classifier, tiny_bundle, shared, conversion_folder):
 
     def export(name: str) -> Exported:
         if name not in made:
-            folder, changes, formats = MODELS[name]
+            folder, changes = MODELS[name]
             keras.utils.set_random_seed(5)  # of the new heads
             model = TextClassifier.from_pretrained(FIXTURES / folder, **changes)
             if "labels" in changes:  # a new head, whose answers hardly depend on the text
@@ -134,7 +133,7 @@ def exported(tiny_classifier, tiny_bundle, shared, conversion_folder):
 
             def make(folder: Path, model=model) -> None:
                 with remembered(conversion_folder):
-                    export_bundle(model, folder / "bundle", formats=formats)
+                    export_bundle(model, folder / "bundle")
 
             place = shared(f"exported-{name}", make)
             made[name] = Exported(model, place / "bundle")

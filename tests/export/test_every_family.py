@@ -31,9 +31,9 @@ def assert_answers_equal(found, wanted) -> None:
         np.testing.assert_allclose(found, wanted, atol=1e-4)
 
 
-@pytest.mark.parametrize(("family", "task"), [row for row in ROWS if row[0] != "bert"])
+@pytest.mark.parametrize(("family", "task"), [row for row in ROWS if row[0] != "bert" and row[1] != "seq2seq"])
 def test_the_same_answer_from_a_folder_and_from_every_file(family, task, tmp_path):
-    """BERT has longer tests, task by task."""
+    """BERT has longer tests, task by task. A seq2seq model cannot be exported yet."""
     model = small_model(family, task, small_vocabulary())
     columns = questions(model.task)
     wanted = model.predict_text(*columns)
