@@ -162,7 +162,7 @@ def test_mask_may_be_missing(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c.pop("model"), "a tokenizer of the kind None"),
+        (lambda c: c.pop("model"), "has no model, so it is no whole tokenizer"),
         (lambda c: c["model"].update(type="Unigram"), "a tokenizer of the kind 'Unigram'; only WordPiece and BPE"),
         (lambda c: c["model"].pop("vocab"), "no usable vocabulary"),
         (lambda c: c["model"]["vocab"].update(a=99), "the ids of its 12 pieces do not run from 0 to 11"),

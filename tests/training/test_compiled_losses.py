@@ -236,5 +236,7 @@ def test_every_kind_of_output_has_its_usual_loss():
 
 def outputs_of(name: str) -> tuple[Output, ...]:
     task = task_named(name)
-    required = {"labels": ("a", "b")} if "labels" in task.Settings.__dataclass_fields__ else {}
-    return task.graphs(task.Settings(max_length=8, **required))[0].outputs
+    given = {"max_length": 8, "labels": ("a", "b"), "decoder_start_token_id": 2, "eos_token_id": 3}
+    known = task.Settings.__dataclass_fields__
+    settings = task.Settings(**{each: value for each, value in given.items() if each in known})
+    return (task.training_graph(settings) if task.training_graph else task.graphs(settings)[0]).outputs
