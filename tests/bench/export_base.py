@@ -89,7 +89,10 @@ def main() -> None:
     print(f"{'step':<38} {'seconds':>8} {'CPU':>8}")
     for name, (wall, cpu) in steps.items():
         print(f"{name:<38} {wall:>8.1f} {cpu:>8.1f}")
-    for who, said in ((resource.RUSAGE_SELF, "this process"), (resource.RUSAGE_CHILDREN, "the largest that it started")):
+    for who, said in (
+        (resource.RUSAGE_SELF, "this process"),
+        (resource.RUSAGE_CHILDREN, "the largest that it started"),
+    ):
         print(f"most memory, {said}: {resource.getrusage(who).ru_maxrss * 1024 / 1e9:.1f} GB")
     for row in rows:
         print(
