@@ -37,8 +37,13 @@ def random_classifier(size: str, length: int) -> TextClassifier:
     return TextClassifier(encoder, labels=["negative", "positive"], max_length=length)
 
 
+def gigabytes(who: int) -> float:
+    """The most memory that a process had so far."""
+    return resource.getrusage(who).ru_maxrss * 1024 / 1e9
+
+
 class Clock:
-    """Seconds and CPU-seconds of the steps, each under its name."""
+    """Seconds and CPU-seconds of the steps, each under its name, and the most memory until its end in GB."""
 
     def __init__(self):
         self.rows = {}
@@ -49,7 +54,8 @@ class Clock:
         now = time.perf_counter(), time.process_time()
         if self.step is not None:
             name_before, then = self.step
-            self.rows[name_before] = tuple(b - a for a, b in zip(then, now, strict=True))
+            spent = (b - a for a, b in zip(then, now, strict=True))
+            self.rows[name_before] = (*spent, gigabytes(resource.RUSAGE_SELF))
         self.step = name, now
 
 
@@ -84,16 +90,13 @@ def main() -> None:
 
     steps = {name: times for name, times in clock.rows.items() if name not in {f"writing {f}" for f in WRITERS}}
     gate = [times for name, times in steps.items() if name.startswith("checking")]
-    steps["the whole gate"] = tuple(map(sum, zip(*gate, strict=True)))
-    steps["all"] = tuple(map(sum, zip(*clock.rows.values(), strict=True)))
-    print(f"{'step':<38} {'seconds':>8} {'CPU':>8}")
-    for name, (wall, cpu) in steps.items():
-        print(f"{name:<38} {wall:>8.1f} {cpu:>8.1f}")
-    for who, said in (
-        (resource.RUSAGE_SELF, "this process"),
-        (resource.RUSAGE_CHILDREN, "the largest that it started"),
-    ):
-        print(f"most memory, {said}: {resource.getrusage(who).ru_maxrss * 1024 / 1e9:.1f} GB")
+    for name, some in (("the whole gate", gate), ("all", clock.rows.values())):
+        walls, cpus, most = zip(*some, strict=True)
+        steps[name] = sum(walls), sum(cpus), max(most)
+    print(f"{'step':<38} {'seconds':>8} {'CPU':>8} {'GB so far':>10}")
+    for name, (wall, cpu, most) in steps.items():
+        print(f"{name:<38} {wall:>8.1f} {cpu:>8.1f} {most:>10.1f}")
+    print(f"most memory of a process that it started: {gigabytes(resource.RUSAGE_CHILDREN):.1f} GB")
     for row in rows:
         print(
             f"{row.path}: {row.megabytes:.1f} MB, differs by {row.max_difference:.1e}, {row.milliseconds:.1f} ms a text"
