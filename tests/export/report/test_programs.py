@@ -38,7 +38,8 @@ def bars_of(name: str) -> list[str]:
     return [task.graphs(settings)[0].outputs[0].bar for settings in made]
 
 
-TASKS = [(name, bar) for name in NAMES for bar in bars_of(name)]
+EXPORTED = [name for name in NAMES if name != "seq2seq"]  # which cannot be exported yet
+TASKS = [(name, bar) for name in EXPORTED for bar in bars_of(name)]
 
 
 def sources(extension: str) -> list[Path]:
@@ -79,7 +80,7 @@ def test_every_task_has_its_ends_in_every_language(task, bar):
 
 def test_every_source_is_used():
     """The programs, the ends and the labels of all tasks together are all the files that there are."""
-    used = {program(engine, task) for engine in ENGINES for task in NAMES}
+    used = {program(engine, task) for engine in ENGINES for task in EXPORTED}
     used |= {part(language, mark, *each) for language in EXTENSIONS for mark in PARTS for each in TASKS}
     written = [path.read_text(encoding="utf-8") for language in EXTENSIONS for path in sources(EXTENSIONS[language])]
     assert set(written) <= used
