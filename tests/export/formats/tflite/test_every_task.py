@@ -22,7 +22,8 @@ OWN_HEADS = ("text-classification", "fill-mask")
 """The tasks whose heads differ between families."""
 COUNTED = {"bert": set(), "distilbert": set(), "roberta": {"CUMSUM", "NOT_EQUAL"}}
 """RoBERTa counts the tokens that are no padding, before everything else: no delegate takes this."""
-ROWS = [row for row in families.ROWS if row[0] == "bert" or row[1] in OWN_HEADS]
+ROWS = [row for row in families.ROWS if row[1] != "seq2seq" and (row[0] == "bert" or row[1] in OWN_HEADS)]
+"""Without seq2seq, which cannot be exported yet."""
 
 
 @pytest.fixture(scope="module", params=ROWS, ids=" ".join)
