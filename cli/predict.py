@@ -82,7 +82,7 @@ def predict(model, texts, source, out, task, batch_size, **given):
     """
     from kerasbert.cli.progress import counted
     from kerasbert.examples.readers import read_unlabelled
-    from kerasbert.tasks.remarks import warn, with_cut_counted
+    from kerasbert.tasks.remarks import count_cut, warn, warn_cut
 
     columns = options.taken_columns(given)
     choice = {name: given.pop(name) for name in Choice.__dataclass_fields__}
@@ -98,18 +98,19 @@ def predict(model, texts, source, out, task, batch_size, **given):
     options.check_settings(changed, definition, model)
     chosen = _chosen(model, definition, choice)
     examples = read_unlabelled(source, definition, columns=columns) if source else _examples(definition, texts, others)
-    opened = options.open_model(model, task)
+    opened, cut = options.open_model(model, task), 0
     settings = opened.settings = replace(opened.settings, **changed)
     warn(definition, examples, settings, labelled=False)
     data = {field.name for field in definition.fields if field.kind in ("number", "texts")}
     # On a terminal the answers themselves are the progress.
     progress = nullcontext() if out is None and sys.stdout.isatty() else counted(len(examples))
     with _lines(out) as write, progress as count:
-        found = opened.answered(examples, **options.batching(batch_size))
-        for each in with_cut_counted(definition, examples, found, settings):
+        for each in opened.answered(examples, **options.batching(batch_size)):
             write(_line(_answer(definition, each, settings, chosen), each.example, data))
+            cut += count_cut(each.rows)
             if count:
                 count.update(1)
+    warn_cut(definition, examples, cut, settings)
     if out:
         click.echo(f"{out}: {len(examples)} answer{'s' * (len(examples) != 1)}")
 

@@ -23,8 +23,8 @@ class ExportOptions:
     """How weights are stored: one or more of `kerasbert.export.variants.QUANTIZE`. A file is written for each."""
     sequence_lengths: Sequence[int] | None = None
     """Input lengths of the signatures of `.tflite` files; a text runs in the shortest that holds it. The model's
-    `max_length` is always one of them. None: 16, 32, 64, ... up to `max_length`, or every second
-    of these for a model of more than 200 million parameters."""
+    `max_length` is always one of them. None: 16, 32, 64, ... up to `max_length`, or every second of these
+    for a model of more than 200 million parameters."""
     data: str | Path | None = None
     """A labelled file. The files must answer it as well as Keras does, and its texts calibrate integer activations."""
     columns: Mapping[str, str | None] | None = None
