@@ -14,7 +14,6 @@ from kerasbert.tasks.task import Example
 from kerasbert.tasks.text_classification import PROBLEM_TYPES, SEVERAL, SINGLE, Settings, decode
 from kerasbert.tokenizers import WordPieceTokenizer
 
-
 EXPORTED = [name for name in NAMES if name != "seq2seq"]  # which cannot be exported yet
 
 
