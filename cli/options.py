@@ -14,6 +14,7 @@ from kerasbert.runtime.manifest import NAME as MANIFEST
 from kerasbert.runtime.manifest import Manifest
 from kerasbert.tasks import NAMES, task_named
 from kerasbert.tasks.choice import Choice
+from kerasbert.tasks.request import is_answering
 from kerasbert.tasks.task import Example, Task
 
 KERAS_FILE = ".keras"
@@ -128,12 +129,6 @@ def answering(command, *, measured: bool = False):
 def _answering() -> dict[str, dataclasses.Field]:
     every = (each for name in NAMES for each in dataclasses.fields(task_named(name).Settings))
     return {each.name: each for each in every if each.metadata.get("answering")}
-
-
-def is_answering(task: Task, name: str) -> bool:
-    """Whether a task has a setting of this name with which a model can answer otherwise than it was saved."""
-    field = task.Settings.__dataclass_fields__.get(name)
-    return field is not None and field.metadata.get("answering", False)
 
 
 def taken_settings(given: dict) -> dict:

@@ -14,6 +14,7 @@ from kerasbert.cli import options
 from kerasbert.cli.numbers import Number
 from kerasbert.tasks import NAMES, task_named
 from kerasbert.tasks.choice import Choice
+from kerasbert.tasks.request import Request, is_answering
 from kerasbert.tasks.words import as_text
 
 
@@ -93,20 +94,21 @@ def predict(model, texts, source, out, task, batch_size, **given):
     for text in filter(isfile, texts):
         click.echo(f"{text}: is answered as a text, though there is such a file; --input {text} reads it", err=True)
     definition = options.task_of(model, task)
-    own = [name for name, value in choice.items() if value is not None and options.is_answering(definition, name)]
+    own = [name for name, value in choice.items() if value is not None and is_answering(definition, name)]
     changed |= {name: choice.pop(name) for name in own}
     options.check_settings(changed, definition, model)
     chosen = _chosen(model, definition, choice)
     examples = read_unlabelled(source, definition, columns=columns) if source else _examples(definition, texts, others)
     opened, cut = options.open_model(model, task), 0
     settings = opened.settings = replace(opened.settings, **changed)
+    request = Request(task=definition, settings=settings, choice=chosen)
     warn(definition, examples, settings, labelled=False)
     data = {field.name for field in definition.fields if field.kind in ("number", "texts")}
     # On a terminal the answers themselves are the progress.
     progress = nullcontext() if out is None and sys.stdout.isatty() else counted(len(examples))
     with _lines(out) as write, progress as count:
         for each in opened.answered(examples, **options.batching(batch_size)):
-            write(_line(_answer(definition, each, settings, chosen), each.example, data))
+            write(_line(request.answer(each), each.example, data))
             cut += count_cut(each.rows)
             if count:
                 count.update(1)
@@ -163,11 +165,6 @@ def _lines(path: Path | None) -> Iterator:
 
     with new_file(path, alone=True) as building, open(building, "w", encoding="utf-8", newline="\n") as stream:
         yield lambda line: print(line, file=stream)
-
-
-def _answer(task, answered, settings, choice: Choice | None):
-    asked = (answered.example, answered.rows, answered.outputs, settings)
-    return task.decode(*asked) if choice is None else task.choose(*asked, choice)
 
 
 def _line(answer, example, data: set[str]) -> str:

@@ -24,6 +24,7 @@ from kerasbert.tasks.amounts import check_batch_size
 from kerasbert.tasks.ask import Answered, ask, joined, outputs_of
 from kerasbert.tasks.numbers import with_numbers
 from kerasbert.tasks.remarks import with_cut_counted
+from kerasbert.tasks.request import Request
 from kerasbert.tasks.task import Example, Graph, Task
 from kerasbert.training.losses import as_meant, usual_losses, weighted_by_token
 from kerasbert.training.optimizers import adamw, finetuning_rate
@@ -161,28 +162,31 @@ class TextModel(OnTexts, Unquantized, WithLora, CompiledLossTrainer, keras.Model
         """Answers texts, in their order.
 
         Args:
-            columns, named: one sequence of texts per field of the task, such as texts and second texts.
+            columns, named: one sequence of texts per field of the task, such as texts and second texts. By name also
+                what to see of an answer (`top_k=3`, `threshold=0.9`, `all_scores=True`), and settings to answer with
+                in place of the model's own (`max_answer_length=5`, `num_beams=1`), as `kerasbert predict` has them.
             batch_size: largest number of rows per batch.
 
         Returns:
-            One answer per example, as returned by the task's `decode`.
+            One answer per example, as returned by the task's `decode`, or `choose` if the call says what to see.
 
         Raises:
-            ConfigError: the model has no tokenizer, or `batch_size` is not a whole number from 1.
+            ConfigError: the model has no tokenizer, `batch_size` is not a whole number from 1, or an argument means
+                nothing to the model.
             TokenizerError: a text is not a string, or the columns do not fit the task.
 
         A warning counts the texts that were cut, if the task cuts longer ones.
         """
-        found = self._asked_once(columns, named, batch_size)
-        return [self.task.decode(each.example, each.rows, each.outputs, self.settings) for each in found]
+        request, named = Request.of(self.task, self.settings, named)
+        return [request.answer(each) for each in self._asked_once(columns, named, batch_size, request.settings)]
 
     def answers(self, examples: Iterable[Example], *, batch_size: int = 32) -> Iterator:
         """Yields one answer per example, in their order. Examples are read as answers are taken."""
-        return ask(*self._asked(examples), **self._batching(batch_size))
+        return ask(*self._asked(examples, self.settings), **self._batching(batch_size))
 
     def answered(self, examples: Iterable[Example], *, batch_size: int = 32) -> Iterator[Answered]:
         """Yields the examples with their rows and outputs, in their order. Rows of similar length share a batch."""
-        return outputs_of(*self._asked(examples), **self._batching(batch_size))
+        return outputs_of(*self._asked(examples, self.settings), **self._batching(batch_size))
 
     def predict_outputs(self, *columns, batch_size: int = 32, **named) -> dict[str, np.ndarray | list[np.ndarray]]:
         """Computes the model's outputs for texts. Arguments and errors are those of `predict_text`.
@@ -191,12 +195,12 @@ class TextModel(OnTexts, Unquantized, WithLora, CompiledLossTrainer, keras.Model
             By output name a float32 array with the rows on axis 0, in their order. An output with one vector per token
             is a list of arrays (tokens, width), one per text.
         """
-        return joined(self.task, self.graphs(), self._asked_once(columns, named, batch_size))
+        return joined(self.task, self.graphs(), self._asked_once(columns, named, batch_size, self.settings))
 
-    def _asked_once(self, columns: tuple, named: Mapping, batch_size: int) -> Iterator[Answered]:
+    def _asked_once(self, columns: tuple, named: Mapping, batch_size: int, settings) -> Iterator[Answered]:
         examples = self.task.examples(*columns, **named)
-        answered = self.answered(examples, batch_size=batch_size)
-        return with_cut_counted(self.task, examples, answered, self.settings)
+        answered = outputs_of(*self._asked(examples, settings), **self._batching(batch_size))
+        return with_cut_counted(self.task, examples, answered, settings)
 
     def _own_tokenizer(self):
         if self.tokenizer is None:
@@ -205,8 +209,8 @@ class TextModel(OnTexts, Unquantized, WithLora, CompiledLossTrainer, keras.Model
             )
         return self.tokenizer
 
-    def _asked(self, examples) -> tuple:
-        return self.task, self._own_tokenizer(), self._runs(), examples, self.settings
+    def _asked(self, examples: Iterable[Example], settings) -> tuple:
+        return self.task, self._own_tokenizer(), self._runs(), examples, settings
 
     def _runs(self) -> dict:
         """The functions that compute the graphs, by name."""

@@ -14,6 +14,7 @@ from kerasbert.runtime.manifest import Manifest
 from kerasbert.tasks.ask import Answered, ask, joined, outputs_of
 from kerasbert.tasks.numbers import numbers_of
 from kerasbert.tasks.remarks import with_cut_counted
+from kerasbert.tasks.request import Request
 from kerasbert.tasks.task import Example, Graph, Input, Run
 
 FIELDS = ("text", "choice", "number")
@@ -29,6 +30,7 @@ class Pipeline:
     answer(["a lovely film", "two lost hours"])   # a list of such answers
     answer("Is it open?", "The shop is open.")    # a pair of texts
     answer("a lovely film", price=3.5)            # for a model that also takes a number of this name
+    answer("a lovely film", top_k=3)              # as `kerasbert predict --top-k 3` shows it
     ```
 
     Threads may share one. A pipeline that `load` made can be pickled; it opens its bundle again where it is unpickled.
@@ -73,17 +75,26 @@ class Pipeline:
     def __call__(self, *columns, **named):
         """One text per field (or one list of choices) -> one answer; a list of these per field -> a list of answers."""
         answers = self.predict_text(*columns, **named)
-        first = next(value for value in (*columns, *named.values()) if value is not None)
+        texts = Request.of(self.task, self.settings, named)[1]
+        first = next(value for value in (*columns, *texts.values()) if value is not None)
         return answers[0] if isinstance(first, str | Real) else answers
 
     def predict_text(self, *columns, **named) -> list:
-        """One answer per example, as the model that was exported gives them. A warning counts what was cut."""
-        found = self._asked_once(columns, named)
-        return [self.task.decode(each.example, each.rows, each.outputs, self.settings) for each in found]
+        """One answer per example, as the model that was exported gives them. A warning counts what was cut.
+
+        Args:
+            columns, named: texts by field; by name also what to see of an answer (`top_k=3`, `threshold=0.9`,
+                `all_scores=True`), and settings to answer with in place of the bundle's (`max_answer_length=5`).
+
+        Raises:
+            ConfigError: an argument means nothing to the model, or has a value that is not allowed.
+        """
+        request, named = Request.of(self.task, self.settings, named)
+        return [request.answer(each) for each in self._asked_once(columns, named, request.settings)]
 
     def answers(self, examples: Iterable[Example]) -> Iterator:
         """Answers in the order of the examples, which are read as answers are taken."""
-        return ask(*self._asked(examples), graphs=self._graphs)
+        return ask(*self._asked(examples, self.settings), graphs=self._graphs)
 
     def answered(self, examples: Iterable[Example], *, batch_size: int | None = None, **batching) -> Iterator[Answered]:
         """Examples with their rows and outputs, in their order; see `outputs_of` for `batching`.
@@ -94,14 +105,14 @@ class Pipeline:
         """
         if batch_size is not None:
             batching = {"batch_rows": batch_size, "batch_tokens": batch_size * self.settings.max_length, **batching}
-        return outputs_of(*self._asked(examples), graphs=self._graphs, **batching)
+        return outputs_of(*self._asked(examples, self.settings), graphs=self._graphs, **batching)
 
     def predict_outputs(self, *columns, **named) -> dict[str, np.ndarray | list[np.ndarray]]:
         """The model's outputs by name, float32 with the texts on axis 0.
 
         An output with one vector per token is a list, (tokens, width) for each text.
         """
-        return joined(self.task, self._graphs, self._asked_once(columns, named))
+        return joined(self.task, self._graphs, self._asked_once(columns, named, self.settings))
 
     def predict_logits(self, *columns, **named) -> np.ndarray:
         """A classifier's logits, float32 (texts, labels)."""
@@ -117,14 +128,15 @@ class Pipeline:
             raise BundleError(f"this bundle has no {name}: {self.task.name} gives {', '.join(outputs)}")
         return self.predict_outputs(*columns, **named)[name]
 
-    def _asked_once(self, columns: tuple, named: Mapping) -> Iterator[Answered]:
+    def _asked_once(self, columns: tuple, named: Mapping, settings) -> Iterator[Answered]:
         examples = self.task.examples(*columns, **named)
-        return with_cut_counted(self.task, examples, self.answered(examples), self.settings)
+        answered = outputs_of(*self._asked(examples, settings), graphs=self._graphs)
+        return with_cut_counted(self.task, examples, answered, settings)
 
-    def _asked(self, examples: Iterable[Example]) -> tuple:
+    def _asked(self, examples: Iterable[Example], settings) -> tuple:
         if self.fields:
             examples = map(self._readable, examples)
-        return self.task, self.tokenizer, self.runs, examples, self.settings
+        return self.task, self.tokenizer, self.runs, examples, settings
 
     def _readable(self, example: Example) -> Example:
         if set(example.fields) != self.fields:
