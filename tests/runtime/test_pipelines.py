@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kerasbert import tokenizers
-from kerasbert.errors import BundleError, TokenizerError
+from kerasbert.errors import BundleError, ConfigError, TokenizerError
 from kerasbert.runtime import Pipeline, load
 from kerasbert.runtime.manifest import Manifest
 from kerasbert.tasks.task import Graph, Input, Output
@@ -41,6 +41,18 @@ def test_one_text_gives_one_answer_and_a_list_a_list(classify):
 def test_other_settings_are_those_that_the_answers_have(classify):
     classify.settings = replace(classify.settings, labels=("bad", "good"))
     assert classify("the film was lovely")["label"] == "good"
+
+
+def test_a_call_says_what_to_see_of_its_answers(classify):
+    usual, logits = classify("the film was lovely"), classify.predict_logits("the film was lovely")[0]
+    scores = np.exp(logits) / np.exp(logits).sum()
+    every = classify("the film was lovely", all_scores=True)
+    assert {each["label"]: each["score"] for each in every} == pytest.approx(
+        dict(zip(classify.settings.labels, scores.tolist(), strict=True))
+    )
+    assert every[0] == usual and classify(["the film was lovely"], top_k=1) == [[usual]]
+    with pytest.raises(ConfigError, match="^threshold means nothing to this model"):
+        classify("the film was lovely", threshold=0.5)
 
 
 def test_pairs_come_as_two_arguments_or_as_tuples(classify):
