@@ -26,7 +26,7 @@ ARROWS = {
     "layers": "tf",
     "tf": "tasks tokenizers protobuf errors",
     "checkpoints": "tasks tokenizers schema presets config files protobuf reading errors",
-    "tasks": "decoding errors",
+    "tasks": "decoding schema errors",
     "decoding": "",
     "tokenizers": "files schema reading errors",
     "schema": "",

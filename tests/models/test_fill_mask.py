@@ -105,7 +105,8 @@ def test_a_call_may_ask_for_other_words_and_another_number_of_them():
     (few,) = model.predict_text(["w1 [MASK]"], targets=words, top_k=3)
     (best,) = model.predict_text(["w1 [MASK]"], top_k=10_000)
     assert [each["token_str"] for each in few] == [each["token_str"] for each in best if each["token_str"] in words]
-    assert len(model.predict_text(["w1 [MASK]"])[0]) == 2 and model.settings.targets == ()
+    assert len(model.predict_text(["w1 [MASK]"])[0]) == 2
+    assert model.settings.targets == ()
 
 
 def test_targets_that_are_no_tokens_are_refused_before_anything_is_learned(tiny_bert, tmp_path):

@@ -50,8 +50,9 @@ def test_a_call_says_what_to_see_of_its_answers(classify):
     assert {each["label"]: each["score"] for each in every} == pytest.approx(
         dict(zip(classify.settings.labels, scores.tolist(), strict=True))
     )
-    assert every[0] == usual and classify(["the film was lovely"], top_k=1) == [[usual]]
-    with pytest.raises(ConfigError, match="^threshold means nothing to this model"):
+    assert every[0] == usual
+    assert classify(["the film was lovely"], top_k=1) == [[usual]]
+    with pytest.raises(ConfigError, match=r"^threshold means nothing to this model"):
         classify("the film was lovely", threshold=0.5)
 
 

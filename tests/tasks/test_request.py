@@ -16,7 +16,8 @@ def test_columns_stay_and_the_rest_is_the_request():
     named = {"text": ["good"], "text_pair": None, "top_k": 2}
     request, columns = Request.of(text_classification.TASK, LABELS, named)
     assert columns == {"text": ["good"], "text_pair": None}
-    assert request.settings == LABELS and request.choice == Choice(top_k=2)
+    assert request.settings == LABELS
+    assert request.choice == Choice(top_k=2)
 
 
 def test_a_setting_replaces_the_models_own_for_one_call():
