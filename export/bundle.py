@@ -20,7 +20,7 @@ from kerasbert.export.web import runtimes, write_page
 from kerasbert.export.web.npm import fetch
 from kerasbert.files import check_target, new_folder
 from kerasbert.runtime.kinds import KINDS, function_at
-from kerasbert.runtime.manifest import File, Manifest, measure
+from kerasbert.runtime.manifest import File, Manifest, Part, measure
 from kerasbert.tasks.task import Example
 
 log = logging.getLogger("kerasbert")
@@ -131,13 +131,13 @@ def _write_and_check(
 
 
 def _described(folder: Path, manifest: Manifest, variant: Variant) -> File:
-    (graph,) = manifest.graphs
     names = OUTPUTS.get(variant.kind, {})
+    outputs = [each.name for graph in manifest.graphs for each in graph.outputs]
     facts = {
         "kind": variant.kind,
-        "graph": graph.name,
         "precision": variant.precision,
-        "outputs": {each.name: names[each.name] for each in graph.outputs if each.name in names},
+        "parts": (Part.describe(folder, variant.path, [graph.name for graph in manifest.graphs]),),
+        "outputs": {name: names[name] for name in outputs if name in names},
     }
     if KINDS[variant.kind].cuts and manifest.definition.averages:
         facts["cuts_at"] = manifest.task_settings.max_length
@@ -145,7 +145,7 @@ def _described(folder: Path, manifest: Manifest, variant: Variant) -> File:
         log.info(said, variant.path, facts["cuts_at"])
     if KINDS[variant.kind].tflite:
         facts["runtimes"] = lowest((folder / variant.path).read_bytes())
-    return File.describe(folder, variant.path, **facts)
+    return File(**facts)
 
 
 def write_files(
@@ -186,8 +186,8 @@ def _gentler(folder: Path, manifest: Manifest, rows: list[Row], progress: Callab
     for row in [row for row in rows if row.failed and VARIANTS[row.format].quantize != "none"]:
         name = in_place_of(row.format)
         progress(f"{row.format}: {row.failed}; {name} instead")
-        (folder / row.path).unlink()
-        del manifest.files[row.format]
+        for part in manifest.files.pop(row.format).parts:
+            (folder / part.path).unlink()
         rows.remove(row)
         if name not in manifest.files:
             wanted[name] = VARIANTS[name]

@@ -19,8 +19,8 @@ def rewrite(bundle: Path, change: Callable[[dict], object] = lambda values: None
 
     def measured(values: dict) -> None:
         change(values)
-        for file in values["files"].values():
-            file["bytes"], file["sha256"] = measure(bundle / file["path"])
+        for part in (part for file in values["files"].values() for part in file["parts"]):
+            part["bytes"], part["sha256"] = measure(bundle / part["path"])
         there = [name for name in values["checksums"] if (bundle / name).exists()]
         values["checksums"] = {name: measure(bundle / name)[1] for name in there}
 

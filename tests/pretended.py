@@ -17,7 +17,7 @@ from kerasbert.export.gate.verify import Row
 from kerasbert.export.report.page import write_report
 from kerasbert.export.variants import VARIANTS
 from kerasbert.export.web.characters import describe_characters
-from kerasbert.runtime.manifest import File, Manifest, measure
+from kerasbert.runtime.manifest import File, Manifest, Part, measure
 from kerasbert.tasks import task_named
 from kerasbert.tasks.ask import outputs_of
 from kerasbert.tasks.task import Graph
@@ -91,8 +91,8 @@ def pretend(folder: Path, task: str, tokenizer, *, files=tuple(VARIANTS), figure
         variant = VARIANTS[name]
         (folder / variant.path).parent.mkdir(exist_ok=True)
         (folder / variant.path).write_bytes(name.encode())
-        facts = {"kind": variant.kind, "graph": model.graphs()[0].name, "precision": variant.precision}
-        written[name] = File.describe(folder, variant.path, **facts)
+        part = Part.describe(folder, variant.path, [graph.name for graph in model.graphs()])
+        written[name] = File(kind=variant.kind, precision=variant.precision, parts=(part,))
         measured = {"megabytes": 4.0 + at, "milliseconds": 1.7**at, "agreement": figures[at % len(figures)]}
         rows.append(Row(format=name, path=variant.path, max_difference=1e-6, **measured))
     manifest = Manifest(

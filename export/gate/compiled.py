@@ -16,7 +16,7 @@ import numpy as np
 from kerasbert import tokenizers
 from kerasbert.errors import BundleError, KerasBertError
 from kerasbert.export.gate import golden
-from kerasbert.runtime.engines import open_run
+from kerasbert.runtime.engines import open_runs
 from kerasbert.runtime.manifest import Manifest
 from kerasbert.runtime.pipelines import Pipeline
 
@@ -50,9 +50,8 @@ def compiled_outputs(folder: Path, name: str) -> list[dict[str, list[np.ndarray]
 
 def main(bundle: str, name: str) -> None:
     folder, manifest = Path(bundle), Manifest.read(bundle)
-    file = manifest.files[name]
-    run = open_run(folder / file.path, file, manifest.graph(file.graph), compiled=True)
-    pipeline = Pipeline(manifest, tokenizers.from_options(manifest.tokenizer, folder), {file.graph: run})
+    runs = open_runs(folder, manifest.files[name], manifest.graphs, compiled=True)
+    pipeline = Pipeline(manifest, tokenizers.from_options(manifest.tokenizer, folder), runs)
     arrays = {}
     for example, each in enumerate(golden.read(folder, manifest.graphs)):  # each alone, as on a phone
         (answered,) = pipeline.answered([golden.example_of(each)])

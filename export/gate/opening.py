@@ -36,11 +36,11 @@ def open_any(folder: str | Path, name: str) -> Opened:
     if name not in manifest.files or manifest.files[name].kind != "saved_model":
         return Opened(folder=folder, name=name, pipeline=load(folder, file=name), from_text={})
     manifest.check_others(folder)
-    path = manifest.check_file(folder, name)
+    (part,) = manifest.check_file(folder, name).parts
     from kerasbert.export.formats.saved_model.file import open_saved_model
 
-    graph = manifest.graph(manifest.files[name].graph)
-    ids, texts = open_saved_model(path, graph, task=manifest.definition)
+    graph = manifest.graph(*part.graphs)
+    ids, texts = open_saved_model(folder / part.path, graph, task=manifest.definition)
     tokenizer = tokenizers.from_options(manifest.tokenizer, folder)
     return Opened(
         folder=folder,

@@ -49,7 +49,7 @@ class Row:
 
     Attributes:
         format: its name in kerasbert.json.
-        path: its path in the bundle.
+        path: its path in the bundle; the paths of its parts, with commas between.
         megabytes: its size, in units of 10^6 bytes.
         max_difference: largest absolute difference of its outputs from Keras's on the golden examples. Scores are
             compared if the file returns scores.

@@ -257,7 +257,8 @@ def _facts(manifest) -> str:
         "lowest runtimes": _runtimes(manifest),
         "written by": ", ".join(f"{name} {version}" for name, version in manifest.versions.items()),
     }
-    sums = {file.path: file.sha256 for file in manifest.files.values()} | manifest.checksums
+    parts = [part for file in manifest.files.values() for part in file.parts]
+    sums = {part.path: part.sha256 for part in parts} | manifest.checksums
     digests = {path: f"<code>{escape(digest)}</code>" for path, digest in sums.items()}
     facts = {name: escape(value) for name, value in facts.items()}
     return f"{_definitions(facts)}\n<h3>Checksums, SHA-256</h3>\n{_definitions(digests)}"

@@ -51,8 +51,8 @@ def snippets(folder: Path, manifest: Manifest) -> list[Snippet]:
         values, file = dict(_values(engine.language, manifest, shown, masks)), files[engine.kind]
         outputs = [file.outputs.get(each.name, each.name) for each in graph.outputs]
         values |= {
-            "FILE": file.path,
-            "STEM": Path(file.path).stem,
+            "FILE": file.parts[0].path,
+            "STEM": Path(file.parts[0].path).stem,
             "OUTPUT": outputs[0],
             "OUTPUTS": _listed(_literal(name, engine.language) for name in outputs),
             "INPUTS": _inputs(engine.name, engine.language, manifest, values, pairs=len(shown.example) > 1),

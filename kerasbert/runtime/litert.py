@@ -5,7 +5,7 @@ first interpreter. Its Python package has no switch for that, and file descripto
 line stays.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -42,47 +42,52 @@ class _Signature:
 
 
 class _Interpreter:
-    """An interpreter of a file. Its signatures share state, so one thread at a time may use it."""
+    """An interpreter of a file. Its signatures share state, so one thread at a time may use it.
+
+    Each graph has a signature per length. If a file has several graphs, the names of their signatures begin with the
+    graph's, as `encoder_16` does.
+    """
 
     compiled = False
     """Whether LiteRT's `CompiledModel` computes the signatures, in which case the interpreter only describes them."""
 
-    def __init__(self, path: Path, graph: Graph, *, threads: int):
+    def __init__(self, path: Path, graphs: Sequence[Graph], *, threads: int):
         from ai_edge_litert.interpreter import Interpreter
 
-        self.path, self.graph = path, graph
+        self.path, self._graphs, self._signatures = path, {graph.name: graph for graph in graphs}, {}
         try:
             self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
             names = [name for name in self._interpreter.get_signature_list() if name not in LEARNING]
-            signatures = [_signature(self._interpreter.get_signature_runner(name)) for name in names]
+            signatures = {name: _signature(self._interpreter.get_signature_runner(name)) for name in names}
             if self.compiled:
-                signatures = _compiled(path, dict(zip(names, signatures, strict=True)))
+                signatures = _compiled(path, signatures)
         except (ValueError, RuntimeError) as error:
             raise BundleError(
                 f"{path}: not a whole TFLite model ({str(error).splitlines()[0]}); export again"
             ) from None
-        for each in signatures or [_Signature(None, {}, {})]:
-            check_matches(path, graph, inputs=each.inputs, outputs={n: shape[-1] for n, shape in each.outputs.items()})
-        name = next(each.name for each in graph.inputs if each.axis == "token")
-        self._signatures = {each.inputs[name][0][1]: each for each in signatures}
+        for graph in graphs:
+            named = (each for name, each in signatures.items() if name.rpartition("_")[0] == graph.name)
+            self._signatures[graph.name] = _by_length(path, graph, [*(named if graphs[1:] else signatures.values())])
 
-    def run(self, row: Mapping[str, np.ndarray], tokens: int) -> dict[str, np.ndarray]:
-        """The outputs of a row with that number of tokens, each (1, ...), from the shortest signature that holds it."""
-        signature = next((self._signatures[length] for length in sorted(self._signatures) if length >= tokens), None)
+    def run(self, name: str, row: Mapping[str, np.ndarray], tokens: int) -> dict[str, np.ndarray]:
+        """A graph's outputs for a row with that number of tokens, each (1, ...), from the shortest signature that holds
+        it."""
+        graph, signatures = self._graphs[name], self._signatures[name]
+        signature = next((signatures[length] for length in sorted(signatures) if length >= tokens), None)
         if signature is None:
-            longest = max(self._signatures)
+            longest = max(signatures)
             raise BundleError(
                 f"{self.path}: takes {longest} tokens per text, not {tokens}; export again for a longer max_length"
             )
         inputs = {}
-        for each in self.graph.inputs:
+        for each in graph.inputs:
             shape, dtype = signature.inputs[each.name]
             inputs[each.name] = np.full(shape, each.pad, dtype)
             if each.name in row:  # a file for MediaPipe has segments even where the model has none
                 values = row[each.name][:tokens] if each.axis == "token" else row[each.name]
                 inputs[each.name].reshape(-1)[: np.size(values)] = np.ravel(values)
         outputs = signature.runner(**inputs)
-        return {each.name: outputs[each.name] for each in self.graph.outputs}
+        return {each.name: outputs[each.name] for each in graph.outputs}
 
 
 class _CompiledModel(_Interpreter):
@@ -100,7 +105,19 @@ def _signature(runner) -> _Signature:
     )
 
 
-def _compiled(path: Path, signatures: Mapping[str, _Signature]) -> list[_Signature]:
+def _by_length(path: Path, graph: Graph, signatures: Sequence[_Signature]) -> dict[int, _Signature]:
+    """The signatures of a graph by their number of tokens.
+
+    Raises:
+        BundleError: there are none, or one does not compute the graph.
+    """
+    for each in signatures or [_Signature(None, {}, {})]:
+        check_matches(path, graph, inputs=each.inputs, outputs={n: shape[-1] for n, shape in each.outputs.items()})
+    name = next(each.name for each in graph.inputs if each.axis == "token")
+    return {each.inputs[name][0][1]: each for each in signatures}
+
+
+def _compiled(path: Path, signatures: Mapping[str, _Signature]) -> dict[str, _Signature]:
     """The signatures of a file, computed by a `CompiledModel` that they share."""
     from ai_edge_litert.compiled_model import CompiledModel
 
@@ -118,11 +135,13 @@ def _compiled(path: Path, signatures: Mapping[str, _Signature]) -> list[_Signatu
 
         return run
 
-    return [replace(each, runner=runner(name, each)) for name, each in signatures.items()]
+    return {name: replace(each, runner=runner(name, each)) for name, each in signatures.items()}
 
 
-def tflite(path: Path, graph: Graph, *, threads: int, integers: bool, engine: type[_Interpreter] = _Interpreter) -> Run:
-    """A function that runs each row by itself, in the shortest signature that holds it.
+def tflite(
+    path: Path, graphs: Sequence[Graph], *, threads: int, integers: bool, engine: type[_Interpreter] = _Interpreter
+) -> dict[str, Run]:
+    """For each graph, a function that runs each row by itself, in the shortest signature that holds it.
 
     A file of floats has one interpreter with all threads, for which callers wait in turn: that is as fast as several
     interpreters, each of which would need memory for weights in XNNPACK's own layout. A file of integers gains little
@@ -130,7 +149,7 @@ def tflite(path: Path, graph: Graph, *, threads: int, integers: bool, engine: ty
     they answer twice as many texts per second.
 
     Raises:
-        BundleError: a broken file, or one that does not compute the graph; from the returned function, a file that was
+        BundleError: a broken file, or one that does not compute a graph; from the returned functions, a file that was
             replaced before a further interpreter opened it.
         MissingDependency: LiteRT is not installed.
     """
@@ -141,10 +160,10 @@ def tflite(path: Path, graph: Graph, *, threads: int, integers: bool, engine: ty
             f"{path}: needs the package ai-edge-litert ({error}); pip install ai-edge-litert"
         ) from None
     beside = threads if integers and threads > 1 else 0
-    again = reopening(path, lambda: engine(path, graph, threads=1))
-    pool = Pool(engine(path, graph, threads=threads), again, beside=beside)
+    again = reopening(path, lambda: engine(path, graphs, threads=1))
+    pool = Pool(engine(path, graphs, threads=threads), again, beside=beside)
 
-    def run(batch: dict) -> dict:
+    def run(graph: Graph, batch: dict) -> dict:
         tokens = tokens_of(batch)
         rows = len(tokens)
         found: list[dict] = [{}] * rows
@@ -152,26 +171,29 @@ def tflite(path: Path, graph: Graph, *, threads: int, integers: bool, engine: ty
         def some(part: range) -> None:
             with pool.lent(alone=rows == 1) as interpreter:
                 for i in part:
-                    found[i] = interpreter.run({name: values[i] for name, values in batch.items()}, tokens[i])
+                    found[i] = interpreter.run(
+                        graph.name, {name: values[i] for name, values in batch.items()}, tokens[i]
+                    )
 
         # Neighbours are of like length, so rows are dealt like cards.
         parts = max(1, min(beside, rows))
         in_threads(some, [range(part, rows, parts) for part in range(parts)], parts)
         return {each.name: together([row[each.name] for row in found]) for each in graph.outputs}
 
-    return run
+    return {graph.name: partial(run, graph) for graph in graphs}
 
 
-def mediapipe(path: Path, graph: Graph, **options) -> Run:
+def mediapipe(path: Path, graphs: Sequence[Graph], **options) -> dict[str, Run]:
     """A file for MediaPipe: always three inputs; of a classifier scores in place of logits, and logits that have these
     scores.
     """
+    (graph,) = graphs
     output = graph.outputs[0]
     if len(graph.outputs) > 1 or output.bar == "vector":
-        return tflite(path, replace(graph, inputs=MODEL_INPUTS), **options)
+        return tflite(path, [replace(graph, inputs=MODEL_INPUTS)], **options)
     scored = Graph(graph.name, MODEL_INPUTS, (replace(output, name=SCORES),))
-    run = tflite(path, scored, **options)
-    return lambda batch: {output.name: logits_of(run(batch)[SCORES], output.bar)}
+    run = tflite(path, [scored], **options)[graph.name]
+    return {graph.name: lambda batch: {output.name: logits_of(run(batch)[SCORES], output.bar)}}
 
 
 compiled_tflite = partial(tflite, engine=_CompiledModel)

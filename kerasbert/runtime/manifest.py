@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -18,7 +19,7 @@ from kerasbert.tokenizers.options import check_options
 
 NAME = "kerasbert.json"
 GOLDEN = "golden.json"
-VERSION = 5
+VERSION = 6
 AGAIN = "export or copy it again"
 CHANGED = f"its bytes are not the ones that were written; {AGAIN}"
 EDITED = "was edited; `kerasbert inspect --rehash` accepts a wanted edit"
@@ -30,44 +31,67 @@ OPTIONAL = ("token_type_ids",)
 
 
 @dataclass(frozen=True, kw_only=True)
-class File:
-    """One exported model: a file, or a folder for a SavedModel.
+class Part:
+    """A file of an exported model, or a folder for a SavedModel.
 
     Attributes:
-        kind: a row of `kerasbert.runtime.kinds.KINDS`. graph: the name of the graph that it computes.
-        path: inside the bundle. bytes: its size. sha256: of its content (of all files of a folder, by name).
-        precision: "float32", "float16", "int8" or "int4" weights; "int8-mixed" multiplies some of them in float32,
-            "full-int8" and "int16x8" compute in integers throughout.
-        runtimes: the lowest version of each runtime that runs it, such as {"TFLite": "2.17", "LiteRT": "1.0"}; empty
-            for files that are not `.tflite` files.
-        outputs: the graph's name of an output -> the file's, for those that differ.
-        cuts_at: number of tokens that a text is cut to by the file itself, or by the library that it is made for, where
-            the task reads a longer one in windows; None for other files and tasks.
+        path: inside the bundle. graphs: the names of the graphs that it computes.
+        bytes: its size. sha256: of its content (of all files of a folder, by name).
     """
 
-    kind: str
-    graph: str
     path: str
-    precision: str
+    graphs: tuple[str, ...]
     bytes: int
     sha256: str
-    runtimes: dict[str, str] = field(default_factory=dict)
-    outputs: dict[str, str] = field(default_factory=dict)
-    cuts_at: int | None = None
 
     def __post_init__(self):
         _check_path(self.path)
-        _one_of(f"the kind of {self.path}", self.kind, KINDS)
-        _one_of(f"the precision of {self.path}", self.precision, PRECISIONS)
         if self.bytes < 1:
             raise ValueError(f"{self.path}: {self.bytes} bytes is no size")
         _check_digest(self.path, self.sha256)
 
     @classmethod
-    def describe(cls, folder: Path, path: str, **facts) -> "File":
-        """The file at a path of a folder. facts: its kind, graph, precision, runtimes, outputs and cuts_at."""
+    def describe(cls, folder: Path, path: str, graphs: Iterable[str]) -> "Part":
+        """The part at a path of a folder."""
         size, digest = measure(folder / path)
-        return cls(path=path, bytes=size, sha256=digest, **facts)
+        return cls(path=path, graphs=tuple(graphs), bytes=size, sha256=digest)
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """One exported model. It has one part that computes all graphs of the task, or a part for each graph.
+
+    Attributes:
+        kind: a row of `kerasbert.runtime.kinds.KINDS`. parts: where it is in the bundle.
+        precision: "float32", "float16", "int8" or "int4" weights; "int8-mixed" multiplies some of them in float32,
+            "full-int8" and "int16x8" compute in integers throughout.
+        runtimes: the lowest version of each runtime that runs it, such as {"TFLite": "2.17", "LiteRT": "1.0"}; empty
+            for files that are not `.tflite` files.
+        outputs: a graph's name of an output -> the file's, for those that differ.
+        cuts_at: number of tokens that a text is cut to by the file itself, or by the library that it is made for, where
+            the task reads a longer one in windows; None for other files and tasks.
+    """
+
+    kind: str
+    precision: str
+    parts: tuple[Part, ...]
+    runtimes: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
+    cuts_at: int | None = None
+
+    def __post_init__(self):
+        _one_of(f"the kind of {self.path}", self.kind, KINDS)
+        _one_of(f"the precision of {self.path}", self.precision, PRECISIONS)
+
+    @property
+    def path(self) -> str:
+        """The paths of all parts with commas between, for tables and messages."""
+        return ", ".join(part.path for part in self.parts)
+
+    @property
+    def bytes(self) -> int:
+        """The size of all parts."""
+        return sum(part.bytes for part in self.parts)
 
     @property
     def lowest_runtimes(self) -> str:
@@ -111,11 +135,13 @@ class Manifest:
         if self.lengths[-1] != settings.max_length:
             raise ValueError(f"lengths end with {self.lengths[-1]}, but max_length is {settings.max_length}")
         for name, file in self.files.items():
-            _one_of(f"files.{name}.graph", file.graph, names)
+            computed = [graph for part in file.parts for graph in part.graphs]
+            if sorted(computed) != sorted(names):
+                raise ValueError(f"files.{name}.parts compute {computed}, but the graphs are {names}")
             if file.cuts_at not in (None, settings.max_length):
                 raise ValueError(f"files.{name}.cuts_at is {file.cuts_at}, but max_length is {settings.max_length}")
             for output in file.outputs:
-                _one_of(f"an output of files.{name}", output, [each.name for each in self.graph(file.graph).outputs])
+                _one_of(f"an output of files.{name}", output, [x.name for graph in self.graphs for x in graph.outputs])
         for name in (check_options(self.tokenizer), GOLDEN):
             if name not in self.checksums:
                 raise ValueError(f"checksums have no {name}")
@@ -186,28 +212,28 @@ class Manifest:
             if measure(folder / name)[1] != digest:
                 raise BundleError(f"{folder / name}: {CHANGED}")
 
-    def check_file(self, folder: Path, name: str, *, whole: bool = True) -> Path:
-        """The path of a model's file, if it is the one that was written.
+    def check_file(self, folder: Path, name: str, *, whole: bool = True) -> File:
+        """The description of a model's file, if each of its parts is the one that was written.
 
         Args:
             whole: compare every byte; otherwise only the size of a file, which takes no time.
 
         Raises:
-            BundleError: it is missing or was changed, or the bundle holds no such format.
+            BundleError: a part is missing or was changed, or the bundle holds no such format.
         """
         if name not in self.files:
             raise BundleError(f"{folder}: holds no {name!r}; it has {', '.join(self.files) or 'no model files'}")
-        file = self.files[name]
-        path = folder / file.path
-        if not path.exists():
-            raise BundleError(f"{path}: missing, though {NAME} lists it; {AGAIN}")
-        if not path.is_file() and not path.is_dir():
-            raise BundleError(f"{path}: is a pipe or a device, not a regular file; {AGAIN}")
-        if path.is_file() and path.stat().st_size != file.bytes:
-            raise BundleError(f"{path}: {path.stat().st_size} bytes, but {file.bytes} were written; {AGAIN}")
-        if whole and measure(path) != (file.bytes, file.sha256):
-            raise BundleError(f"{path}: {CHANGED}")
-        return path
+        for part in self.files[name].parts:
+            path = folder / part.path
+            if not path.exists():
+                raise BundleError(f"{path}: missing, though {NAME} lists it; {AGAIN}")
+            if not path.is_file() and not path.is_dir():
+                raise BundleError(f"{path}: is a pipe or a device, not a regular file; {AGAIN}")
+            if path.is_file() and path.stat().st_size != part.bytes:
+                raise BundleError(f"{path}: {path.stat().st_size} bytes, but {part.bytes} were written; {AGAIN}")
+            if whole and measure(path) != (part.bytes, part.sha256):
+                raise BundleError(f"{path}: {CHANGED}")
+        return self.files[name]
 
 
 def rehash(folder: str | Path) -> None:

@@ -1,6 +1,6 @@
 """`.onnx` files with free batch size and length, on ONNX Runtime."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
 
@@ -21,7 +21,7 @@ OPENED_ONCE = 10**9
 """Bytes of a file above which there is no second session."""
 
 
-def onnx(path: Path, graph: Graph, *, threads: int, integers: bool) -> Run:
+def onnx(path: Path, graphs: Sequence[Graph], *, threads: int, integers: bool) -> dict[str, Run]:
     """A function that runs rows of like length together.
 
     A row alone gets a session with all threads. Many rows are cut into pieces of `TOKENS` tokens, and each thread runs
@@ -37,6 +37,7 @@ def onnx(path: Path, graph: Graph, *, threads: int, integers: bool) -> Run:
             replaced before a further session opened it.
         MissingDependency: ONNX Runtime is not installed.
     """
+    (graph,) = graphs  # a file has one
     again = reopening(path, lambda: _session(path, 1))
     first = _session(path, threads)
     check_matches(
@@ -66,7 +67,7 @@ def onnx(path: Path, graph: Graph, *, threads: int, integers: bool) -> Run:
         found = in_threads(of_piece, parts, threads)
         return {name: together(outputs) for name, outputs in zip(names, zip(*found, strict=True), strict=True)}
 
-    return run
+    return {graph.name: run}
 
 
 def _session(path: Path, threads: int):

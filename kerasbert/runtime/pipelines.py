@@ -8,7 +8,7 @@ import numpy as np
 
 from kerasbert import tokenizers
 from kerasbert.errors import BundleError, TokenizerError
-from kerasbert.runtime.engines import open_run
+from kerasbert.runtime.engines import open_runs
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import Manifest
 from kerasbert.tasks.ask import Answered, ask, joined, outputs_of
@@ -176,15 +176,13 @@ def load(bundle: str | Path, *, file: str | None = None, threads: int | None = N
         file = next((name for name, each in manifest.files.items() if KINDS[each.kind].chosen), None)
         if file is None:
             raise BundleError(f"{folder}: holds no .tflite or .onnx file; export one of these for the runtime")
-    path = manifest.check_file(folder, file, whole=check)
-    described = manifest.files[file]
-    graph = manifest.graph(described.graph)
+    described = manifest.check_file(folder, file, whole=check)
     tokenizer = tokenizers.from_options(manifest.tokenizer, folder)
-    run = open_run(path, described, graph, threads=threads)
+    runs = open_runs(folder, described, manifest.graphs, threads=threads)
     graphs = text_graphs(manifest, ("text",)) if KINDS[described.kind].reads == "text" else None
     # Another process may have another working directory.
     source = {"bundle": folder.resolve(), "file": file, "threads": threads, "check": check}
-    return Pipeline(manifest, tokenizer, {graph.name: run}, graphs=graphs, source=source)
+    return Pipeline(manifest, tokenizer, runs, graphs=graphs, source=source)
 
 
 def _load_again(arguments: dict) -> Pipeline:

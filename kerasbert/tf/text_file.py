@@ -1,5 +1,6 @@
 """A `.tflite` file that takes texts (`kerasbert.export.formats.tflite.text`), on LiteRT with tensorflow-text."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 
@@ -31,13 +32,14 @@ def text_interpreter(path: Path, *, threads: int):
     return InterpreterWithCustomOps(custom_op_registerers=SELECT_TFTEXT_OPS, model_path=str(path), num_threads=threads)
 
 
-def text_tflite(path: Path, graph: Graph, *, threads: int, integers: bool) -> Run:
+def text_tflite(path: Path, graphs: Sequence[Graph], *, threads: int, integers: bool) -> dict[str, Run]:
     """A function of `{"text": texts}` that runs each text by itself. Threads wait for the interpreter in turn.
 
     Raises:
         BundleError: a broken file, or one that does not give the graph's outputs.
         MissingDependency: LiteRT or tensorflow-text is not installed.
     """
+    (graph,) = graphs
     try:
         interpreter = text_interpreter(path, threads=threads)
         interpreter.allocate_tensors()
@@ -55,4 +57,4 @@ def text_tflite(path: Path, graph: Graph, *, threads: int, integers: bool) -> Ru
             found = [runner(text=np.array([text], dtype=object)) for text in texts]
         return {each.name: together([outputs[each.name] for outputs in found]) for each in graph.outputs}
 
-    return run
+    return {graph.name: run}

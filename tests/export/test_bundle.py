@@ -58,9 +58,9 @@ def test_a_bundle_holds_what_it_says(exported):
     manifest = Manifest.read(folder)
     assert list(manifest.files) == list(UNASKED)
     for name, file in manifest.files.items():
-        assert (file.bytes, file.sha256) == measure(folder / file.path)
+        assert [(part.bytes, part.sha256) for part in file.parts] == [measure(folder / file.path)]
         variant = VARIANTS[name]
-        assert (file.kind, file.path, file.graph) == (variant.kind, variant.path, "model")
+        assert (file.kind, file.path, file.parts[0].graphs) == (variant.kind, variant.path, ("model",))
         assert file.precision == ("float32" if variant.quantize == "none" else "int8")
     assert set(manifest.checksums) == TOKENIZER | {"golden.json"}
     assert (manifest.task, manifest.task_settings) == ("text-classification", model.settings)

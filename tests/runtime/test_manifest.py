@@ -7,7 +7,7 @@ import json
 import pytest
 
 from kerasbert.errors import BundleError
-from kerasbert.runtime.manifest import NAME, PRECISIONS, VERSION, File, Manifest, rehash
+from kerasbert.runtime.manifest import NAME, PRECISIONS, VERSION, File, Manifest, Part, rehash
 from kerasbert.tasks import task_named
 from kerasbert.tasks.task import Graph, Input, Output
 
@@ -26,7 +26,8 @@ GRAPH = Graph(
 
 def file(kind, path, content):
     digest = hashlib.sha256(content).hexdigest()
-    return File(kind=kind, graph="model", path=path, precision="float32", bytes=len(content), sha256=digest)
+    part = Part(path=path, graphs=("model",), bytes=len(content), sha256=digest)
+    return File(kind=kind, precision="float32", parts=(part,))
 
 
 MODEL, OTHER, VOCABULARY = b"a model", b"another model", b"[PAD]\n[UNK]\n"
@@ -118,7 +119,7 @@ def test_what_was_written_is_read(bundle):
     assert Manifest.read(bundle) == MANIFEST
     text = (bundle / NAME).read_text(encoding="utf-8")
     assert list(json.loads(text))[:2] == ["version", "sha256"]
-    assert json.loads(text)["version"] == VERSION == 5
+    assert json.loads(text)["version"] == VERSION == 6
     assert "négatif" in text
     edit(bundle, lambda values: None, digest=True)  # the hash that is made by hand here is the one that was written
     assert json.loads((bundle / NAME).read_text())["sha256"] == json.loads(text)["sha256"]
@@ -168,9 +169,14 @@ def test_what_is_no_json_object_is_named(tmp_path, content):
 
 KEYS = [field.name for field in dataclasses.fields(Manifest) if field.name != "version"]
 FILE_KEYS = [field.name for field in dataclasses.fields(File)]
+PART_KEYS = [field.name for field in dataclasses.fields(Part)]
 EDITS = {
     **{f"no {key}": (drop(key), f"no key '{key}'") for key in KEYS},
     **{f"no {key} of a file": (drop(f"files/onnx/{key}"), f"no key 'files.onnx.{key}'") for key in FILE_KEYS},
+    **{
+        f"no {key} of a part": (drop(f"files/onnx/parts/0/{key}"), f"no key 'files.onnx.parts[0].{key}'")
+        for key in PART_KEYS
+    },
     **{
         f"no {key} of an input": (drop(f"graphs/0/inputs/0/{key}"), f"no key 'graphs[0].inputs[0].{key}'")
         for key in ("name", "axis", "pad")
@@ -259,17 +265,34 @@ EDITS = {
     "files in a list": (put("files", ["model.onnx"]), "files is ['model.onnx'], not an object"),
     "a file in a list": (put("files/onnx", ["model.onnx"]), "files.onnx is ['model.onnx'], not an object"),
     "an unknown kind": (put("files/onnx/kind", "coreml"), "the kind of models/model.onnx is 'coreml': use one of tfl"),
-    "an unknown graph": (put("files/onnx/graph", "encoder"), "files.onnx.graph is 'encoder': use one of model"),
+    **{
+        f"the graphs {graphs}": (
+            put("files/onnx/parts/0/graphs", graphs),
+            f"files.onnx.parts compute {graphs}, but the",
+        )
+        for graphs in (["encoder"], [], ["model", "model"])
+    },
+    "a graph in a string": (put("files/onnx/parts/0/graphs", "model"), "graphs is 'model', not a list"),
+    "no parts": (put("files/onnx/parts", []), "files.onnx.parts compute [], but the graphs are ['model']"),
     "an unknown precision": (put("files/onnx/precision", "int2"), "the precision of models/model.onnx is 'int2': use "),
-    "a path up": (put("files/onnx/path", "../model.onnx"), "the path '../model.onnx' leads out of the bundle"),
-    "a path up and down": (put("files/onnx/path", "a/../../b"), "the path 'a/../../b' leads out of the bundle"),
-    "an absolute path": (put("files/onnx/path", "/model.onnx"), "the path '/model.onnx' leads out of the bundle"),
-    "a path of Windows": (put("files/onnx/path", "..\\b"), "the path '..\\\\b' leads out of the bundle"),
-    "an empty path": (put("files/onnx/path", ""), "the path '' leads out of the bundle"),
-    "no bytes": (put("files/onnx/bytes", 0), "models/model.onnx: 0 bytes is no size"),
-    "bytes in a string": (put("files/onnx/bytes", "13"), "files.onnx.bytes is '13', not a whole number"),
-    "a short digest": (put("files/onnx/sha256", "ab"), "models/model.onnx: 'ab' is no SHA-256"),
-    "a digest in capitals": (put("files/onnx/sha256", "A" * 64), f"models/model.onnx: '{'A' * 64}' is no SHA-256"),
+    "a path up": (put("files/onnx/parts/0/path", "../model.onnx"), "the path '../model.onnx' leads out of the bundle"),
+    "a path up and down": (put("files/onnx/parts/0/path", "a/../../b"), "the path 'a/../../b' leads out of the bundle"),
+    "an absolute path": (
+        put("files/onnx/parts/0/path", "/model.onnx"),
+        "the path '/model.onnx' leads out of the bundle",
+    ),
+    "a path of Windows": (put("files/onnx/parts/0/path", "..\\b"), "the path '..\\\\b' leads out of the bundle"),
+    "an empty path": (put("files/onnx/parts/0/path", ""), "the path '' leads out of the bundle"),
+    "no bytes": (put("files/onnx/parts/0/bytes", 0), "models/model.onnx: 0 bytes is no size"),
+    "bytes in a string": (
+        put("files/onnx/parts/0/bytes", "13"),
+        "files.onnx.parts[0].bytes is '13', not a whole number",
+    ),
+    "a short digest": (put("files/onnx/parts/0/sha256", "ab"), "models/model.onnx: 'ab' is no SHA-256"),
+    "a digest in capitals": (
+        put("files/onnx/parts/0/sha256", "A" * 64),
+        f"models/model.onnx: '{'A' * 64}' is no SHA-256",
+    ),
     "a file that cuts": (put("files/onnx/cuts_at", 64), None),
     "a file that cuts elsewhere": (put("files/onnx/cuts_at", 32), "files.onnx.cuts_at is 32, but max_length is 64"),
     "a file left out": (drop("files/onnx"), None),
@@ -337,14 +360,14 @@ def test_an_edit_is_found_by_the_hash_and_a_wrong_one_by_the_content(bundle, nam
     [
         (drop("version"), "no key 'version'; export again"),
         (drop("sha256"), "no key 'sha256'; export again"),
-        (put("version", 3), "of version 3, but this kerasbert reads 5; export again"),
-        (put("version", 6), "of version 6, but this kerasbert reads 5; update kerasbert"),
-        (together(put("version", 6), put("something", "new")), "of version 6, but this kerasbert reads 5; update kera"),
-        (together(put("version", 3), drop("sha256")), "of version 3, but this kerasbert reads 5; export again"),
-        (put("version", "5"), "of version '5', but this kerasbert reads 5; export again"),
-        (put("version", True), "of version True, but this kerasbert reads 5; export again"),
-        (put("version", 3.0), "of version 3.0, but this kerasbert reads 5; export again"),
-        (put("version", None), "of version None, but this kerasbert reads 5; export again"),
+        (put("version", 3), "of version 3, but this kerasbert reads 6; export again"),
+        (put("version", 7), "of version 7, but this kerasbert reads 6; update kerasbert"),
+        (together(put("version", 7), put("something", "new")), "of version 7, but this kerasbert reads 6; update kera"),
+        (together(put("version", 3), drop("sha256")), "of version 3, but this kerasbert reads 6; export again"),
+        (put("version", "6"), "of version '6', but this kerasbert reads 6; export again"),
+        (put("version", True), "of version True, but this kerasbert reads 6; export again"),
+        (put("version", 3.0), "of version 3.0, but this kerasbert reads 6; export again"),
+        (put("version", None), "of version None, but this kerasbert reads 6; export again"),
     ],
 )
 def test_another_version_is_named_before_all_else_and_is_not_rehashed(bundle, change, message):

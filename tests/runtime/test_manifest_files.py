@@ -6,7 +6,7 @@ import hashlib
 import pytest
 
 from kerasbert.errors import BundleError
-from kerasbert.runtime.manifest import File, Manifest, measure, rehash
+from kerasbert.runtime.manifest import File, Manifest, Part, measure, rehash
 from kerasbert.tasks.task import Graph, Input, Output
 
 INPUTS = (Input("input_ids"), Input("attention_mask"))
@@ -26,7 +26,9 @@ def bundle(tmp_path):
 
 @pytest.fixture
 def manifest(bundle):
-    facts = {"graph": "model", "precision": "float32"}
+    def described(kind, path):
+        return File(kind=kind, precision="float32", parts=(Part.describe(bundle, path, ["model"]),))
+
     return Manifest(
         task="sentence-embedding",
         settings={"pooling": "mean", "max_length": 16},
@@ -40,8 +42,8 @@ def manifest(bundle):
             "added_tokens": [],
         },
         files={
-            "onnx": File.describe(bundle, "model.onnx", kind="onnx", **facts),
-            "saved_model": File.describe(bundle, "saved", kind="saved_model", **facts),
+            "onnx": described("onnx", "model.onnx"),
+            "saved_model": described("saved_model", "saved"),
         },
         checksums={name: measure(bundle / name)[1] for name in ("vocab.txt", "golden.json")},
         versions={},
@@ -50,9 +52,9 @@ def manifest(bundle):
 
 def test_a_whole_bundle_is_accepted(manifest, bundle):
     manifest.check_others(bundle)
-    for name, path in (("onnx", "model.onnx"), ("saved_model", "saved")):
+    for name, file in manifest.files.items():
         for whole in (True, False):
-            assert manifest.check_file(bundle, name, whole=whole) == bundle / path
+            assert manifest.check_file(bundle, name, whole=whole) is file
 
 
 @pytest.mark.parametrize("name", ["vocab.txt", "golden.json"])

@@ -7,8 +7,9 @@ import pytest
 import tensorflow as tf
 import tf2onnx
 
+from kerasbert.errors import BundleError
 from kerasbert.runtime.litert import tflite
-from kerasbert.runtime.manifest import Manifest
+from kerasbert.runtime.manifest import File, Manifest, Part
 from kerasbert.runtime.onnx import onnx
 from kerasbert.tasks.generating import write
 from kerasbert.tasks.seq2seq import Settings
@@ -75,7 +76,7 @@ def tflite_file(folder, name):
     tf.saved_model.save(module, folder / name, {key: each.get_concrete_function() for key, each in signatures.items()})
     path = folder / f"{name}.tflite"
     path.write_bytes(tf.lite.TFLiteConverter.from_saved_model(str(folder / name)).convert())
-    return tflite(path, graph, threads=1, integers=False)
+    return tflite(path, [graph], threads=1, integers=False)[name]
 
 
 def onnx_file(folder, name):
@@ -88,7 +89,7 @@ def onnx_file(folder, name):
     path = folder / f"{name}.onnx"
     made = tf.function(with_ids, input_signature=inputs)
     tf2onnx.convert.from_function(made, input_signature=inputs, opset=17, output_path=str(path))
-    return onnx(path, graph, threads=1, integers=False)
+    return onnx(path, [graph], threads=1, integers=False)[name]
 
 
 @pytest.mark.parametrize("opened", [tflite_file, onnx_file])
@@ -106,7 +107,7 @@ def test_an_engine_writes_the_texts_of_the_same_functions_in_eager_mode(opened, 
     np.testing.assert_allclose(np.array(found["scores"]), np.array(wanted["scores"]), rtol=1e-4)
 
 
-def manifest(**widths):
+def manifest(files=(), **widths):
     """The description of a bundle of both graphs, whose inputs and outputs have these widths."""
     graphs = [
         dataclasses.replace(
@@ -128,7 +129,7 @@ def manifest(**widths):
             "tokenize_chinese_chars": True,
             "added_tokens": [],
         },
-        files={},
+        files=dict(files),
         checksums=dict.fromkeys(("vocab.txt", "golden.json"), "0" * 64),
         versions={},
     )
@@ -142,3 +143,36 @@ def test_an_input_of_vectors_takes_what_another_graph_gives(name, axis, wrong, t
     assert Manifest.read(tmp_path) == manifest()
     with pytest.raises(ValueError, match=f"^decoder_step.{name} has the axis '{axis}' and the width {wrong}$"):
         manifest(**{name: wrong}).write(tmp_path)
+
+
+def split(folder):
+    """A file with a part for each graph, which the description of a bundle lists."""
+    paths = {"encoder": "encoder_model.onnx", "decoder_step": "decoder_model.onnx"}
+    for name, path in paths.items():
+        (folder / path).write_text(name)
+    parts = tuple(Part.describe(folder, path, [name]) for name, path in paths.items())
+    return manifest({"onnx": File(kind="onnx", precision="float32", parts=parts)})
+
+
+def test_each_part_of_a_file_is_checked(tmp_path):
+    described = split(tmp_path)
+    described.write(tmp_path)
+    file = Manifest.read(tmp_path).check_file(tmp_path, "onnx")
+    assert file == described.files["onnx"]
+    assert (file.path, file.bytes) == ("encoder_model.onnx, decoder_model.onnx", len("encoder") + len("decoder_step"))
+    (tmp_path / "decoder_model.onnx").write_text("decoder_stop")
+    with pytest.raises(BundleError, match=r"decoder_model.onnx: its bytes are not the ones that were written"):
+        described.check_file(tmp_path, "onnx")
+    (tmp_path / "decoder_model.onnx").unlink()
+    with pytest.raises(BundleError, match=r"decoder_model.onnx: missing, though kerasbert.json lists it"):
+        described.check_file(tmp_path, "onnx", whole=False)
+
+
+def test_the_parts_of_a_file_compute_every_graph_once(tmp_path):
+    (encoder, step) = split(tmp_path).files["onnx"].parts
+    for parts in ((encoder,), (encoder, encoder, step)):
+        computed = ", ".join(repr(part.graphs[0]) for part in parts)
+        with pytest.raises(
+            ValueError, match=rf"^files.onnx.parts compute \[{computed}\], but the graphs are \['encoder', "
+        ):
+            manifest({"onnx": File(kind="onnx", precision="float32", parts=parts)})

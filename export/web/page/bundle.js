@@ -4,7 +4,7 @@ import { BytePair } from "./bytepair.js";
 import { openModel, readsText, runnable } from "./engines.js";
 import { WordPiece } from "./wordpiece.js";
 
-const VERSION = 5; // of kerasbert.json, as in kerasbert/runtime/manifest.py
+const VERSION = 6; // of kerasbert.json, as in kerasbert/runtime/manifest.py
 
 export async function openBundle(home = new URL("../", import.meta.url)) {
   const manifest = await (await get(new URL("kerasbert.json", home))).json();
@@ -55,10 +55,10 @@ class Bundle {
   }
 
   async #load(file) {
-    const { path, bytes: written } = file;
+    const [{ path, bytes: written, sha256 }] = file.parts;
     const bytes = new Uint8Array(await (await get(new URL(path, this.home))).arrayBuffer());
     if (bytes.length !== written) throw new Error(`${path}: ${bytes.length} bytes, but ${written} were written`);
-    await checkDigest(path, bytes, file.sha256);
+    await checkDigest(path, bytes, sha256);
     const model = Object.assign(await openModel(file, bytes, this.manifest), { readsText: readsText(file) });
     const [texts] = this.task.asks(this.texts(this.golden[0].example));
     await this.run(model, texts); // the first run takes longer: the runtimes prepare their kernels then

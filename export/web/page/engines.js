@@ -70,6 +70,9 @@ const ENGINES = { onnx, tflite, mediapipe };
 // Whether a file reads the text itself, and then one text alone.
 export const readsText = ({ kind }) => kind === "mediapipe";
 
+// The size of a file with all its parts.
+export const bytesOf = ({ parts }) => parts.reduce((sum, { bytes }) => sum + bytes, 0);
+
 // The files of a bundle that can run here, by name. MediaPipe has tasks with one answer per text only.
 export function runnable({ files, graphs }) {
   const one = graphs.every(({ outputs }) => outputs.every(({ axis }) => axis === "row"));
@@ -77,7 +80,7 @@ export function runnable({ files, graphs }) {
 }
 
 export async function openModel(file, bytes, { graphs }) {
-  const run = await ENGINES[file.kind](bytes, graphs.find(({ name }) => name === file.graph));
+  const run = await ENGINES[file.kind](bytes, graphs.find(({ name }) => file.parts[0].graphs.includes(name)));
   return async (...given) => {
     const found = await run(...given);
     for (const [name, ofFile] of Object.entries(file.outputs)) found[name] = found[ofFile];

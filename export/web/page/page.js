@@ -1,6 +1,7 @@
 // The page: a text goes in, an answer and milliseconds come out.
 
 import { openBundle } from "./bundle.js";
+import { bytesOf } from "./engines.js";
 
 const at = (id) => document.getElementById(id);
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)}\u00a0MB`;
@@ -111,7 +112,7 @@ function show({ label, best = [], note = "", scores, text, marks, tokens, cut, t
   at("scores").replaceChildren(...bars(scores, best));
   const left = cut ? ` (${cut} more were cut off)` : "";
   const read = tokens ? `${tokens} tokens${left} in ${milliseconds(tokenizing)}, model` : "tokens and model";
-  at("timing").textContent = `${read}\u00a0${milliseconds(running)}, file\u00a0${megabytes(file.bytes)}`;
+  at("timing").textContent = `${read}\u00a0${milliseconds(running)}, file\u00a0${megabytes(bytesOf(file))}`;
 }
 
 async function check() {
@@ -166,7 +167,7 @@ function fillChoices() {
     at("choices").append(element("label", title, { htmlFor: select.id }), select);
   }
   at("file").append(...bundle.files.map(([name, file]) =>
-    element("option", `${name} (${file.precision}, ${megabytes(file.bytes)})`, { value: name })));
+    element("option", `${name} (${file.precision}, ${megabytes(bytesOf(file))})`, { value: name })));
   at("file").onchange = askAgain;
   at("files").hidden = bundle.files.length === 1;
 }

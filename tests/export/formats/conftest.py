@@ -2,8 +2,8 @@
 
 import pytest
 
-from kerasbert.runtime.engines import open_run
-from kerasbert.runtime.manifest import File
+from kerasbert.runtime.engines import open_runs
+from kerasbert.runtime.manifest import File, Part
 
 
 @pytest.fixture(scope="session")
@@ -12,7 +12,7 @@ def opened():
 
     def open_file(path, model, *, kind: str = "tflite"):
         (graph,) = model.graphs()
-        file = File.describe(path.parent, path.name, kind=kind, graph=graph.name, precision="float32")
-        return open_run(path, file, graph)
+        file = File(kind=kind, precision="float32", parts=(Part.describe(path.parent, path.name, [graph.name]),))
+        return open_runs(path.parent, file, [graph])[graph.name]
 
     return open_file

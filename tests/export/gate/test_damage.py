@@ -156,7 +156,7 @@ def test_what_is_no_saved_model_is_named(only, refused, place, damage):
 
 def test_an_empty_file_is_no_file_of_a_bundle(only, refused):
     bundle = only("onnx")
-    edit(bundle, lambda values: values["files"]["onnx"].update(bytes=0))
+    edit(bundle, lambda values: values["files"]["onnx"]["parts"][0].update(bytes=0))
     refused(bundle, NAME, "was edited;")
 
 

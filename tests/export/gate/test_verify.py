@@ -137,7 +137,7 @@ def test_a_changed_byte_is_found_before_the_file_runs(copy, file):
     name = "saved_model" if file.startswith("saved_model") else file
 
     def only_it(values):
-        values["files"] = {format: kept for format, kept in values["files"].items() if kept["path"] == name}
+        values["files"] = {format: kept for format, kept in values["files"].items() if kept["parts"][0]["path"] == name}
 
     rewrite(copy, only_it)
     flip(copy / file)

@@ -101,7 +101,7 @@ def test_every_file_has_a_line_and_a_dot(text, manifest):
     for name, file in manifest.files.items():
         assert name in parsed.text
         assert file.path in parsed.text
-        assert file.sha256 in parsed.text
+        assert file.parts[0].sha256 in parsed.text
 
 
 def test_the_cards_facts_are_there(text, manifest):

@@ -11,7 +11,7 @@ from kerasbert import TextClassifier
 from kerasbert.errors import ExportError
 from kerasbert.export import export_bundle, web
 from kerasbert.export.web import npm, write_page
-from kerasbert.runtime.manifest import File, Manifest
+from kerasbert.runtime.manifest import File, Manifest, Part
 from kerasbert.tasks.task import MODEL_INPUTS, Graph, Output
 
 
@@ -29,7 +29,8 @@ def test_a_page_without_a_network_fails_before_any_work(tiny_classifier, tmp_pat
 def bundle_of(folder: Path, kind: str, tokenizer: dict) -> Path:
     """A bundle's description alone, of one file."""
     folder.mkdir()
-    file = File(kind=kind, graph="model", path="model", precision="float32", bytes=1, sha256="0" * 64)
+    part = Part(path="model", graphs=("model",), bytes=1, sha256="0" * 64)
+    file = File(kind=kind, precision="float32", parts=(part,))
     graph = Graph("model", MODEL_INPUTS, (Output("sequence_output", "token", "vector", 4),))
     Manifest(
         task="feature-extraction",

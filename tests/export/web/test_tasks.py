@@ -58,12 +58,12 @@ REFUSED = """
 
 def test_the_page_refuses_other_versions_and_other_bytes(in_node):
     right = hashlib.sha256(b"a model").hexdigest()
-    asked = {"versions": [VERSION, 4, 6], "content": "a model", "digests": [right, 64 * "0"]}
-    said = "kerasbert.json is of version {}, but this page reads 5: {}"
+    asked = {"versions": [VERSION, 5, 7], "content": "a model", "digests": [right, 64 * "0"]}
+    said = "kerasbert.json is of version {}, but this page reads 6: {}"
     assert in_node(REFUSED, asked) == [
         "",
-        said.format(4, "export the bundle again"),
-        said.format(6, "add the page again with a newer kerasbert"),
+        said.format(5, "export the bundle again"),
+        said.format(7, "add the page again with a newer kerasbert"),
         "",
         "model.onnx: its bytes are not the ones that were written; export or copy it again",
     ]
