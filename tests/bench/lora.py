@@ -3,10 +3,10 @@
     python tests/bench/lora.py train --model MINILM --data SENTIMENT --out RESULTS --lora 8 --seed 0
     python tests/bench/lora.py table --out RESULTS
 
-SENTIMENT is a folder with train.csv, dev.csv and test.csv. `train` writes RESULTS/WAY_RATE_SEED and, when it has ended,
-RESULTS/WAY_RATE_SEED.json: accuracy on dev.csv and on test.csv, CPU seconds of fine-tuning from reading the file to the
-saved folder, and the number of parameters that learned. A run that was stopped goes on, and one that has ended is not
-made again. `table` takes for each way the rate with the best accuracy on dev.csv (seed 0), and prints test.csv's.
+SENTIMENT is a folder with train.csv, dev.csv and test.csv. `train` writes RESULTS/WAY_RATE_EPOCHS_SEED and, when it has
+ended, RESULTS/WAY_RATE_EPOCHS_SEED.json: accuracy on dev.csv and on test.csv, CPU seconds of fine-tuning from reading the file to the
+saved folder, and the number of parameters that learned. A run that has ended is not made again. `table` takes for each
+way the rate and the number of epochs with the best accuracy on dev.csv (seed 0), and prints test.csv's.
 """
 
 import argparse
@@ -14,24 +14,24 @@ import json
 import logging
 import statistics
 import time
+from collections import defaultdict
 from pathlib import Path
 
 from kerasbert.examples.readers import read_examples
 from kerasbert.tasks import task_named
 
 TASK = task_named("text-classification")
-RECIPE = {"epochs": 2, "batch_size": 32, "max_length": 64, "settings": {"pooling": "mean"}}
-RATES = {"full": (5e-5, 1e-4, 2e-4), "lora": (5e-4, 1e-3, 2e-3)}
-"""The rates that are tried with seed 0."""
+RECIPE = {"batch_size": 32, "max_length": 64, "settings": {"pooling": "mean"}}
+WAYS = ("full", "lora")
 
 
 def train(given) -> None:
-    """Fine-tunes with one rate and one seed."""
+    """Fine-tunes with one rate, one number of epochs and one seed."""
     from kerasbert.models.opening import open_model
     from kerasbert.runs.finetune import finetune
 
     given.out.mkdir(parents=True, exist_ok=True)
-    folder = given.out / f"{'lora' if given.lora else 'full'}_{given.rate:g}_{given.seed}"
+    folder = given.out / f"{WAYS[bool(given.lora)]}_{given.rate:g}_{given.epochs}_{given.seed}"
     result = folder.with_suffix(folder.suffix + ".json")
     if result.exists():
         return
@@ -43,9 +43,9 @@ def train(given) -> None:
         folder,
         checkpoint=given.model,
         learning_rate=given.rate,
+        epochs=given.epochs,
         lora=given.lora,
         seed=given.seed,
-        resume=True,
         **RECIPE,
     )
     found = {"cpu": time.process_time() - cpu}
@@ -60,27 +60,29 @@ def train(given) -> None:
 
 
 def table(given) -> None:
-    """Prints the rates on dev.csv, then one row per seed with the best rate, and the means."""
-    print("| way | rate | seed | dev | test | CPU s | parameters |\n|---|---|---|---|---|---|---|")
-    for way, rates in RATES.items():
-        tried = {rate: _results(given.out, way, rate) for rate in rates}
-        tried = {rate: found for rate, found in tried.items() if 0 in found}
-        for rate, found in tried.items():
-            print(f"| {way} | {rate:g} | 0 | {100 * found[0]['dev']:.2f} | | {found[0]['cpu']:.0f} | |")
+    """Prints the recipes on dev.csv, then one row per seed with the best recipe, and the means."""
+    print("| way | rate | epochs | seed | dev | test | CPU s | parameters |\n|---|---|---|---|---|---|---|---|")
+    for way in WAYS:
+        tried = {recipe: found for recipe, found in _results(given.out, way).items() if "0" in found}
+        for (rate, epochs), found in tried.items():
+            print(f"| {way} | {rate} | {epochs} | 0 | {100 * found['0']['dev']:.2f} | | {found['0']['cpu']:.0f} | |")
         if not tried:
             continue
-        rate = max(tried, key=lambda rate: tried[rate][0]["dev"])
-        rows = tried[rate]
-        means = {name: statistics.mean(each[name] for each in rows.values()) for name in rows[0]}
+        rate, epochs = max(tried, key=lambda recipe: tried[recipe]["0"]["dev"])
+        rows = tried[rate, epochs]
+        means = {name: statistics.mean(each[name] for each in rows.values()) for name in rows["0"]}
         for seed, row in [*sorted(rows.items()), ("mean", means)]:
             shown = f"{100 * row['dev']:.2f} | {100 * row['test']:.2f} | {row['cpu']:.0f} | {row['parameters']:,.0f}"
-            print(f"| {way}, best | {rate:g} | {seed} | {shown} |")
+            print(f"| {way}, best | {rate} | {epochs} | {seed} | {shown} |")
 
 
-def _results(out: Path, way: str, rate: float) -> dict[int, dict]:
-    """Seed -> what `train` found."""
-    paths = {int(path.stem.rpartition("_")[2]): path for path in out.glob(f"{way}_{rate:g}_*.json")}
-    return {seed: json.loads(path.read_text(encoding="utf-8")) for seed, path in paths.items()}
+def _results(out: Path, way: str) -> dict[tuple[str, str], dict[str, dict]]:
+    """Rate and epochs -> seed -> what `train` found."""
+    found = defaultdict(dict)
+    for path in sorted(out.glob(f"{way}_*_*_*.json")):
+        _, rate, epochs, seed = path.stem.split("_")
+        found[rate, epochs][seed] = json.loads(path.read_text(encoding="utf-8"))
+    return found
 
 
 def main():
@@ -91,6 +93,7 @@ def main():
     parser.add_argument("--out", type=Path, required=True, help="Folder of results.")
     parser.add_argument("--lora", type=int, help="Rank of LoRA.  [default: every weight learns]")
     parser.add_argument("--rate", type=float, default=1e-4, help="Learning rate at its peak.")
+    parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--rows", type=int, default=6000, help="Number of training examples, the first of the file.")
     parser.add_argument("--seed", type=int, default=0)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
