@@ -15,9 +15,9 @@ NO_TOKEN = -1
 WITHOUT_LENGTH = ("row", "text", "choice", "number")
 """Axes of inputs that are not padded."""
 WINDOW = 4
-"""Number of training batches that are sorted by length among themselves: a compromise. Padding adds 15 % to the tokens of
-MRPC's pairs; in random order 50 %, and with 50 batches 2 %, but then MiniLM was a point less accurate on MRPC than in
-random order, since each step learned from rows of one length."""
+"""Number of training batches that are sorted by length among themselves. Padding then adds 15 % to the tokens of MRPC's
+pairs; in random order it adds 50 %, and with 50 batches 2 %. But with 50 batches MiniLM was a point less accurate on MRPC
+than in random order: each step learned from rows of one length only."""
 
 
 def pad_rows(rows: Sequence[Row], graph: Graph, *, round_to: int = 1, longest: int | None = None) -> dict:
@@ -164,8 +164,8 @@ def training_order(lengths: np.ndarray, batch_size: int, *, seed: int | None, ep
     """The row numbers of each batch of an epoch. They depend on nothing but the arguments.
 
     With a seed, rows are shuffled, sorted by length within windows of `WINDOW` batches and cut into batches, which are
-    shuffled again. Rows of similar length then share a batch, which saves two thirds of the padding of ordinary sentences. Without
-    a seed, rows keep their order.
+    shuffled again. Rows of similar length then share a batch, which saves two thirds of the padding of ordinary
+    sentences. Without a seed, rows keep their order.
     """
     order = np.arange(len(lengths))
     if seed is None:

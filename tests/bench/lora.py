@@ -4,9 +4,9 @@
     python tests/bench/lora.py table --out RESULTS
 
 SENTIMENT is a folder with train.csv, dev.csv and test.csv. `train` writes RESULTS/WAY_RATE_EPOCHS_SEED and, when it has
-ended, RESULTS/WAY_RATE_EPOCHS_SEED.json: accuracy on dev.csv and on test.csv, CPU seconds of fine-tuning from reading the file to the
-saved folder, and the number of parameters that learned. A run that has ended is not made again. `table` takes for each
-way the rate and the number of epochs with the best accuracy on dev.csv (seed 0), and prints test.csv's.
+ended, RESULTS/WAY_RATE_EPOCHS_SEED.json: accuracy on dev.csv and on test.csv, CPU seconds of fine-tuning from reading
+the file to the saved folder, and the number of parameters that learned. A run that has ended is not made again. `table`
+takes for each way the rate and the number of epochs with the best accuracy on dev.csv (seed 0), and prints test.csv's.
 """
 
 import argparse
