@@ -15,9 +15,9 @@ NO_TOKEN = -1
 WITHOUT_LENGTH = ("row", "text", "choice", "number")
 """Axes of inputs that are not padded."""
 WINDOW = 4
-"""Number of training batches that are sorted by length among themselves. Padding then adds 15 % to the tokens of MRPC's
-pairs; in random order it adds 50 %, and with 50 batches 2 %. But with 50 batches MiniLM was a point less accurate on MRPC
-than in random order: each step learned from rows of one length only."""
+"""Number of training batches that are sorted by length among themselves. Padding then adds 15 % to MRPC's tokens;
+in random order it adds 50 %, and with 50 batches 2 %. But with 50 MiniLM was a point less accurate on MRPC than in
+random order: each step learned from rows of one length only."""
 
 
 def pad_rows(rows: Sequence[Row], graph: Graph, *, round_to: int = 1, longest: int | None = None) -> dict:
