@@ -15,7 +15,7 @@ from kerasbert.export.gate import golden
 from kerasbert.export.gate.verify import Reference, Row, check, read_data, report, verify
 from kerasbert.export.options import ExportOptions
 from kerasbert.export.report.page import write_report
-from kerasbert.export.variants import CALIBRATED, OUTPUTS, VARIANTS, WRITERS, Variant, in_place_of
+from kerasbert.export.variants import CALIBRATED, OUTPUTS, VARIANTS, WRITERS, Variant, in_place_of, parts_of
 from kerasbert.export.web import runtimes, write_page
 from kerasbert.export.web.npm import fetch
 from kerasbert.files import check_target, new_folder
@@ -131,12 +131,13 @@ def _write_and_check(
 
 
 def _described(folder: Path, manifest: Manifest, variant: Variant) -> File:
+    parts = parts_of(variant.kind, variant.path, [graph.name for graph in manifest.graphs])
     names = OUTPUTS.get(variant.kind, {})
     outputs = [each.name for graph in manifest.graphs for each in graph.outputs]
     facts = {
         "kind": variant.kind,
         "precision": variant.precision,
-        "parts": (Part.describe(folder, variant.path, [graph.name for graph in manifest.graphs]),),
+        "parts": tuple(Part.describe(folder, *part) for part in parts.items()),
         "outputs": {name: names[name] for name in outputs if name in names},
     }
     if KINDS[variant.kind].cuts and manifest.definition.averages:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from kerasbert.errors import ExportError
 
@@ -67,6 +68,9 @@ OUTPUTS = {
     }
 }
 """Kind of file -> a task's output -> its name in the file, where it differs. `.onnx` files speak the hub's language."""
+PARTS = {"onnx": {"encoder": "encoder_model", "decoder_step": "decoder_model"}}
+"""Kind of file that holds one graph -> a graph of a task of several -> what its file's name has in place of "model", as
+optimum and transformers.js have it. Files of other kinds hold all graphs of a task."""
 FORMATS = tuple(kind for kind in WRITERS if kind != "trainable")
 """Kinds that are asked for by name. A trainable file is asked for with `trainable_head` instead."""
 USUAL = ("tflite", "onnx", "saved_model")
@@ -112,6 +116,19 @@ def chosen_variants(
             has = ", ".join(variant.quantize for variant in VARIANTS.values() if variant.kind == kind)
             raise ExportError(f"{kind}: has no {', '.join(quantize)}; quantize can be {has} there")
     return chosen
+
+
+def parts_of(kind: str, path: str, graphs: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The path of each part of a file -> the names of the graphs that it computes.
+
+    Args:
+        kind, path: of a row of `VARIANTS`. graphs: the names of the task's graphs.
+    """
+    names = PARTS.get(kind)
+    if names is None or len(graphs) == 1:
+        return {path: tuple(graphs)}
+    file = PurePath(path)
+    return {str(file.with_name(file.name.replace("model", names[graph], 1))): (graph,) for graph in graphs}
 
 
 def in_place_of(name: str) -> str:

@@ -15,6 +15,7 @@ from kerasbert.errors import ConfigError
 from kerasbert.layers.masked_lm_loss import masked_lm_loss
 from kerasbert.models.decoder import Decoder, parts_of
 from kerasbert.models.encoder import BertEncoder
+from kerasbert.models.functions import GraphFunction
 from kerasbert.models.text_model import TextModel
 from kerasbert.tasks.seq2seq import TASK, Settings, graphs
 from kerasbert.tasks.task import Graph
@@ -94,10 +95,22 @@ class Seq2Seq(TextModel):
         self.parts = parts_of(encoder, decoder)
 
     def graphs(self) -> tuple[Graph, ...]:
+        return tuple(each.graph for each in self.functions())
+
+    def functions(self) -> tuple[GraphFunction, ...]:
+        embeddings = {"encoder": self.encoder.embeddings, "decoder_step": self.decoder.embeddings}
         found = []
         for graph in graphs(self.settings):
-            model = getattr(self.parts, graph.name)
-            found.append(self._as_built(graph, model.input, model.output))
+            part = getattr(self.parts, graph.name)
+            found.append(
+                GraphFunction(
+                    graph=self._as_built(graph, part.input, part.output),
+                    inputs=part.input,
+                    call=partial(part, training=False),
+                    embeddings=embeddings[graph.name],
+                    places=self.settings.max_new_tokens if "cache" in part.input else None,
+                )
+            )
         return tuple(found)
 
     def _runs(self) -> dict:

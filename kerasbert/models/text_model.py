@@ -16,6 +16,7 @@ from kerasbert.errors import ConfigError
 from kerasbert.models.cards import task_card
 from kerasbert.models.combined import head_of, with_head
 from kerasbert.models.encoder import BertEncoder
+from kerasbert.models.functions import GraphFunction
 from kerasbert.models.lora import WithLora
 from kerasbert.models.on_texts import OnTexts
 from kerasbert.models.unquantized import Unquantized
@@ -84,6 +85,12 @@ class TextModel(OnTexts, Unquantized, WithLora, CompiledLossTrainer, keras.Model
     def graphs(self) -> tuple[Graph, ...]:
         """The task's graphs that answer, with the inputs and outputs that this model has."""
         return (self.training_graph(),)
+
+    def functions(self) -> tuple[GraphFunction, ...]:
+        """What exported files compute, one function per graph."""
+        (graph,) = self.graphs()
+        embeddings = self.encoder.embeddings
+        return (GraphFunction(graph=graph, inputs=self.input, call=self.export_outputs, embeddings=embeddings),)
 
     def training_graph(self) -> Graph:
         """The graph that `fit` trains, with the inputs and outputs that this model has."""

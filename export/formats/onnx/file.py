@@ -18,13 +18,17 @@ from kerasbert.export.formats.inputs import specifications
 from kerasbert.export.formats.onnx.rewrites import simplify
 from kerasbert.export.formats.onnx.weights import PRECISIONS, Stored
 from kerasbert.export.formats.settings import Settings
-from kerasbert.export.variants import OUTPUTS
+from kerasbert.export.variants import OUTPUTS, parts_of
+from kerasbert.models.functions import GraphFunction
 from kerasbert.quiet import quiet
+from kerasbert.tasks.task import Graph
 
 OPSET = 17
 PASSES = ("fold_constants", "merge_duplication", "remove_identity", "remove_back_to_back")
 """The optimisers of tf2onnx that are run, once each. By default it runs all of them on copies until nothing changes,
 which took most of the time of an export."""
+AXES = {"cache": "places"}
+"""Axis of an input -> the name of its second axis; "sequence" for all others."""
 LARGEST = 2**31 - 1
 """Most bytes that a protobuf message may have."""
 
@@ -33,9 +37,11 @@ def write_onnx(model, targets: Mapping[Path, str], settings: Settings | None = N
     """Writes a model as `.onnx` files of opset 17 that differ in how they store the weights.
 
     Inputs: the model's, int64 (batch, sequence), both axes free, as in transformers' exports, and float32 (batch,
-    width) for numbers. Outputs: those of `model.export_outputs` under the hub's names, float32 (batch, ...) in every
-    precision. Before a `sentence_embedding` stands `last_hidden_state`, the vectors of its tokens, because optimum,
-    sentence-transformers and fastembed read these and pool them themselves. Metadata: `facts_of`. All
+    width) for numbers. A model of several graphs is a file for each of them (`kerasbert.export.variants.PARTS`), and
+    what a graph reads of another one is float32 (batch, sequence, width), and a cache (batch, places, width). Outputs:
+    those of the graph under the hub's names, float32 (batch, ...) in every precision. Before a `sentence_embedding`
+    stands `last_hidden_state`, the vectors of its tokens, because optimum, sentence-transformers and fastembed read
+    these and pool them themselves. Metadata: `facts_of`. All
     operations are ONNX's own, so any runtime with opset 17 runs the file. ONNX Runtime fuses some of them into
     operations of its domain com.microsoft (Attention, SkipLayerNormalization, BiasGelu) when it opens the file. A graph
     that was written with these was 1.04 times as slow on a CPU, in float32 and in int8 (BERT-base, 128 tokens).
@@ -52,57 +58,61 @@ def write_onnx(model, targets: Mapping[Path, str], settings: Settings | None = N
         ExportError: an operation that ONNX does not have, or a file of more than 2 GB.
     """
     weights = {variable.path: variable for variable in model.variables if "seed_generator" not in variable.path}
-    with quiet():
-        bare = _convert(model, weights)
-    simplify(bare)
-    helper.set_model_props(bare, in_words(facts_of(model)))
-    for path, quantize in targets.items():
-        proto = onnx.ModelProto()
-        proto.CopyFrom(bare)
-        tensors = PRECISIONS[quantize](proto.graph, weights)
-        _check(proto, tensors, list(model.input), path)
-        _save(proto, tensors, path)
+    functions, facts = model.functions(), in_words(facts_of(model))
+    for function in functions:
+        with quiet():
+            bare = _convert(model, function, weights)
+        simplify(bare)
+        helper.set_model_props(bare, facts)
+        for target, quantize in targets.items():
+            parts = parts_of("onnx", target.name, [each.graph.name for each in functions])
+            (path,) = [target.with_name(name) for name, graphs in parts.items() if function.graph.name in graphs]
+            proto = onnx.ModelProto()
+            proto.CopyFrom(bare)
+            tensors = PRECISIONS[quantize](proto.graph, weights)
+            _check(proto, tensors, function.graph, path)
+            _save(proto, tensors, path)
 
 
-def _outputs(model) -> tuple[list[str], Callable[[dict], dict]]:
+def _outputs(model, function: GraphFunction) -> tuple[list[str], Callable[[dict], dict]]:
     """The file's outputs in their order, by the hub's names, and the function that computes them."""
     hub = OUTPUTS["onnx"]
-    names = {each.name: hub.get(each.name, each.name) for each in model.graphs()[0].outputs}
+    names = {each.name: hub.get(each.name, each.name) for each in function.graph.outputs}
     if "embedding" in names:
         both = {hub["sequence_output"]: model.encoder.output["sequence_output"], hub["embedding"]: model.output}
         whole = keras.Model(model.input, both)
         return list(both), lambda inputs: whole(inputs, training=False)
-    return list(names.values()), lambda inputs: {names[name]: x for name, x in model.export_outputs(inputs).items()}
+    return list(names.values()), lambda inputs: {names[name]: x for name, x in function.call(inputs).items()}
 
 
-def _convert(model, weights: Mapping[str, keras.Variable]) -> onnx.ModelProto:
-    """The model as a graph whose inputs are its inputs and, by their paths, its weights."""
+def _convert(model, function: GraphFunction, weights: Mapping[str, keras.Variable]) -> onnx.ModelProto:
+    """A graph of the model, whose inputs are its inputs and, by their paths, the model's weights."""
 
-    order, outputs = _outputs(model)
+    order, outputs = _outputs(model, function)
 
     def answer(inputs: dict, values: list) -> dict:
         with keras.StatelessScope(state_mapping=list(zip(weights.values(), values, strict=True))):
             return outputs(inputs)
 
     signature = [
-        specifications(model.graphs()[0], ids=tf.int64),
+        specifications(function.graph, ids=tf.int64, like=function.inputs),
         [tf.TensorSpec(variable.shape, tf.float32, name=f"weight_{i}") for i, variable in enumerate(weights.values())],
     ]
-    function = tf.function(answer, autograph=False, input_signature=signature).get_concrete_function()
-    names = {f"{name}:0": name for name in model.input}
+    traced = tf.function(answer, autograph=False, input_signature=signature).get_concrete_function()
+    names = {f"{name}:0": name for name in function.inputs}
     names |= {f"weight_{i}:0": path for i, path in enumerate(weights)}
-    names |= {tensor.name: name for name, tensor in function.structured_outputs.items()}
+    names |= {tensor.name: name for name, tensor in traced.structured_outputs.items()}
     logging.getLogger("tf2onnx").setLevel(
         logging.CRITICAL
     )  # it logs operations that it cannot convert; the checker raises for them
-    with function.graph.as_default():
+    with traced.graph.as_default():
         # Not tf2onnx.convert.from_function: it freezes, optimises and imports the graph again because of its weights.
         graph = tfonnx.process_tf_graph(
-            function.graph,
+            traced.graph,
             continue_on_error=True,
             opset=OPSET,
-            input_names=[tensor.name for tensor in function.inputs],
-            output_names=[function.structured_outputs[name].name for name in order],
+            input_names=[tensor.name for tensor in traced.inputs],
+            output_names=[traced.structured_outputs[name].name for name in order],
             tensors_to_rename=names,
         )
     known = optimizer._get_optimizers()  # a table without a public name
@@ -114,17 +124,18 @@ def _convert(model, weights: Mapping[str, keras.Variable]) -> onnx.ModelProto:
     return proto
 
 
-def _check(proto: onnx.ModelProto, tensors: Sequence[Stored], inputs: Sequence[str], path: Path) -> None:
+def _check(proto: onnx.ModelProto, tensors: Sequence[Stored], computed: Graph, path: Path) -> None:
     """Names the free axes and runs ONNX's checker, with types and shapes, while the weights are still inputs.
 
     Raises:
         ExportError: the checker found an error.
     """
     graph = proto.graph
-    kept = [tensor for tensor in graph.input if tensor.name in inputs]
+    second = {each.name: AXES.get(each.axis, "sequence") for each in computed.inputs}
+    kept = [tensor for tensor in graph.input if tensor.name in second]
     for tensor in (*kept, *graph.output):
         axes = tensor.type.tensor_type.shape.dim
-        for size, name in zip(axes, ("batch", "sequence"), strict=False):
+        for size, name in zip(axes, ("batch", second.get(tensor.name, "sequence")), strict=False):
             if not size.dim_value:
                 size.dim_param = name
     del graph.input[:]

@@ -1,9 +1,10 @@
 """TFLite: one signature per length, all on the same weights."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -18,7 +19,8 @@ from kerasbert.export.formats.tflite.converter import converted
 from kerasbert.export.formats.tflite.entries import with_entry, write_pieces
 from kerasbert.export.formats.tflite.integers import TRACED, calibration
 from kerasbert.layers.tracing import traced_with
-from kerasbert.tasks.task import Graph, Input
+from kerasbert.models.functions import GraphFunction
+from kerasbert.tasks.task import Input
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +39,10 @@ class Ends:
 def write_tflite(model, targets: Mapping[Path, str], settings: Settings, *, ends: Ends | None = None) -> None:
     """Writes a model as `.tflite` files that differ only in how they store weights and compute.
 
-    A file has one signature per length: `serving_default` is the longest, `tokens_16` has 16 tokens. Inputs: the
-    model's, int32 (1, length), and float32 (1, width) for numbers. Outputs: the task's, float32 (1, ...). A free length
+    A file has one signature per length: `serving_default` is the longest, `tokens_16` has 16 tokens. If the model has
+    several graphs, each has a signature per length, such as `encoder_16` and `decoder_step_16`. Inputs: the model's,
+    int32 (1, length), and float32 (1, width) for numbers. What a graph reads of another one is float32 (1, length,
+    width), and a cache (1, `max_new_tokens`, width). Outputs: the task's, float32 (1, ...). A free length
     would cost dozens of delegate partitions, and a short text in a short signature costs a fraction of the longest.
     TFLite orders signatures by name and gives the first to an app that asks for none, so `serving_default` must come
     first in the alphabet. The entry "kerasbert" beside the graph holds `facts_of` the model.
@@ -58,57 +62,57 @@ def write_tflite(model, targets: Mapping[Path, str], settings: Settings, *, ends
         ExportError: the converter failed, or needed operations that are not built into LiteRT.
     """
     ends, facts = ends or Ends(), json.dumps(facts_of(model), ensure_ascii=False).encode()
-    graph = model.graphs()[0]
-    graph = graph if ends.inputs is None else replace(graph, inputs=tuple(map(Input, ends.inputs)))
-    names = {
-        "serving_default" if length == settings.longest else f"tokens_{length}": length
-        for length in sorted(set(settings.lengths), reverse=True)
-    }
+    lengths = sorted(set(settings.lengths), reverse=True)
+    names = {"serving_default" if length == settings.longest else f"tokens_{length}": length for length in lengths}
     for integers in (False, True):
         names = {"serving_default": settings.longest} if integers else names
         samples = calibration(model, [*settings.examples, *model.task.calibration], names)
         kinds = {path: quantize for path, quantize in targets.items() if (quantize in INTEGERS) == integers}
         if kinds:
-            traced = _traced(model, names, graph, ends, integers=integers)
+            traced = _traced(model, names, ends, integers=integers)
             options = {"legacy_runtime": settings.legacy_runtime, "custom": ends.reader is not None}
             for path, content in converted(*traced, kinds, samples=samples, **options):
                 write_pieces(path, with_entry(content, NAME, facts))
 
 
-def _traced(
-    model, lengths: Mapping[str, int], graph: Graph, ends: Ends, *, integers: bool
-) -> tuple[tf.Module, dict[str, Callable]]:
+def _traced(model, lengths: Mapping[str, int], ends: Ends, *, integers: bool) -> tuple[tf.Module, dict[str, Callable]]:
     """A module that holds the weights, and the signatures of these lengths by name."""
-    embeddings, reader, module = model.encoder.embeddings, ends.reader, tf.Module()
+    reader, module, functions = ends.reader, tf.Module(), model.functions()
     module.weights = [variable.value for variable in model.variables]
-    module.reader, module.tables = reader, None if integers else _even_tables(embeddings)
+    tables = {} if integers else _even_tables(each.embeddings for each in functions)
+    module.reader, module.tables = reader, [table for table, _ in tables.values()]
 
-    def answer(given: dict) -> dict:
-        mask = given["attention_mask"]
-        with traced_with(**TRACED) if integers else _evened(embeddings, module.tables, mask):
-            return ends.outputs(model.export_outputs({name: given[name] for name in model.input}))
+    def answer(function: GraphFunction, given: dict) -> dict:
+        with traced_with(**TRACED) if integers else _evened(function.embeddings, tables, given["attention_mask"]):
+            return ends.outputs(function.call({name: given[name] for name in function.inputs}))
 
-    def traced(length: int):
-        specs = specifications(graph, rows=1, length=length)
+    def traced(function: GraphFunction, length: int):
+        graph = function.graph
+        graph = graph if ends.inputs is None else replace(graph, inputs=tuple(map(Input, ends.inputs)))
+        specs = specifications(graph, rows=1, length=length, places=function.places, like=function.inputs)
         if reader is None:
-            return tf.function(answer, autograph=False, input_signature=[specs])
+            return tf.function(partial(answer, function), autograph=False, input_signature=[specs])
         text = tf.TensorSpec((1,), tf.string, name="text")
-        return tf.function(lambda text: answer(reader(text, length)), autograph=False, input_signature=[text])
+        return tf.function(lambda text: answer(function, reader(text, length)), autograph=False, input_signature=[text])
 
-    return module, {name: traced(length) for name, length in lengths.items()}
+    if len(functions) == 1:
+        return module, {name: traced(functions[0], length) for name, length in lengths.items()}
+    pairs = [(function, length) for function in functions for length in lengths.values()]
+    return module, {f"{function.graph.name}_{length}": traced(function, length) for function, length in pairs}
 
 
-def _even_tables(embeddings) -> list[tuple[tf.Variable, np.ndarray]]:
-    """The word and the position table with the range of all columns made equal, and each column's divisor.
+def _even_tables(embeddings: Iterable) -> dict[str, tuple[tf.Variable, np.ndarray]]:
+    """The word and the position tables with the range of all columns made equal, and each column's divisor, by path.
 
     A table has one int8 scale in TFLite. In trained tables some columns are ten times as wide as others, and the narrow
     ones would keep only a few steps. On a fine-tuned MiniLM that was half of the error of int8.
     """
-    tables = []
-    for variable in (embeddings.word_table, embeddings.position_table):
-        table = keras.ops.convert_to_numpy(variable)
-        widths = np.maximum(np.abs(table).max(axis=0), np.finfo(np.float32).tiny)
-        tables.append((tf.Variable(table / widths, trainable=False), widths))
+    tables = {}
+    for variable in (table for each in embeddings for table in (each.word_table, each.position_table)):
+        if variable.path not in tables:  # a decoder may have the encoder's words
+            table = keras.ops.convert_to_numpy(variable)
+            widths = np.maximum(np.abs(table).max(axis=0), np.finfo(np.float32).tiny)
+            tables[variable.path] = (tf.Variable(table / widths, trainable=False), widths)
     return tables
 
 
@@ -121,8 +125,8 @@ def _evened(embeddings, tables, attention_mask) -> Iterator[None]:
     divisors are multiplied by the first token's mask, which is always 1, but known only at run time.
     """
     first_is_real = tf.cast(attention_mask, tf.float32)[:, :1]
-    (word, word_widths), (position, position_widths) = tables
-    mapping = [(embeddings.word_table, word), (embeddings.position_table, position)]
-    scales = (first_is_real * word_widths, first_is_real * position_widths)
+    own = [(variable, *tables[variable.path]) for variable in (embeddings.word_table, embeddings.position_table)]
+    mapping = [(variable, table) for variable, table, _ in own]
+    scales = tuple(first_is_real * widths for *_, widths in own)
     with traced_with(column_scales=scales), keras.StatelessScope(state_mapping=mapping):
         yield

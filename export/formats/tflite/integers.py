@@ -31,9 +31,9 @@ def calibration(model, examples: Sequence[Example], signatures: Mapping[str, int
     Args:
         signatures: name -> length.
     """
-    (graph,) = model.graphs()
 
     def rows() -> Iterator[tuple[str, dict]]:
+        (graph,) = model.graphs()
         for signature, length in signatures.items():
             settings = replace(model.settings, max_length=length)
             for example in examples:
