@@ -16,8 +16,7 @@ def check_model(model, options: ExportOptions) -> None:
     """Checks what can be checked before any work.
 
     Raises:
-        ExportError: another Keras backend, a model without tokenizer or with several graphs, or a format that cannot
-            hold the model.
+        ExportError: another Keras backend, a model without tokenizer, or a format that cannot hold the model.
     """
     if keras.backend.backend() != "tensorflow":
         raise ExportError(
@@ -27,12 +26,6 @@ def check_model(model, options: ExportOptions) -> None:
     if model.tokenizer is None:
         raise ExportError(
             "this model has no tokenizer; put vocab.txt or tokenizer.json into its folder, or give its encoder one"
-        )
-    graphs = [each.name for each in model.graphs()]
-    if len(graphs) > 1:
-        raise ExportError(
-            f"{model.task.name}: its graphs ({' and '.join(graphs)}) cannot be exported yet; predict and evaluate "
-            "answer with the model itself"
         )
     check_formats(model, options)
 

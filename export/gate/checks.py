@@ -61,21 +61,7 @@ def asks_compiled_model(subject: Subject, row) -> list[str]:
 
 def asks_each_alone(subject: Subject, row) -> list[str]:
     """Runs each example alone, as a phone does. Ids and numbers must be those recorded."""
-    failures, seconds = [], []
-    for each in subject.recorded:
-        with quiet():  # LiteRT prints a line at the first answer of a process
-            start = time.perf_counter()
-            (found,) = subject.pipeline.answered([golden.example_of(each)])
-            seconds.append(time.perf_counter() - start)
-        subject.alone.append(found)
-        ids = [list(made.inputs["input_ids"]) for made in found.rows]
-        tokens = [golden.tokens_of(subject.pipeline.graphs(), made) for made in found.rows]
-        if ids != [recorded.input_ids for recorded in each.rows]:
-            failures.append(f"ids of {_named(each)} differ")
-        elif tokens != [recorded.tokens for recorded in each.rows]:
-            failures.append(f"places of the tokens of {_named(each)} differ")
-    row.milliseconds = 1000 * float(np.median(seconds))
-    subject.comparable = not failures
+    failures = timed_alone(subject, row)
     if failures:
         return failures
     wrong = _judged(subject, subject.alone)
@@ -91,6 +77,26 @@ def asks_each_alone(subject: Subject, row) -> list[str]:
     if subject.file.precision == "float32":
         row.decision = decide_numbers(row.max_difference)
     return wrong
+
+
+def timed_alone(subject: Subject, row) -> list[str]:
+    """Answers each example alone, and takes the time. Returns a line for each whose ids are not those recorded."""
+    failures, seconds = [], []
+    for each in subject.recorded:
+        with quiet():  # LiteRT prints a line at the first answer of a process
+            start = time.perf_counter()
+            (found,) = subject.pipeline.answered([golden.example_of(each)])
+            seconds.append(time.perf_counter() - start)
+        subject.alone.append(found)
+        ids = [list(made.inputs["input_ids"]) for made in found.rows]
+        tokens = [golden.tokens_of(subject.pipeline.graphs(), made) for made in found.rows]
+        if ids != [recorded.input_ids for recorded in each.rows]:
+            failures.append(f"ids of {named(each)} differ")
+        elif tokens != [recorded.tokens for recorded in each.rows]:
+            failures.append(f"places of the tokens of {named(each)} differ")
+    row.milliseconds = 1000 * float(np.median(seconds))
+    subject.comparable = not failures
+    return failures
 
 
 def answers_equally(subject: Subject, row) -> list[str]:
@@ -111,7 +117,7 @@ def answers_equally(subject: Subject, row) -> list[str]:
         else:
             excused.append(alike[-1] or subject.hesitates(found, theirs))
         if not excused[-1] and not differs:
-            example, theirs, ours = map(_shortened, (each.example, each.answer, answer))
+            example, theirs, ours = map(shortened, (each.example, each.answer, answer))
             differs = f"; to {example} Keras answers {theirs}, and the file {ours}"
     row.agreement = float(np.mean(alike))
     decision = decide_answers(excused, subject.file.precision, what="labels of tokens" if by_token else "answers")
@@ -192,8 +198,12 @@ def asks_mediapipe(subject: Subject, row) -> list[str]:
     return check_in_mediapipe(pipeline.task.contract, subject.opened.folder / subject.file.path, ours)
 
 
-def asks_the_data(subject: Subject, row) -> list[str]:
-    """Runs the labelled data. A float32 file must return Keras's numbers; a quantised file must keep the figure."""
+def asks_the_data(subject: Subject, row, judged: Callable | None = None) -> list[str]:
+    """Runs the labelled data. A float32 file must return Keras's numbers; a quantised file must keep the figure.
+
+    Args:
+        judged: checks a float32 file in place of `_judged_on_data`.
+    """
     task, settings, precision = subject.pipeline.task, subject.pipeline.settings, subject.file.precision
     reads = subject.pipeline.fields
     if not subject.data:
@@ -226,7 +236,7 @@ def asks_the_data(subject: Subject, row) -> list[str]:
     alike = [subject.alike(a, subject.answer(b)) for a, b in zip(subject.answers_on_data, wanted, strict=True)]
     row.agreement = float(np.mean(alike))
     if precision == "float32":
-        return _judged_on_data(subject, row, found, wanted)
+        return (judged or _judged_on_data)(subject, row, found, wanted)
     before = task.figures(wanted, settings).get(task.headline)
     drop = None if subject.max_drop is None else subject.max_drop / 100
     row.decision = decide_figure(before, row.figure, precision, drop, task.headline) or row.decision
@@ -282,13 +292,13 @@ def _as_asked(subject: Subject, each: golden.Golden, most: int | None) -> golden
     return replace(each, rows=[replace(each.rows[0], outputs=outputs)])
 
 
-def _shortened(value: object, most: int = 120) -> str:
+def shortened(value: object, most: int = 120) -> str:
     """A value on one line; arrays have several."""
     line = " ".join(repr(value).split())
     return line if len(line) <= most else f"{line[:most]}..."
 
 
-def _named(each: golden.Golden) -> str:
+def named(each: golden.Golden) -> str:
     return repr(next(iter(each.example.values()))[:40])
 
 

@@ -9,6 +9,7 @@ ends, and would hold the weights a second time.
 import io
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from kerasbert import tokenizers
 from kerasbert.errors import BundleError, KerasBertError
 from kerasbert.export.gate import golden
+from kerasbert.export.gate.followed import followed
 from kerasbert.runtime.engines import open_runs
 from kerasbert.runtime.manifest import Manifest
 from kerasbert.runtime.pipelines import Pipeline
@@ -54,12 +56,22 @@ def main(bundle: str, name: str) -> None:
     pipeline = Pipeline(manifest, tokenizers.from_options(manifest.tokenizer, folder), runs)
     arrays = {}
     for example, each in enumerate(golden.read(folder, manifest.graphs)):  # each alone, as on a phone
-        (answered,) = pipeline.answered([golden.example_of(each)])
-        for output, rows in answered.outputs.items():
+        for output, rows in _outputs(pipeline, each).items():
             arrays |= {f"{example} {output} {row}": values for row, values in enumerate(rows)}
     content = io.BytesIO()
     np.savez(content, **arrays)
     sys.stdout.buffer.write(content.getvalue())
+
+
+def _outputs(pipeline: Pipeline, each: golden.Golden) -> Mapping[str, Sequence[np.ndarray]]:
+    """The outputs for an example. Of a model that writes texts, what it computes for the recorded one."""
+    example = golden.example_of(each)
+    if not golden.writes(pipeline.graphs()):
+        (answered,) = pipeline.answered([example])
+        return answered.outputs
+    rows = pipeline.task.rows(pipeline.tokenizer, example, pipeline.settings)
+    found = [followed(pipeline, [row], [one.outputs])[0] for row, one in zip(rows, each.rows, strict=True)]
+    return {"log_probs": [one.log_probs for one in found], "kept": [one.kept for one in found]}
 
 
 if __name__ == "__main__":

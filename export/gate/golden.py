@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasbert.errors import BundleError
+from kerasbert.export.gate.followed import check_recorded, greedy_answer, recorded_of
 from kerasbert.reading import parse, read_text
 from kerasbert.runtime.manifest import GOLDEN as NAME
 from kerasbert.schema import from_json
@@ -28,7 +29,7 @@ class Recorded:
 
     Attributes:
         input_ids: the row's token ids.
-        outputs: output name -> its numbers.
+        outputs: output name -> its numbers; of a model that writes texts see `kerasbert.export.gate.followed`.
         places: the positions of the tokens whose vectors are in `outputs`, including the first and the last; None: all.
         offsets: begin and end of each token in its text, in code points; 0 and 0 for special tokens.
         words: the number of each token's word in its text; -1 for special tokens.
@@ -56,11 +57,15 @@ class Recorded:
 
 @dataclass(frozen=True, kw_only=True)
 class Golden:
-    """An example with Keras's outputs and answer. The answer is decoded from the recorded numbers only."""
+    """An example with Keras's outputs and answer. The answer is decoded from the recorded numbers only.
+
+    A model that writes texts has also the answer of greedy search, in the same form.
+    """
 
     example: dict[str, object]
     rows: list[Recorded]
     answer: object
+    greedy: object = None
 
 
 def write(model, folder: Path) -> None:
@@ -72,18 +77,37 @@ def write(model, folder: Path) -> None:
     graphs, recorded = model.graphs(), []
     for example in (shortened(each, model.settings.max_length) for each in model.task.golden):
         (found,) = model.answered([example])
-        places = [places_of(graphs, found, row) for row in range(len(found.rows))]
-        outputs = at_places(graphs, found.outputs, places)
-        rows = []
-        for index, row in enumerate(found.rows):
-            numbers = {name: _short(values[index]) for name, values in outputs.items()}
-            where = {} if places[index] is None else {"places": places[index]}
-            ids = {"input_ids": list(row.inputs["input_ids"])}
-            rows.append({**ids, **tokens_of(graphs, row), **where, "outputs": numbers})
-        answer = model.task.decode(example, found.rows, outputs, model.settings)
-        recorded.append({"example": dict(example.fields), "rows": rows, "answer": answer})
+        recorded.append({"example": dict(example.fields), **(_written if writes(graphs) else _numbers)(model, found)})
     lines = ",\n".join(json.dumps(each, ensure_ascii=False) for each in recorded)
     (folder / NAME).write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+
+
+def writes(graphs: Sequence[Graph]) -> bool:
+    """Whether graphs write a text together, so that what is recorded is the text and what they compute for it."""
+    return len(graphs) > 1
+
+
+def _written(model, found: Answered) -> dict:
+    outputs = recorded_of(model, found)
+    ids = [{"input_ids": list(row.inputs["input_ids"])} for row in found.rows]
+    return {
+        "rows": [{**mine, "outputs": each} for mine, each in zip(ids, outputs, strict=True)],
+        "answer": model.task.decode(found.example, found.rows, found.outputs, model.settings),
+        "greedy": greedy_answer(model, found.example),
+    }
+
+
+def _numbers(model, found: Answered) -> dict:
+    graphs = model.graphs()
+    places = [places_of(graphs, found, row) for row in range(len(found.rows))]
+    outputs = at_places(graphs, found.outputs, places)
+    rows = []
+    for index, row in enumerate(found.rows):
+        numbers = {name: _short(values[index]) for name, values in outputs.items()}
+        where = {} if places[index] is None else {"places": places[index]}
+        ids = {"input_ids": list(row.inputs["input_ids"])}
+        rows.append({**ids, **tokens_of(graphs, row), **where, "outputs": numbers})
+    return {"rows": rows, "answer": model.task.decode(found.example, found.rows, outputs, model.settings)}
 
 
 def shortened(example: Example, max_length: int) -> Example:
@@ -107,7 +131,7 @@ def _short(numbers: np.ndarray) -> list:
 
 def tokens_of(graphs: Sequence[Graph], row: Row) -> dict[str, list]:
     """What is recorded of a row's tokens: `offsets`, `words` and `kept` of `Recorded`, as far as they are there."""
-    if not any(graph.by_token for graph in graphs):
+    if writes(graphs) or not any(graph.by_token for graph in graphs):
         return {}
     words = [-1 if word is None else word for word in row.encoding.word_ids]
     kept = {} if row.kept is None else {"kept": [row.kept.start, row.kept.stop]}
@@ -150,10 +174,13 @@ def read(folder: Path, graphs: Sequence[Graph]) -> list[Golden]:
         if not found or any(not golden.rows for golden in found):
             raise ValueError("an example without rows" if found else "no examples")
         for row in (row for golden in found for row in golden.rows):
+            if writes(graphs):
+                check_recorded(row.outputs, graphs)
+                continue
             for each in (each for graph in graphs for each in graph.outputs):
                 _check_shape(row, each)
         return found
-    except (BundleError, ValueError, KeyError, TypeError) as error:
+    except (BundleError, ValueError, KeyError, TypeError, IndexError) as error:
         raise BundleError(f"{path}: the recorded answers cannot be read ({error}); export again") from None
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from kerasbert.decoding.spans import N_BEST
 from kerasbert.export.gate import golden
 from kerasbert.export.gate.bars import LABELS, changed_labels, unclear_below, with_excused_labels
+from kerasbert.export.gate.followed import Followed
 from kerasbert.export.gate.opening import Opened
 from kerasbert.runtime.manifest import File
 from kerasbert.runtime.pipelines import Pipeline
@@ -27,6 +28,7 @@ class Subject:
         data, reference, max_drop: see `kerasbert.export.gate.verify.verify`.
         compiled: the outputs of LiteRT's `CompiledModel` for the recorded examples; None if the file is not run there.
         alone: the file's outputs for the recorded examples, each in a batch of its own.
+        followed: what the file computes for the recorded texts, one per row, if it writes texts.
         comparable: whether its numbers can be compared with the recorded ones. They cannot if ids differ.
         answers_on_data, found_on_data: the file's answers for `data`, and the examples with its outputs; empty if it
             cannot answer them.
@@ -39,6 +41,7 @@ class Subject:
     max_drop: float | None
     compiled: list[Mapping] | None = None
     alone: list[Answered] = field(default_factory=list)
+    followed: list[Followed] = field(default_factory=list)
     comparable: bool = True
     answers_on_data: list = field(default_factory=list)
     found_on_data: list[Answered] = field(default_factory=list)

@@ -54,9 +54,7 @@ class Rules:
             logits: float32 (N, vocabulary).
             texts: the ids so far with the start token, int (N, length).
         """
-        largest = logits.max(axis=-1, keepdims=True)
-        sums = np.exp(logits - largest).sum(axis=-1, keepdims=True, dtype=np.float64)
-        found = logits - (largest + np.log(sums))
+        found = log_softmax(logits)
         if texts.shape[1] - 1 < self.least:
             found[:, self.end] = -np.inf
         if 0 < self.no_repeat <= texts.shape[1]:
@@ -66,6 +64,13 @@ class Rules:
             hypotheses, places = np.nonzero(again)
             found[hypotheses, grams[hypotheses, places, -1]] = -np.inf
         return found
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """The logarithms of the probabilities of the last axis: float32 (..., vocabulary) -> float64, same shape."""
+    largest = logits.max(axis=-1, keepdims=True)
+    sums = np.exp(logits - largest).sum(axis=-1, keepdims=True, dtype=np.float64)
+    return logits - (largest + np.log(sums))
 
 
 def best_places(values: np.ndarray, count: int) -> np.ndarray:

@@ -113,7 +113,9 @@ class Seq2Seq(TextModel):
             )
         return tuple(found)
 
-    def _runs(self) -> dict:
+    def runs(self) -> dict:
+        """The functions that compute the graphs, by name."""
+
         def run(model: keras.Model, batch: dict) -> dict:
             found = model.predict_on_batch({name: batch[name] for name in model.input})
             return {name: np.asarray(x)[: len(batch["attention_mask"])] for name, x in found.items()}

@@ -217,9 +217,9 @@ class TextModel(OnTexts, Unquantized, WithLora, CompiledLossTrainer, keras.Model
         return self.tokenizer
 
     def _asked(self, examples: Iterable[Example], settings) -> tuple:
-        return self.task, self._own_tokenizer(), self._runs(), examples, settings
+        return self.task, self._own_tokenizer(), self.runs(), examples, settings
 
-    def _runs(self) -> dict:
+    def runs(self) -> dict:
         """The functions that compute the graphs, by name."""
         return {"model": self._run}
 

@@ -1,6 +1,7 @@
 """Writes texts with an encoder and a decoder's step, whatever computes them. The decoder's cache is kept here."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from zlib import crc32
 
 import numpy as np
@@ -27,8 +28,7 @@ def write(runs: Mapping[str, Run], batch: dict, settings) -> Mapping[str, Sequen
         "sequences": per row a list of texts, best first: int32 (length,), without the start token, and with the end
         token if the text has ended. "scores": per row their scores, float64 (texts,).
     """
-    mask = batch["attention_mask"]
-    memory = _array(runs["encoder"](batch)["memory"], mask.shape[1])
+    mask, memory = _read(runs, batch)
     keys = [
         key_of(settings.sampling_seed, crc32(ids[own > 0].astype("<i4").tobytes()))
         for ids, own in zip(batch["input_ids"], mask, strict=True)
@@ -65,6 +65,32 @@ def _written(steps: "CachedSteps", keys: Sequence[int], settings) -> list[list[W
         return uniform(key_of(keys[row], number), token)
 
     return sample(steps, len(keys), rules, draw, sampling, count=settings.num_return_sequences, **penalty)
+
+
+def follow(runs: Mapping[str, Run], batch: dict, texts: Sequence[np.ndarray], settings) -> list[np.ndarray]:
+    """Computes the logits of the tokens of given texts, as if the model had written them.
+
+    Args:
+        runs, batch, settings: those of `write`. texts: for each row the ids of a text, at least one.
+
+    Returns:
+        For each row float32 (tokens, vocabulary).
+    """
+    steps = CachedSteps(runs["decoder_step"], *_read(runs, batch))
+    lengths, going = np.array([len(text) for text in texts]), np.arange(len(texts))
+    found: list[list[np.ndarray]] = [[] for _ in texts]
+    for place in range(lengths.max()):
+        origins = np.flatnonzero(lengths[going] > place)
+        going = going[origins]
+        before = [texts[row][place - 1] if place else settings.decoder_start_token_id for row in going]
+        for row, logits in zip(going, steps(np.array(before), origins), strict=True):
+            found[row].append(logits)
+    return [np.stack(each) for each in found]
+
+
+def greedy(settings):
+    """The settings with which the likeliest token is taken each time."""
+    return replace(settings, num_beams=1, num_return_sequences=1, do_sample=False)
 
 
 class CachedSteps:
@@ -113,6 +139,12 @@ class CachedSteps:
                 own[:-1] = self._cache[origin, : self._position - 1]
             cache[:, -1] = self._entry[origins]
         return cache
+
+
+def _read(runs: Mapping[str, Run], batch: dict) -> tuple[np.ndarray, np.ndarray]:
+    """The mask of the sources and what the encoder makes of them, float32 (rows, tokens, width)."""
+    mask = batch["attention_mask"]
+    return mask, _array(runs["encoder"](batch)["memory"], mask.shape[1])
 
 
 def _array(memory: Sequence[np.ndarray], tokens: int) -> np.ndarray:
