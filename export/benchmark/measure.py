@@ -40,7 +40,7 @@ class Measured:
     Attributes:
         name, path, precision: as in kerasbert.json; "keras" is the model that the files were made from.
         megabytes: size of the file. threads: number of threads it may use. sequence_length: of the text, in tokens.
-        ms, ms_p95: median and 95th percentile of the model alone, from ids to outputs.
+        ms, ms_p95: median and 95th percentile of the model alone, from ids to outputs: all calls that a text needs.
         text_ms, text_ms_p95: the same from text to answer.
         load_s: seconds from the start of a process to its first answer.
         memory_mb: the largest growth of that process.

@@ -251,7 +251,7 @@ def _facts(manifest) -> str:
         "task": manifest.task,
         **known,
         "lengths": _said(manifest.lengths),
-        "inputs": _said(each.name for graph in manifest.graphs for each in graph.inputs),
+        "inputs": _said(dict.fromkeys(each.name for graph in manifest.graphs for each in graph.inputs)),
         "outputs": _said(each.name for graph in manifest.graphs for each in graph.outputs),
         "tokenizer": ", ".join(f"{name}: {value}" for name, value in tokenizer.items() if value),
         "lowest runtimes": _runtimes(manifest),

@@ -48,7 +48,7 @@ def _bundle(path: Path) -> dict:
         "task": manifest.task,
         **manifest.settings,
         "lengths of .tflite": manifest.lengths,
-        "inputs": [each.name for graph in manifest.graphs for each in graph.inputs],
+        "inputs": list(dict.fromkeys(each.name for graph in manifest.graphs for each in graph.inputs)),
         "outputs": [each.name for graph in manifest.graphs for each in graph.outputs],
         "tokenizer": manifest.tokenizer["kind"],
         **{f"file {name}": _in_words(file) for name, file in manifest.files.items()},
