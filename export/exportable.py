@@ -34,8 +34,8 @@ def check_formats(model, options: ExportOptions) -> None:
     """Checks that every chosen format can hold a model with a tokenizer.
 
     Raises:
-        ExportError: a head that cannot learn on the device, or a format that has not the task, its outputs, its
-            tokenizer or its numbers beside the text.
+        ExportError: a head that cannot learn on the device, or a format that has not the task, its graphs, its outputs,
+            its tokenizer or its numbers beside the text.
     """
     if options.trainable_head and not _has_labels(model):
         raise ExportError(f"{model.task.name}: has no head to learn on the device; leave trainable_head out")
@@ -45,6 +45,12 @@ def check_formats(model, options: ExportOptions) -> None:
     if numbers and texts_alone:
         raise ExportError(
             f"{', '.join(sorted(texts_alone))}: takes texts alone, and this model also takes {numbers}; leave it out"
+        )
+    graphs = [each.name for each in model.graphs()]
+    single = [name for name, variant in options.variants().items() if not variant.holds_several]
+    if len(graphs) > 1 and single:
+        raise ExportError(
+            f"{', '.join(single)}: holds one graph, and {model.task.name} has {' and '.join(graphs)}; leave it out"
         )
     for kind in sorted(kinds & CHECKS.keys()):
         function_at(CHECKS[kind])(model)

@@ -24,6 +24,11 @@ class Variant:
         """The same setting as kerasbert.json says it."""
         return "float32" if self.quantize == "none" else self.quantize
 
+    @property
+    def holds_several(self) -> bool:
+        """Whether it can be written for a task of several graphs."""
+        return self.kind in SEVERAL and self.quantize not in CALIBRATED
+
 
 VARIANTS = {
     "tflite": Variant("tflite", "model.tflite", "none"),
@@ -88,6 +93,8 @@ QUANTIZE = {
 """How weights are stored -> what that means for a user. Each setting loses less accuracy than those before it."""
 CALIBRATED = ("full-int8", "int16x8")
 """Settings with integer activations, whose ranges are measured on texts."""
+SEVERAL = ("tflite", "onnx")
+"""Kinds of files, or of groups of files, that hold several graphs."""
 NEWER = ("int4", "int16x8", "full-int8")
 """Settings that no `legacy_runtime` makes readable for old runtimes."""
 

@@ -18,6 +18,8 @@ ROWS = [(family, task) for family in FAMILIES for task in NAMES if (family, task
 POOLED = ("text-classification", "multiple-choice", "next-sentence")
 """The tasks whose head may stand on the pooler."""
 LABELS = ("O", "B-PER", "I-PER")
+SETTINGS = {"seq2seq": {"max_new_tokens": 8, "num_beams": 2}}
+"""Settings of a task's small model: what is random writes as much as it may."""
 
 
 def tokenizer_of(family: str, pieces: list[str]):
@@ -46,7 +48,8 @@ def small_model(family: str, task: str, pieces: list[str], *, max_length: int = 
     model_class = import_module(f"kerasbert.models.{module_of(task)}").MODEL
     needs_labels = "labels" in model_class.task.Settings.__dataclass_fields__ and task != "next-sentence"
     encoder = small_encoder(family, tokenizer_of(family, pieces), positions=positions, pooler=pooler_for(task))
-    return model_class(encoder, **({"labels": LABELS} if needs_labels else {}), max_length=max_length)
+    settings = {"labels": LABELS} if needs_labels else SETTINGS.get(task, {})
+    return model_class(encoder, **settings, max_length=max_length)
 
 
 def questions(task) -> list[list]:

@@ -23,6 +23,9 @@ from kerasbert.training.losses import TokenCrossentropy
 
 SHAPE = ("decoder_layers", "cross_attention", "tied_words")
 """The arguments of `from_pretrained` that a decoder is made from, where a checkpoint has none."""
+PLACES = 16
+"""A cache's number of places is rounded up to a multiple of this. The graph masks empty places. JAX compiles for each
+shape, and TensorFlow takes longer to find the function of a new shape than a small model takes for a step."""
 
 
 @keras.saving.register_keras_serializable("kerasbert")
@@ -117,7 +120,11 @@ class Seq2Seq(TextModel):
         """The functions that compute the graphs, by name."""
 
         def run(model: keras.Model, batch: dict) -> dict:
-            found = model.predict_on_batch({name: batch[name] for name in model.input})
+            given = {name: batch[name] for name in model.input}
+            if "cache" in given:
+                more = -given["cache"].shape[1] % PLACES
+                given["cache"] = np.pad(given["cache"], [(0, 0), (0, more), (0, 0)])
+            found = model.predict_on_batch(given)
             return {name: np.asarray(x)[: len(batch["attention_mask"])] for name, x in found.items()}
 
         return {graph.name: partial(run, getattr(self.parts, graph.name)) for graph in self.graphs()}

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from kerasbert import BertConfig, BertEncoder, Seq2Seq
-from kerasbert.errors import CheckpointError, ConfigError, ExportError
-from kerasbert.export import export_bundle
+from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.models.opening import open_model
 from kerasbert.runs.describe import describe
 
@@ -162,7 +161,7 @@ def test_a_folder_that_lacks_a_tensor_of_the_decoder_is_refused(tmp_path):
         Seq2Seq.from_pretrained(str(tmp_path))
 
 
-def test_what_a_folder_holds_is_described_and_an_export_is_refused_before_any_work(tiny_bert, tmp_path):
+def test_what_a_folder_holds_is_described(tiny_bert, tmp_path):
     model = Seq2Seq.from_pretrained(tiny_bert, decoder_layers=1)
     model.save_pretrained(tmp_path / "pair")
     found = describe(tmp_path / "pair")
@@ -173,6 +172,3 @@ def test_what_a_folder_holds_is_described_and_an_export_is_refused_before_any_wo
     )
     assert found["layers"] == model.config.num_hidden_layers
     assert found["decoder"]["layers"] == len(model.decoder.blocks)
-    with pytest.raises(ExportError, match=r"seq2seq: its graphs \(encoder and decoder_step\) cannot be exported yet"):
-        export_bundle(model, tmp_path / "bundle")
-    assert not (tmp_path / "bundle").exists()
