@@ -38,7 +38,7 @@ def test_texts_are_those_of_transformers(opened, beams):
         decoder_start_token_id=model.settings.decoder_start_token_id,
         eos_token_id=model.settings.eos_token_id,
     )
-    found = write(model._runs(), batch, settings)
+    found = write(model.runs(), batch, settings)
     for row, wanted in zip(found["sequences"], arrays[f"sequences_{beams}"], strict=True):
         np.testing.assert_array_equal(row[0], wanted[1 : len(row[0]) + 1])
         assert set(wanted[len(row[0]) + 1 :]) <= {model.config.pad_token_id}
