@@ -18,6 +18,8 @@ ROWS = [(family, task) for family in FAMILIES for task in NAMES if (family, task
 POOLED = ("text-classification", "multiple-choice", "next-sentence")
 """The tasks whose head may stand on the pooler."""
 LABELS = ("O", "B-PER", "I-PER")
+WITHOUT_DECODER = ("distilbert",)
+"""The families whose encoder has a decoder of BERT."""
 SETTINGS = {"seq2seq": {"max_new_tokens": 8, "num_beams": 2}}
 """Settings of a task's small model: what is random writes as much as it may."""
 
@@ -29,12 +31,15 @@ def tokenizer_of(family: str, pieces: list[str]):
     return WordPieceTokenizer(pieces)
 
 
+def sizes_for(tokenizer, positions: int) -> dict:
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    return {**sizes, "vocab_size": tokenizer.vocab_size, "max_position_embeddings": positions, "initializer_range": 0.5}
+
+
 def small_encoder(family: str, tokenizer, *, seed: int = 5, positions: int = 48, **options) -> BertEncoder:
     """The smallest encoder there is, because converting takes most of the time; with weights that make a difference."""
     keras.utils.set_random_seed(seed)
-    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
-    sizes |= {"vocab_size": tokenizer.vocab_size, "max_position_embeddings": positions, "initializer_range": 0.5}
-    config = BertConfig.from_size("tiny", model_type=family, **sizes)
+    config = BertConfig.from_size("tiny", model_type=family, **sizes_for(tokenizer, positions))
     return BertEncoder(config, tokenizer=tokenizer, **options)
 
 
@@ -49,6 +54,8 @@ def small_model(family: str, task: str, pieces: list[str], *, max_length: int = 
     needs_labels = "labels" in model_class.task.Settings.__dataclass_fields__ and task != "next-sentence"
     encoder = small_encoder(family, tokenizer_of(family, pieces), positions=positions, pooler=pooler_for(task))
     settings = {"labels": LABELS} if needs_labels else SETTINGS.get(task, {})
+    if task == "seq2seq" and family in WITHOUT_DECODER:
+        settings = {**settings, "decoder": BertConfig.from_size("tiny", **sizes_for(encoder.tokenizer, positions))}
     return model_class(encoder, **settings, max_length=max_length)
 
 
