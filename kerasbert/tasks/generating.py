@@ -12,6 +12,8 @@ from kerasbert.decoding.sampling import Sampling, sample
 from kerasbert.tasks.draws import key_of, uniform
 from kerasbert.tasks.task import Run
 
+PLACES = 16
+"""Number of tokens that a cache has room for at first. It doubles whenever the cache is full."""
 MOST_NUMBERS = 2**26
 """Rows are written in parts whose memories and caches have that many numbers, 256 MB, or in parts of one row."""
 
@@ -106,8 +108,7 @@ class CachedSteps:
         self._run, self._position = run, 0
         self._sources = self._given = mask, memory
         self._rows = np.arange(len(mask))
-        self._cache = np.zeros((len(mask), 0, memory.shape[2]), np.float32)
-        self._entry = np.zeros((len(mask), memory.shape[2]), np.float32)
+        self._cache = np.zeros((len(mask), PLACES, memory.shape[2]), np.float32)
 
     def __call__(self, tokens: np.ndarray, origins: np.ndarray) -> np.ndarray:
         rows = self._rows[origins]
@@ -115,30 +116,33 @@ class CachedSteps:
             self._rows = rows
             self._given = tuple(each[rows] for each in self._sources)
         mask, memory = self._given
-        self._cache = self._continued(origins)
+        self._continue(origins)
         batch = {
             "decoder_input_ids": tokens.astype(np.int32),
             "decoder_position": np.full(len(rows), self._position, np.int32),
             "attention_mask": mask,
             "memory": memory,
-            "cache": self._cache,
+            # In the first step it has a place that the graph masks, because some engines refuse an axis of size 0.
+            "cache": self._cache[:, : max(self._position, 1)],
         }
         found = self._run(batch)
-        self._entry = np.asarray(found["cache_entry"], np.float32)
+        self._cache[:, self._position] = found["cache_entry"]
         self._position += 1
         return np.asarray(found["logits"], np.float32)
 
-    def _continued(self, origins: np.ndarray) -> np.ndarray:
-        """The cache with the last step's entry, in the order of the hypotheses: float32 (N, position, width).
+    def _continue(self, origins: np.ndarray) -> None:
+        """Puts the cache into the order of the hypotheses, and makes room for the step's own entry.
 
-        In the first step it has one place, which the graph masks, because some engines refuse an axis of size 0.
+        Most steps of greedy search copy nothing.
         """
-        cache = np.zeros((len(origins), max(self._position, 1), self._entry.shape[1]), np.float32)
-        if self._position:
-            for own, origin in zip(cache, origins, strict=True):  # one copy, where indexing would make two
-                own[:-1] = self._cache[origin, : self._position - 1]
-            cache[:, -1] = self._entry[origins]
-        return cache
+        rows, places, width = self._cache.shape
+        if self._position < places and np.array_equal(origins, np.arange(rows)):
+            return
+        places *= 2 if self._position == places else 1
+        cache = np.zeros((len(origins), places, width), np.float32)
+        for own, origin in zip(cache, origins, strict=True):  # one copy, where indexing would make two
+            own[: self._position] = self._cache[origin, : self._position]
+        self._cache = cache
 
 
 def _read(runs: Mapping[str, Run], batch: dict) -> tuple[np.ndarray, np.ndarray]:
