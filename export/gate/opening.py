@@ -39,15 +39,14 @@ def open_any(folder: str | Path, name: str) -> Opened:
     (part,) = manifest.check_file(folder, name).parts
     from kerasbert.export.formats.saved_model.file import open_saved_model
 
-    graph = manifest.graph(*part.graphs)
-    ids, texts = open_saved_model(folder / part.path, graph, task=manifest.definition)
+    runs, texts = open_saved_model(folder / part.path, manifest.graphs, task=manifest.definition)
     tokenizer = tokenizers.from_options(manifest.tokenizer, folder)
     return Opened(
         folder=folder,
         name=name,
-        pipeline=Pipeline(manifest, tokenizer, {graph.name: ids}),
+        pipeline=Pipeline(manifest, tokenizer, runs),
         from_text={
-            fields: Pipeline(manifest, tokenizer, {graph.name: run}, graphs=text_graphs(manifest, fields))
+            fields: Pipeline(manifest, tokenizer, dict.fromkeys(runs, run), graphs=text_graphs(manifest, fields))
             for fields, run in texts.items()
         },
     )

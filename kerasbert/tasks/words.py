@@ -3,13 +3,13 @@
 import re
 from collections.abc import Sequence
 
-_CJK = re.compile("[\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003134f]")
+CJK = re.compile("[\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003134f]")
 """Characters of scripts that are written without spaces, and their punctuation."""
 
 
 def is_cjk(character: str) -> bool:
     """Whether a character belongs to Chinese or Japanese, which are written without spaces between words."""
-    return _CJK.match(character) is not None
+    return CJK.match(character) is not None
 
 
 def as_text(value: str | Sequence[str]) -> str:

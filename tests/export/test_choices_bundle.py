@@ -124,11 +124,11 @@ def test_a_signature_takes_prompts_with_their_choices(chooser, tmp_path):
             scores = found["scores"][row].numpy()
             np.testing.assert_allclose(scores[: len(choices)], tf.nn.softmax(logits), atol=1e-5)
             assert not scores[len(choices) :].any()
-    ids, texts = open_saved_model(path, chooser.graphs()[0], task=chooser.task)
+    runs, texts = open_saved_model(path, chooser.graphs(), task=chooser.task)
     assert list(texts) == [("prompt", "choices")]
     batch = chooser.tokenizer(PROMPTS, [each[0] for each in CHOICES])
     one = {"prompt": np.array(PROMPTS, object), "choices": np.array([each[:1] for each in CHOICES], object)}
-    np.testing.assert_allclose(texts["prompt", "choices"](one)["logits"], ids(batch)["logits"], atol=1e-5)
+    np.testing.assert_allclose(texts["prompt", "choices"](one)["logits"], runs["model"](batch)["logits"], atol=1e-5)
 
 
 def test_a_pair_is_scored_by_every_file_and_its_head_can_learn(scorer, tmp_path):

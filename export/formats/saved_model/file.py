@@ -1,36 +1,26 @@
 """SavedModel for TensorFlow Serving and plain TensorFlow: takes ids or the texts themselves."""
 
-import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_text  # noqa: F401 - registers the ops of the signatures for texts
 
 from kerasbert.errors import BundleError
-from kerasbert.export.formats.inputs import specifications
-from kerasbert.export.formats.saved_model.from_texts import TOLD, function_of_texts
-from kerasbert.export.formats.saved_model.masks import positions_in_rows
+from kerasbert.export.formats.saved_model import one_graph, two_graphs
+from kerasbert.export.formats.saved_model.from_texts import TOLD, text_signatures
 from kerasbert.export.formats.saved_model.module import save_module
-from kerasbert.export.formats.saved_model.serving_requests import BATCHES, write_requests
-from kerasbert.export.formats.scores import scores_names, scores_of
+from kerasbert.export.formats.saved_model.serving_requests import write_requests
 from kerasbert.export.formats.settings import Settings
-from kerasbert.export.formats.texts import why_not
 from kerasbert.quiet import quiet
-from kerasbert.tasks.fill_mask import MASK
 from kerasbert.tasks.matching import check_matches
-from kerasbert.tasks.numbers import numbers_of
 from kerasbert.tasks.task import Graph, Run, Task
-from kerasbert.tf.wordpiece import InGraphWordPiece
-
-log = logging.getLogger("kerasbert")
 
 
 def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | None = None) -> None:
     """Writes a model as SavedModels, with requests that warm up TensorFlow Serving (`serving_requests`).
 
-    Signatures:
+    Signatures of a model with one graph:
 
     - `predict` takes the model's inputs, int32 (batch, length), (batch, 1) for one value per row, and float32 (batch,
       width) for numbers;
@@ -53,6 +43,17 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
     whether the text was cut. For a model that fills masks they answer the first mask of each text, from the tokens
     around it, and refuse a text without one.
 
+    Signatures of a model that writes texts:
+
+    - `encoder` and `decoder_step` compute its two graphs (`kerasbert.tasks.seq2seq.graphs`), with any batch, length and
+      number of places in the cache;
+    - `translate` takes `text`, strings (batch,), and is the default. It exists under the same condition as other
+      signatures for texts; without it there is no default. It gives `generated_text`, strings (batch,), by greedy
+      search, with `max_new_tokens`, `min_new_tokens`, `no_repeat_ngram_size` and `length_penalty` of the model's
+      settings; `score`, float32 (batch,), in nats per token for a `length_penalty` of 1; `finished`, bool (batch,),
+      false for a text that was stopped at `max_new_tokens`; and `truncated`, bool (batch,). A text that is longer than
+      the model is cut, also where `split_sentences` makes other files answer it sentence by sentence.
+
     Args:
         model: a `TextModel` with float32 variables and a tokenizer.
         targets: folder -> "none": a SavedModel has float32 weights.
@@ -62,38 +63,18 @@ def write_saved_model(model, targets: Mapping[Path, str], settings: Settings | N
         ExportError: the scores of an output have no name, or the disk refuses to write.
         TokenizerError: the graph cannot follow the tokenizer.
     """
-    graph = model.graphs()[0]
-    by_name, named = {each.name: each for each in graph.outputs}, scores_names(graph.outputs)
-
-    def scored(outputs: dict, mask) -> dict:
-        return outputs | {scores: scores_of(by_name[name], outputs[name], mask) for name, scores in named.items()}
-
-    # No function below branches on tensors, and AutoGraph would take seconds to rewrite every function that is called.
+    kind = one_graph if len(model.graphs()) == 1 else two_graphs
     module = tf.Module()
     module.weights = [variable.value for variable in model.variables]
-    predict = tf.function(
-        lambda inputs: scored(model.export_outputs(inputs), inputs["attention_mask"]),
-        autograph=False,
-        input_signature=[specifications(graph)],
-    )
-    signatures = {"predict": predict, "serving_default": predict}
-    fields = text_signatures(model.task)
-    reason = why_not(model.tokenizer.options(), graph)
-    if reason:
-        log.info("SavedModel: no signature for texts: %s; tokenise on the host and use predict", reason)
-    elif fields:
-        module.tokenizer = InGraphWordPiece(model.tokenizer)
-        signatures |= {
-            name: function_of_texts(model, module.tokenizer, names, scored) for name, names in fields.items()
-        }
-        signatures["serving_default"] = signatures[next(iter(fields))]
+    # No function branches on tensors, and AutoGraph would take seconds to rewrite every function that is called.
+    signatures = kind.signatures_of(model, module)
     # Traced here, once: TensorFlow would trace each function anew where another calls it, and while it saves.
     traced = {name: function.get_concrete_function() for name, function in signatures.items()}
     for name, function in signatures.items():
         setattr(module, name, _for_keras(traced[name], *function.input_signature))
     for path in targets:
         save_module(module, path, traced)
-        write_requests(path, _requests(model, signatures))
+        write_requests(path, kind.requests_of(model, signatures))
 
 
 def _for_keras(traced: Callable, taken: Mapping[str, tf.TensorSpec]) -> Callable:
@@ -108,65 +89,50 @@ def _for_keras(traced: Callable, taken: Mapping[str, tf.TensorSpec]) -> Callable
     return either
 
 
-def text_signatures(task: Task) -> dict[str, tuple[str, ...]]:
-    """The signatures for texts that a task's SavedModel has: name -> the fields that it takes, texts before numbers.
-
-    Empty if the task's examples are not one or two texts, or a text and its choices: no row can be made of them in the
-    graph.
-    """
-    verb, required = task.words.verb, tuple(each.name for each in task.fields if each.required)
-    every = tuple(each.name for each in task.fields)
-    texts = [each for each in task.fields if each.kind != "number"]
-    strings = all(each.holds("") or each.kind == "texts" for each in texts)
-    if not strings or not 1 <= sum(each.required for each in texts) <= len(texts) <= 2:
-        return {}
-    return {verb: required} if required == every else {verb: required, f"{verb}_pair": every}
-
-
-def _requests(model, signatures: Mapping[str, Callable]) -> Iterator[tuple[str, dict]]:
-    """The requests that warm up each signature: its name, and its inputs for each of `BATCHES`."""
-    for name, function in signatures.items():
-        taken = [spec.name for spec in tf.nest.flatten(function.input_signature)]
-        for texts in ([model.task.pose(text) for text in batch] for batch in BATCHES):
-            choices = [[text, *BATCHES[0]] for text in texts]
-            fields = {each.name: choices if each.kind == "texts" else texts for each in model.task.fields}
-            fields |= {each.name: np.zeros((len(texts), each.width), "float32") for each in numbers_of(model.graphs())}
-            read = [text.replace(MASK, model.tokenizer.special["mask"]) for text in texts]
-            known = {**fields, **model.tokenizer(read, max_length=model.max_length)}
-            known |= positions_in_rows(model, known)
-            yield name, {each: known[each] for each in taken}
-
-
-def open_saved_model(path: Path, graph: Graph, *, task: Task) -> tuple[Run, dict[tuple[str, ...], Run]]:
-    """`predict`, and by the fields that they take the signatures for texts, as functions to the graph's outputs.
+def open_saved_model(path: Path, graphs: Sequence[Graph], *, task: Task) -> tuple[dict[str, Run], dict]:
+    """The functions from ids to outputs by graph name, and those from texts by the fields that they take.
 
     Args:
         task: says which signatures for texts there may be, and which fields they take.
 
+    Returns:
+        The functions of the graphs, and those for texts. The latter have the same outputs, but for a model that writes
+        texts see `two_graphs.run_of_texts`.
+
     Raises:
-        BundleError: a broken SavedModel, or one that does not compute the graph.
+        BundleError: a broken SavedModel, or one that does not compute the graphs.
     """
+    names = {each.name: "predict" if len(graphs) == 1 else each.name for each in graphs}
     try:
         with quiet():
             loaded = tf.saved_model.load(str(path))
-        function = loaded.signatures["predict"]
+        signatures = {graph: loaded.signatures[name] for graph, name in names.items()}
     except Exception as error:  # what TensorFlow raises has no base class, and AttributeError is among it
         reason = str(error).partition("\n")[0]
         raise BundleError(f"{path}: not a whole SavedModel ({reason}); export again") from None
-    names = list(function.structured_input_signature[1])
-    outputs = {name: each.shape[-1] for name, each in function.structured_outputs.items()}
-    check_matches(path, graph, inputs=names, outputs=outputs)
-    types = {name: spec.dtype for name, spec in specifications(graph).items()}
-    fields = text_signatures(task)
+    for graph in graphs:
+        _, taken = signatures[graph.name].structured_input_signature
+        given = {name: each.shape[-1] for name, each in signatures[graph.name].structured_outputs.items()}
+        check_matches(path, graph, inputs=taken, outputs=given)
+    runs = {each.name: _run(loaded, names[each.name], each) for each in graphs}
+    texts = {
+        fields: two_graphs.run_of_texts(loaded, name, *fields) if len(graphs) > 1 else _run(loaded, name, *graphs)
+        for name, fields in text_signatures(task).items()
+        if name in loaded.signatures
+    }
+    return runs, texts
 
-    def ask(signature: str, inputs: dict) -> dict:
-        found = loaded.signatures[signature](**inputs)
+
+def _run(loaded, signature: str, graph: Graph) -> Run:
+    """A signature as a function of arrays, to the graph's outputs and what is told of the tokens.
+
+    It holds the whole SavedModel, because the weights go with it.
+    """
+
+    def run(batch: dict) -> dict:
+        function = loaded.signatures[signature]
+        _, taken = function.structured_input_signature
+        found = function(**{name: tf.constant(batch[name], spec.dtype) for name, spec in taken.items()})
         return {name: found[name].numpy() for name in (*(each.name for each in graph.outputs), *TOLD) if name in found}
 
-    def predict(batch: dict) -> dict:
-        return ask("predict", {name: tf.constant(batch[name], types[name]) for name in names})
-
-    def from_texts(signature: str) -> Run:
-        return lambda batch: ask(signature, {name: tf.constant(batch[name]) for name in fields[signature]})
-
-    return predict, {fields[name]: from_texts(name) for name in fields if name in loaded.signatures}
+    return run

@@ -1,5 +1,6 @@
 """The functions behind a SavedModel's signatures for texts: tokens, the model, and the averages of windows."""
 
+import logging
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
@@ -7,12 +8,46 @@ import tensorflow as tf
 from kerasbert.export.formats.inputs import specifications
 from kerasbert.export.formats.saved_model.choices import as_rows, by_example
 from kerasbert.export.formats.saved_model.masks import rows_around_masks
+from kerasbert.export.formats.texts import why_not
 from kerasbert.tasks.numbers import numbers_of
+from kerasbert.tasks.task import Task
 from kerasbert.tf.windows import averaged, windows
 from kerasbert.tf.wordpiece import InGraphWordPiece
 
+log = logging.getLogger("kerasbert")
 TOLD = ("offsets", "words", "truncated")
 """What signatures for texts tell of the tokens, if the task has an output per token."""
+
+
+def text_signatures(task: Task) -> dict[str, tuple[str, ...]]:
+    """The signatures for texts that a task's SavedModel has: name -> the fields that it takes, texts before numbers.
+
+    Empty if the task's examples are not one or two texts, or a text and its choices: no row can be made of them in the
+    graph.
+    """
+    verb, required = task.words.verb, tuple(each.name for each in task.fields if each.required)
+    every = tuple(each.name for each in task.fields)
+    texts = [each for each in task.fields if each.kind != "number"]
+    strings = all(each.holds("") or each.kind == "texts" for each in texts)
+    if not strings or not 1 <= sum(each.required for each in texts) <= len(texts) <= 2:
+        return {}
+    return {verb: required} if required == every else {verb: required, f"{verb}_pair": every}
+
+
+def tokenizer_in_graph(model, *, instead: str) -> InGraphWordPiece | None:
+    """The model's tokenizer in the graph. None if the graph cannot have it; a line says why.
+
+    Args:
+        instead: the signatures that the line names.
+
+    Raises:
+        TokenizerError: the graph cannot follow the tokenizer.
+    """
+    reason = why_not(model.tokenizer.options(), model.graphs()[-1])
+    if reason is None:
+        return InGraphWordPiece(model.tokenizer)
+    log.info("SavedModel: no signature for texts: %s; tokenise on the host and use %s", reason, instead)
+    return None
 
 
 def function_of_texts(model, tokenizer: InGraphWordPiece, names: Sequence[str], scored: Callable) -> Callable:

@@ -15,7 +15,8 @@ from conftest import small_vocabulary
 
 from kerasbert import BertConfig, BertEncoder, TextClassifier, TokenClassifier
 from kerasbert.errors import ExportError
-from kerasbert.export.formats.saved_model.file import open_saved_model, text_signatures, write_saved_model
+from kerasbert.export.formats.saved_model.file import open_saved_model, write_saved_model
+from kerasbert.export.formats.saved_model.from_texts import text_signatures
 from kerasbert.export.formats.scores import scores_names
 from kerasbert.export.formats.texts import why_not
 from kerasbert.tasks import NAMES, task_named
@@ -112,10 +113,10 @@ def test_a_task_of_a_question_and_a_context_has_one_signature_for_both(smallest_
     path = tmp_path / "saved_model"
     write_saved_model(model, {path: "none"})
     assert set(tf.saved_model.load(str(path)).signatures) == {"predict", "classify", "serving_default"}
-    ids, texts = open_saved_model(path, model.graphs()[0], task=model.task)
+    runs, texts = open_saved_model(path, model.graphs(), task=model.task)
     assert list(texts) == [("question", "context")]
     given = {"question": np.array(["good", "a film"], object), "context": np.array(["a room", "b"], object)}
-    wanted = ids(model.tokenizer(*given.values(), max_length=16))["logits"]
+    wanted = runs["model"](model.tokenizer(*given.values(), max_length=16))["logits"]
     np.testing.assert_allclose(texts["question", "context"](given)["logits"], wanted, atol=1e-5)
 
 

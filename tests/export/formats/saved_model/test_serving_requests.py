@@ -98,3 +98,18 @@ def test_byte_pairs_are_asked_as_ids(read, exported):
     asked = read(saved_model / FILE)
     assert {name for _, name, _ in asked} == {"predict", "serving_default"}
     assert all(set(inputs) == {"input_ids", "attention_mask"} for _, _, inputs in asked)
+
+
+def test_a_model_that_writes_is_asked_for_texts_and_for_one_step(read, writer, writer_folder):
+    signatures = tf.saved_model.load(str(writer_folder)).signatures
+    asked = read(writer_folder / FILE)
+    names = [name for _, name, _ in asked]
+    assert {name: names.count(name) for name in signatures} == {
+        **dict.fromkeys(("encoder", "translate", "serving_default"), 3),
+        "decoder_step": 1,
+    }
+    for _, name, inputs in asked:
+        given = signatures[name](**{key: tf.constant(value) for key, value in inputs.items()})
+        assert {len(each) for each in given.values()} == {len(next(iter(inputs.values())))}
+    longest = max(inputs["input_ids"].shape[1] for _, name, inputs in asked if name == "encoder")
+    assert longest == writer.max_length
