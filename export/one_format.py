@@ -127,8 +127,9 @@ def saved_model(
     ```
 
     The signature `predict` takes token ids, int32 (batch, sequence). For WordPiece vocabularies, others take the texts
-    themselves, strings (batch,): `classify`, `embed` or `encode`, each also with `_pair`. The file is checked against
-    the Keras model.
+    themselves, strings (batch,): `classify`, `embed` or `encode`, each also with `_pair`. A model that writes texts has
+    `encoder` and `decoder_step` in place of `predict`, and `translate` takes texts and gives texts. The file is checked
+    against the Keras model.
 
     Args:
         model: a model of a task, with a tokenizer.
