@@ -93,7 +93,7 @@ QUANTIZE = {
 """How weights are stored -> what that means for a user. Each setting loses less accuracy than those before it."""
 CALIBRATED = ("full-int8", "int16x8")
 """Settings with integer activations, whose ranges are measured on texts."""
-SEVERAL = ("tflite", "onnx")
+SEVERAL = ("tflite", "onnx", "saved_model")
 """Kinds of files, or of groups of files, that hold several graphs."""
 NEWER = ("int4", "int16x8", "full-int8")
 """Settings that no `legacy_runtime` makes readable for old runtimes."""

@@ -1,6 +1,7 @@
 """The checks of the parity gate for files that write texts, a tuple of functions (`CHECKS`)."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -28,6 +29,7 @@ from kerasbert.runtime.kinds import KINDS
 from kerasbert.tasks.ask import Answered
 from kerasbert.tasks.generating import greedy
 from kerasbert.tasks.task import Example, Run
+from kerasbert.tasks.words import as_text
 
 TRIES = 8
 """How often a text is written again with slightly other logits, to see whether it hangs on a tie."""
@@ -97,6 +99,28 @@ def compares_compiled_model(subject: Subject, row) -> list[str]:
     return [f"in LiteRT's CompiledModel: {each}" for each in wrong]
 
 
+def asks_signature_for_texts(subject: Subject, row) -> list[str]:
+    """Runs a SavedModel's signature for texts on all examples at once. It must write what the file's graphs write by
+    greedy search, and tell whether a text has ended and whether a source was cut, because it has no sentences.
+    """
+    failures, pipeline = [], subject.pipeline
+    settings = replace(greedy(pipeline.settings), split_sentences=False)
+    examples = [golden.example_of(each) for each in subject.recorded]
+    for fields, run in subject.opened.writes.items():
+        columns = run({name: [as_text(each.fields[name]) for each in examples] for name in fields})
+        for example, *values in zip(examples, *columns.values(), strict=True):
+            ours, wanted = dict(zip(columns, values, strict=True)), answer_of(pipeline, example, settings)
+            (whole,) = pipeline.tokenizer.encode(*([as_text(example.fields[name])] for name in fields))
+            named, cut = shortened(example.fields), len(whole) > settings.max_length
+            if not _equal(subject, ours, wanted) and not _hangs_on_a_tie(subject, example, ours, settings):
+                failures.append(f"to {named} the graphs write {shortened(wanted)}, and the signature {shortened(ours)}")
+            elif ours["finished"] != wanted["finished"] and _equal(subject, ours, wanted):
+                failures.append(f"finished is {ours['finished']} for {named}")
+            elif ours["truncated"] != cut:
+                failures.append(f"truncated is {ours['truncated']} for {named}, which has {len(whole)} tokens")
+    return [f"text signature: {each}" for each in failures]
+
+
 def judged_on_data(subject: Subject, row, found: Sequence[Answered], wanted: Sequence[Answered]) -> list[str]:
     """Checks a float32 file's texts on the data, where only a tie excuses another text."""
     pairs = (
@@ -112,6 +136,7 @@ CHECKS: tuple[Check, ...] = (
     answers_equally,
     asks_all_at_once,
     compares_compiled_model,
+    asks_signature_for_texts,
     partial(asks_the_data, judged=judged_on_data),
     decides,
 )

@@ -76,14 +76,14 @@ def run_of_texts(loaded, signature: str, field: str) -> Run:
         loaded: the SavedModel. field: the field of an example whose text the signature takes.
 
     Returns:
-        A function from the field's texts, (batch,), to `generated_text`, a list of strings, and `score`, float32
-        (batch,).
+        A function from the field's texts, (batch,), to lists of one value per text: `generated_text`, `score`,
+        `finished` and `truncated`.
     """
 
     def run(batch: dict) -> dict:
         found = loaded.signatures[signature](**{TEXT: tf.constant(batch[field], tf.string)})
-        texts = [text.decode() for text in found["generated_text"].numpy()]
-        return {"generated_text": texts, "score": found["score"].numpy()}
+        lists = {name: values.numpy().tolist() for name, values in found.items()}
+        return lists | {"generated_text": [text.decode() for text in lists["generated_text"]]}
 
     return run
 
