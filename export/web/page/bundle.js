@@ -34,6 +34,9 @@ const TOKENIZERS = {
 //     an example may lack it, and when(settings): whether the model uses it; without it always
 //   asks(texts of an example, in the order of fields): the texts of each run, one list per run
 //   rows(tokenizer, texts of a run, settings): the rows of a run, as tokenizer.js has them; without it one, cut to length
+//   infer(runs, a row, settings, pause): the outputs for a row, where a model has several graphs. runs: the graphs by name;
+//     pause: awaited between two of many runs. Without it those of the graph "model"
+//   live: whether a text is answered while it is typed; without it not
 //   choices: settings that a user may change, {name, title, values}; without it none
 //   about(settings): a few words for the title; without it the labels
 //   decode(runs, settings) -> {label: the answer, scores: [[name, value, from, to], ...]}. It may have a note on the
@@ -55,14 +58,18 @@ class Bundle {
   }
 
   async #load(file) {
-    const [{ path, bytes: written, sha256 }] = file.parts;
-    const bytes = new Uint8Array(await (await get(new URL(path, this.home))).arrayBuffer());
-    if (bytes.length !== written) throw new Error(`${path}: ${bytes.length} bytes, but ${written} were written`);
-    await checkDigest(path, bytes, sha256);
-    const model = Object.assign(await openModel(file, bytes, this.manifest), { readsText: readsText(file) });
+    const bytes = await Promise.all(file.parts.map((part) => this.#read(part)));
+    const model = { runs: await openModel(file, bytes, this.manifest), readsText: readsText(file) };
     const [texts] = this.task.asks(this.texts(this.golden[0].example));
     await this.run(model, texts); // the first run takes longer: the runtimes prepare their kernels then
     return model;
+  }
+
+  async #read({ path, bytes: written, sha256 }) {
+    const bytes = new Uint8Array(await (await get(new URL(path, this.home))).arrayBuffer());
+    if (bytes.length !== written) throw new Error(`${path}: ${bytes.length} bytes, but ${written} were written`);
+    await checkDigest(path, bytes, sha256);
+    return bytes;
   }
 
   // The fields that the model uses and a file can take.
@@ -78,13 +85,15 @@ class Bundle {
   }
 
   // One run of a model -> {texts, rows, outputs}, and how long the tokenizer and the model took.
-  async run(model, texts) {
+  // signal: of an AbortController, which ends the run.
+  async run(model, texts, settings = this.manifest.settings, signal = null) {
     if (model.readsText && texts.length > 1) throw new Error("MediaPipe takes one text, no pair");
-    const start = performance.now();
+    const start = performance.now(), pause = pausing(signal);
     const rows = model.readsText ? [null] : this.rows(texts);
     const between = performance.now();
+    const infer = this.task.infer ?? ((runs, row) => runs.model(row, texts[0]));
     const outputs = [];
-    for (const row of rows) outputs.push(this.#real(await model(row, texts[0]), row));
+    for (const row of rows) outputs.push(await infer(model.runs, row, settings, pause));
     return { texts, rows, outputs, tokenizing: between - start, running: performance.now() - between };
   }
 
@@ -94,27 +103,16 @@ class Bundle {
     return [this.tokenizer.encode(texts[0], texts[1] ?? null, settings.max_length)];
   }
 
-  // Outputs with numbers for each token, without those of padding.
-  #real(outputs, row) {
-    if (!row) return outputs;
-    const kept = { ...outputs };
-    for (const { name, axis, width } of this.manifest.graphs.flatMap((graph) => graph.outputs)) {
-      const perToken = { token: width, position: 1 }[axis];
-      if (perToken) kept[name] = outputs[name].slice(0, row.input_ids.length * perToken);
-    }
-    return kept;
-  }
-
   // An example -> {label, scores, ..., tokens, cut, tokenizing, running}: cut is the number of tokens that were left out,
   // the last two are milliseconds.
-  // changed: settings that the user chose otherwise.
-  async ask(name, example, changed = {}) {
-    const model = await this.open(name);
+  // changed: settings that the user chose otherwise. signal: see run.
+  async ask(name, example, changed = {}, signal = null) {
+    const model = await this.open(name), settings = { ...this.manifest.settings, ...changed };
     const runs = [];
-    for (const texts of this.task.asks(this.texts(example))) runs.push(await this.run(model, texts));
+    for (const texts of this.task.asks(this.texts(example))) runs.push(await this.run(model, texts, settings, signal));
     const sum = (read) => runs.reduce((total, run) => total + read(run), 0);
     return {
-      ...this.task.decode(runs, { ...this.manifest.settings, ...changed }),
+      ...this.task.decode(runs, settings),
       tokens: sum((run) => run.rows.reduce((total, row) => total + row?.input_ids.length, 0)),
       cut: sum((run) => run.rows.reduce((total, row) => total + (row?.cut ?? 0), 0)),
       tokenizing: sum((run) => run.tokenizing),
@@ -145,6 +143,20 @@ class Bundle {
     };
   }
 }
+
+// A function to await between steps. It lets the browser see to keys and drawing now and then, and throws if the signal
+// says that the answer is no longer wanted.
+function pausing(signal) {
+  let last = performance.now();
+  return async () => {
+    if (performance.now() - last > PAUSED) {
+      await new Promise((done) => setTimeout(done));
+      last = performance.now();
+    }
+    signal?.throwIfAborted();
+  };
+}
+const PAUSED = 20; // milliseconds between two pauses
 
 // Whether the rows of a run have the recorded ids and, where they are recorded, the places of the tokens.
 function sameTokens({ texts, rows }, recorded) {

@@ -8,6 +8,8 @@ const WORDS = new RegExp(
   `'(?:[stmd]|re|ve|ll)| ?\\p{L}+| ?\\p{N}+| ?[^${SPACE}\\p{L}\\p{N}]+|[${SPACE}]+(?![^${SPACE}])|[${SPACE}]+`, "gu");
 
 export class BytePair extends Tokenizer {
+  kind = "bytepair";
+
   // description: the content of tokenizer.json.
   constructor({ model, added_tokens, pre_tokenizer }) {
     const ids = new Map(Object.entries(model.vocab));
@@ -41,9 +43,15 @@ export class BytePair extends Tokenizer {
   }
 
   wordOf(id) {
-    const name = this.names.get(id), bytes = [...name].map((letter) => LETTERS.indexOf(letter));
-    const word = bytes.includes(-1) ? name : new TextDecoder().decode(Uint8Array.from(bytes));
-    return { word, joins: true }; // the space before a word is part of its token
+    return { word: this.textOf([this.names.get(id)]), joins: true }; // the space before a word is part of its token
+  }
+
+  textOf(names) {
+    const bytes = names.flatMap((name) => {
+      const found = [...name].map((letter) => LETTERS.indexOf(letter));
+      return found.includes(-1) ? [...new TextEncoder().encode(name)] : found;
+    });
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(bytes));
   }
 
   // The pieces of a word, in the letters that stand for its bytes.

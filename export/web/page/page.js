@@ -19,21 +19,42 @@ const bundle = await openBundle().catch((error) => {
 const box = ({ name }) => at(`field-${name}`);
 const choice = ({ name }) => at(`choice-${name}`);
 
-async function ask() {
-  at("ask").disabled = true;
+// Answers what is typed. A text that is asked later ends the run of an earlier one.
+let stop = new AbortController(), answered = Promise.resolve();
+function ask() {
+  clearTimeout(typing);
+  stop.abort();
+  stop = new AbortController();
+  const { signal } = stop;
+  answered = answered.then(() => (signal.aborted ? null : answer(signal)));
+}
+
+let typing;
+const askSoon = () => {
+  clearTimeout(typing);
+  stop.abort();
+  typing = setTimeout(ask, PAUSE);
+};
+const PAUSE = 250; // milliseconds without a key, after which a text is answered while it is typed
+
+async function answer(signal) {
+  at("ask").disabled = !bundle.task.live;
+  at("result").ariaBusy = true;
   at("status").textContent = "Loading the model …";
   try {
     const name = at("file").value;
     await bundle.open(name);
-    const example = typed(fit());
-    show(await bundle.ask(name, example, chosen()), bundle.manifest.files[name]);
     at("status").textContent = "";
+    const found = await bundle.ask(name, typed(fit()), chosen(), signal);
+    if (!signal.aborted) show(found, bundle.manifest.files[name]);
   } catch (error) {
+    if (signal.aborted) return;
     for (const part of ["answer", "note", "marked", "scores", "timing"]) at(part).replaceChildren();
     at("marked").hidden = true;
     at("status").textContent = `No answer: ${error.message ?? error}`;
   } finally {
     at("ask").disabled = false;
+    at("result").ariaBusy = false;
   }
 }
 
@@ -150,6 +171,7 @@ function fillFields() {
     const field = element("div", "");
     field.append(label, element("textarea", "", { id: `field-${name}`, rows: lines, dir: "auto" }));
     at("fields").append(field);
+    if (bundle.task.live) at(`field-${name}`).oninput = askSoon;
     at(`field-${name}`).onkeydown = (event) => {
       if (event.key === "Enter" && !list && !event.shiftKey && !event.isComposing) {
         event.preventDefault();

@@ -4,7 +4,8 @@ export class Tokenizer {
   // ids: a Map from token to id. whole: tokens matched whole in a text, as tokenizer.json lists them.
   // ends: the special tokens {first, last, between, mask}, `between` a list. secondType: the token type of a second text.
   // A tokenizer has the methods read(text), which gives the tokens {id, start, end, word} of a text without whole ones,
-  // and wordOf(id) -> {word, joins}: a token as it is written in a text, and whether no space is added before it.
+  // wordOf(id) -> {word, joins}: a token as it is written in a text, and whether no space is added before it, and
+  // textOf(names): the text of tokens, as far as it can be restored.
   constructor(ids, whole, { first, last, between, mask }, secondType) {
     this.mask = mask;
     this.ids = ids;
@@ -15,6 +16,7 @@ export class Tokenizer {
     this.secondType = secondType;
     this.spacesCount = true; // whether spaces that a token takes are part of its offsets
     this.whole = new Map(whole.map((token) => [token.content, token]));
+    this.special = new Set(whole.filter(({ special }) => special).map(({ content }) => content));
     const longestFirst = [...this.whole.keys()].sort((a, b) => b.length - a.length);
     this.splitter = new RegExp(`(${longestFirst.map((token) => token.replace(/[^\w]/gu, "\\$&")).join("|")})`);
   }
@@ -64,6 +66,11 @@ export class Tokenizer {
       words: tokens.map(({ word }) => word),
       texts: tokens.map(({ text }) => text),
     };
+  }
+
+  // The text of ids, without special tokens.
+  decode(ids) {
+    return this.textOf(ids.map((id) => this.names.get(id)).filter((name) => name !== undefined && !this.special.has(name)));
   }
 
   // All tokens of a text: {id, start, end, word}.

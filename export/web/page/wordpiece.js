@@ -4,15 +4,22 @@
 import { Tokenizer } from "./tokenizer.js";
 
 const SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+// What has no space before it in a text, as the library's decoder has it.
+const JOINED = [
+  ...[".", "?", "!", ","].map((mark) => [` ${mark}`, mark]), [" ' ", "'"], [" n't", "n't"], [" 'm", "'m"],
+  [" do not", " don't"], ...["'s", "'ve", "'re"].map((end) => [` ${end}`, end]),
+];
 const LONGEST_WORD = 100; // a longer one is [UNK], as in the paper's code
 
 export class WordPiece extends Tokenizer {
+  kind = "wordpiece";
+
   // vocabulary: the text of vocab.txt. characters: the content of characters.json, what each character turns into.
   // addedTokens: the added tokens of kerasbert.json.
   constructor(vocabulary, characters, addedTokens) {
     const pieces = vocabulary.replace(/^\uFEFF/, "").replaceAll("\r\n", "\n").replace(/\n+$/, "").split("\n");
     const ids = new Map(pieces.map((piece, id) => [piece, id]));
-    const special = SPECIAL.filter((token) => ids.has(token)).map((content) => ({ content }));
+    const special = SPECIAL.filter((token) => ids.has(token)).map((content) => ({ content, special: true }));
     super(ids, [...special, ...addedTokens], { first: "[CLS]", last: "[SEP]", between: ["[SEP]"], mask: "[MASK]" }, 1);
     this.characters = new Characters(characters);
   }
@@ -26,6 +33,12 @@ export class WordPiece extends Tokenizer {
   wordOf(id) {
     const piece = this.names.get(id), joins = piece.startsWith("##");
     return { word: joins ? piece.slice(2) : piece, joins };
+  }
+
+  textOf(pieces) {
+    const written = (piece) => (piece.startsWith("##") ? piece.slice(2) : ` ${piece}`);
+    const parts = pieces.map((piece, place) => (place ? written(piece) : piece));
+    return parts.map((part) => JOINED.reduce((text, [from, to]) => text.replaceAll(from, to), part)).join("");
   }
 
   // A word -> its pieces {id, first, after}: where the piece begins in the word, and the place after it.

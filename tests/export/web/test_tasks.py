@@ -14,15 +14,13 @@ from kerasbert.tasks.task import Example
 from kerasbert.tasks.text_classification import PROBLEM_TYPES, SEVERAL, SINGLE, Settings, decode
 from kerasbert.tokenizers import WordPieceTokenizer
 
-EXPORTED = [name for name in NAMES if name != "seq2seq"]  # which cannot be exported yet
-
 
 def test_every_task_has_its_file():
     found = {path.stem for path in (Path(web).parent / "page" / "tasks").glob("*.js")}
-    assert found == set(EXPORTED)
+    assert found == set(NAMES)
 
 
-@pytest.mark.parametrize("name", EXPORTED)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_page_has_a_box_for_every_field_of_a_task(name, in_node):
     found = in_node(f'import {{ fields }} from "./tasks/{name}.js"; const found = fields;', None)
     wanted = [(each.name, not each.required) for each in task_named(name).fields]
@@ -30,7 +28,7 @@ def test_the_page_has_a_box_for_every_field_of_a_task(name, in_node):
     assert all(each["title"] for each in found)
 
 
-@pytest.mark.parametrize("name", EXPORTED)
+@pytest.mark.parametrize("name", NAMES)
 def test_texts_are_asked_together_unless_each_is_a_run(name, in_node):
     asked = in_node(f'import {{ asks }} from "./tasks/{name}.js"; const found = [asks(["a"]), asks(["a", "b"])];', None)
     assert asked == [[["a"]], [["a"], ["b"]] if name == "sentence-embedding" else [["a", "b"]]]
