@@ -29,9 +29,11 @@ const KINDS = ["tflite", "onnx", "mediapipe"];
 export const runnable = ({ files, graphs: [{ outputs: [{ axis }] }] }) =>
   Object.entries(files).filter(([, { kind }]) => (axis === "row" ? KINDS : KINDS.slice(0, 2)).includes(kind));
 export const readsText = ({ kind }) => kind === "mediapipe";
-export const openModel = async (file, bytes, { graphs: [{ outputs }] }) => async (inputs, text) => {
-  const ids = inputs?.input_ids ?? Array.from(text, (character) => character.codePointAt(0));
-  const seed = ids.reduce((sum, id) => sum + id, 0);
+export const bytesOf = ({ parts: [{ bytes }] }) => bytes;
+const answers = ({ outputs }) => async (inputs, text) => {
+  const { input_ids, decoder_input_ids: [last] = [], decoder_position: [place] = [], attention_mask = [] } = inputs ?? {};
+  const ids = input_ids ?? (text ? Array.from(text, (character) => character.codePointAt(0)) : attention_mask);
+  const seed = [...ids, last ?? 0, place ?? 0].reduce((sum, id) => sum + id, 0);
   const sizes = { row: (width) => width, token: (width) => width * ids.length, position: () => ids.length };
   sizes.example = sizes.row;
   const numbers = ({ axis, width }) =>
@@ -40,6 +42,8 @@ export const openModel = async (file, bytes, { graphs: [{ outputs }] }) => async
   return Object.fromEntries(outputs.map((each) =>
     [each.name, each.bar === "vector" && each.axis === "row" ? unit(numbers(each)) : numbers(each)]));
 };
+export const openModel = async (file, bytes, { graphs }) =>
+  Object.fromEntries(graphs.map((graph) => [graph.name, answers(graph)]));
 """
 
 

@@ -216,6 +216,12 @@ def _programs(folder, manifest) -> list[str]:
             "the beginning. Those for kerasbert.runtime and TensorFlow read all of it, in windows, and average "
             "the logits of the windows by their numbers of tokens.</p>"
         )
+    beams = manifest.settings.get("num_beams", 1)
+    if beams > 1:
+        parts.append(
+            f'<p class="soft">The programs take the likeliest token each time, but that for kerasbert.runtime, as Keras '
+            f"here, takes the best of {beams} beams.</p>"
+        )
     language = None
     for index, snippet in enumerate(snippets(folder, manifest)):
         if snippet.language != language:

@@ -43,15 +43,16 @@ def snippets(folder: Path, manifest: Manifest) -> list[Snippet]:
     """
     shown, files = shown_example(folder, manifest), files_to_show(manifest)
     made, graph = [], manifest.graphs[0]
-    masks = _masks(folder, manifest)
+    tokens = _tokens(folder, manifest)
     for engine in ENGINES:
         code = program(engine, manifest.task)
         if engine.kind not in files or code is None:
             continue
-        values, file = dict(_values(engine.language, manifest, shown, masks)), files[engine.kind]
+        values, file = dict(_values(engine.language, manifest, shown, tokens)), files[engine.kind]
         outputs = [file.outputs.get(each.name, each.name) for each in graph.outputs]
         values |= {
             "FILE": file.parts[0].path,
+            **{f"{name.upper()}_FILE": part.path for part in file.parts for name in part.graphs},
             "STEM": Path(file.parts[0].path).stem,
             "OUTPUT": outputs[0],
             "OUTPUTS": _listed(_literal(name, engine.language) for name in outputs),
@@ -101,25 +102,28 @@ def shown_example(folder: Path, manifest: Manifest) -> golden.Golden:
     return next((each for each in recorded if wanted in each.example.values()), recorded[0])
 
 
-def _masks(folder: Path, manifest: Manifest) -> dict[str, object]:
-    """The token that stands for a word to find, for a model that asks for its position; its id; the file of words."""
-    if all(each.name != "mlm_positions" for each in manifest.graphs[0].inputs):
-        return {}
+def _tokens(folder: Path, manifest: Manifest) -> dict[str, object]:
+    """The file with a token per line and the tokens that are no text; for a model that asks for the position of a mask,
+    that token and its id. A value that does not exist is missing, or None."""
     tokenizer = from_options(manifest.tokenizer, folder)
     vocabulary = "vocab.txt" if tokenizer.kind == "wordpiece" else None
-    return {"MASK": tokenizer.special["mask"], "MASK_ID": tokenizer.id_of("mask"), "VOCABULARY": vocabulary}
+    found = {"VOCABULARY": vocabulary, "SPECIAL": sorted(tokenizer.special_tokens)}
+    if any(each.name == "mlm_positions" for each in manifest.graphs[0].inputs):
+        found |= {"MASK": tokenizer.special["mask"], "MASK_ID": tokenizer.id_of("mask")}
+    return found
 
 
-def _values(language: str, manifest: Manifest, shown: golden.Golden, masks: Mapping) -> Iterator[tuple[str, object]]:
+def _values(language: str, manifest: Manifest, shown: golden.Golden, tokens: Mapping) -> Iterator[tuple[str, object]]:
     """What the marks stand for, but for those that depend on the file."""
     row, graph = shown.rows[0], manifest.graphs[0]
     needed = max(len(each.input_ids) for each in shown.rows)
     length = next(length for length in manifest.lengths if length >= needed)
     signatures = {n: f"tokens_{n}" for n in manifest.lengths} | {manifest.lengths[-1]: "serving_default"}
-    example = {name: _with_mask(value, masks.get("MASK")) for name, value in shown.example.items()}
+    example = {name: _with_mask(value, tokens.get("MASK")) for name, value in shown.example.items()}
     for name, value in {**manifest.settings, **example}.items():
         yield name.upper(), _literal(value, language)
-    yield from masks.items()
+    yield from tokens.items()
+    yield "SPECIAL", _literal(tokens["SPECIAL"], language)
     yield "EXAMPLE", _literal(example, language)
     texts = ((value, _literal(value, language)) for value in example.values())
     yield "TEXTS", _listed(text if isinstance(value, str) else f"[{text}]" for value, text in texts)
@@ -133,6 +137,7 @@ def _values(language: str, manifest: Manifest, shown: golden.Golden, masks: Mapp
         yield "ENDS", _listed(end for _, end in row.offsets)
         yield "WORDS", _listed(row.words)
     yield "LENGTH", length
+    yield "LENGTHS", _listed(manifest.lengths)
     yield "SIGNATURE", signatures[length]
     yield "SIGNATURES", signatures
     yield "WIDTH", graph.outputs[0].width
