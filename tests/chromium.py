@@ -22,7 +22,7 @@ FLAGS = [
     "--disable-sync",
 ]
 
-KEYS = {"Enter": (13, "\r"), "Tab": (9, "")}
+KEYS = {"Enter": (13, "\r"), "Tab": (9, ""), "Backspace": (8, "")}
 """Key -> its code and what it types."""
 
 

@@ -15,6 +15,7 @@ from kerasbert import (
     MultipleChoice,
     NextSentenceScorer,
     QuestionAnswerer,
+    Seq2Seq,
     TextClassifier,
     TokenClassifier,
 )
@@ -33,6 +34,7 @@ READERS = {
     "fill-mask": (MaskFiller, {"pooler": False}, {}),
     "next-sentence": (NextSentenceScorer, {}, {}),
     "multiple-choice": (MultipleChoice, {}, {}),
+    "seq2seq": (Seq2Seq, {"pooler": False}, {"max_new_tokens": 12, "num_beams": 3}),
 }
 """Task -> its model, options of the encoder, settings."""
 

@@ -172,14 +172,15 @@ def test_programs_of_files_for_mediapipe_run_too(for_phones, task, capsys, monke
 
 
 READ = {
-    "question-answering": lambda answer, said: (
-        [each["answer"] for each in answer] == [x.split(" ", 3)[3] for x in said]
+    "question-answering": lambda shown, said: (
+        [each["answer"] for each in shown.answer] == [x.split(" ", 3)[3] for x in said]
     ),
-    "fill-mask": lambda answer, said: [each["token_str"] for each in answer] == [x.split(" ")[1] for x in said],
-    "next-sentence": lambda answer, said: said == [answer["label"]],
-    "multiple-choice": lambda answer, said: said[0].startswith(f"{answer['choice']} {answer['text']} "),
+    "fill-mask": lambda shown, said: [each["token_str"] for each in shown.answer] == [x.split(" ")[1] for x in said],
+    "next-sentence": lambda shown, said: said == [shown.answer["label"]],
+    "multiple-choice": lambda shown, said: said[0].startswith(f"{shown.answer['choice']} {shown.answer['text']} "),
+    "seq2seq": lambda shown, said: said == [shown.greedy["generated_text"]],
 }
-"""Task that reads -> whether the lines that a program prints hold an answer."""
+"""Task that reads -> whether the lines that a program prints hold the answer to a golden example."""
 
 
 @pytest.mark.slow
@@ -197,7 +198,7 @@ def test_programs_of_tasks_that_read_print_the_golden_answer(reader, task, capsy
         if title == "kerasbert.runtime":
             assert task_named(task).same(eval(said, {}), shown.answer, manifest.task_settings)
         else:
-            assert READ[task](shown.answer, said.splitlines()), (title, said)
+            assert READ[task](shown, said.splitlines()), (title, said)
 
 
 @pytest.mark.parametrize(("task", "library"), [("question-answering", True), ("multiple-choice", False)])

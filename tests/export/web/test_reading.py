@@ -20,19 +20,23 @@ def places(example: dict, answer: dict) -> list[int]:
 
 
 PRINTED = {
-    "question-answering": lambda x, found: [[each["answer"], each["score"], *places(x, each)] for each in found],
-    "fill-mask": lambda x, found: [[each["token_str"], each["score"], each["sequence"]] for each in found],
-    "next-sentence": lambda x, found: [[found["label"]]],
-    "multiple-choice": lambda x, found: [[found["choice"], found["text"], found["score"]]],
+    "question-answering": lambda shown: [
+        [each["answer"], each["score"], *places(shown.example, each)] for each in shown.answer
+    ],
+    "fill-mask": lambda shown: [[each["token_str"], each["score"], each["sequence"]] for each in shown.answer],
+    "next-sentence": lambda shown: [[shown.answer["label"]]],
+    "multiple-choice": lambda shown: [[shown.answer["choice"], shown.answer["text"], shown.answer["score"]]],
+    "seq2seq": lambda shown: [[shown.greedy["generated_text"]]],
 }
-"""Task -> what its program prints for an example and Keras's answer."""
+"""Task -> what its program prints for a golden example."""
 SHOWN = {
     "question-answering": lambda found: (found[0]["answer"], found[0]["answer"], found[0]["score"]),
     "fill-mask": lambda found: (found[0]["token_str"], found[0]["token_str"], found[0]["score"]),
     "next-sentence": lambda found: (found["label"], found["label"], found["score"]),
     "multiple-choice": lambda found: (found["text"], found["text"], found["score"]),
+    "seq2seq": lambda found: (found["generated_text"], None, None),
 }
-"""Task -> what the page says is the answer, and the name and the score of its bar."""
+"""Task -> what the page says is the answer, and the name and the score of its bar, if it has one."""
 each_task = pytest.mark.parametrize("opened", PRINTED, indirect=True)
 
 
@@ -65,8 +69,8 @@ def test_an_example_is_answered_with_a_click(opened):
     label, name, score = SHOWN[manifest.task](runtime.load(bundle)(*clicked.values()))
     assert browser.evaluate("document.getElementById('answer').textContent") == label
     best = "document.querySelector('.best meter')"
-    assert browser.evaluate(f"{best}.ariaLabel") == name
-    assert browser.evaluate(f"{best}.value") == pytest.approx(score, abs=1e-3)
+    assert browser.evaluate(f"{best}?.ariaLabel") == name
+    assert browser.evaluate(f"{best}?.value") == (score and pytest.approx(score, abs=1e-3))
     assert browser.errors == []
 
 
@@ -76,7 +80,7 @@ def test_javascripts_program_prints_the_golden_answer(opened, said_by_program):
     bundle, address, _ = opened
     manifest = Manifest.read(bundle)
     shown = shown_example(bundle, manifest)
-    wanted = PRINTED[manifest.task](shown.example, shown.answer)
+    wanted = PRINTED[manifest.task](shown)
     said = said_by_program(bundle, address)
     assert len(said) == len(wanted)
     for ours, theirs in zip(said, wanted, strict=True):
@@ -103,3 +107,67 @@ def test_words_are_written_in_place_of_masks(opened):
     for word, each in zip(words, wanted, strict=True):
         text = text.replace(" [MASK]" if each["token_str"].startswith("##") else "[MASK]", word, 1)
     assert shown == text
+
+
+TYPED = """(() => { const box = document.getElementById("field-source"); box.focus(); box.select(); })()"""
+ANSWER = "document.getElementById('answer').textContent"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("opened", ["seq2seq"], indirect=True)
+def test_a_text_is_translated_while_it_is_typed(opened):
+    """By one key after another, the last of which counts; and again, when all is deleted."""
+    bundle, _, browser = opened
+    text = "\U0001f600 the film was great, and the staff was rude"
+    browser.evaluate("document.getElementById('timing').textContent = ''")
+    browser.evaluate(TYPED)
+    for part in text.split(" "):
+        browser.call("Input.insertText", text=f"{part} ")
+    wanted = runtime.load(bundle)(text)
+    browser.wait_for(f"{ANSWER} === {json.dumps(wanted['generated_text'])}")
+    said = "ended" if wanted["finished"] else "stopped after 12 tokens"
+    note = browser.evaluate("document.getElementById('note').textContent")
+    assert said in note
+    assert f"score {wanted['score']:.3f}" in note
+    browser.evaluate(TYPED)
+    browser.press("Backspace")
+    browser.wait_for(f"{ANSWER} === 'no text'")
+    assert browser.errors == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("opened", ["seq2seq"], indirect=True)
+def test_a_new_key_stops_the_old_text(opened):
+    """A run ends at the step in which its signal says so, and gives no answer."""
+    _, _, browser = opened
+    found = browser.evaluate("""(async () => {
+        const bundle = await (await import("/web/bundle.js")).openBundle(), stop = new AbortController();
+        let steps = 0;
+        const model = await bundle.open("onnx"), { decoder_step } = model.runs;
+        model.runs.decoder_step = (inputs) => {
+            steps += 1;
+            if (steps === 4) stop.abort();
+            return decoder_step(inputs);
+        };
+        const asked = bundle.ask("onnx", { source: "the film was great" }, {}, stop.signal);
+        return [await asked.then(() => "answered", (error) => error.name), steps];
+    })()""")
+    assert found[0] == "AbortError"
+    assert 4 <= found[1] <= 6  # three beams make a step
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("opened", ["seq2seq"], indirect=True)
+@pytest.mark.parametrize("beams", [1, 3])
+def test_long_sources_and_other_beams_are_answered_as_by_the_runtime(opened, beams):
+    bundle, _, browser = opened
+    texts = ["Good.", "One day. " * 20, "A man met Dr. Smith in 3 rooms, " * 8 + "and left. The end."]
+    wanted = [runtime.load(bundle)(text, num_beams=beams) for text in texts]
+    for file in ("tflite", "onnx"):
+        script = f"bundle.ask('{file}', {{ source: text }}, {{ num_beams: {beams} }})"
+        found = browser.evaluate(f"""import("/web/bundle.js").then((m) => m.openBundle()).then(async (bundle) => {{
+            const found = [];
+            for (const text of {json.dumps(texts)}) found.push(await {script});
+            return found;
+        }})""")
+        assert [each["label"] for each in found] == [each["generated_text"] for each in wanted]
