@@ -7,6 +7,7 @@ download and no training, and can have the labels that it wants.
 import json
 import shutil
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,8 @@ from kerasbert.tasks.task import Graph
 
 WIDTH = 8
 """Size of vectors."""
+VECTORS = ("memory", "cache")
+"""The inputs that take vectors."""
 ENGINES = """
 const KINDS = ["tflite", "onnx", "mediapipe"];
 export const runnable = ({ files, graphs: [{ outputs: [{ axis }] }] }) =>
@@ -31,9 +34,9 @@ export const runnable = ({ files, graphs: [{ outputs: [{ axis }] }] }) =>
 export const readsText = ({ kind }) => kind === "mediapipe";
 export const bytesOf = ({ parts: [{ bytes }] }) => bytes;
 const answers = ({ outputs }) => async (inputs, text) => {
-  const { input_ids, decoder_input_ids: [last] = [], decoder_position: [place] = [], attention_mask = [] } = inputs ?? {};
-  const ids = input_ids ?? (text ? Array.from(text, (character) => character.codePointAt(0)) : attention_mask);
-  const seed = [...ids, last ?? 0, place ?? 0].reduce((sum, id) => sum + id, 0);
+  const { decoder_input_ids: last = [], decoder_position: place = [], attention_mask: mask } = inputs ?? {};
+  const ids = inputs?.input_ids ?? mask ?? Array.from(text, (character) => character.codePointAt(0));
+  const seed = [...ids, ...last, ...place].reduce((sum, id) => sum + id, 0);
   const sizes = { row: (width) => width, token: (width) => width * ids.length, position: () => ids.length };
   sizes.example = sizes.row;
   const numbers = ({ axis, width }) =>
@@ -57,26 +60,31 @@ class Pretended:
 
     def graphs(self) -> tuple[Graph, ...]:
         graphs = self.task.graphs(self.settings)
-        return tuple(
-            replace(
-                graph,
-                outputs=tuple(
-                    each if each.axis == "position" else replace(each, width=each.width or WIDTH)
-                    for each in graph.outputs
-                ),
-            )
-            for graph in graphs
+        return tuple(self._built(graph, writes=len(graphs) > 1) for graph in graphs)
+
+    def _built(self, graph: Graph, *, writes: bool) -> Graph:
+        """A graph with the sizes that a model would give it. A text is written in words of the tokenizer."""
+        widths = {"logits": self.tokenizer.vocab_size} if writes else {}
+        return replace(
+            graph,
+            inputs=tuple(replace(each, width=WIDTH) if each.name in VECTORS else each for each in graph.inputs),
+            outputs=tuple(
+                each if each.axis == "position" else replace(each, width=each.width or widths.get(each.name, WIDTH))
+                for each in graph.outputs
+            ),
         )
 
-    def answered(self, examples):
-        (graph,) = graphs = self.graphs()
-        runs = {graph.name: self._zeros}
-        return list(outputs_of(self.task, self.tokenizer, runs, examples, self.settings, graphs=graphs))
+    def runs(self) -> dict:
+        return {graph.name: partial(_zeros, graph) for graph in self.graphs()}
 
-    def _zeros(self, batch) -> dict:
-        rows, tokens = np.asarray(batch["input_ids"]).shape
-        (graph,) = self.graphs()
-        return {each.name: np.zeros((rows, *each.shape(tokens)), "float32") for each in graph.outputs}
+    def answered(self, examples):
+        asked = (self.task, self.tokenizer, self.runs(), examples, self.settings)
+        return list(outputs_of(*asked, graphs=self.graphs()))
+
+
+def _zeros(graph: Graph, batch) -> dict:
+    rows, tokens = np.asarray(batch[next(each.name for each in graph.inputs if each.axis == "token")]).shape
+    return {each.name: np.zeros((rows, *each.shape(tokens)), "float32") for each in graph.outputs}
 
 
 def pretend(folder: Path, task: str, tokenizer, *, files=tuple(VARIANTS), figures=(1.0,), **settings) -> Path:

@@ -219,8 +219,8 @@ def _programs(folder, manifest) -> list[str]:
     beams = manifest.settings.get("num_beams", 1)
     if beams > 1:
         parts.append(
-            f'<p class="soft">The programs take the likeliest token each time, but that for kerasbert.runtime, as Keras '
-            f"here, takes the best of {beams} beams.</p>"
+            '<p class="soft">The programs take the likeliest token each time. That for kerasbert.runtime takes the '
+            f"best of {beams} beams, as Keras does here.</p>"
         )
     language = None
     for index, snippet in enumerate(snippets(folder, manifest)):

@@ -47,6 +47,10 @@ BUNDLES = {
     "choices": ("multiple-choice", {}),
     "embedding": ("sentence-embedding", {}),
     "features": ("feature-extraction", {}),
+    "translation": (
+        "seq2seq",
+        {"decoder_start_token_id": 2, "eos_token_id": 3, "max_new_tokens": 40, "num_return_sequences": 2},
+    ),
 }
 POSED = {"masks": lambda text: f"{text} [MASK] [MASK]", "choices": lambda text: f"{text} \n{HEBREW}\nno"}
 """Row of `BUNDLES` -> what is written into the boxes in place of a text that the task cannot answer."""
@@ -261,6 +265,7 @@ BOXES = "[...document.querySelectorAll('textarea, select')].filter((e) => e.chec
         ("next", ["field-text", "field-text_pair", "file"], None),
         ("choices", ["field-prompt", "field-choices", "file"], None),
         ("embedding", ["field-text", "field-text_pair", "file"], ["field-text", "field-text_pair", "file"]),
+        ("translation", ["field-source", "file"], None),
     ],
 )
 def test_there_is_no_box_that_the_model_or_the_file_cannot_use(browser, address, name, boxes, mediapipe):
