@@ -36,6 +36,7 @@ const TOKENIZERS = {
 //   rows(tokenizer, texts of a run, settings): the rows of a run, as tokenizer.js has them; without it one, cut to length
 //   infer(runs, a row, settings, pause): the outputs for a row, where a model has several graphs. runs: the graphs by name;
 //     pause: awaited between two of many runs. Without it those of the graph "model"
+//   title: of the page; without it the task's name
 //   live: whether a text is answered while it is typed; without it not
 //   choices: settings that a user may change, {name, title, values}; without it none
 //   about(settings): a few words for the title; without it the labels

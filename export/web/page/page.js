@@ -218,7 +218,7 @@ function fill() {
   fillFields();
   fillChoices();
   fillExamples();
-  const title = manifest.task.replaceAll("-", " ");
+  const title = task.title ?? manifest.task.replaceAll("-", " ");
   at("title").textContent = document.title = title[0].toUpperCase() + title.slice(1);
   const labels = task.about?.(manifest.settings) ?? manifest.settings.labels ?? [];
   const more = labels.length > 10 ? ` and ${labels.length - 8} more` : "";
@@ -228,6 +228,8 @@ function fill() {
     ask();
   };
   at("check").onclick = check;
+  at("answer").classList.toggle("written", task.live ?? false);
+  if (task.live) at("hint").textContent = "or just type; Shift+Enter for a new line";
   fit();
   at("form").hidden = at("checks").hidden = false;
   at("status").textContent = "";

@@ -3,6 +3,8 @@
 import { beamSearch, cachedSteps } from "../generation.js";
 import { sentences } from "../sentences.js";
 
+export const title = "text to text";
+
 export const fields = [{ name: "source", title: "Source" }];
 
 export const live = true;
