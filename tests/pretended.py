@@ -33,7 +33,7 @@ export const runnable = ({ files, graphs: [{ outputs: [{ axis }] }] }) =>
   Object.entries(files).filter(([, { kind }]) => (axis === "row" ? KINDS : KINDS.slice(0, 2)).includes(kind));
 export const readsText = ({ kind }) => kind === "mediapipe";
 export const bytesOf = ({ parts: [{ bytes }] }) => bytes;
-const answers = ({ outputs }) => async (inputs, text) => {
+const answers = ({ outputs }) => (inputs, text) => {
   const { decoder_input_ids: last = [], decoder_position: place = [], attention_mask: mask } = inputs ?? {};
   const ids = inputs?.input_ids ?? mask ?? Array.from(text, (character) => character.codePointAt(0));
   const seed = [...ids, ...last, ...place].reduce((sum, id) => sum + id, 0);
@@ -46,7 +46,8 @@ const answers = ({ outputs }) => async (inputs, text) => {
     [each.name, each.bar === "vector" && each.axis === "row" ? unit(numbers(each)) : numbers(each)]));
 };
 export const openModel = async (file, bytes, { graphs }) =>
-  Object.fromEntries(graphs.map((graph) => [graph.name, answers(graph)]));
+  Object.fromEntries(graphs.map((graph) =>
+    [graph.name, async (rows, text) => rows.map((row) => answers(graph)(row, text))]));
 """
 
 

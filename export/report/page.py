@@ -216,11 +216,11 @@ def _programs(folder, manifest) -> list[str]:
             "the beginning. Those for kerasbert.runtime and TensorFlow read all of it, in windows, and average "
             "the logits of the windows by their numbers of tokens.</p>"
         )
-    beams = manifest.settings.get("num_beams", 1)
-    if beams > 1:
+    if shown.greedy is not None:
+        found = escape(json.dumps(_short(shown.greedy), ensure_ascii=False))
         parts.append(
-            '<p class="soft">The programs take the likeliest token each time. That for kerasbert.runtime takes the '
-            f"best of {beams} beams, as Keras does here.</p>"
+            '<p class="soft">The programs, but that for kerasbert.runtime, take the likeliest token each time. Keras '
+            f"then says: <code>{found}</code>.</p>"
         )
     language = None
     for index, snippet in enumerate(snippets(folder, manifest)):

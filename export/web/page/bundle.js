@@ -92,7 +92,7 @@ class Bundle {
     const start = performance.now(), pause = pausing(signal);
     const rows = model.readsText ? [null] : this.rows(texts);
     const between = performance.now();
-    const infer = this.task.infer ?? ((runs, row) => runs.model(row, texts[0]));
+    const infer = this.task.infer ?? (async (runs, row) => (await runs.model([row], texts[0]))[0]);
     const outputs = [];
     for (const row of rows) outputs.push(await infer(model.runs, row, settings, pause));
     return { texts, rows, outputs, tokenizing: between - start, running: performance.now() - between };

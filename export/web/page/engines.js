@@ -1,28 +1,38 @@
-// The runtimes: the bytes of a part of a model file, and the graphs that it computes (kerasbert.json) -> for each graph, by
-// name, a function from inputs by name (arrays of numbers) to outputs by name (Float32Array), for one text; those that
-// read the text take it instead. They run on one thread, because browsers give more only to pages whose server sends
-// certain headers.
+// The runtimes: the bytes of a part of a model file, the graphs that it computes (kerasbert.json), and the file -> for each
+// graph, by name, a function from a list of rows, which are inputs by name (arrays of numbers, of the same lengths), to
+// a list of outputs by name (Float32Array); those that read the text take it as the second argument. They run on one
+// thread, because browsers give more only to pages whose server sends certain headers.
 
 const vendor = (name) => new URL(`vendor/${name}/`, import.meta.url).href;
 
-// One number per row has one axis; vectors have a third one.
-const shapeOf = ({ axis, width }, { length }) => (axis === "row" ? [1] : width ? [1, length / width, width] : [1, length]);
+const inTurn = (run) => async (rows, text) => {
+  const found = [];
+  for (const row of rows) found.push(await run(row, text));
+  return found;
+};
 
-async function onnx(bytes, [graph]) {
+async function onnx(bytes, [graph], { precision }) {
   const ort = await import("onnxruntime-web");
   ort.env.wasm.wasmPaths = vendor("onnxruntime-web");
   ort.env.wasm.numThreads = 1;
   ort.env.logLevel = "error";
   const session = await ort.InferenceSession.create(bytes, { executionProviders: ["wasm"] });
-  const tensor = (input, values) => (input.width
-    ? new ort.Tensor("float32", values, shapeOf(input, values))
-    : new ort.Tensor("int64", BigInt64Array.from(values, BigInt), shapeOf(input, values)));
-  const run = async (inputs) => {
-    const feeds = Object.fromEntries(graph.inputs.map((input) => [input.name, tensor(input, inputs[input.name])]));
-    const found = await session.run(feeds);
-    return Object.fromEntries(session.outputNames.map((name) => [name, found[name].data]));
+  const tensor = ({ name, axis, width }, rows) => {
+    const size = rows[0][name].length;
+    const shape = [rows.length, ...(axis === "row" ? [] : width ? [size / width, width] : [size])];
+    if (!width) return new ort.Tensor("int64", BigInt64Array.from(rows.flatMap((row) => row[name]), BigInt), shape);
+    const values = new Float32Array(rows.length * size);
+    rows.forEach((row, place) => values.set(row[name], place * size));
+    return new ort.Tensor("float32", values, shape);
   };
-  return { [graph.name]: run };
+  const run = async (rows) => {
+    const found = await session.run(Object.fromEntries(graph.inputs.map((input) => [input.name, tensor(input, rows)])));
+    const part = ({ data }, place) => data.slice(...[place, place + 1].map((each) => (each * data.length) / rows.length));
+    return rows.map((_, place) => Object.fromEntries(session.outputNames.map((name) => [name, part(found[name], place)])));
+  };
+  // A file of integers scales the numbers of a whole call together, and no row should depend on another one.
+  const alone = inTurn(async (row) => (await run([row]))[0]);
+  return { [graph.name]: precision.startsWith("int8") ? alone : run };
 }
 
 let liteRt; // is loaded once for the page
@@ -42,7 +52,7 @@ function running(graph, signatures, Tensor) {
   const byLength = signatures.toSorted((a, b) => lengthOf(a) - lengthOf(b));
   const pads = Object.fromEntries(graph.inputs.map(({ name, pad }) => [name, pad]));
   const widths = Object.fromEntries(graph.inputs.map(({ name, width }) => [name, width]));
-  return async (inputs) => {
+  return inTurn(async (inputs) => {
     const needed = inputs[counted].length;
     const signature = byLength.find((each) => lengthOf(each) >= needed);
     if (!signature) throw new Error(`the file takes ${lengthOf(byLength.at(-1))} tokens, the text has ${needed}`);
@@ -57,7 +67,7 @@ function running(graph, signatures, Tensor) {
     const outputs = Object.fromEntries(Object.entries(found).map(([name, tensor]) => [name, tensor.toTypedArray().slice()]));
     for (const tensor of [...Object.values(feeds), ...Object.values(found)]) tensor.delete();
     return outputs;
-  };
+  });
 }
 
 // MediaPipe reads the text itself, with a tokenizer of its own, and takes no pairs. It gives scores; logits that have
@@ -73,12 +83,12 @@ async function mediapipe(bytes, [graph]) {
     choices: (score) => Math.log(score / (1 - score)),
     number: (value) => value,
   }[bar];
-  const run = async (_, text) => {
+  const run = inTurn(async (_, text) => {
     if (task === TextEmbedder) return { [name]: model.embed(text).embeddings[0].floatEmbedding };
     const logits = new Float32Array(width);
     for (const { index, score } of model.classify(text).classifications[0].categories) logits[index] = logitOf(score);
     return { [name]: logits };
-  };
+  });
   return { [graph.name]: run };
 }
 
@@ -103,20 +113,19 @@ export async function openModel(file, bytes, { graphs }) {
   const runs = {};
   for (const [place, part] of file.parts.entries()) {
     const own = graphs.filter(({ name }) => part.graphs.includes(name));
-    const opened = await ENGINES[file.kind](bytes[place], own);
+    const opened = await ENGINES[file.kind](bytes[place], own, file);
     for (const graph of own) runs[graph.name] = named(graph, opened[graph.name], file.outputs);
   }
   return runs;
 }
 
 function named({ outputs }, run, names) {
-  return async (row, text) => {
-    const found = await run(row, text);
+  return async (rows, text) => (await run(rows, text)).map((found, place) => {
     for (const [name, ofFile] of Object.entries(names)) found[name] = found[ofFile];
-    for (const { name, axis, width } of row ? outputs : []) {
+    for (const { name, axis, width } of rows[place] ? outputs : []) {
       const perToken = { token: width, position: 1 }[axis];
-      if (perToken) found[name] = found[name].slice(0, row.input_ids.length * perToken);
+      if (perToken) found[name] = found[name].slice(0, rows[place].input_ids.length * perToken);
     }
     return found;
-  };
+  });
 }

@@ -61,8 +61,8 @@ function logProbabilities(logits, tokens, { end, least, noRepeat }) {
 }
 
 // The steps of one row, computed by the graph "decoder_step". Every text has a cache of its own.
-// run: computes the graph. mask: the row's attention_mask. memory: what the encoder made of it, (tokens, width) in one.
-// places: the largest number of tokens. before: called before each step.
+// run: computes the graph for the texts of a step. mask: the row's attention_mask. memory: what the encoder made of it,
+// (tokens, width) in one. places: the largest number of tokens. before: called before each step.
 export function cachedSteps(run, mask, memory, places, before) {
   const width = memory.length / mask.length;
   let caches = [new Float32Array(places * width)], entries = [], position = 0;
@@ -70,16 +70,13 @@ export function cachedSteps(run, mask, memory, places, before) {
     await before();
     caches = origins.map((origin) => caches[origin].slice());
     if (position) caches.forEach((cache, text) => cache.set(entries[origins[text]], (position - 1) * width));
-    const cacheOf = (text) => caches[text].subarray(0, Math.max(1, position) * width);
-    const found = [];
-    for (const text of tokens.keys())
-      found.push(await run({
-        decoder_input_ids: [tokens[text]],
-        decoder_position: [position],
-        attention_mask: mask,
-        memory,
-        cache: cacheOf(text),
-      }));
+    const found = await run(caches.map((cache, text) => ({
+      decoder_input_ids: [tokens[text]],
+      decoder_position: [position],
+      attention_mask: mask,
+      memory,
+      cache: cache.subarray(0, Math.max(1, position) * width),
+    })));
     entries = found.map(({ cache_entry }) => cache_entry);
     position += 1;
     return found.map(({ logits }) => logits);

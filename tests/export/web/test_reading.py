@@ -144,16 +144,15 @@ def test_a_new_key_stops_the_old_text(opened):
         const bundle = await (await import("/web/bundle.js")).openBundle(), stop = new AbortController();
         let steps = 0;
         const model = await bundle.open("onnx"), { decoder_step } = model.runs;
-        model.runs.decoder_step = (inputs) => {
+        model.runs.decoder_step = (rows) => {
             steps += 1;
             if (steps === 4) stop.abort();
-            return decoder_step(inputs);
+            return decoder_step(rows);
         };
         const asked = bundle.ask("onnx", { source: "the film was great" }, {}, stop.signal);
         return [await asked.then(() => "answered", (error) => error.name), steps];
     })()""")
-    assert found[0] == "AbortError"
-    assert 4 <= found[1] <= 6  # three beams make a step
+    assert found == ["AbortError", 4]
 
 
 @pytest.mark.slow

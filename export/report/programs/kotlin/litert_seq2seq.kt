@@ -8,7 +8,7 @@ val options = CompiledModel.Options(Accelerator.CPU)
 val model = CompiledModel.create(context.assets, "__FILE__", options)
 val tokens = context.assets.open("__VOCABULARY__").bufferedReader().readLines()
 
-fun run(graph: String, inputs: Map<String, Any>, vararg outputs: String): List<FloatArray> {
+fun infer(graph: String, inputs: Map<String, Any>, vararg outputs: String): List<FloatArray> {
     val signature = "${graph}___LENGTH__"
     val given = inputs.mapValues { (name, value) ->
         model.createInputBuffer(name, signature).apply {
@@ -17,13 +17,15 @@ fun run(graph: String, inputs: Map<String, Any>, vararg outputs: String): List<F
     }
     val found = outputs.associateWith { model.createOutputBuffer(it, signature) }
     model.run(given, found, signature)
-    return outputs.map { found.getValue(it).readFloat() }
+    return outputs.map { found.getValue(it).readFloat() }.also {
+        (given + found).values.forEach { buffer -> buffer.close() }  // there are many steps
+    }
 }
 fun write(ids: IntArray): String {  // the likeliest token each time
     val source = mapOf(
         __INPUTS__
     )
-    val (memory) = run("encoder", source, "memory")
+    val (memory) = infer("encoder", source, "memory")
     val cache = FloatArray(__MAX_NEW_TOKENS__ * __WIDTH__)
     val text = mutableListOf(__DECODER_START_TOKEN_ID__)
     for (position in 0 until __MAX_NEW_TOKENS__) {
@@ -34,7 +36,7 @@ fun write(ids: IntArray): String {  // the likeliest token each time
             "memory" to memory,
             "cache" to cache,
         )
-        val (logits, entry) = run("decoder_step", step, "logits", "cache_entry")
+        val (logits, entry) = infer("decoder_step", step, "logits", "cache_entry")
         entry.copyInto(cache, position * __WIDTH__)
         text += logits.indices.maxBy { logits[it] }
         if (text.last() == __EOS_TOKEN_ID__) break

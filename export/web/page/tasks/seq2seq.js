@@ -23,7 +23,7 @@ export function rows(tokenizer, [text], { max_length, split_sentences }) {
 // The texts that are written for a row, best first: {tokens, score}.
 export async function infer({ encoder, decoder_step }, row, settings, pause) {
   if (settings.do_sample) throw new Error("the page draws no tokens at random; set do_sample to false");
-  const { memory } = await encoder(row);
+  const [{ memory }] = await encoder([row]);
   const step = cachedSteps(decoder_step, row.attention_mask, memory, settings.max_new_tokens, pause);
   const rules = {
     start: settings.decoder_start_token_id,
