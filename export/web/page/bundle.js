@@ -50,7 +50,7 @@ class Bundle {
   constructor(home, manifest, task, tokenizer, golden) {
     Object.assign(this, { home, manifest, task, tokenizer, golden });
     this.files = runnable(manifest);
-    this.models = new Map(); // name -> promise of a function; each file is loaded once
+    this.models = new Map(); // name -> promise of {runs, readsText}; each file is loaded once
   }
 
   open(name) {

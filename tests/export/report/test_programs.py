@@ -86,6 +86,15 @@ def test_every_source_is_used():
     assert set(written) <= used
 
 
+@pytest.mark.parametrize("language", ["kotlin", "javascript"])
+def test_the_loop_that_writes_a_text_takes_at_most_forty_lines(language):
+    (path,) = (SOURCES / language).glob("*_seq2seq.*")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    begin = next(place for place, line in enumerate(lines) if line.startswith(("fun ", "async function ")))
+    assert "cache" in "".join(lines[begin:])
+    assert len(lines) - begin <= 40
+
+
 def test_marks_are_filled_in_once_and_a_program_without_a_value_is_left_out():
     assert fill("print(__TEXT__, __LABELS__)", {"TEXT": '"__LABELS__"', "LABELS": ""}) == 'print("__LABELS__", )'
     assert fill("print(__TEXT__)", {"LABELS": ""}) is None
