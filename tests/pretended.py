@@ -34,9 +34,9 @@ export const runnable = ({ files, graphs: [{ outputs: [{ axis }] }] }) =>
 export const readsText = ({ kind }) => kind === "mediapipe";
 export const bytesOf = ({ parts: [{ bytes }] }) => bytes;
 const answers = ({ outputs }) => (inputs, text) => {
-  const { decoder_input_ids: last = [], decoder_position: place = [], attention_mask: mask } = inputs ?? {};
+  const { decoder_input_ids: last = 0, decoder_position: place = 0, attention_mask: mask } = inputs ?? {};
   const ids = inputs?.input_ids ?? mask ?? Array.from(text, (character) => character.codePointAt(0));
-  const seed = [...ids, ...last, ...place].reduce((sum, id) => sum + id, 0);
+  const seed = [...ids, last, place].reduce((sum, id) => sum + id, 0);
   const sizes = { row: (width) => width, token: (width) => width * ids.length, position: () => ids.length };
   sizes.example = sizes.row;
   const numbers = ({ axis, width }) =>

@@ -1,6 +1,6 @@
 // The runtimes: the bytes of a part of a model file, the graphs that it computes (kerasbert.json), and the file -> for each
-// graph, by name, a function from a list of rows, which are inputs by name (arrays of numbers, of the same lengths), to
-// a list of outputs by name (Float32Array); those that read the text take it as the second argument. They run on one
+// graph, by name, a function from a list of rows, which are inputs by name (a number, or an array as long in every row),
+// to a list of outputs by name (Float32Array); those that read the text take it as the second argument. They run on one
 // thread, because browsers give more only to pages whose server sends certain headers.
 
 const vendor = (name) => new URL(`vendor/${name}/`, import.meta.url).href;
@@ -17,9 +17,9 @@ async function onnx(bytes, [graph], { precision }) {
   ort.env.wasm.numThreads = 1;
   ort.env.logLevel = "error";
   const session = await ort.InferenceSession.create(bytes, { executionProviders: ["wasm"] });
-  const tensor = ({ name, axis, width }, rows) => {
-    const size = rows[0][name].length;
-    const shape = [rows.length, ...(axis === "row" ? [] : width ? [size / width, width] : [size])];
+  const tensor = ({ name, width }, rows) => {
+    const size = rows[0][name].length; // undefined for a number
+    const shape = [rows.length, ...(width ? [size / width, width] : size ? [size] : [])];
     if (!width) return new ort.Tensor("int64", BigInt64Array.from(rows.flatMap((row) => row[name]), BigInt), shape);
     const values = new Float32Array(rows.length * size);
     rows.forEach((row, place) => values.set(row[name], place * size));
@@ -60,7 +60,7 @@ function running(graph, signatures, Tensor) {
     for (const { name, shape } of signature.getInputDetails()) {
       const size = shape.reduce((product, each) => product * each, 1);
       const padded = (widths[name] ? new Float32Array(size) : new Int32Array(size)).fill(pads[name] ?? 0);
-      padded.set(inputs[name]);
+      padded.set(typeof inputs[name] === "number" ? [inputs[name]] : inputs[name]);
       feeds[name] = new Tensor(padded, shape);
     }
     const found = await signature.run(feeds);

@@ -71,8 +71,8 @@ export function cachedSteps(run, mask, memory, places, before) {
     caches = origins.map((origin) => caches[origin].slice());
     if (position) caches.forEach((cache, text) => cache.set(entries[origins[text]], (position - 1) * width));
     const found = await run(caches.map((cache, text) => ({
-      decoder_input_ids: [tokens[text]],
-      decoder_position: [position],
+      decoder_input_ids: tokens[text],
+      decoder_position: position,
       attention_mask: mask,
       memory,
       cache: cache.subarray(0, Math.max(1, position) * width),
