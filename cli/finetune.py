@@ -53,7 +53,6 @@ RECIPE = (
     click.option(
         "--epochs", default=3, show_default=True, type=click.IntRange(min=1), help="Passes over the training file."
     ),
-    click.option("--batch-size", default=32, show_default=True, type=click.IntRange(min=1), help="Texts per step."),
     click.option(
         "--learning-rate",
         type=options.ABOVE_0,
@@ -95,7 +94,26 @@ RECIPE = (
         type=click.IntRange(min=1),
         help="End after N epochs that are not better on --dev than the best.",
     ),
+    click.option(
+        "--average",
+        metavar="N",
+        default=1,
+        show_default=True,
+        type=click.IntRange(min=1),
+        help="Save the mean of the weights after N epochs: the kept one and those before it.",
+    ),
 )
+
+DEV_SAMPLE = click.option(
+    "--dev-sample",
+    metavar="N",
+    default=200,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Number of texts of --dev that are answered after each epoch, without beams, for the curves. At the end all "
+    "are answered.",
+)
+"""For tasks whose answers take long."""
 
 
 def _command(name: str) -> click.Command:
@@ -118,7 +136,8 @@ def _command(name: str) -> click.Command:
     train = click.option(
         "--train", required=True, type=click.Path(path_type=Path), help=_FILES.get(name, _FILES[task.format])
     )
-    recipe = (*RECIPE, *((CLASS_WEIGHT,) if "labels" in task.Settings.__dataclass_fields__ else ()))
+    further = {CLASS_WEIGHT: "labels" in task.Settings.__dataclass_fields__, DEV_SAMPLE: task.quick is not None}
+    recipe = (*RECIPE, *_batching(task), *(each for each, fits in further.items() if fits))
     for decorate in reversed(
         (
             options.checkpoint,
@@ -134,6 +153,19 @@ def _command(name: str) -> click.Command:
     ):
         run = decorate(run)
     return click.command(name)(run)
+
+
+def _batching(task):
+    """--batch-size and --batch-tokens, of which one has a default value."""
+    by_tokens = task.usual_batch_tokens is not None
+    usual = {"--batch-size": "" if by_tokens else "  [default: 32]"}
+    usual["--batch-tokens"] = f"  [default: {task.usual_batch_tokens}]" if by_tokens else ""
+    words = {
+        "--batch-size": "Texts per step.",
+        "--batch-tokens": "Tokens per step, with padding, in place of --batch-size. Texts of about the same length "
+        "share a step." + " Sources and targets count together." * by_tokens,
+    }
+    return [click.option(name, type=click.IntRange(min=1), help=words[name] + usual[name]) for name in words]
 
 
 def _max_length(task):
@@ -174,6 +206,8 @@ def _finetune(name: str, train: Path, folder: Path, given: dict, settings: list[
     columns = options.taken_columns(given)
     # Common mistakes are reported before TensorFlow loads, which takes seconds.
     _check_dev(given)
+    if given["batch_size"] is not None and given["batch_tokens"] is not None:
+        raise click.UsageError("--batch-size and --batch-tokens: give one of them")
     is_begun(folder, given["resume"])
     if given["lora"] is not None:
         _check_lora(given["lora"], given["checkpoint"])

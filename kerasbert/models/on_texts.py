@@ -10,7 +10,7 @@ import numpy as np
 from kerasbert.errors import ConfigError, DataError
 from kerasbert.examples.readers import read_examples
 from kerasbert.models.whole_texts import ROUND_TO, judged, one_length, predicted
-from kerasbert.tasks.amounts import check_batch_size, check_share
+from kerasbert.tasks.amounts import BATCH_SIZE, batching_of, check_batch_size, check_share
 from kerasbert.tasks.batches import Lesson
 from kerasbert.tasks.columns import (
     check_batch,
@@ -25,9 +25,6 @@ from kerasbert.tasks.columns import (
 from kerasbert.tasks.lessons import class_weights, lessons_of
 from kerasbert.tasks.remarks import count_cut, tell_windows, warn_cut
 from kerasbert.tasks.task import Example, labels_of
-
-BATCH_SIZE = 32
-"""Texts per batch, as Keras has it."""
 
 
 class OnTexts:
@@ -77,7 +74,7 @@ class OnTexts:
 
         Args:
             x, y: see the class.
-            batch_size: texts per batch, 32 by default.
+            batch_size: texts per batch. None: batches as `dataset` makes them, which also takes `batch_tokens`.
             validation_split: share of the texts that is held out: the last ones, before shuffling.
             validation_data: `(x, y)`, `(x, y, sample_weight)`, a DataFrame, a list of examples or a data set.
             shuffle: whether texts are shuffled anew in each epoch, by NumPy's global generator, which
@@ -181,7 +178,8 @@ class OnTexts:
         *,
         sample_weight=None,
         class_weight: Mapping | None = None,
-        batch_size: int = BATCH_SIZE,
+        batch_size: int | None = None,
+        batch_tokens: int | None = None,
         shuffle: bool = True,
         seed: int = 0,
         **columns,
@@ -192,7 +190,9 @@ class OnTexts:
             x: a labelled file (see `kerasbert.examples.readers.read_examples`), or texts as `fit` takes them: lists, a
                 DataFrame, a `tf.data.Dataset` of strings.
             y, sample_weight, class_weight: as in `fit`. A file and a data set have right answers of their own.
-            batch_size: rows per batch.
+            batch_size: rows per batch. None: 32, or the task's `usual_batch_tokens`.
+            batch_tokens: tokens per batch in place of rows, with padding; those of source and target count together. A
+                `tf.data.Dataset` has batches of rows.
             shuffle: whether rows are shuffled anew in each epoch, from `seed`. Rows of similar length share a batch. A
                 `tf.data.Dataset` keeps its order.
             seed: seed for shuffling.
@@ -206,7 +206,7 @@ class OnTexts:
             DataError: a row cannot be used, or has a label that the model does not know; the message names its place.
             ConfigError: an argument does not go with this kind of `x`.
         """
-        check_batch_size(batch_size)
+        batching = batching_of(self.task.usual_batch_tokens, batch_size, batch_tokens)
         known = [f"{each.option}_column" for each in self.task.fields] + ["label_column"] * bool(self.task.truths)
         unknown = next((name for name in columns if name not in known), None)
         if unknown is not None:
@@ -217,6 +217,8 @@ class OnTexts:
         if is_dataset(x):
             if given:
                 raise ConfigError("the data set's elements hold y and sample_weight: (x, y) or (x, y, sample_weight)")
+            if batch_tokens is not None:
+                raise ConfigError(f"batch_tokens is {batch_tokens}: a data set has batches of rows; give batch_size")
             return self._mapped(x, batch_size=batch_size, class_weight=class_weight)
         if isinstance(x, str | os.PathLike):
             if given:
@@ -224,20 +226,20 @@ class OnTexts:
             examples = read_examples(x, self.task, columns=named)
         else:
             examples = self._examples(x, y, sample_weight, columns=named)
-        return self.dataset_of(
-            examples, batch_size=batch_size, seed=seed if shuffle else None, class_weight=class_weight
-        )
+        return self.dataset_of(examples, **batching, seed=seed if shuffle else None, class_weight=class_weight)
 
     def dataset_of(
         self,
         examples: Sequence[Example],
         *,
-        batch_size: int = BATCH_SIZE,
+        batch_size: int | None = None,
+        batch_tokens: int | None = None,
         seed: int | None = None,
         class_weight: Mapping | None = None,
     ):
         """Makes batches of examples for `fit` and `evaluate`, shuffled anew in each epoch if there is a seed."""
-        return self.batches_of(self.lessons_of(examples, class_weight), batch_size=batch_size, seed=seed)
+        batching = batching_of(self.task.usual_batch_tokens, batch_size, batch_tokens)
+        return self.batches_of(self.lessons_of(examples, class_weight), **batching, seed=seed)
 
     def lessons_of(self, examples: Sequence[Example], class_weight: Mapping | None = None) -> list[list[Lesson]]:
         """Makes the rows of examples with their right answers, see `kerasbert.tasks.lessons.lessons_of`."""
@@ -253,15 +255,22 @@ class OnTexts:
         return lessons
 
     def batches_of(
-        self, lessons: Sequence[Sequence[Lesson]], *, batch_size: int, seed: int | None = None, start: int | None = None
+        self,
+        lessons: Sequence[Sequence[Lesson]],
+        *,
+        batch_size: int | None = None,
+        batch_tokens: int | None = None,
+        seed: int | None = None,
+        start: int | None = None,
     ):
-        """Makes batches of lessons, see `kerasbert.tf.datasets.make_dataset`."""
+        """Makes batches of lessons, of rows or of tokens, see `kerasbert.tf.datasets.make_dataset`."""
         from kerasbert.tf.datasets import make_dataset
 
         return make_dataset(
             lessons,
             graph=self.training_graph(),
             batch_size=batch_size,
+            batch_tokens=batch_tokens,
             max_length=self.max_length,
             round_to=ROUND_TO,
             seed=seed,
@@ -337,7 +346,7 @@ class OnTexts:
             y,
             sample_weight=sample_weight,
             class_weight=class_weight,
-            batch_size=batch_size or BATCH_SIZE,
+            batch_size=batch_size,
             shuffle=shuffle,
             seed=int(np.random.randint(2**31)) if shuffle else 0,
         )

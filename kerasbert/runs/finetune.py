@@ -27,6 +27,7 @@ from kerasbert.runs.run import Diverged, Run
 from kerasbert.runs.task_settings import check_class_weight, task_settings
 from kerasbert.runs.trials import Job, Trials
 from kerasbert.tasks import task_named
+from kerasbert.tasks.amounts import batching_of
 from kerasbert.tasks.remarks import counted, warn
 from kerasbert.tasks.task import Example, Task
 from kerasbert.training import distribution
@@ -34,7 +35,7 @@ from kerasbert.training.optimizers import finetuning_rate
 
 log = logging.getLogger("kerasbert")
 
-RECIPE = ("epochs", "batch_size", "lora", "warmup", "layer_decay", "weight_decay", "class_weight", "early_stopping")
+RECIPE = ("epochs", "lora", "warmup", "layer_decay", "weight_decay", "class_weight", "early_stopping", "average")
 """The options that decide what is learned, besides the learning rates."""
 
 
@@ -125,6 +126,8 @@ def _job(task: Task, train: str | Path | Sequence[Example], folder: Path, option
             "learning_rate": list(rates),
             "metric": metric,
             "keep": "best" if options.keeps_best else "last",
+            **batching_of(task.usual_batch_tokens, options.batch_size, options.batch_tokens),
+            **({"dev_sample": options.dev_sample} if task.quick else {}),
             **{name: getattr(options, name) for name in RECIPE},
         },
         "seed": options.seed,
@@ -166,6 +169,8 @@ def _finish(job: Job, run: Run, tried: Sequence[dict], step: int) -> dict[str, f
     """Measures and writes the model. Args: step: of the kept epoch."""
     task, model = job.task, run.model
     figures, classes = run.journal.figures_of(step), {}
+    if job.held_out and job.options.average > 1:  # those of the journal are of the epoch's own weights
+        figures |= {f"val_{name}": float(value) for name, value in run.measurement.measure().items()}
     if job.held_out:
         # By all workers, who answer together.
         answered = [task.brief(each, model.settings) for each in model.answered(job.held_out)]

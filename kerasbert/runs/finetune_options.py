@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kerasbert.errors import ConfigError
 from kerasbert.runs.pretrain_options import PRECISIONS
+from kerasbert.tasks.amounts import batching_of
 from kerasbert.tasks.lessons import BALANCED
 from kerasbert.tasks.task import Example
 from kerasbert.training.distribution import STRATEGIES
@@ -32,8 +33,11 @@ class FinetuneOptions:
     """Labelled file to measure on after each epoch, or the examples that were read from one."""
     epochs: int = 3
     """Passes over the training file."""
-    batch_size: int = 32
-    """Number of rows in a step."""
+    batch_size: int | None = None
+    """Number of rows in a step; None: 32, unless batches are filled by tokens."""
+    batch_tokens: int | None = None
+    """Number of tokens in a step, with padding, in place of `batch_size`. Those of a source and of its target count
+    together. None: the task's `usual_batch_tokens`, if neither is given."""
     learning_rate: float | Sequence[float] | None = None
     """Peak of the learning rate; None goes by the model's size (`kerasbert.training.optimizers.finetuning_rate`), and
     is ten times that with `lora`. Of several, each is tried, and the one whose kept epoch is the best on `dev` is kept;
@@ -58,6 +62,12 @@ class FinetuneOptions:
     headline figure, or "loss" if its settings have none. The first of equal epochs is the best."""
     early_stopping: int | None = None
     """The run ends after this number of epochs without a better one. None: it makes all epochs."""
+    average: int = 1
+    """The saved weights are the mean of those after the kept epoch and after the epochs before it, this number in all
+    (Vaswani et al. 2017, section 6.1). Figures of single epochs are those of their own weights."""
+    dev_sample: int = 200
+    """Number of the examples of `dev` that are answered after each epoch, if the task's answers take long, as written
+    texts do. Each is then answered fast (`Task.quick`). The figures at the end are those of all examples."""
     max_length: int | None = None
     """Largest number of tokens in a row. A longer text is read in windows, if the task does so, else it is cut. None:
     the number that kerasbert saved with the checkpoint. A checkpoint without one gets the task's `usual_length`, or
@@ -84,7 +94,7 @@ class FinetuneOptions:
             if getattr(self, name) not in known:
                 raise ConfigError(f"{name} is {getattr(self, name)!r}: use one of {', '.join(known)}")
         for names, fits, mend in (
-            ("epochs batch_size accumulate", lambda x: x >= 1, "1 or more"),
+            ("epochs accumulate average dev_sample", lambda x: x >= 1, "1 or more"),
             ("early_stopping", lambda x: x is None or x >= 1, "a number of epochs, 1 or more, or None"),
             ("learning_rate", self._are_rates, "a number above 0, several different ones, or None for the usual one"),
             ("lora", lambda x: x is None or x >= 1, "a rank, 1 or more, or None to let every weight learn"),
@@ -98,6 +108,7 @@ class FinetuneOptions:
             for name in names.split():
                 if not fits(getattr(self, name)):
                     raise ConfigError(f"{name} is {getattr(self, name)}: use {mend}")
+        batching_of(None, self.batch_size, self.batch_tokens)
         twice = self.settings.get("max_length")
         if self.max_length is not None and twice is not None:
             raise ConfigError(f"max_length is {self.max_length}, and {twice} in settings: give it once")

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +25,13 @@ class Checkpoints:
 
     Args:
         folder: made with the first checkpoint. keep: how many of the newest stay, beside the best.
+        epoch: steps between two checkpoints that are averaged; those between them are not. average: how many are
+            averaged. With these, the ones stay that belong to the mean at the newest and at the best.
     """
 
-    def __init__(self, folder: str | Path, *, keep: int = 2):
+    def __init__(self, folder: str | Path, *, keep: int = 2, epoch: int = 1, average: int = 1):
         self.folder, self.keep = Path(folder), keep
+        self.epoch, self.average = epoch, average
 
     def paths(self) -> list[Path]:
         """The whole ones, oldest first."""
@@ -55,9 +59,11 @@ class Checkpoints:
         with new_folder(path) as building:
             write_tensors(building / TENSORS, tensors.items(), what=f"{path}: the checkpoint")
             (building / STATE).write_text(json.dumps(state), encoding="utf-8")
-        best = self.path(state["best"]) if state.get("best") is not None else None
+        stay = {
+            self.path(each) for last in (step, state.get("best")) if last is not None for each in self.averaged(last)
+        }
         for old in self.paths()[: -self.keep]:
-            if old != best:
+            if old not in stay:
                 shutil.rmtree(old, ignore_errors=True)
 
     def load(self, model, path: Path) -> dict:
@@ -81,6 +87,27 @@ class Checkpoints:
         for name, variable in variables.items():
             variable.assign(tensors[name])
         return state
+
+    def averaged(self, step: int) -> list[int]:
+        """The steps whose weights are averaged for the mean at a step: its own, and ends of epochs before it."""
+        ends = range(step // self.epoch * self.epoch, 0, -self.epoch)
+        return sorted({step, *ends[: self.average - (step % self.epoch > 0)]})
+
+    def load_mean(self, model, steps: Sequence[int]) -> None:
+        """Puts the mean of the weights of several checkpoints into the model. What else it holds stays as it is.
+
+        Raises:
+            CheckpointError: one is not whole, or of another model.
+        """
+        sums = [0.0] * len(model.weights)
+        for step in steps:
+            self.load(model, self.path(step))
+            sums = [
+                total + ops.convert_to_numpy(weight).astype(np.float64)
+                for total, weight in zip(sums, model.weights, strict=True)
+            ]
+        for total, weight in zip(sums, model.weights, strict=True):
+            weight.assign((total / len(steps)).astype(weight.dtype))
 
     def path(self, step: int) -> Path:
         """The folder of a step's checkpoint."""

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from kerasbert.errors import KerasBertError
 from kerasbert.files import check_target, write_text
@@ -23,6 +24,7 @@ from kerasbert.runs.journal import CSV, Journal
 from kerasbert.runs.pretrain_options import PRECISIONS
 from kerasbert.runs.resume import Checkpoints
 from kerasbert.runs.run import BETTER, Diverged, Measurement, Run
+from kerasbert.tasks.amounts import batching_of
 from kerasbert.tasks.batches import Lesson
 from kerasbert.tasks.lessons import balanced
 from kerasbert.tasks.remarks import counted
@@ -75,6 +77,11 @@ class Job:
     def chief(self) -> bool:
         """Whether this process writes files."""
         return distribution.is_chief(self.strategy)
+
+    @property
+    def batching(self) -> dict[str, int]:
+        """The number of rows or of tokens in a step, as `OnTexts.batches_of` takes it."""
+        return batching_of(self.task.usual_batch_tokens, self.options.batch_size, self.options.batch_tokens)
 
 
 class Trials:
@@ -183,7 +190,7 @@ class Trials:
             if options.lora is not None:
                 model.enable_lora(options.lora)
             self.lessons = self.lessons or self._lessons(model)
-            epoch = -(-len(self.lessons) // options.batch_size)
+            epoch = len(model.batches_of(self.lessons, **job.batching, seed=options.seed))
             total = epoch * options.epochs
             optimizer = adamw(
                 learning_rate=rate,
@@ -198,13 +205,13 @@ class Trials:
         records = place if several else job.folder
         logs = job.folder / "run" / "tensorboard"
         if job.chief and not (job.folder / "run" / SETTINGS).exists():
-            check_target(job.folder, megabytes=model.count_params() * 12e-6 * 3)
+            check_target(job.folder, megabytes=model.count_params() * 12e-6 * (2 + options.average))
             begin_settings(job.folder / "run", job.said)
         if job.chief:
             place.mkdir(exist_ok=True)
         run = Run(
             model,
-            Checkpoints(place / "checkpoints", keep=1),
+            Checkpoints(place / "checkpoints", keep=1, epoch=epoch, average=options.average),
             Journal(
                 records if job.chief else None,
                 logs=logs / place.name if several else logs,
@@ -239,15 +246,14 @@ class Trials:
         job = self.job
         if self.held_out is None:
             lessons = model.lessons_of(job.held_out)
-            self.held_out = model.batches_of(lessons, batch_size=job.options.batch_size)
+            self.held_out = model.batches_of(lessons, **job.batching)
             in_windows = job.task.averages and len(lessons) > len(job.held_out)
             self.keras_differs = in_windows or job.task.drawn
 
         def measure() -> dict[str, float]:
             found = model.evaluate(self.held_out, verbose=0, return_dict=True)
             if job.metric not in found or self.keras_differs:
-                answered = [job.task.brief(each, model.settings) for each in model.answered(job.held_out)]
-                found |= job.task.figures(answered, model.settings)
+                found |= self._figures(model)
             return found
 
         return Measurement(
@@ -258,6 +264,20 @@ class Trials:
             patience=job.options.early_stopping,
         )
 
+    def _figures(self, model: TextModel) -> dict[str, float]:
+        """The task's figures of the held-out examples; if their answers take long, of a sample, answered fast."""
+        job, task, settings, examples = self.job, self.job.task, model.settings, self.job.held_out
+        if task.quick is None:
+            return task.figures([task.brief(each, settings) for each in model.answered(examples)], settings)
+        size = min(job.options.dev_sample, len(examples))
+        chosen = np.random.default_rng(job.options.seed).choice(len(examples), size, replace=False)
+        model.settings = task.quick(settings)
+        try:
+            answered = list(model.answered([examples[index] for index in sorted(chosen)]))
+            return task.figures(answered, model.settings)
+        finally:
+            model.settings = settings
+
     def _train(self, run: Run) -> None:
         job, options = self.job, self.job.options
         if run.place.step < run.total and not run.place.ended:
@@ -265,7 +285,7 @@ class Trials:
             log.info("%s; %s, %sthe first of them slow", job.opening, counted(run.total, "step"), begin)
 
         def data_from(position: int):
-            return run.model.batches_of(self.lessons, batch_size=options.batch_size, seed=options.seed, start=position)
+            return run.model.batches_of(self.lessons, **job.batching, seed=options.seed, start=position)
 
         mend = "raise --accumulate, or use a smaller --batch-size or --max-length"
         with job.strategy.scope(), explained(lambda: None, less_memory=mend):
@@ -277,9 +297,14 @@ class Trials:
             )  # fmt: skip
 
     def _keep(self, run: Run) -> None:
-        """Puts the weights of the kept epoch into the model."""
+        """Puts the weights of the kept epoch into the model, or the mean over it and the epochs before it."""
         step = self.kept_step(run)
         if step != run.place.step:
             self._wait()
             run.checkpoints.load(run.model, run.checkpoints.path(step))
             log.info("epoch %d is kept, the best by val_%s", step // run.journal.epoch, self.job.metric)
+        steps = run.checkpoints.averaged(step)
+        if len(steps) > 1:
+            self._wait()
+            run.checkpoints.load_mean(run.model, steps)
+            log.info("the weights are the mean of those after the last %d epochs until then", len(steps))

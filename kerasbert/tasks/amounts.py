@@ -8,6 +8,8 @@ import numpy as np
 from kerasbert.errors import ConfigError
 
 LARGEST = float(np.finfo(np.float32).max)
+BATCH_SIZE = 32
+"""Rows per batch, as Keras has it."""
 
 
 def check_batch_size(value, name: str = "batch_size", *, fields: Sequence[str] = ()) -> None:
@@ -26,6 +28,27 @@ def check_batch_size(value, name: str = "batch_size", *, fields: Sequence[str] =
     whole = isinstance(value, Integral) and not isinstance(value, bool)
     if value is not None and not (whole and value > 0):
         raise ConfigError(f"{name} is {value!r:.60}: give a whole number from 1")
+
+
+def batching_of(usual_tokens: int | None, batch_size: int | None, batch_tokens: int | None) -> dict[str, int]:
+    """What a batch is filled by, and how far: `{"batch_size": rows}`, or `{"batch_tokens": tokens}`.
+
+    Args:
+        usual_tokens: tokens per batch if neither of the others is given; None for batches of `BATCH_SIZE` rows.
+        batch_size, batch_tokens: rows per batch, or tokens per batch; None for one that is not given.
+
+    Raises:
+        ConfigError: both are given, or one is no whole number from 1.
+    """
+    given = {"batch_size": batch_size, "batch_tokens": batch_tokens}
+    for name, value in given.items():
+        check_batch_size(value, name)
+    given = {name: value for name, value in given.items() if value is not None}
+    if len(given) > 1:
+        raise ConfigError(f"batch_size is {batch_size} and batch_tokens is {batch_tokens}: give one of them")
+    if given:
+        return given
+    return {"batch_size": BATCH_SIZE} if usual_tokens is None else {"batch_tokens": usual_tokens}
 
 
 def check_share(value, name: str = "validation_split") -> None:

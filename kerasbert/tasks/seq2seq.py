@@ -312,6 +312,7 @@ TASK = Task(
     fields=(Field("source", SOURCE, option="source", kind="text or words"),),
     truths=TARGET,
     usual_length=128,
+    usual_batch_tokens=4096,
     golden=tuple(Example({"source": text}) for text in GOLDEN),
     calibration=tuple(Example({"source": text}) for text in GOLDEN),
     words=Words(
@@ -338,5 +339,6 @@ TASK = Task(
     decode=decode,
     same=same,
     figures=measured,
+    quick=lambda settings: replace(settings, num_beams=1, num_return_sequences=1, do_sample=False),
     metrics=lambda settings: dict.fromkeys(figures.NAMES, "max"),
 )

@@ -241,9 +241,9 @@ class Task:
         joined: a value of the column of right answers, one of the column `beside` -> the right answers.
         format: how a file is read whose ending is not known, an ending of `kerasbert.examples.readers.READERS`; empty:
             it is not read.
-        cut: the text of two that is cut to the model's length in a file that takes texts: "longest_first", or
-            "only_second".
+        cut: the text of two that is cut to the length of a file that takes texts: "longest_first" or "only_second".
         usual_length: number of tokens in a row if neither the user nor the checkpoint says.
+        usual_batch_tokens: number of tokens in a training batch likewise; None for batches of rows.
         golden: examples on which every export is checked.
         calibration: examples for measuring integer activations, used if the user gives none.
         words: the words that describe the task to users.
@@ -280,6 +280,7 @@ class Task:
             `figures`, `by_class` and `picture` need, so that the examples of a large file fit into memory.
         figures: examples with their rows and outputs (`kerasbert.tasks.ask.Answered`) or what `brief` makes of these,
             settings -> figures by name; None if the task has no figures.
+        quick: settings -> faster ones, for figures of a sample while a model learns; None if answers take no time.
         metrics: settings, or None for any -> the names of the figures, and for each whether its best value is the
             largest ("max") or the smallest ("min").
         by_class: examples as for `figures`, settings -> per class its precision, recall, f1 and support (the number of
@@ -297,6 +298,7 @@ class Task:
     format: str = ""
     cut: str = "longest_first"
     usual_length: int = 128
+    usual_batch_tokens: int | None = None
     golden: tuple[Example, ...]
     calibration: tuple[Example, ...]
     words: Words
@@ -326,6 +328,7 @@ class Task:
     tune: Callable[[Sequence, object], object] | None = None
     brief: Callable[[object, object], object] = lambda answered, settings: answered
     figures: Callable[[Sequence, object], dict[str, float]] | None = None
+    quick: Callable[[object], object] | None = None
     metrics: Callable[[object | None], Mapping[str, str]] = lambda settings: {}
     by_class: Callable[[Sequence, object], dict[str, dict[str, float]]] = lambda answered, settings: {}
     picture: Callable[[Sequence, object], Counts | Points] | None = None

@@ -1,6 +1,7 @@
 """Makes tf.data pipelines of rows, and of batches of texts that are tokenised as they are read."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import count
 
 import numpy as np
@@ -16,8 +17,8 @@ def make_dataset(
     groups: Sequence[Sequence[Lesson]],
     *,
     graph: Graph,
-    batch_size: int,
     max_length: int,
+    batch_size: int | None = None,
     batch_tokens: int | None = None,
     round_to: int = 1,
     seed: int | None = None,
@@ -28,10 +29,9 @@ def make_dataset(
     Args:
         groups: rows with their answers; the rows of a group share a batch.
         graph: names the inputs and outputs.
-        batch_size: groups per batch.
         max_length: largest length of a batch, in tokens.
-        batch_tokens: tokens per batch with padding, in place of `batch_size`, see
-            `kerasbert.tasks.batches.order_by_tokens`; None for batches of groups.
+        batch_size, batch_tokens: groups per batch, or tokens per batch with padding
+            (`kerasbert.tasks.batches.order_by_tokens`). One of the two must be given.
         round_to: the length of a batch is rounded up to a multiple of this, but not beyond `max_length`.
         seed: groups are shuffled anew in each epoch, and lessons that are drawn are drawn anew; both depend on it. None
             keeps their order, and each pass is the same.
@@ -44,15 +44,14 @@ def make_dataset(
         Lessons without targets give a dataset of (inputs,). If the rows of a group have one loss, they have an axis of
         their own, see `kerasbert.tasks.batches.pad_lessons`.
     """
-    lengths = np.array([max(len(lesson.row) for lesson in group) for group in groups])
+    if batch_tokens is None:
+        lengths = np.array([max(len(lesson.row) for lesson in group) for group in groups])
+        order_of = partial(training_order, lengths, batch_size)
+    else:
+        order_of = partial(order_by_tokens, tokens_of(groups, graph, round_to), batch_tokens)
     passes = count()
 
-    def order(number: int) -> list[np.ndarray]:
-        if batch_tokens is None:
-            return training_order(lengths, batch_size, seed=seed, epoch=number)
-        return order_by_tokens(tokens_of(groups, graph, round_to), batch_tokens, seed=seed, epoch=number)
-
-    steps = len(order(0))
+    steps = len(order_of(seed=seed))
 
     def batch_of(chosen, key: int = 0) -> list[dict]:
         lessons = [[each.drawn(key) for each in groups[i]] for i in chosen]
@@ -60,7 +59,7 @@ def make_dataset(
 
     def epoch(number: int, first: int = 0) -> Iterator:
         key = 0 if seed is None else key_of(seed, number)
-        for chosen in order(number)[first:]:
+        for chosen in order_of(seed=seed, epoch=number)[first:]:
             yield _bare(batch_of(chosen, key), graph)
 
     def endless() -> Iterator:
