@@ -90,15 +90,32 @@ def _piece(x, word_table, bias, ids, weights, label_smoothing):
     best = ops.max(logits, axis=-1)
     true = ops.take_along_axis(logits, ops.expand_dims(ids, -1), axis=-1)
     losses, dlogits = cross_entropy(logits, ids)
-    if label_smoothing:
-        losses = losses + label_smoothing * (true[:, 0] - ops.mean(logits, axis=-1))
-        uniform = 1.0 / word_table.shape[0]
-        dlogits = dlogits + label_smoothing * (ops.one_hot(ids, word_table.shape[0], dtype="float32") - uniform)
     dlogits = ops.cast(dlogits, x.dtype)
     weights = ops.expand_dims(weights, -1)
     weighted = ops.cast(weights, x.dtype)
     dx = ops.matmul(dlogits, word_table) * weighted
     dtable = ops.cast(ops.matmul(ops.transpose(dlogits), x * weighted), "float32")
     dbias = ops.cast(ops.matmul(ops.transpose(dlogits), weighted), "float32")[:, 0]
+    if label_smoothing:
+        more = _smoothing(x, word_table, bias, ids, weights)
+        losses = losses + label_smoothing * (true[:, 0] - more[0])
+        dx = dx + ops.cast(label_smoothing * more[1], dx.dtype)
+        dtable, dbias = (a + label_smoothing * b for a, b in zip((dtable, dbias), more[2:], strict=True))
     right = ops.sum(weights * ops.cast(true >= ops.expand_dims(best, -1), "float32"))
     return ops.sum(weights[:, 0] * losses), right, dx, dtable, dbias
+
+
+def _smoothing(x, word_table, bias, ids, weights):
+    """The mean of each word's logits, and the gradients of (true logit - mean logit) with respect to x, word_table and
+    bias.
+
+    The mean is the product of `x` with the mean row of the table, so none of this needs a pass over the logits.
+    """
+    x, table, size = ops.cast(x, "float32"), ops.cast(word_table, "float32"), word_table.shape[0]
+    row = ops.mean(table, axis=0)
+    mean = ops.matmul(x, ops.expand_dims(row, -1))[:, 0] + ops.mean(bias)
+    dx = weights * (ops.take(table, ids, axis=0) - row)
+    weighted = ops.concatenate([x * weights, weights], axis=-1)  # (W, D + 1)
+    true = ops.segment_sum(weighted, ids, size)
+    change = true - ops.sum(weighted, axis=0) / size
+    return mean, dx, change[:, :-1], change[:, -1]
