@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import pytest
+from click.testing import CliRunner
 
 from kerasbert.cli.finetune import _print_report, _with_columns, finetune
 from kerasbert.runs.finetune import FinetuneOptions
@@ -20,7 +21,11 @@ def test_the_defaults_are_those_of_the_library():
     library = {each.name: each.default for each in dataclasses.fields(FinetuneOptions)}
     both = given.keys() & library.keys()
     assert {name: given[name] for name in both} == {name: library[name] for name in both}
-    assert library.keys() - both == {"columns", "settings"}
+    assert library.keys() - both == {
+        "columns",
+        "settings",
+        "dev_sample",
+    }  # the last is of tasks whose answers take long
     (length,) = (each for each in command.params if each.name == "max_length")
     assert f"else {TASK.usual_length}, " in length.help
 
@@ -33,6 +38,17 @@ def test_the_second_example_names_the_tasks_own_columns():
     other = dataclasses.replace(TASK, fields=(dataclasses.replace(text, option="question", columns=("asked",)), pair))
     assert '--question-column "asked"' in _with_columns(other)
     assert _with_columns(dataclasses.replace(TASK, fields=(text,))) == ""
+
+
+def test_a_batch_is_rows_or_tokens_as_the_task_has_it_and_not_both():
+    for name, command in finetune.commands.items():
+        usual, helps = task_named(name).usual_batch_tokens, {each.name: each.help for each in command.params}
+        shown = {each: "[default:" in helps[each] for each in ("batch_size", "batch_tokens")}
+        assert shown == {"batch_size": usual is None, "batch_tokens": usual is not None}
+        assert ("dev_sample" in helps) == (task_named(name).quick is not None)
+    words = ["seq2seq", "--train", "a.tsv", "--out", "model", "--batch-size", "8", "--batch-tokens", "512"]
+    found = CliRunner().invoke(finetune, words)
+    assert (found.exit_code, found.output.count("give one of them")) == (2, 1)
 
 
 def test_the_metrics_are_the_tasks_own():

@@ -20,9 +20,9 @@ TARGETS = np.arange(COUNT, dtype="int32")
 
 
 def dataset(targets=TARGETS, graph=GRAPH, **options):
-    options = {"round_to": 8, **options}
+    options = {"round_to": 8, **({} if "batch_tokens" in options else {"batch_size": SIZE}), **options}
     lessons = [[Lesson(row, {"logits": target}, {})] for row, target in zip(ROWS, targets, strict=True)]
-    return make_dataset(lessons, graph=graph, batch_size=SIZE, max_length=LONGEST, **options)
+    return make_dataset(lessons, graph=graph, max_length=LONGEST, **options)
 
 
 def order(dataset) -> list:
