@@ -70,7 +70,8 @@ def start(given) -> None:
     words = [sys.executable, "-m", "kerasbert.cli", "vocab", *files(given, "train"), "--size", PIECES, "--cased"]
     subprocess.run([*map(str, words), "--documents", "files", "--out", str(given.out / "vocab")], check=True)
     keras.utils.set_random_seed(SEED)
-    encoder = kb.BertEncoder(kb.BertConfig(vocab_size=PIECES, **SHAPE), tokenizer=load(given.out / "vocab"))
+    config = kb.BertConfig(vocab_size=PIECES, **SHAPE)
+    encoder = kb.BertEncoder(config, tokenizer=load(given.out / "vocab"), pooler=False)
     kb.Seq2Seq(encoder, max_new_tokens=NEW_TOKENS).save_pretrained(given.out / "start")
     _write_pairs(given)
 

@@ -139,7 +139,7 @@ def optimizer_of(model, recipe: dict, total: int):
         {"params": [p for p in model.parameters() if p.ndim > 1], "weight_decay": recipe["weight_decay"]},
         {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},
     ]
-    optimizer = torch.optim.AdamW(parts, lr=recipe["learning_rate"])
+    optimizer = torch.optim.AdamW(parts, lr=recipe["learning_rate"], fused=True)
     warmup = round(recipe["warmup"] * total)
     rate = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: step / warmup if step < warmup else (total - step) / (total - warmup)
@@ -194,7 +194,7 @@ def train(given) -> None:
             step += 1
             if step % 20 == 0:
                 spent = cpu + time.process_time() - begun
-                print(f"step {step}  {spent:.1f} CPU s  loss {float(loss):.4f}", flush=True)
+                print(f"step {step}  {spent:.1f} CPU s  loss {loss.item():.4f}", flush=True)
                 if given.steps and step >= given.steps:
                     return
         cpu += time.process_time() - begun
@@ -210,7 +210,7 @@ def main():
     parser.add_argument("--out", type=Path, required=True, help="Folder of results, which has pairs.npz.")
     parser.add_argument("--budget", type=float, default=1200, help="CPU seconds of training.")
     parser.add_argument("--steps", type=int, help="End after this number of steps, to try it.")
-    parser.add_argument("--precision", default="bf16", choices=["float32", "bf16"])
+    parser.add_argument("--precision", default="float32", choices=["float32", "bf16"])
     given = parser.parse_args()
     torch.set_num_threads(1)
     train(given)
