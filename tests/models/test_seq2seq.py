@@ -5,6 +5,7 @@ import json
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kerasbert import BertConfig, BertEncoder, Seq2Seq
 from kerasbert.errors import CheckpointError, ConfigError
@@ -130,6 +131,23 @@ def test_with_lora_the_encoder_learns_by_it_and_the_decoder_in_full(tiny_bert):
     assert encoder
     assert all("lora_kernel" in path for path in encoder)
     assert {path for path in before if path.startswith("decoder/block_0/") and path.endswith("kernel")} <= moved
+
+
+def test_batches_are_filled_by_tokens_unless_rows_are_asked_for(tiny_bert):
+    model = Seq2Seq.from_pretrained(str(tiny_bert), decoder_layers=1, max_length=16)
+    texts = ["the film was good"] * 9, ["good film"] * 9  # 8 tokens on each side, padded
+
+    def rows(**options) -> list[int]:
+        return sorted(len(targets) for _, targets, _ in model.dataset(*texts, **options))
+
+    assert rows() == [9]
+    assert rows(batch_tokens=64) == [1, 4, 4]
+    assert rows(batch_size=5) == [4, 5]
+    with pytest.raises(ConfigError, match="batch_size is 4 and batch_tokens is 64: give one of them"):
+        rows(batch_size=4, batch_tokens=64)
+    data = tf.data.Dataset.from_tensor_slices(texts)
+    with pytest.raises(ConfigError, match="batch_tokens is 64: a data set has batches of rows; give batch_size"):
+        model.dataset(data, batch_tokens=64)
 
 
 def test_training_on_texts_lowers_the_loss(tiny_bert):
