@@ -78,7 +78,7 @@ def test_it_learns_several_labels_and_numbers(tiny_bert, write, tmp_path, proble
     texts = [f"the film was {'good' if g else 'bad'}{' and every hour of it too' if lo else ''}" for g, lo in cases]
     train = write("train.jsonl", [(text, label(*case)) for text, case in zip(texts, cases, strict=True)])
     # With seed 0 the several labels of so small a model stay where they began for long.
-    recipe = {"epochs": 15, "learning_rate": 5e-3, "max_length": 16, "seed": int(problem_type == SEVERAL)}
+    recipe = {"epochs": 25, "learning_rate": 5e-3, "max_length": 16, "seed": int(problem_type == SEVERAL)}
     recipe["settings"] = {"problem_type": problem_type}
     finetune(TASK, train, tmp_path / "out", FinetuneOptions(checkpoint=str(tiny_bert), **recipe))
     model = TextClassifier.from_pretrained(str(tmp_path / "out"))
