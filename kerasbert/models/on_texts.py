@@ -103,12 +103,7 @@ class OnTexts:
                 )
             x, validation_data = split(self._examples(x, y, sample_weight), validation_split)
             y = sample_weight = None
-        if validation_data is not None:
-            alone = isinstance(validation_data, list) and all(isinstance(x, str | Example) for x in validation_data[:1])
-            held_out = (validation_data,) if alone else validation_data
-            size = options.get("validation_batch_size") or batch_size
-            held_out = self._for_keras(*keras.utils.unpack_x_y_sample_weight(held_out), batch_size=size)
-            validation_data = keras.utils.pack_x_y_sample_weight(*held_out)
+        validation_data = self._held_out(validation_data, options.get("validation_batch_size") or batch_size)
         shuffle = not (is_dataset(x) or isinstance(x, GeneratorType)) if shuffle is None else shuffle
         if self._reads(x):
             x, y, sample_weight = self._for_keras(
@@ -132,6 +127,14 @@ class OnTexts:
             sample_weight=sample_weight,
             **options,
         )
+
+    def _held_out(self, data, batch_size: int | None):
+        """The validation data of `fit` as Keras takes it."""
+        if data is None:
+            return None
+        alone = isinstance(data, list) and all(isinstance(x, str | Example) for x in data[:1])
+        held_out = keras.utils.unpack_x_y_sample_weight((data,) if alone else data)
+        return keras.utils.pack_x_y_sample_weight(*self._for_keras(*held_out, batch_size=batch_size))
 
     def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, **options):
         """Computes loss and metrics of texts or arrays, and returns them as `keras.Model.evaluate` does.

@@ -167,10 +167,17 @@ def test_a_task_that_learns_nothing_and_one_that_is_not_there_are_named(opinion_
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["epochs", "batch_size"])
+@pytest.mark.parametrize(
+    ("name", "mend"),
+    [
+        ("epochs", "use 1 or more"),
+        ("batch_size", "give a whole number from 1"),
+        ("batch_tokens", "give a whole number"),
+    ],
+)
 @pytest.mark.parametrize("value", [0, -1])
-def test_options_that_no_run_can_have_are_refused(name, value):
-    with pytest.raises(ConfigError, match=rf"^{name} is {value}: use 1 or more$"):
+def test_options_that_no_run_can_have_are_refused(name, mend, value):
+    with pytest.raises(ConfigError, match=rf"^{name} is {value}: {mend}"):
         FinetuneOptions(**{name: value})
 
 
