@@ -14,7 +14,7 @@ from kerasbert import tokenizers
 from kerasbert.errors import BundleError, ExportError
 from kerasbert.export.benchmark.chart import draw
 from kerasbert.export.benchmark.measure import as_data, benchmark, examples_of, in_a_process
-from kerasbert.runtime.manifest import Manifest, measure
+from kerasbert.runtime.manifest import Manifest, Part, measure
 
 
 @pytest.fixture(scope="module")
@@ -117,8 +117,8 @@ def test_a_changed_byte_is_found_before_anything_runs(copy, file):
 def test_a_file_that_does_not_open_is_named_with_its_reason(copy):
     (copy / "model.tflite").write_bytes(b"no model")
     manifest = Manifest.read(copy)
-    size, digest = measure(copy / "model.tflite")
-    manifest.files["tflite"] = dataclasses.replace(manifest.files["tflite"], bytes=size, sha256=digest)
+    part = Part.describe(copy, "model.tflite", ["model"])
+    manifest.files["tflite"] = dataclasses.replace(manifest.files["tflite"], parts=(part,))
     manifest.write(copy)
     with pytest.raises(ExportError, match=r"^tflite, threads 1: .*model.tflite: not a whole TFLite model"):
         benchmark(copy, files=["tflite"], threads=[1], runs=1)

@@ -21,7 +21,7 @@ def exported(tiny_tagger, tmp_path_factory):
 @pytest.mark.slow
 def test_the_figure_of_entities_is_judged_and_not_whole_answers(exported, monkeypatch):
     bundle, data, reference = exported
-    monkeypatch.setattr(verify, "CHECKS", (checks.asks_the_data, checks.decides))
+    monkeypatch.setattr(checks, "CHECKS", (checks.asks_the_data, checks.decides))
     monkeypatch.setattr(checks.Subject, "alike", lambda *answers: False)
     (row,) = verify.verify(bundle, data=data, reference=reference, files=["tflite-int8"])
     assert (row.failed, row.agreement) == (None, 0.0)

@@ -10,7 +10,7 @@ from edits import change_golden, flip, rewrite
 
 from kerasbert.errors import BundleError, ExportError
 from kerasbert.export import verify
-from kerasbert.export.gate import bars
+from kerasbert.export.gate import bars, checks
 from kerasbert.export.gate import verify as gate
 from kerasbert.export.gate.checks import asks_compiled_model
 from kerasbert.export.gate.verify import check, read_data
@@ -61,7 +61,7 @@ def test_data_gives_the_figure_and_has_the_last_word_on_int8(light, opinion_file
 
 def test_data_decide_on_a_quantised_file_and_golden_texts_do_where_there_are_none(light, opinion_file, monkeypatch):
     monkeypatch.setattr(bars, "AGREEMENT", 1.01)
-    monkeypatch.setattr(gate, "CHECKS", [each for each in gate.CHECKS if each is not asks_compiled_model])
+    monkeypatch.setattr(checks, "CHECKS", [each for each in checks.CHECKS if each is not asks_compiled_model])
     data = read(light, opinion_file)
     without, with_data = ({row.format: row for row in verify(light, data=each)} for each in ((), data))
     for name in ("tflite-int8", "onnx-int8"):
@@ -126,7 +126,7 @@ def test_data_without_a_float32_file_compare_nothing_and_that_is_said(light, opi
 
 def test_a_row_names_three_failures_and_counts_the_others(light, monkeypatch):
     for count, said in ((1, "0"), (3, "0; 1; 2"), (4, "0; 1; 2; and 1 more"), (9, "0; 1; 2; and 6 more")):
-        monkeypatch.setattr(gate, "CHECKS", [lambda subject, row, count=count: list(map(str, range(count)))])
+        monkeypatch.setattr(checks, "CHECKS", [lambda subject, row, count=count: list(map(str, range(count)))])
         assert [row.failed for row in verify(light, files=["onnx"])] == [said]
 
 

@@ -62,7 +62,8 @@ def test_wide_columns_do_not_spoil_the_narrow_ones_in_int8(uneven, error, tmp_pa
     even_tables = tflite_file._even_tables
 
     def uneven_tables(embeddings):
-        return [(tf.Variable(table * widths), np.ones_like(widths)) for table, widths in even_tables(embeddings)]
+        tables = even_tables(embeddings).items()
+        return {path: (tf.Variable(table * widths), np.ones_like(widths)) for path, (table, widths) in tables}
 
     monkeypatch.setattr(tflite_file, "_even_tables", uneven_tables)
     assert evened < error(uneven, tmp_path / "plain.tflite", "int8") / 3
