@@ -75,8 +75,8 @@ class Pipeline:
     def __call__(self, *columns, **named):
         """One text per field (or one list of choices) -> one answer; a list of these per field -> a list of answers."""
         answers = self.predict_text(*columns, **named)
-        texts = Request.of(self.task, self.settings, named)[1]
-        first = next(value for value in (*columns, *texts.values()) if value is not None)
+        texts = (named.get(field.name) for field in self.task.fields)
+        first = next(value for value in (*columns, *texts) if value is not None)
         return answers[0] if isinstance(first, str | Real) else answers
 
     def predict_text(self, *columns, **named) -> list:

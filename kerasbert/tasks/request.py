@@ -39,17 +39,21 @@ class Request:
         Raises:
             ConfigError: a value is not allowed, or means nothing to the model.
         """
-        own = {name: value for name, value in named.items() if is_answering(task, name) and value is not None}
-        shown = Choice.__dataclass_fields__.keys() - set(filter(lambda name: is_answering(task, name), named))
-        chosen = {name: value for name, value in named.items() if name in shown and value is not None}
-        columns = {name: value for name, value in named.items() if name not in shown and not is_answering(task, name)}
+        own, chosen, columns = {}, {}, {}
+        for name, value in named.items():
+            if is_answering(task, name):
+                own |= {} if value is None else {name: _plain(value)}
+            elif name in Choice.__dataclass_fields__:
+                chosen |= {} if value is None else {name: value}
+            else:
+                columns[name] = value
         known = task.choices(settings)
         strange = [name for name in chosen if name not in known]
         if strange:
             others = f"; {', '.join(known)} would" if known else ""
             raise ConfigError(f"{strange[0]} means nothing to this model, for {task.name}{others}")
         try:
-            own = part_from_json(task.Settings, {name: _plain(value) for name, value in own.items()})
+            own = part_from_json(task.Settings, own)
             choice = Choice(**part_from_json(Choice, chosen)) if chosen else None
         except ValueError as error:
             raise ConfigError(str(error)) from None
