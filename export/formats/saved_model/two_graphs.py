@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 import tensorflow as tf
 
+from kerasbert.export.formats.inputs import specifications
 from kerasbert.export.formats.saved_model.from_texts import text_signatures, tokenizer_in_graph
 from kerasbert.export.formats.saved_model.serving_requests import BATCHES
+from kerasbert.models.functions import GraphFunction
 from kerasbert.tasks.task import Run
 from kerasbert.tf.cutting import cut_rows
 from kerasbert.tf.greedy import write_greedily
@@ -25,7 +27,7 @@ def signatures_of(model, module: tf.Module) -> dict[str, Callable]:
     Raises:
         TokenizerError: the graph cannot follow the tokenizer.
     """
-    signatures = {graph.name: _function_of(getattr(model.parts, graph.name)) for graph in model.graphs()}
+    signatures = {each.graph.name: _traceable(each) for each in model.functions()}
     module.tokenizer = tokenizer_in_graph(model, instead=" and ".join(signatures))
     if module.tokenizer is None:
         return signatures
@@ -37,10 +39,10 @@ def signatures_of(model, module: tf.Module) -> dict[str, Callable]:
     return signatures | {verb: writes, "serving_default": writes}
 
 
-def _function_of(part) -> Callable:
-    """A Keras model as a function of a dict of its inputs."""
-    taken = {name: tf.TensorSpec(x.shape, x.dtype, name=name) for name, x in part.input.items()}
-    return tf.function(lambda inputs: part(inputs, training=False), autograph=False, input_signature=[taken])
+def _traceable(function: GraphFunction) -> Callable:
+    """A graph as a TensorFlow function of a dict of its inputs, whose axes are free."""
+    taken = specifications(function.graph, like=function.inputs)
+    return tf.function(lambda inputs: function.call(inputs), autograph=False, input_signature=[taken])
 
 
 def _writes(model, module: tf.Module, *, encoder: Callable, decoder_step: Callable) -> Callable:
