@@ -9,7 +9,7 @@ from kerasbert.errors import ConfigError, DataError
 from kerasbert.tasks.encoding import check_length, inputs_of
 from kerasbert.tasks.fields import Field
 from kerasbert.tasks.figures import written as figures
-from kerasbert.tasks.generating import write
+from kerasbert.tasks.generating import greedy, write
 from kerasbert.tasks.golden import TEXTS
 from kerasbert.tasks.task import MODEL_INPUTS, Example, Graph, Input, Output, Row, Task, Words, option
 from kerasbert.tasks.words import as_text, join_words
@@ -339,6 +339,6 @@ TASK = Task(
     decode=decode,
     same=same,
     figures=measured,
-    quick=lambda settings: replace(settings, num_beams=1, num_return_sequences=1, do_sample=False),
+    quick=greedy,
     metrics=lambda settings: dict.fromkeys(figures.NAMES, "max"),
 )
