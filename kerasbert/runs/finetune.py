@@ -85,7 +85,7 @@ def finetune(
             if job.chief:
                 _forget(folder)
             raise
-        return _finish(job, run, tried, trials.kept_step(run))
+        return _finish(trials, run, tried)
 
 
 def _job(task: Task, train: str | Path | Sequence[Example], folder: Path, options: FinetuneOptions) -> Job:
@@ -165,12 +165,13 @@ def _fingerprint(name: str, examples: Sequence) -> dict:
     return {f"{name}rows": len(examples), f"{name}sha256": digest.hexdigest()}
 
 
-def _finish(job: Job, run: Run, tried: Sequence[dict], step: int) -> dict[str, float]:
-    """Measures and writes the model. Args: step: of the kept epoch."""
-    task, model = job.task, run.model
+def _finish(trials: Trials, run: Run, tried: Sequence[dict]) -> dict[str, float]:
+    """Measures and writes the model."""
+    job, model, step = trials.job, run.model, trials.kept_step(run)
+    task = job.task
     figures, classes = run.journal.figures_of(step), {}
     if job.held_out and job.options.average > 1:  # those of the journal are of the epoch's own weights
-        figures |= {f"val_{name}": float(value) for name, value in run.measurement.measure().items()}
+        figures |= {f"val_{name}": float(value) for name, value in trials.evaluated(model).items()}
     if job.held_out:
         # By all workers, who answer together.
         answered = [task.brief(each, model.settings) for each in model.answered(job.held_out)]

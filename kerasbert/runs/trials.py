@@ -251,7 +251,7 @@ class Trials:
             self.keras_differs = in_windows or job.task.drawn
 
         def measure() -> dict[str, float]:
-            found = model.evaluate(self.held_out, verbose=0, return_dict=True)
+            found = self.evaluated(model)
             if job.metric not in found or self.keras_differs:
                 found |= self._figures(model)
             return found
@@ -263,6 +263,10 @@ class Trials:
             better=job.better,
             patience=job.options.early_stopping,
         )
+
+    def evaluated(self, model: TextModel) -> dict[str, float]:
+        """The loss and Keras's metrics of the held-out examples."""
+        return model.evaluate(self.held_out, verbose=0, return_dict=True)
 
     def _figures(self, model: TextModel) -> dict[str, float]:
         """The task's figures of the held-out examples; if their answers take long, of a sample, answered fast."""
