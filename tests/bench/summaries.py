@@ -21,12 +21,14 @@ from kerasbert.tasks.seq2seq import truth
 
 TASK = task_named("seq2seq")
 RECIPE = {
-    "epochs": 8,
+    "epochs": 5,
     "batch_tokens": 4096,
     "learning_rate": 2e-4,
-    "max_length": 512,
+    "max_length": 256,
+    "precision": "bf16",
     "metric": "rougeL",
     "keep": "best",
+    "dev_sample": 100,
 }
 SETTINGS = {"max_new_tokens": 64, "no_repeat_ngram_size": 3}
 
