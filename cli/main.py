@@ -102,7 +102,12 @@ def _hush() -> None:
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+# The names alone, which click needs for "Did you mean": `get_command` loads a command.
+@click.group(
+    cls=Commands,
+    commands=dict.fromkeys(COMMANDS),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(__version__)
 @click.option("--debug", is_flag=True, help="Show tracebacks and TensorFlow's log messages.")
 def main(debug):

@@ -7,6 +7,7 @@ PRETRAIN = "pretrain data --out out"
 
 CALLS = [
     ("nothing", "No such command 'nothing'"),
+    ("predct model a", "No such command 'predct'. (Did you mean one of: 'inspect', 'predict'?)"),
     ("predict", "Missing argument 'MODEL'"),
     ("predict model", "give texts, or --input FILE, and not both"),
     ("predict model a --input b.txt", "give texts, or --input FILE, and not both"),
