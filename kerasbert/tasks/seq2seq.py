@@ -40,6 +40,9 @@ class Settings:
         128, least=1, answering=True, help="Largest number of tokens to write. A longer target is cut in training."
     )
     """Largest number of tokens in a written text, and in a target, with the one that ends it."""
+    max_target_positions: int | None = None
+    """The most that `max_new_tokens` can be: the number of the decoder's positions, or of the places that an exported
+    file has in its cache; None: not known."""
     min_new_tokens: int = option(0, least=0, answering=True, help="Smallest number of tokens to write.")
     """Smallest number of tokens before the end."""
     num_beams: int = option(4, least=1, answering=True, help="Number of beams: 1 takes the likeliest token each time.")
@@ -101,6 +104,11 @@ class Settings:
         for name, most in (("length_penalty", 10), ("top_p", 1)):
             if getattr(self, name) > most:
                 raise ConfigError(f"{name} is {getattr(self, name)}: use {most} or less")
+        if self.max_target_positions is not None and self.max_new_tokens > self.max_target_positions:
+            raise ConfigError(
+                f"max_new_tokens is {self.max_new_tokens}: use 1 to {self.max_target_positions}, the model's places "
+                "for the tokens of a text"
+            )
         if self.min_new_tokens >= self.max_new_tokens:
             raise ConfigError(
                 f"min_new_tokens is {self.min_new_tokens}: use less than max_new_tokens, {self.max_new_tokens}"

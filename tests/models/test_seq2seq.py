@@ -120,6 +120,53 @@ def test_the_usual_loss_is_that_of_keras_on_logits(tiny_bert):
     assert losses[0]["accuracy"] == pytest.approx(losses[1]["accuracy"], abs=1e-6)
 
 
+def test_arrays_have_weights_of_tokens_of_rows_or_none():
+    """The loss is then Keras's mean, of logits, as it is if metrics are given."""
+    model = small("as transformers")
+    batch = batch_of(model)
+    right = np.random.default_rng(2).integers(5, 40, batch["decoder_input_ids"].shape)
+    of_tokens = np.random.default_rng(3).random(right.shape).astype("float32")
+    for weights in (None, np.array([0.5, 2.0], "float32"), of_tokens):
+        found = []
+        for metrics in ({}, {"weighted_metrics": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]}):
+            model.compile(keras.optimizers.SGD(0.0), **metrics)
+            found.append(model.evaluate(batch, right, sample_weight=weights, verbose=0, return_dict=True))
+        assert found[0]["loss"] == pytest.approx(found[1]["loss"], abs=1e-5)
+        assert found[0]["accuracy"] == pytest.approx(found[1]["accuracy"], abs=1e-6)
+
+
+def test_a_keras_file_is_compiled_as_it_was(tmp_path):
+    model = small("as transformers")
+    batch, right = batch_of(model), np.full((2, 6), 7)
+    model.compile("sgd", label_smoothing=0.3)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    found = [each.evaluate(batch, right, verbose=0, return_dict=True) for each in (model, again)]
+    assert found[0].keys() == {"loss", "accuracy"}
+    assert found[1] == found[0]
+    assert again.label_smoothing == 0.3
+
+
+def test_what_does_not_go_into_the_loss_is_refused(tiny_bert):
+    model = Seq2Seq.from_pretrained(str(tiny_bert), decoder_layers=1, max_length=16)
+    for share in (-0.1, 1.0, float("nan")):
+        with pytest.raises(ConfigError, match=f"label_smoothing is {share}: use a number of at least 0 and below 1"):
+            model.compile(label_smoothing=share)
+    with pytest.raises(ConfigError, match=r"label_smoothing is 0.2, and loss is given too: leave one of them out"):
+        model.compile(loss="sparse_categorical_crossentropy", label_smoothing=0.2)
+    model.compile()
+    with pytest.raises(ConfigError, match="its loss needs right answers; give y"):
+        model.fit(["the film was good"], verbose=0)
+
+
+def test_no_text_is_longer_than_the_decoder(tiny_bert):
+    model = Seq2Seq.from_pretrained(str(tiny_bert), decoder_layers=1, max_length=16, max_new_tokens=8)
+    most = model.config.max_length
+    with pytest.raises(ConfigError, match=f"max_new_tokens is {most + 1}: use 1 to {most}, the model's places"):
+        model.predict_text(["good"], max_new_tokens=most + 1)
+    assert model.exported_settings().max_target_positions == model.settings.max_new_tokens < most
+
+
 def test_with_lora_the_encoder_learns_by_it_and_the_decoder_in_full(tiny_bert):
     model = Seq2Seq.from_pretrained(str(tiny_bert), decoder_layers=1, max_length=16)
     model.enable_lora(2)
