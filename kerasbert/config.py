@@ -312,7 +312,8 @@ class EncoderDecoderConfig:
     @property
     def is_foreign(self) -> bool:
         """Whether transformers has no such model."""
-        return self.encoder.norm_first or self.decoder.norm_first or self.cross_attention != "dot"
+        norms = self.encoder.norm_first or self.decoder.norm_first
+        return norms or self.cross_attention != "dot" or self.decoder.has_own_mlm
 
     @classmethod
     def from_dict(cls, values: Mapping) -> "EncoderDecoderConfig":
