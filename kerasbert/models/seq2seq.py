@@ -116,6 +116,10 @@ class Seq2Seq(TextModel):
             )
         return tuple(found)
 
+    @property
+    def padded_length(self) -> int:
+        return min(self.max_length, self.settings.max_target_positions)
+
     def exported_settings(self) -> Settings:
         return dataclasses.replace(self.settings, max_target_positions=self.settings.max_new_tokens)
 

@@ -16,7 +16,8 @@ from kerasbert.tasks.task import Run
 PLACES = 16
 """Number of tokens that a cache has room for at first. It doubles whenever the cache is full."""
 MOST_NUMBERS = 2**26
-"""Rows are written in parts whose memories and caches have that many numbers, 256 MB, or in parts of one row."""
+"""A batch is written in parts, so that memories and caches have at most this many numbers, 256 MB. A part has at least
+one row."""
 
 
 def write(runs: Mapping[str, Run], batch: dict, settings) -> Mapping[str, Sequence]:

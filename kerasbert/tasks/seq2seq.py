@@ -125,8 +125,8 @@ def graphs(settings: Settings) -> tuple[Graph, ...]:
 
     `memory` holds what the decoder's layers read of the source: keys and values of each layer, (layers, 2, hidden) as
     one axis. `cache` holds the keys and values of the tokens so far in the same order, and `cache_entry` those of the
-    step's own token. Whoever runs the graph writes `cache_entry` into the cache at `decoder_position`. The graph masks
-    the places of the cache from `decoder_position` on.
+    step's own token. The program that runs the graph writes `cache_entry` into the cache at `decoder_position`. The
+    graph masks the places of the cache from `decoder_position` on.
     """
     step = (
         Input("decoder_input_ids", "row"),
@@ -148,7 +148,7 @@ def training_graph(settings: Settings) -> Graph:
 
 
 def stored(config: Mapping, outputs: Callable[[str], int]) -> Mapping:
-    """The settings that transformers' keys tell."""
+    """Reads the settings that transformers stores in config.json."""
     return {name: config[name] for name in STORED if isinstance(config.get(name), int | float)}
 
 
@@ -232,8 +232,8 @@ def targets(tokenizer, row: SourceRow, settings: Settings) -> tuple[dict, dict, 
 
     Returns:
         The inputs, with `decoder_input_ids`: the start token and the text. The text and the end token, int32 (tokens,),
-        and a weight of 1 for each. Of a text that is too long the first `max_new_tokens` tokens are learned, which do
-        not end.
+        and a weight of 1 for each. A text that is too long is cut to its first `max_new_tokens` tokens, without the end
+        token.
     """
     (ids,) = tokenizer.piece_ids([truth(row.example, settings)[0]])
     right = np.array([*ids, settings.eos_token_id][: settings.max_new_tokens], np.int32)
@@ -262,8 +262,8 @@ def observe(examples: Sequence[Example], known: Mapping) -> Mapping:
 def decode(example: Example, rows: Sequence[SourceRow], outputs, settings: Settings) -> dict | list[dict]:
     """The text, `{"generated_text", "score", "finished"}`, or a list of `num_return_sequences` of them, best first.
 
-    `finished` is false if the text was stopped at `max_new_tokens`. Of a source with a row per sentence, the texts of
-    the sentences are joined, and the score is the mean of theirs.
+    `finished` is false if the text was stopped at `max_new_tokens`. If a source has a row per sentence, the texts
+    of the sentences are joined, and the score is the mean of their scores.
     """
     count = min((len(found) for found in outputs["sequences"]), default=settings.num_return_sequences)
     answers = [
@@ -289,7 +289,8 @@ def _text(tokenizer, ids: Sequence[int]) -> str:
 
 
 def same(a, b, settings: Settings) -> bool:
-    """Whether two answers have the same text; of several, whether the first ones have."""
+    """Whether two answers have the same text, and scores that differ by `SAME` at most. Lists of answers are compared
+    by their first ones."""
     first, other = (each[0] if isinstance(each, list) else each for each in (a, b))
     return first["generated_text"] == other["generated_text"] and abs(first["score"] - other["score"]) <= SAME
 
@@ -325,7 +326,7 @@ TASK = Task(
     calibration=tuple(Example({"source": text}) for text in GOLDEN),
     words=Words(
         title="Text to text",
-        longer="Of a longer source, the beginning is learned.",
+        longer="Only the beginning of a longer source is learned.",
         verb="translate",
         gives="a text, such as a translation or a summary",
         teaches="Teach a model to write a text for a text, such as its translation or its summary.",

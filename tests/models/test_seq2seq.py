@@ -1,5 +1,6 @@
 """The Keras half of seq2seq: a step is a place of the whole text, files come back as they were, losses agree."""
 
+import dataclasses
 import json
 
 import keras
@@ -203,6 +204,16 @@ def test_training_on_texts_lowers_the_loss(tiny_bert):
     texts = ["the film was good", "the book was bad and cold"] * 4, ["good film", "bad book, cold"] * 4
     losses = model.fit(*texts, batch_size=4, epochs=6, verbose=0).history["loss"]
     assert losses[-1] < losses[0] - 1
+
+
+def test_a_decoder_may_have_fewer_positions_than_the_encoder(tiny_bert):
+    """Its batches are not rounded up beyond them."""
+    encoder = BertEncoder.from_pretrained(str(tiny_bert))
+    model = Seq2Seq(encoder, decoder=dataclasses.replace(encoder.config, max_position_embeddings=9))
+    assert model.settings.max_new_tokens == 9
+    model.compile()
+    (loss,) = model.fit(["good"], ["the film was good and the book was bad"], verbose=0).history["loss"]
+    assert np.isfinite(loss)
 
 
 def test_parts_that_do_not_fit_are_refused():
