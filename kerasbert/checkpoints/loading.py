@@ -15,11 +15,15 @@ from kerasbert.checkpoints.sizes import check_sizes, encoder_shapes, head_shapes
 from kerasbert.checkpoints.stored import Stored
 from kerasbert.config import BertConfig, EncoderDecoderConfig, is_pair
 from kerasbert.errors import CheckpointError, ConfigError
+from kerasbert.reading import read_json
 from kerasbert.tasks import NAMES
 
 log = logging.getLogger("kerasbert")
 
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json")
+
+GENERATION = "generation_config.json"
+"""Where transformers keeps how a model writes texts. Some of it may also be in config.json."""
 
 STANDS_ON = {"classifier": ("pooler", "pooling"), "nsp": ("pooler",)}
 """Head -> the parts between it and the encoder. A trained head is worth nothing on a part that is drawn at random."""
@@ -116,6 +120,12 @@ class Checkpoint:
     def pair(self) -> EncoderDecoderConfig | None:
         """The numbers of an encoder with a decoder; None for an encoder alone."""
         return EncoderDecoderConfig.from_dict(self.settings) if is_pair(self.settings) else None
+
+    @cached_property
+    def generation(self) -> dict:
+        """What generation_config.json says of an encoder with a decoder; empty without such a file."""
+        path = self.folder / GENERATION
+        return read_json(path, ConfigError) if self.pair and path.is_file() else {}
 
     @cached_property
     def config(self) -> BertConfig:

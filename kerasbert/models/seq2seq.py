@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasbert.checkpoints.loading import Checkpoint
+from kerasbert.checkpoints.loading import GENERATION, Checkpoint
 from kerasbert.checkpoints.tasks import stored_settings
 from kerasbert.config import BertConfig, EncoderDecoderConfig
 from kerasbert.errors import ConfigError
@@ -17,7 +17,7 @@ from kerasbert.models.decoder import Decoder, parts_of
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.functions import GraphFunction
 from kerasbert.models.text_model import TextModel
-from kerasbert.tasks.seq2seq import TASK, Settings, graphs
+from kerasbert.tasks.seq2seq import STORED, TASK, Settings, graphs
 from kerasbert.tasks.task import Graph
 from kerasbert.training.losses import TokenCrossentropy
 
@@ -252,7 +252,11 @@ class Seq2Seq(TextModel):
 
     def transformers_settings(self) -> dict:
         own = ("decoder_start_token_id", "eos_token_id")
-        return {"head": "seq2seq", "keys": {name: getattr(self.settings, name) for name in own}, "says": own}
+        found = {"head": "seq2seq", "keys": {name: getattr(self.settings, name) for name in own}, "says": own}
+        if self.is_foreign_to_transformers():
+            return found
+        generation = {name: getattr(self.settings, name) for name in STORED}
+        return found | {"files": {GENERATION: {**generation, "pad_token_id": self.saved_config.decoder.pad_token_id}}}
 
     def is_foreign_to_transformers(self) -> bool:
         return self.saved_config.is_foreign

@@ -18,8 +18,13 @@ SOURCE = ("source", "src", "text", "document", "article", "input")
 TARGET = ("target", "tgt", "translation", "summary", "highlights", "reference", "references", "output")
 OUTPUTS = (Output("sequences", "list", "vector"), Output("scores", "list", "vector"))
 """What `infer` makes of the graphs' outputs, see `kerasbert.tasks.generating.write`."""
-STORED = ("decoder_start_token_id", "eos_token_id", "num_beams", "length_penalty", "no_repeat_ngram_size")
-"""The settings that transformers' config.json may have."""
+STORED = (
+    *("decoder_start_token_id", "eos_token_id", "max_new_tokens", "min_new_tokens"),
+    *("num_beams", "length_penalty", "no_repeat_ngram_size"),
+)
+"""The settings that transformers' config.json and generation_config.json may have."""
+LENGTHS = {"max_new_tokens": "max_length", "min_new_tokens": "min_length"}
+"""Setting -> transformers' older name of it, which counts the token that a text begins with too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,8 +153,9 @@ def training_graph(settings: Settings) -> Graph:
 
 
 def stored(config: Mapping, outputs: Callable[[str], int]) -> Mapping:
-    """Reads the settings that transformers stores in config.json."""
-    return {name: config[name] for name in STORED if isinstance(config.get(name), int | float)}
+    """Reads the settings that transformers stores in config.json and generation_config.json."""
+    lengths = {ours: config[theirs] - 1 for ours, theirs in LENGTHS.items() if config.get(theirs)}
+    return lengths | {name: config[name] for name in STORED if isinstance(config.get(name), int | float)}
 
 
 def of_tokenizer(tokenizer) -> Mapping:

@@ -238,9 +238,11 @@ def test_texts_begin_and_end_with_the_special_tokens_of_the_tokenizer():
 
 
 def test_settings_that_transformers_stored_are_read():
-    config = {"decoder_start_token_id": 5, "eos_token_id": 6, "num_beams": 3, "length_penalty": 2.0, "max_length": 9}
+    config = {"decoder_start_token_id": 5, "eos_token_id": 6, "num_beams": 3, "length_penalty": 2.0, "top_k": 9}
     assert TASK.stored(config, None) == {name: config[name] for name in list(config)[:4]}
-    assert TASK.stored({"decoder_start_token_id": None}, None) == {}
+    assert TASK.stored({"decoder_start_token_id": None, "max_length": None, "min_length": 0}, None) == {}
+    assert TASK.stored({"max_length": 20, "min_length": 6}, None) == {"max_new_tokens": 19, "min_new_tokens": 5}
+    assert TASK.stored({"max_length": 20, "max_new_tokens": 8}, None) == {"max_new_tokens": 8}
 
 
 @pytest.mark.parametrize(
