@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import os
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -248,3 +251,44 @@ def test_what_a_folder_holds_is_described(tiny_bert, tmp_path):
     )
     assert found["layers"] == model.config.num_hidden_layers
     assert found["decoder"]["layers"] == len(model.decoder.blocks)
+
+
+ON_JAX = """if True:
+    import json
+    import sys
+    import keras
+    import kerasbert as kb
+
+    folder, texts, out = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
+    model = kb.Seq2Seq.from_pretrained(folder)
+    model.compile(keras.optimizers.SGD(0.1))
+    answers, figures = model.predict_text(texts[0]), model.evaluate(*texts, verbose=0, return_dict=True)
+    model.fit(*texts, batch_size=2, shuffle=False, verbose=0)
+    model.save_pretrained(out)
+    print(json.dumps([keras.backend.backend(), answers, figures]))
+"""
+
+
+@pytest.mark.slow
+def test_jax_writes_measures_and_learns_the_same(tiny_bert, tmp_path):
+    pytest.importorskip("jax")
+    start = BertEncoder.from_pretrained(str(tiny_bert))
+    config = dataclasses.replace(start.config, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    encoder = BertEncoder(config, tokenizer=start.tokenizer, pooler=False)
+    model = Seq2Seq(encoder, max_length=16, max_new_tokens=5, cross_attention="additive")
+    model.save_pretrained(tmp_path / "start")
+    texts = [["the film was good", "the book was bad and cold"], ["good film", "bad book, cold"]]
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, "-c", ON_JAX, tmp_path / "start", json.dumps(texts), tmp_path / "learned"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    backend, answers, figures = json.loads(done.stdout.splitlines()[-1])
+    assert backend == "jax"
+    for ours, theirs in zip(answers, model.predict_text(texts[0]), strict=True):
+        assert ours["generated_text"] == theirs["generated_text"]
+        assert ours["score"] == pytest.approx(theirs["score"], abs=1e-5)
+    model.compile(keras.optimizers.SGD(0.1))
+    assert figures == pytest.approx(model.evaluate(*texts, verbose=0, return_dict=True), abs=1e-5)
+    model.fit(*texts, batch_size=2, shuffle=False, verbose=0)
+    for ours, theirs in zip(Seq2Seq.from_pretrained(str(tmp_path / "learned")).weights, model.weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)

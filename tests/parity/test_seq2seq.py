@@ -66,6 +66,7 @@ def test_transformers_is_told_how_texts_are_written_and_tells_it(opened, tmp_pat
     told = json.loads((tmp_path / "saved" / GENERATION).read_text())
     assert told["pad_token_id"] == model.config.pad_token_id
     assert told["max_new_tokens"] == 12
+    assert "tokenizer.batch_decode(model.generate(**tokenizer(" in (tmp_path / "saved" / "README.md").read_text()
     config = json.loads((tmp_path / "saved" / "config.json").read_text())
     (tmp_path / "saved" / "config.json").write_text(json.dumps({**config, "kerasbert": {"task": "seq2seq"}}))
     convert(tmp_path / "saved", tmp_path / "converted", to="hf")
