@@ -293,6 +293,9 @@ def _settings(config: EncoderDecoderConfig, tokenizer, *, max_length: int | None
     missing = {"decoder_start_token_id", "eos_token_id"} - given.keys()
     if missing:
         raise ConfigError(f"{sorted(missing)[0]} is not known without a tokenizer: give it, or give the encoder one")
+    for name in ("decoder_start_token_id", "eos_token_id"):
+        if not 0 <= given[name] < config.decoder.vocab_size:
+            raise ConfigError(f"{name} is {given[name]}: use 0 to {config.decoder.vocab_size - 1}, one of the words")
     given["max_target_positions"] = limit = config.decoder.max_length
     given.setdefault("max_new_tokens", min(limit, Settings.max_new_tokens))
     return Settings(max_length=config.encoder.max_length if max_length is None else max_length, **given)

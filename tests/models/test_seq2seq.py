@@ -225,6 +225,10 @@ def test_parts_that_do_not_fit_are_refused():
         Seq2Seq(BertEncoder(config), decoder=BertConfig(vocab_size=40, **{**SIZES, "hidden_size": 8}), **IDS)
     with pytest.raises(ConfigError, match="decoder_start_token_id is not known without a tokenizer"):
         Seq2Seq(BertEncoder(config))
+    with pytest.raises(ConfigError, match="vocab_size of the decoder is 50: use 40, that of the encoder"):
+        Seq2Seq(BertEncoder(config), decoder=BertConfig(vocab_size=50, **SIZES), tied_words=False, **IDS)
+    with pytest.raises(ConfigError, match="eos_token_id is 40: use 0 to 39, one of the words"):
+        small("as transformers", eos_token_id=40)
     with pytest.raises(ConfigError, match="max_new_tokens is 21: use 1 to 20"):
         small("as transformers", max_new_tokens=21)
 
