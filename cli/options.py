@@ -146,12 +146,18 @@ def check_settings(given: dict, task: Task, path: str) -> None:
 
 
 def check_values(given: dict, settings) -> None:
-    """Raises click.UsageError if a model's settings do not take a value. Args: settings: None: they are not known."""
-    for name, value in given.items() if settings else ():
-        try:
-            dataclasses.replace(settings, **{name: value})
-        except ConfigError as error:
-            raise click.UsageError(f"--{name.replace('_', '-')}: {error}") from None
+    """Raises click.UsageError if a model's settings do not take the values, which count together.
+
+    Args:
+        settings: None: they are not known.
+    """
+    if not given or settings is None:
+        return
+    try:
+        dataclasses.replace(settings, **given)
+    except ConfigError as error:
+        name = next((name for name in given if name in str(error)), next(iter(given)))
+        raise click.UsageError(f"--{name.replace('_', '-')}: {error}") from None
 
 
 def settings_of(path: str, task: Task):

@@ -45,8 +45,8 @@ def _others(command):
     "--input",
     "source",
     type=click.Path(path_type=Path, allow_dash=True),
-    help="File of texts: .csv, .tsv, .jsonl, .conll, .json as SQuAD has it, or .txt with one text per line. - reads "
-    "standard input.",
+    help="File of texts: .csv, .tsv, .jsonl, .conll, .json as SQuAD has it, or one text per line in .txt, or in a "
+    "file named by its language, such as test.en. - reads standard input.",
 )
 @options.new_file("--out", "File to write the answers to, as a whole or not at all.  [default: standard output]")
 @options.task

@@ -91,7 +91,7 @@ def _begin(model, folder: Path, lengths: list[int], progress: Callable[[str], No
     model.write_hub_files(folder)  # not in checksums: an answer does not depend on them, and the hub lets people edit
     return Manifest(
         task=model.task.name,
-        settings=json.loads(json.dumps(asdict(model.settings))),
+        settings=json.loads(json.dumps(asdict(model.exported_settings()))),
         graphs=list(model.graphs()),
         lengths=lengths,
         tokenizer=model.tokenizer.options(),

@@ -284,7 +284,7 @@ class BertConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderDecoderConfig:
-    """The configurations of an encoder and of a decoder that writes texts from its vectors.
+    """The configurations of an encoder and of a decoder that writes texts from its vectors. They have one vocabulary.
 
     Raises:
         ConfigError: the two do not go together, or a value is not allowed.
@@ -302,7 +302,7 @@ class EncoderDecoderConfig:
             raise ConfigError(f"cross_attention is {self.cross_attention!r}: use one of {', '.join(SCORES)}")
         if self.decoder.model_type == "distilbert":
             raise ConfigError("the decoder's model_type is 'distilbert': use bert or roberta")
-        for name in ("hidden_size", *(["vocab_size"] if self.tied_words else [])):
+        for name in ("hidden_size", "vocab_size"):
             ours, theirs = getattr(self.decoder, name), getattr(self.encoder, name)
             if ours != theirs:
                 raise ConfigError(f"{name} of the decoder is {ours}: use {theirs}, that of the encoder")
@@ -312,7 +312,8 @@ class EncoderDecoderConfig:
     @property
     def is_foreign(self) -> bool:
         """Whether transformers has no such model."""
-        return self.encoder.norm_first or self.decoder.norm_first or self.cross_attention != "dot"
+        norms = self.encoder.norm_first or self.decoder.norm_first
+        return norms or self.cross_attention != "dot" or self.decoder.has_own_mlm
 
     @classmethod
     def from_dict(cls, values: Mapping) -> "EncoderDecoderConfig":

@@ -57,8 +57,8 @@ def asks_each_alone(subject: Subject, row) -> list[str]:
 def answers_equally(subject: Subject, row) -> list[str]:
     """Compares the texts with Keras's: of a float32 file with the model's settings and of greedy search.
 
-    Only a tie excuses another text. Of a quantised file the tokens of the recorded texts decide, unless its figure on
-    labelled data does (`asks_the_data`).
+    Only a tie excuses another text. A quantised file is judged by the tokens of the recorded texts, or by its figure on
+    labelled data if there are any (`asks_the_data`).
     """
     alike = [
         subject.alike(subject.answer(found), each.answer)

@@ -197,6 +197,10 @@ def _measured(manifest, measured) -> str:
     return _table(heads, lines)
 
 
+RULES = ("min_new_tokens", "no_repeat_ngram_size")
+"""The settings of a text that programs of forty lines leave out."""
+
+
 def _programs(folder, manifest) -> list[str]:
     numbers = ", ".join(each.name for each in numbers_of(manifest.graphs))
     if numbers:
@@ -217,11 +221,7 @@ def _programs(folder, manifest) -> list[str]:
             "the logits of the windows by their numbers of tokens.</p>"
         )
     if shown.greedy is not None:
-        found = escape(json.dumps(_short(shown.greedy), ensure_ascii=False))
-        parts.append(
-            '<p class="soft">The programs, but that for kerasbert.runtime, take the likeliest token each time. Keras '
-            f"then says: <code>{found}</code>.</p>"
-        )
+        parts.append(about_greedy(shown.greedy, manifest.task_settings))
     language = None
     for index, snippet in enumerate(snippets(folder, manifest)):
         if snippet.language != language:
@@ -229,6 +229,22 @@ def _programs(folder, manifest) -> list[str]:
             parts.append(f"<h3>{LANGUAGES[language]}</h3>")
         parts.append(_program(snippet, opened=index == 0))
     return parts
+
+
+def about_greedy(answer, settings) -> str:
+    """What the page says of programs that write a text by greedy search. Args: answer: Keras's by this search."""
+    found = escape(json.dumps(_short(answer), ensure_ascii=False))
+    said = (
+        "The programs take the likeliest token each time, except that for kerasbert.runtime. Keras then says: "
+        f"<code>{found}</code>."
+    )
+    rules = [f"{name} {getattr(settings, name)}" for name in RULES if getattr(settings, name)]
+    if rules:
+        said += (
+            f" Only those for kerasbert.runtime and TensorFlow obey {' and '.join(rules)}, so the others may write "
+            "another text."
+        )
+    return f'<p class="soft">{said}</p>'
 
 
 def _short(answer):

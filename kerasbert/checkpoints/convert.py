@@ -79,6 +79,10 @@ def convert(path: str | Path, folder: str | Path, *, to: str, approximate: bool 
     if to not in WRITTEN:
         raise ConfigError(f"to is {to!r:.80}: use one of {', '.join(WRITTEN)}")
     checkpoint = open_checkpoint(path)
+    if checkpoint.pair and to != "hf":
+        raise CheckpointError(
+            f"{checkpoint.folder}: holds {checkpoint.holds}, and {FORMATS[to].said} has no place for a decoder: use hf"
+        )
     checkpoint.check_whole()
     tokenizer = checkpoint.tokenizer()
     formats = FORMATS[checkpoint.format].said, FORMATS[to].said

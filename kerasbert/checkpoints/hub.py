@@ -18,6 +18,7 @@ TOKENIZER = (
 )
 BESIDE = (
     *TOKENIZER,
+    "generation_config.json",
     "modules.json",
     "*/config.json",
     "*sentence_bert_config.json",

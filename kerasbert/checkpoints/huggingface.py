@@ -149,8 +149,7 @@ def write(checkpoint: Checkpoint, folder: Path, *, approximate: bool = False, ow
     """
     if not (approximate or own):
         checkpoint.check_usual_mlm("transformers")
-    family, prefix = checkpoint.config.model_type, bool(set(checkpoint.heads) - {"pooler"})
-    written = {name: names.file_name(family, name, prefix=prefix) for name in checkpoint.tensors}
+    written = _file_names(checkpoint)
     tensors = ((written[name], checkpoint.read(name)) for name in written)
     write_tensors(folder / "model.safetensors", tensors, what=f"{folder}: the weights")
     _write_json(folder, {"config.json": _config_of(checkpoint, own=own)})
@@ -158,9 +157,21 @@ def write(checkpoint: Checkpoint, folder: Path, *, approximate: bool = False, ow
     return {name: Written(stored) for name, stored in written.items()}
 
 
+def _file_names(checkpoint: Checkpoint) -> dict[str, str]:
+    """Name in a `Checkpoint` -> name in the file. Those of an encoder with a decoder already have their part's name."""
+    if checkpoint.pair:
+        return {name: name for name in checkpoint.tensors}
+    family, prefix = checkpoint.config.model_type, bool(set(checkpoint.heads) - {"pooler"})
+    return {name: names.file_name(family, name, prefix=prefix) for name in checkpoint.tensors}
+
+
 def _config_of(checkpoint: Checkpoint, *, own: bool) -> dict:
     """The content of config.json for a checkpoint of any format. Args: own: as for `write`."""
-    config, family, classes = {**checkpoint.settings}, checkpoint.config.model_type, checkpoint.names.architectures
+    config, classes = {**checkpoint.settings}, checkpoint.names.architectures
+    if checkpoint.pair:
+        parts = {name: {**config[name], "dtype": "float32"} for name in ("encoder", "decoder")}
+        return {"architectures": [*classes.values()], **config, **parts, "dtype": "float32"}
+    family = checkpoint.config.model_type
     for name in ("torch_dtype", *(() if own else MLM_FIELDS)):
         config.pop(name, None)
     config |= {**_unnamed_labels(checkpoint), "dtype": "float32"}

@@ -11,15 +11,19 @@ import numpy as np
 from kerasbert import tokenizers
 from kerasbert.checkpoints import modules
 from kerasbert.checkpoints.card import Base
-from kerasbert.checkpoints.sizes import check_sizes, encoder_shapes, head_shapes
+from kerasbert.checkpoints.sizes import check_sizes, encoder_shapes, head_shapes, pair_shapes
 from kerasbert.checkpoints.stored import Stored
 from kerasbert.config import BertConfig, EncoderDecoderConfig, is_pair
 from kerasbert.errors import CheckpointError, ConfigError
+from kerasbert.reading import read_json
 from kerasbert.tasks import NAMES
 
 log = logging.getLogger("kerasbert")
 
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json")
+
+GENERATION = "generation_config.json"
+"""Where transformers keeps how a model writes texts. Some of it may also be in config.json."""
 
 STANDS_ON = {"classifier": ("pooler", "pooling"), "nsp": ("pooler",)}
 """Head -> the parts between it and the encoder. A trained head is worth nothing on a part that is drawn at random."""
@@ -116,6 +120,12 @@ class Checkpoint:
     def pair(self) -> EncoderDecoderConfig | None:
         """The numbers of an encoder with a decoder; None for an encoder alone."""
         return EncoderDecoderConfig.from_dict(self.settings) if is_pair(self.settings) else None
+
+    @cached_property
+    def generation(self) -> dict:
+        """What generation_config.json says of an encoder with a decoder; empty without such a file."""
+        path = self.folder / GENERATION
+        return read_json(path, ConfigError) if self.pair and path.is_file() else {}
 
     @cached_property
     def config(self) -> BertConfig:
@@ -244,7 +254,7 @@ class Checkpoint:
         self._check_footing(groups, fresh)
         read = [target for target in targets if target.group not in fresh]
         left = set(self.shapes) - {target.name for target in read} - set(self.names.tied)
-        self._check_fit({target.name: target.shape for target in read}, left)
+        self._check_fit({target.name: target.shape for target in read}, left, {target.group for target in read})
         if {"mlm", "decoder"} & (groups.keys() - set(fresh)):
             self._check_tied()
         for target in read:
@@ -268,16 +278,18 @@ class Checkpoint:
 
     def check_whole(self) -> None:
         """Raises CheckpointError: a tensor of the encoder or of a head is missing, unexpected or of another shape, the
-        head of the task is missing, or a copy of a tied tensor is no copy; or there is a decoder, or norms first."""
-        if self.pair or self.config.norm_first:
+        head of the task is missing, or a copy of a tied tensor is no copy; or transformers has no such model."""
+        if self.pair.is_foreign if self.pair else self.config.norm_first:
             raise CheckpointError(f"{self.folder}: holds a model that has no place in other formats; use it as it is")
-        wanted, shapes = {}, encoder_shapes(self.config)
+        wanted, shapes = {}, pair_shapes(self.pair) if self.pair else encoder_shapes(self.config)
         for head, parts in head_shapes(self.config).items():
             shapes |= parts if self.has(head) else {}
         for path, shape in shapes.items():
             name, transposed = self.names.place(path)
-            wanted[name] = shape[::-1] if transposed else shape
-        self._check_fit(wanted, set(self.shapes) - set(wanted) - set(self.names.tied))
+            if name not in self.names.tied:
+                wanted[name] = shape[::-1] if transposed else shape
+        left = set(self.shapes) - set(wanted) - set(self.names.tied)
+        self._check_fit(wanted, left, {"decoder"} if self.pair else ())
         halves = {"weight": "bias", "bias": "weight"}
         for name in self.shapes:
             layer, _, leaf = name.rpartition(".")
@@ -317,11 +329,12 @@ class Checkpoint:
                 "token only; write Hugging Face's format instead (hf)"
             )
 
-    def _check_fit(self, wanted: Mapping[str, tuple[int, ...]], left: set[str]) -> None:
+    def _check_fit(self, wanted: Mapping[str, tuple[int, ...]], left: set[str], read: Collection[str]) -> None:
         """Raises CheckpointError: the tensors are not exactly those that are wanted.
 
         Args:
             left: those beside them, which may belong to heads.
+            read: the heads that are read, so that no tensor of theirs may be left.
         """
         missing = [f"{name} {shape}" for name, shape in wanted.items() if name not in self.shapes]
         wrong = [
@@ -329,7 +342,8 @@ class Checkpoint:
             for name, shape in wanted.items()
             if name in self.shapes and tuple(self.shapes[name]) != shape
         ]
-        unexpected = sorted(f"{name} {tuple(self.shapes[name])}" for name in left if self.names.head_of(name) is None)
+        unknown = (name for name in left if self.names.head_of(name) in (None, *read))
+        unexpected = sorted(f"{name} {tuple(self.shapes[name])}" for name in unknown)
         problems = {"missing": missing, "unexpected": unexpected, "of another shape": wrong}
         if any(problems.values()):
             listed = "; ".join(f"{kind}: {_listing(found)}" for kind, found in problems.items() if found)

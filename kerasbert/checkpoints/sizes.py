@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from math import prod
 
-from kerasbert.config import BertConfig
+from kerasbert.config import BertConfig, EncoderDecoderConfig
 from kerasbert.errors import ConfigError
 
 MOST = 4
@@ -58,16 +58,21 @@ _TOLD_BY = {
 """Size -> the weight whose shape tells it."""
 
 
-def encoder_shapes(config: BertConfig) -> dict[str, tuple[int, ...]]:
-    """Path of each weight that an encoder of this configuration has -> its shape in Keras, without the pooler."""
+def encoder_shapes(config: BertConfig, *, cross_attention: bool = False) -> dict[str, tuple[int, ...]]:
+    """Path of each weight that an encoder of this configuration has -> its shape in Keras, without the pooler.
+
+    Args:
+        cross_attention: whether its blocks are those of a decoder.
+    """
     size, wide = config.hidden_size, config.intermediate_size
     tables = {
         "word_embeddings": config.vocab_size,
         "position_embeddings": config.max_position_embeddings,
         "token_type_embeddings": config.type_vocab_size,
     }
+    attentions = ("attention", "cross_attention") if cross_attention else ("attention",)
     dense = {
-        **{f"attention/{name}": (size, size) for name in ("query", "key", "value", "output")},
+        **{f"{each}/{name}": (size, size) for each in attentions for name in ("query", "key", "value", "output")},
         "intermediate": (size, wide),
         "output": (wide, size),
     }
@@ -76,7 +81,7 @@ def encoder_shapes(config: BertConfig) -> dict[str, tuple[int, ...]]:
     for block in range(config.num_hidden_layers):
         for name, shape in dense.items():
             shapes |= {f"block_{block}/{name}/kernel": shape, f"block_{block}/{name}/bias": shape[1:]}
-        norms += [f"block_{block}/attention_norm", f"block_{block}/output_norm"]
+        norms += [f"block_{block}/{each}_norm" for each in (*attentions, "output")]
     if config.norm_first:
         norms.append(f"block_{config.num_hidden_layers - 1}/final_norm")
     return shapes | {f"{norm}/{leaf}": (size,) for norm in norms for leaf in ("gamma", "beta")}
@@ -91,6 +96,12 @@ def head_shapes(config: BertConfig) -> dict[str, dict[str, tuple[int, ...]]]:
         "mlm": {f"mlm/{name}": shape for name, shape in mlm.items()} | {"mlm/bias": (words,)},
         "qa_outputs": {"qa_outputs/kernel": (size, 2), "qa_outputs/bias": (2,)},
     }
+
+
+def pair_shapes(config: EncoderDecoderConfig) -> dict[str, tuple[int, ...]]:
+    """As `encoder_shapes`, for an encoder and a decoder with its head, that transformers has too."""
+    decoder = encoder_shapes(config.decoder, cross_attention=True) | head_shapes(config.decoder)["mlm"]
+    return encoder_shapes(config.encoder) | {f"decoder/{path}": shape for path, shape in decoder.items()}
 
 
 def numbers(config: BertConfig) -> int:

@@ -32,7 +32,7 @@ def stored_settings(checkpoint: Checkpoint, task: Task) -> dict:
     try:
         stored = part_from_json(task.Settings, own, "kerasbert")
         if checkpoint.task == task.name:
-            stored |= task.stored(checkpoint.settings, checkpoint.outputs)
+            stored |= task.stored({**checkpoint.settings, **checkpoint.generation}, checkpoint.outputs)
             stored = {**_of_modules(checkpoint), **stored}
     except (ValueError, ConfigError) as error:
         raise ConfigError(f"{checkpoint.config_place}: {error}") from None

@@ -96,6 +96,11 @@ def _opened(path: str | Path | None, folder: str | Path) -> tuple[Checkpoint, Ho
             f"{checkpoint.folder}: has no tokenizer, so there is no vocabulary to change; put the tokenizer's "
             "files into the folder"
         )
+    if checkpoint.pair:
+        raise CheckpointError(
+            f"{checkpoint.folder}: holds {checkpoint.holds}, with a word table in each of its two parts; change the "
+            "vocabulary of the encoder that it is made from"
+        )
     checkpoint.check_whole()
     return checkpoint, tokenizer
 

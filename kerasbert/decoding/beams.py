@@ -18,7 +18,7 @@ def beam_search(
     `beams` texts and its best hypothesis, at its present length, is no better than the worst of them. Rows that are
     done leave the batch. So what is written for a row does not depend on the other rows.
 
-    Of continuations with equal scores, that of the better hypothesis comes first, and then the lower token.
+    Among continuations with equal scores, that of the better hypothesis comes first, and then the lower token.
 
     Args:
         step: computes the logits.

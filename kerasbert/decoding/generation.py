@@ -74,8 +74,8 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def best_places(values: np.ndarray, count: int) -> np.ndarray:
-    """The places of the largest numbers of an array (size,), largest first and without -inf. Of equal numbers, the
-    first place comes first."""
+    """The places of the largest numbers of an array (size,), largest first and without -inf. Among equal numbers,
+    the first place comes first."""
     if count < len(values):
         bound = np.partition(values, -count)[-count]
         places = np.flatnonzero(values >= bound)

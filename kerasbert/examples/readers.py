@@ -1,5 +1,6 @@
 """Reads a file as examples of a task; each keeps its line for error messages."""
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -30,6 +31,8 @@ OWN: dict[str, Callable[[Path, str], Rows]] = {".json": squad_rows, ".txt": text
 """Further readers, of endings that only a task with this `format` reads."""
 PLAIN = (".txt", "")
 """Endings of files with one text per line; standard input has none."""
+LANGUAGE = re.compile(r"\.[a-z]{2,3}")
+"""The ending of a file with one text per line that is named by its language, such as test.en or test.deu."""
 STREAMS = ("/dev/fd/", "/dev/stdin")
 """Pipes that the shell opens for this process, as `<(...)` does; another pipe may never end."""
 TRUTH = "label"
@@ -87,14 +90,17 @@ def read_examples(
 
 
 def read_unlabelled(path: str | Path, task: Task, *, columns: Mapping[str, str | None] | None = None) -> list[Example]:
-    """Reads examples without right answers: any file of `read_examples`; `.txt`, or "-" for standard input, with one
-    text per line. A blank line is an empty text, so that answers and lines keep the same numbers.
+    """Reads examples without right answers: any file of `read_examples`; `.txt`, a file named by its language, such as
+    test.en, or "-" for standard input, with one text per line. A blank line is an empty text, so that answers and lines
+    keep the same numbers.
 
     Raises:
         DataError: naming the file, the line and the mend.
     """
     path = Path(path)
-    if path.suffix.lower() not in PLAIN:
+    ending = path.suffix.lower()
+    plain = ending in PLAIN or (LANGUAGE.fullmatch(ending) and ending not in _readers(task))
+    if pair_of(path) or not plain:
         return read_examples(path, task, columns=columns, labelled=False)
     named = next((name for name in _named(task, columns).values() if name), None)
     if named:

@@ -97,7 +97,9 @@ def _program(code: str) -> str:
 def _with_transformers(encoder, head: str, columns: Sequence) -> dict[str, str]:
     """The program for transformers, by its name. Without an answer where a field is not a text."""
     known = ARCHITECTURES[encoder.config.model_type] | ARCHITECTURES[PAIR_TYPE]
-    name, answer = known.get(head), "model.generate" if head in ARCHITECTURES[PAIR_TYPE] else "model"
+    name, answer = known.get(head), "model({})"
+    if head in ARCHITECTURES[PAIR_TYPE]:
+        answer = "tokenizer.batch_decode(model.generate({}), skip_special_tokens=True)"
     if name is None or encoder.tokenizer is None:
         return {}
     lines = [
@@ -109,5 +111,5 @@ def _with_transformers(encoder, head: str, columns: Sequence) -> dict[str, str]:
     if all(isinstance(value, str) for value in columns):
         given = ", ".join(json.dumps(value, ensure_ascii=False) for value in columns)
         mask = encoder.tokenizer.special["mask"]
-        lines.append(f'{answer}(**tokenizer({given.replace("[MASK]", mask)}, return_tensors="pt"))')
+        lines.append(answer.format(f'**tokenizer({given.replace("[MASK]", mask)}, return_tensors="pt")'))
     return {"transformers": "\n".join(lines)}

@@ -244,6 +244,11 @@ class OnTexts:
         batching = batching_of(self.task.usual_batch_tokens, batch_size, batch_tokens)
         return self.batches_of(self.lessons_of(examples, class_weight), **batching, seed=seed)
 
+    @property
+    def padded_length(self) -> int:
+        """The lengths of training batches are rounded up, but not beyond this number of tokens."""
+        return self.max_length
+
     def lessons_of(self, examples: Sequence[Example], class_weight: Mapping | None = None) -> list[list[Lesson]]:
         """Makes the rows of examples with their right answers, see `kerasbert.tasks.lessons.lessons_of`."""
         if not examples:
@@ -274,7 +279,7 @@ class OnTexts:
             graph=self.training_graph(),
             batch_size=batch_size,
             batch_tokens=batch_tokens,
-            max_length=self.max_length,
+            max_length=self.padded_length,
             round_to=ROUND_TO,
             seed=seed,
             start=start,
@@ -383,4 +388,4 @@ class OnTexts:
             return self._lessons(examples, class_weight, weighted=self.task.averages)
 
         length = ROUND_TO if labelled else one_length(self, self.max_length)
-        return map_texts(data, groups, graph=self.training_graph(), round_to=length, longest=self.max_length)
+        return map_texts(data, groups, graph=self.training_graph(), round_to=length, longest=self.padded_length)

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasbert.checkpoints.loading import Checkpoint
+from kerasbert.checkpoints.loading import GENERATION, Checkpoint
 from kerasbert.checkpoints.tasks import stored_settings
 from kerasbert.config import BertConfig, EncoderDecoderConfig
 from kerasbert.errors import ConfigError
@@ -17,7 +17,7 @@ from kerasbert.models.decoder import Decoder, parts_of
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.functions import GraphFunction
 from kerasbert.models.text_model import TextModel
-from kerasbert.tasks.seq2seq import TASK, Settings, graphs
+from kerasbert.tasks.seq2seq import STORED, TASK, Settings, graphs
 from kerasbert.tasks.task import Graph
 from kerasbert.training.losses import TokenCrossentropy
 
@@ -116,6 +116,13 @@ class Seq2Seq(TextModel):
             )
         return tuple(found)
 
+    @property
+    def padded_length(self) -> int:
+        return min(self.max_length, self.settings.max_target_positions)
+
+    def exported_settings(self) -> Settings:
+        return dataclasses.replace(self.settings, max_target_positions=self.settings.max_new_tokens)
+
     def runs(self) -> dict:
         """The functions that compute the graphs, by name."""
 
@@ -147,7 +154,7 @@ class Seq2Seq(TextModel):
         metrics=None,
         weighted_metrics=None,
         *,
-        label_smoothing: float = 0.1,
+        label_smoothing: float | None = None,
         **options,
     ):
         """Configures `fit` as `TextModel.compile` does.
@@ -156,22 +163,31 @@ class Seq2Seq(TextModel):
         means over the tokens of the batch. They never hold all logits at once, and so need less memory than others.
 
         Args:
-            label_smoothing: the share of each target's probability that is spread over all words, in the usual loss.
+            label_smoothing: the share of each target's probability that is spread over all words, in the usual loss;
+                None: 0.1.
+
+        Raises:
+            ConfigError: as in `TextModel.compile`; `label_smoothing` is not from 0 to below 1, or given with a loss.
         """
-        measured = metrics is not None or weighted_metrics is not None
-        self._sums_loss = loss is None and not measured
         if loss is None:
-            loss = TokenCrossentropy(label_smoothing)
-        self.label_smoothing = label_smoothing
+            loss = TokenCrossentropy() if label_smoothing is None else TokenCrossentropy(label_smoothing)
+        elif label_smoothing is not None:
+            raise ConfigError(f"label_smoothing is {label_smoothing}, and loss is given too: leave one of them out")
+        usual = type(loss) is TokenCrossentropy and loss.reduction == TokenCrossentropy().reduction
+        self._sums_loss = usual and metrics is None and weighted_metrics is None
         every = [*keras.tree.flatten(metrics or []), *keras.tree.flatten(weighted_metrics or [])]
         super().compile(optimizer, loss, loss_weights, None, every or None, **options)
+        self.label_smoothing = loss.label_smoothing if usual else 0.0
         self.accuracy = keras.metrics.Mean(name="accuracy") if self._sums_loss else None
 
+    def divisors_of(self, batch):
+        return super().divisors_of(_by_token(batch))
+
     def part_of(self, batch, divisors, training):
+        batch = _by_token(batch)
         if not self._sums_loss:
             return super().part_of(batch, divisors, training)
-        x, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
-        loss, right = self._sums(x, y, weights, training)
+        loss, right = self._sums(*batch, training)
         figures = {"loss": ops.divide_no_nan(loss, divisors["weights"][0]), "right": right}
         return figures["loss"], figures, ()
 
@@ -186,13 +202,13 @@ class Seq2Seq(TextModel):
             ops.cast(self.decoder.embeddings.word_table, features.dtype),
             ops.cast(self.decoder.mlm.bias, "float32"),
             ops.reshape(ops.cast(y, "int32"), (-1,)),
-            ops.reshape(ops.cast(weights, "float32"), (-1,)),
+            ops.reshape(weights, (-1,)),
             label_smoothing=self.label_smoothing,
         )
 
     def report(self, batch, figures, divisors, outputs):
         if not self._sums_loss:
-            return super().report(batch, figures, divisors, outputs)
+            return super().report(_by_token(batch), figures, divisors, outputs)
         self._loss_tracker.update_state(figures["loss"], sample_weight=divisors["weights"][0])
         right = ops.divide_no_nan(figures["right"], divisors["weights"][0])
         self.accuracy.update_state(right, sample_weight=divisors["weights"][0])
@@ -236,7 +252,11 @@ class Seq2Seq(TextModel):
 
     def transformers_settings(self) -> dict:
         own = ("decoder_start_token_id", "eos_token_id")
-        return {"head": "seq2seq", "keys": {name: getattr(self.settings, name) for name in own}, "says": own}
+        found = {"head": "seq2seq", "keys": {name: getattr(self.settings, name) for name in own}, "says": own}
+        if self.is_foreign_to_transformers():
+            return found
+        generation = {name: getattr(self.settings, name) for name in STORED}
+        return found | {"files": {GENERATION: {**generation, "pad_token_id": self.saved_config.decoder.pad_token_id}}}
 
     def is_foreign_to_transformers(self) -> bool:
         return self.saved_config.is_foreign
@@ -258,6 +278,14 @@ class Seq2Seq(TextModel):
         return super().from_config({**config, "decoder": BertConfig.from_dict(config["decoder"])})
 
 
+def _by_token(batch) -> tuple:
+    """Inputs, targets, and a weight for each target, where a batch has weights of rows or none."""
+    x, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
+    ones = ops.ones_like(y, dtype="float32")
+    weights = ones if weights is None else ops.cast(weights, "float32")
+    return x, y, ones * ops.expand_dims(weights, 1) if len(weights.shape) == 1 else weights
+
+
 def _settings(config: EncoderDecoderConfig, tokenizer, *, max_length: int | None, **given) -> Settings:
     """The task's settings, where what is not given follows from the configuration and the tokenizer."""
     if tokenizer is not None:
@@ -265,10 +293,11 @@ def _settings(config: EncoderDecoderConfig, tokenizer, *, max_length: int | None
     missing = {"decoder_start_token_id", "eos_token_id"} - given.keys()
     if missing:
         raise ConfigError(f"{sorted(missing)[0]} is not known without a tokenizer: give it, or give the encoder one")
-    limit = config.decoder.max_length
+    for name in ("decoder_start_token_id", "eos_token_id"):
+        if not 0 <= given[name] < config.decoder.vocab_size:
+            raise ConfigError(f"{name} is {given[name]}: use 0 to {config.decoder.vocab_size - 1}, one of the words")
+    given["max_target_positions"] = limit = config.decoder.max_length
     given.setdefault("max_new_tokens", min(limit, Settings.max_new_tokens))
-    if given["max_new_tokens"] > limit:
-        raise ConfigError(f"max_new_tokens is {given['max_new_tokens']}: use 1 to {limit}, the decoder's positions")
     return Settings(max_length=config.encoder.max_length if max_length is None else max_length, **given)
 
 

@@ -92,6 +92,10 @@ class TextModel(OnTexts, Unquantized, WithLora, CompiledLossTrainer, keras.Model
         embeddings = self.encoder.embeddings
         return (GraphFunction(graph=graph, inputs=self.input, call=self.export_outputs, embeddings=embeddings),)
 
+    def exported_settings(self):
+        """The task's settings that a bundle holds."""
+        return self.settings
+
     def training_graph(self) -> Graph:
         """The graph that `fit` trains, with the inputs and outputs that this model has."""
         return self._as_built(self._learned(), self.input, self._by_name(self.output))

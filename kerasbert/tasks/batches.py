@@ -185,9 +185,11 @@ def tokens_of(groups: Sequence[Sequence[Lesson]], graph: Graph, round_to: int = 
     target, rounded up to a multiple of `round_to` as in a batch.
 
     Args:
-        groups: the lessons; those of an example are a group. graph: names the inputs.
+        groups: the lessons; those of an example are a group. graph: names the inputs. Those that the lessons lack, such
+            as the target's without right answers, do not count.
     """
-    names = {each.axis: each.name for each in graph.inputs if each.axis not in WITHOUT_LENGTH}
+    known = groups[0][0].row.inputs
+    names = {each.axis: each.name for each in graph.inputs if each.axis not in WITHOUT_LENGTH and each.name in known}
     longest = [[max(len(x.row.inputs[name]) for x in group) for name in names.values()] for group in groups]
     return -(-np.array(longest) // round_to) * round_to * np.array([[len(group)] for group in groups])
 

@@ -9,13 +9,15 @@ import numpy as np
 from kerasbert.decoding.beams import beam_search
 from kerasbert.decoding.generation import Rules, Written
 from kerasbert.decoding.sampling import Sampling, sample
+from kerasbert.errors import KerasBertError
 from kerasbert.tasks.draws import key_of, uniform
 from kerasbert.tasks.task import Run
 
 PLACES = 16
 """Number of tokens that a cache has room for at first. It doubles whenever the cache is full."""
 MOST_NUMBERS = 2**26
-"""Rows are written in parts whose memories and caches have that many numbers, 256 MB, or in parts of one row."""
+"""A batch is written in parts, so that memories and caches have at most this many numbers, 256 MB. A part has at least
+one row."""
 
 
 def write(runs: Mapping[str, Run], batch: dict, settings) -> Mapping[str, Sequence]:
@@ -102,6 +104,8 @@ class CachedSteps:
         run: computes the graph.
         mask: of the sources, int32 (rows, tokens).
         memory: what the encoder made of them, float32 (rows, tokens, width).
+
+    A call raises KerasBertError if logits are no numbers, because no token follows from them.
     """
 
     def __init__(self, run: Run, mask: np.ndarray, memory: np.ndarray):
@@ -128,7 +132,13 @@ class CachedSteps:
         found = self._run(batch)
         self._cache[:, self._position] = found["cache_entry"]
         self._position += 1
-        return np.asarray(found["logits"], np.float32)
+        logits = np.asarray(found["logits"], np.float32)
+        if np.isnan(logits).any():
+            raise KerasBertError(
+                f"the decoder's logits of token {self._position} are no numbers: the weights are damaged, or 16 bits "
+                "are too few for them; compute in float32, or train the model again"
+            )
+        return logits
 
     def _continue(self, origins: np.ndarray) -> None:
         """Puts the cache into the order of the hypotheses, and makes room for the step's own entry.

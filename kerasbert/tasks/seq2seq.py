@@ -18,8 +18,13 @@ SOURCE = ("source", "src", "text", "document", "article", "input")
 TARGET = ("target", "tgt", "translation", "summary", "highlights", "reference", "references", "output")
 OUTPUTS = (Output("sequences", "list", "vector"), Output("scores", "list", "vector"))
 """What `infer` makes of the graphs' outputs, see `kerasbert.tasks.generating.write`."""
-STORED = ("decoder_start_token_id", "eos_token_id", "num_beams", "length_penalty", "no_repeat_ngram_size")
-"""The settings that transformers' config.json may have."""
+STORED = (
+    *("decoder_start_token_id", "eos_token_id", "max_new_tokens", "min_new_tokens"),
+    *("num_beams", "length_penalty", "no_repeat_ngram_size"),
+)
+"""The settings that transformers' config.json and generation_config.json may have."""
+LENGTHS = {"max_new_tokens": "max_length", "min_new_tokens": "min_length"}
+"""Setting -> transformers' older name of it, which counts the token that a text begins with too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +45,9 @@ class Settings:
         128, least=1, answering=True, help="Largest number of tokens to write. A longer target is cut in training."
     )
     """Largest number of tokens in a written text, and in a target, with the one that ends it."""
+    max_target_positions: int | None = None
+    """The most that `max_new_tokens` can be: the number of the decoder's positions, or of the places that an exported
+    file has in its cache; None: not known."""
     min_new_tokens: int = option(0, least=0, answering=True, help="Smallest number of tokens to write.")
     """Smallest number of tokens before the end."""
     num_beams: int = option(4, least=1, answering=True, help="Number of beams: 1 takes the likeliest token each time.")
@@ -101,6 +109,11 @@ class Settings:
         for name, most in (("length_penalty", 10), ("top_p", 1)):
             if getattr(self, name) > most:
                 raise ConfigError(f"{name} is {getattr(self, name)}: use {most} or less")
+        if self.max_target_positions is not None and self.max_new_tokens > self.max_target_positions:
+            raise ConfigError(
+                f"max_new_tokens is {self.max_new_tokens}: use 1 to {self.max_target_positions}, the model's places "
+                "for the tokens of a text"
+            )
         if self.min_new_tokens >= self.max_new_tokens:
             raise ConfigError(
                 f"min_new_tokens is {self.min_new_tokens}: use less than max_new_tokens, {self.max_new_tokens}"
@@ -117,8 +130,8 @@ def graphs(settings: Settings) -> tuple[Graph, ...]:
 
     `memory` holds what the decoder's layers read of the source: keys and values of each layer, (layers, 2, hidden) as
     one axis. `cache` holds the keys and values of the tokens so far in the same order, and `cache_entry` those of the
-    step's own token. Whoever runs the graph writes `cache_entry` into the cache at `decoder_position`. The graph masks
-    the places of the cache from `decoder_position` on.
+    step's own token. The program that runs the graph writes `cache_entry` into the cache at `decoder_position`. The
+    graph masks the places of the cache from `decoder_position` on.
     """
     step = (
         Input("decoder_input_ids", "row"),
@@ -140,8 +153,9 @@ def training_graph(settings: Settings) -> Graph:
 
 
 def stored(config: Mapping, outputs: Callable[[str], int]) -> Mapping:
-    """The settings that transformers' keys tell."""
-    return {name: config[name] for name in STORED if isinstance(config.get(name), int | float)}
+    """Reads the settings that transformers stores in config.json and generation_config.json."""
+    lengths = {ours: config[theirs] - 1 for ours, theirs in LENGTHS.items() if config.get(theirs)}
+    return lengths | {name: config[name] for name in STORED if isinstance(config.get(name), int | float)}
 
 
 def of_tokenizer(tokenizer) -> Mapping:
@@ -224,8 +238,8 @@ def targets(tokenizer, row: SourceRow, settings: Settings) -> tuple[dict, dict, 
 
     Returns:
         The inputs, with `decoder_input_ids`: the start token and the text. The text and the end token, int32 (tokens,),
-        and a weight of 1 for each. Of a text that is too long the first `max_new_tokens` tokens are learned, which do
-        not end.
+        and a weight of 1 for each. A text that is too long is cut to its first `max_new_tokens` tokens, without the end
+        token.
     """
     (ids,) = tokenizer.piece_ids([truth(row.example, settings)[0]])
     right = np.array([*ids, settings.eos_token_id][: settings.max_new_tokens], np.int32)
@@ -254,8 +268,8 @@ def observe(examples: Sequence[Example], known: Mapping) -> Mapping:
 def decode(example: Example, rows: Sequence[SourceRow], outputs, settings: Settings) -> dict | list[dict]:
     """The text, `{"generated_text", "score", "finished"}`, or a list of `num_return_sequences` of them, best first.
 
-    `finished` is false if the text was stopped at `max_new_tokens`. Of a source with a row per sentence, the texts of
-    the sentences are joined, and the score is the mean of theirs.
+    `finished` is false if the text was stopped at `max_new_tokens`. If a source has a row per sentence, the texts
+    of the sentences are joined, and the score is the mean of their scores.
     """
     count = min((len(found) for found in outputs["sequences"]), default=settings.num_return_sequences)
     answers = [
@@ -281,7 +295,8 @@ def _text(tokenizer, ids: Sequence[int]) -> str:
 
 
 def same(a, b, settings: Settings) -> bool:
-    """Whether two answers have the same text; of several, whether the first ones have."""
+    """Whether two answers have the same text, and scores that differ by `SAME` at most. Lists of answers are compared
+    by their first ones."""
     first, other = (each[0] if isinstance(each, list) else each for each in (a, b))
     return first["generated_text"] == other["generated_text"] and abs(first["score"] - other["score"]) <= SAME
 
@@ -317,7 +332,7 @@ TASK = Task(
     calibration=tuple(Example({"source": text}) for text in GOLDEN),
     words=Words(
         title="Text to text",
-        longer="Of a longer source, the beginning is learned.",
+        longer="Only the beginning of a longer source is learned.",
         verb="translate",
         gives="a text, such as a translation or a summary",
         teaches="Teach a model to write a text for a text, such as its translation or its summary.",

@@ -48,10 +48,15 @@ class TokenCrossentropy(keras.losses.Loss):
     Args:
         label_smoothing: the share of each target's probability that is spread over all words (Szegedy et al. 2016,
             arXiv 1512.00567, section 7).
+
+    Raises:
+        ConfigError: `label_smoothing` is not from 0 to below 1.
     """
 
     def __init__(self, label_smoothing=0.1, reduction="mean_with_sample_weight", name="token_crossentropy", dtype=None):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
+        if not 0 <= label_smoothing < 1:
+            raise ConfigError(f"label_smoothing is {label_smoothing}: use a number of at least 0 and below 1")
         self.label_smoothing = label_smoothing
 
     def call(self, y_true, y_pred):

@@ -1,6 +1,7 @@
 """Conversions between formats: every tensor arrives bit for bit, and nothing is written of what is not whole."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -15,10 +16,13 @@ import kerasbert as kb
 from kerasbert.checkpoints import names
 from kerasbert.checkpoints.convert import AS_IT_IS, convert
 from kerasbert.checkpoints.opening import open_checkpoint
-from kerasbert.checkpoints.sizes import encoder_shapes
-from kerasbert.config import FAMILIES, BertConfig
+from kerasbert.checkpoints.sizes import encoder_shapes, pair_shapes
+from kerasbert.config import FAMILIES, BertConfig, EncoderDecoderConfig
 from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.models.encoder import BertEncoder
+
+PAIRS = Path(__file__).parents[1] / "parity" / "fixtures"
+KEY = "decoder.bert.encoder.layer.0.crossattention.self.key.weight"
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -47,6 +51,53 @@ def test_hugging_face_to_hugging_face_keeps_every_bit(name, tmp_path):
     assert load_file(tmp_path / "out" / "model.safetensors").keys() == {row.target for row in done.rows if row.target}
     assert {row.how for row in done.rows if row.target} == {AS_IT_IS}
     assert (after.task, after.architecture) == (before.task, name)
+
+
+@pytest.mark.parametrize("name", ["seq2seq_bert", "seq2seq_roberta"])
+def test_an_encoder_with_a_decoder_keeps_every_bit(name, tmp_path):
+    """Its shapes are those that Keras builds. Halves become float32 in both parts of config.json."""
+    folder = shutil.copytree(PAIRS / name, tmp_path / "model")
+    config = settings_of(folder)
+    config["decoder"]["dtype"] = "float16"
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    done = convert(folder, tmp_path / "out", to="hf")
+    before, after = open_checkpoint(folder), open_checkpoint(tmp_path / "out")
+    assert (done.read_as, done.tokenizer) == (before.holds, True)
+    assert before.shapes == after.shapes
+    assert all(np.array_equal(before.read(each), after.read(each)) for each in before.tensors)
+    assert {row.how for row in done.rows if row.target} == {AS_IT_IS}
+    config = settings_of(tmp_path / "out")
+    assert (config["architectures"], config["decoder"]["dtype"]) == (["EncoderDecoderModel"], "float32")
+    assert EncoderDecoderConfig.from_dict(config) == before.pair
+    model = kb.Seq2Seq.from_pretrained(str(tmp_path / "out"))
+    built = {weight.path: tuple(weight.shape) for weight in model.weights}
+    assert pair_shapes(before.pair) == {path: shape for path, shape in built.items() if not path.startswith("pooler")}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda tensors: {name: x for name, x in tensors.items() if name != KEY}, f"missing: {KEY}"),
+        (lambda tensors: {**tensors, KEY.replace("0", "7"): np.zeros(2, "float32")}, "unexpected: decoder.bert"),
+    ],
+    ids=["missing", "unexpected"],
+)
+def test_a_decoder_that_is_not_whole_is_neither_written_nor_opened(change, said, tmp_path):
+    folder = damaged(PAIRS / "seq2seq_bert", tmp_path / "model", change)
+    for act in (lambda: convert(folder, tmp_path / "out", to="hf"), lambda: kb.Seq2Seq.from_pretrained(str(folder))):
+        with pytest.raises(CheckpointError, match=re.escape(said)):
+            act()
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_decoder_has_no_place_in_other_formats(tmp_path):
+    folder = PAIRS / "seq2seq_bert"
+    for to, library in (("tf1", "google-research/bert"), ("keras-hub", "KerasHub")):
+        with pytest.raises(CheckpointError, match=f"EncoderDecoderModel.*, and {library} has no place for a decoder"):
+            convert(folder, tmp_path / to, to=to)
+    with pytest.raises(CheckpointError, match="with a word table in each of its two parts; change the vocabulary of"):
+        kb.add_tokens(str(folder), tmp_path / "more", ["new"])
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_tokenizer_comes_along(tiny_bert, tmp_path):

@@ -240,3 +240,12 @@ def test_blank_lines_between_rows_are_counted(file, caplog, name, content):
 def test_blank_lines_of_plain_text_are_empty_texts(file):
     examples = read_unlabelled(file("a.txt", "a\n\n  \nb\n"), TASK)
     assert [(each.fields["text"], each.line) for each in examples] == [("a", 1), ("", 2), ("  ", 3), ("b", 4)]
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.en", "a.deu"])
+def test_a_file_named_by_its_language_has_a_text_per_line(file, name):
+    path = file(name, "one\n\nthree, four\n")
+    found = read_unlabelled(path, task_named("seq2seq"))
+    assert [(each.fields["source"], each.line) for each in found] == [("one", 1), ("", 2), ("three, four", 3)]
+    pair = read_unlabelled(f"{path},{path}", task_named("seq2seq"))
+    assert [each.fields["source"] for each in pair] == ["one", "three, four"]

@@ -1,5 +1,6 @@
 """A bundle of a model that writes texts: two graphs per file, and the texts and scores of Keras from every file."""
 
+import json
 import shutil
 from dataclasses import replace
 
@@ -258,6 +259,10 @@ def test_formats_of_one_graph_are_refused(bundle, options, said):
 def test_the_command_line_answers_and_measures(bundle, copy, run, tmp_path):
     result = run("predict", copy, TEXTS[0])
     assert bundle[0].predict_text(TEXTS[:1])[0]["generated_text"] in result.stdout
+    result = run("predict", copy, TEXTS[0], "--num-beams", 5, "--num-return-sequences", 5)  # they count together
+    assert len(json.loads(result.stdout)["answers"]) == 5
+    result = run("predict", copy, TEXTS[0], "--max-new-tokens", 10)
+    assert (result.exit_code, "--max-new-tokens: max_new_tokens is 10: use 1 to 9" in result.output) == (2, True)
     path = write_csv(tmp_path / "data.csv", [(text, text) for text in TEXTS[:3]], header=("source", "target"))
     assert "bleu" in run("evaluate", copy, "--data", path).stdout
     inspected = run("inspect", copy).stdout

@@ -1,6 +1,10 @@
 """The Keras half of seq2seq: a step is a place of the whole text, files come back as they were, losses agree."""
 
+import dataclasses
 import json
+import os
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -120,6 +124,53 @@ def test_the_usual_loss_is_that_of_keras_on_logits(tiny_bert):
     assert losses[0]["accuracy"] == pytest.approx(losses[1]["accuracy"], abs=1e-6)
 
 
+def test_arrays_have_weights_of_tokens_of_rows_or_none():
+    """The loss is then Keras's mean, of logits, as it is if metrics are given."""
+    model = small("as transformers")
+    batch = batch_of(model)
+    right = np.random.default_rng(2).integers(5, 40, batch["decoder_input_ids"].shape)
+    of_tokens = np.random.default_rng(3).random(right.shape).astype("float32")
+    for weights in (None, np.array([0.5, 2.0], "float32"), of_tokens):
+        found = []
+        for metrics in ({}, {"weighted_metrics": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]}):
+            model.compile(keras.optimizers.SGD(0.0), **metrics)
+            found.append(model.evaluate(batch, right, sample_weight=weights, verbose=0, return_dict=True))
+        assert found[0]["loss"] == pytest.approx(found[1]["loss"], abs=1e-5)
+        assert found[0]["accuracy"] == pytest.approx(found[1]["accuracy"], abs=1e-6)
+
+
+def test_a_keras_file_is_compiled_as_it_was(tmp_path):
+    model = small("as transformers")
+    batch, right = batch_of(model), np.full((2, 6), 7)
+    model.compile("sgd", label_smoothing=0.3)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    found = [each.evaluate(batch, right, verbose=0, return_dict=True) for each in (model, again)]
+    assert found[0].keys() == {"loss", "accuracy"}
+    assert found[1] == found[0]
+    assert again.label_smoothing == 0.3
+
+
+def test_what_does_not_go_into_the_loss_is_refused(tiny_bert):
+    model = Seq2Seq.from_pretrained(str(tiny_bert), decoder_layers=1, max_length=16)
+    for share in (-0.1, 1.0, float("nan")):
+        with pytest.raises(ConfigError, match=f"label_smoothing is {share}: use a number of at least 0 and below 1"):
+            model.compile(label_smoothing=share)
+    with pytest.raises(ConfigError, match=r"label_smoothing is 0.2, and loss is given too: leave one of them out"):
+        model.compile(loss="sparse_categorical_crossentropy", label_smoothing=0.2)
+    model.compile()
+    with pytest.raises(ConfigError, match="its loss needs right answers; give y"):
+        model.fit(["the film was good"], verbose=0)
+
+
+def test_no_text_is_longer_than_the_decoder(tiny_bert):
+    model = Seq2Seq.from_pretrained(str(tiny_bert), decoder_layers=1, max_length=16, max_new_tokens=8)
+    most = model.config.max_length
+    with pytest.raises(ConfigError, match=f"max_new_tokens is {most + 1}: use 1 to {most}, the model's places"):
+        model.predict_text(["good"], max_new_tokens=most + 1)
+    assert model.exported_settings().max_target_positions == model.settings.max_new_tokens < most
+
+
 def test_with_lora_the_encoder_learns_by_it_and_the_decoder_in_full(tiny_bert):
     model = Seq2Seq.from_pretrained(str(tiny_bert), decoder_layers=1, max_length=16)
     model.enable_lora(2)
@@ -158,12 +209,26 @@ def test_training_on_texts_lowers_the_loss(tiny_bert):
     assert losses[-1] < losses[0] - 1
 
 
+def test_a_decoder_may_have_fewer_positions_than_the_encoder(tiny_bert):
+    """Its batches are not rounded up beyond them."""
+    encoder = BertEncoder.from_pretrained(str(tiny_bert))
+    model = Seq2Seq(encoder, decoder=dataclasses.replace(encoder.config, max_position_embeddings=9))
+    assert model.settings.max_new_tokens == 9
+    model.compile()
+    (loss,) = model.fit(["good"], ["the film was good and the book was bad"], verbose=0).history["loss"]
+    assert np.isfinite(loss)
+
+
 def test_parts_that_do_not_fit_are_refused():
     config = BertConfig(vocab_size=40, **SIZES)
     with pytest.raises(ConfigError, match="hidden_size of the decoder is 8: use 16"):
         Seq2Seq(BertEncoder(config), decoder=BertConfig(vocab_size=40, **{**SIZES, "hidden_size": 8}), **IDS)
     with pytest.raises(ConfigError, match="decoder_start_token_id is not known without a tokenizer"):
         Seq2Seq(BertEncoder(config))
+    with pytest.raises(ConfigError, match="vocab_size of the decoder is 50: use 40, that of the encoder"):
+        Seq2Seq(BertEncoder(config), decoder=BertConfig(vocab_size=50, **SIZES), tied_words=False, **IDS)
+    with pytest.raises(ConfigError, match="eos_token_id is 40: use 0 to 39, one of the words"):
+        small("as transformers", eos_token_id=40)
     with pytest.raises(ConfigError, match="max_new_tokens is 21: use 1 to 20"):
         small("as transformers", max_new_tokens=21)
 
@@ -190,3 +255,44 @@ def test_what_a_folder_holds_is_described(tiny_bert, tmp_path):
     )
     assert found["layers"] == model.config.num_hidden_layers
     assert found["decoder"]["layers"] == len(model.decoder.blocks)
+
+
+ON_JAX = """if True:
+    import json
+    import sys
+    import keras
+    import kerasbert as kb
+
+    folder, texts, out = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
+    model = kb.Seq2Seq.from_pretrained(folder)
+    model.compile(keras.optimizers.SGD(0.1))
+    answers, figures = model.predict_text(texts[0]), model.evaluate(*texts, verbose=0, return_dict=True)
+    model.fit(*texts, batch_size=2, shuffle=False, verbose=0)
+    model.save_pretrained(out)
+    print(json.dumps([keras.backend.backend(), answers, figures]))
+"""
+
+
+@pytest.mark.slow
+def test_jax_writes_measures_and_learns_the_same(tiny_bert, tmp_path):
+    pytest.importorskip("jax")
+    start = BertEncoder.from_pretrained(str(tiny_bert))
+    config = dataclasses.replace(start.config, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    encoder = BertEncoder(config, tokenizer=start.tokenizer, pooler=False)
+    model = Seq2Seq(encoder, max_length=16, max_new_tokens=5, cross_attention="additive")
+    model.save_pretrained(tmp_path / "start")
+    texts = [["the film was good", "the book was bad and cold"], ["good film", "bad book, cold"]]
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, "-c", ON_JAX, tmp_path / "start", json.dumps(texts), tmp_path / "learned"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    backend, answers, figures = json.loads(done.stdout.splitlines()[-1])
+    assert backend == "jax"
+    for ours, theirs in zip(answers, model.predict_text(texts[0]), strict=True):
+        assert ours["generated_text"] == theirs["generated_text"]
+        assert ours["score"] == pytest.approx(theirs["score"], abs=1e-5)
+    model.compile(keras.optimizers.SGD(0.1))
+    assert figures == pytest.approx(model.evaluate(*texts, verbose=0, return_dict=True), abs=1e-5)
+    model.fit(*texts, batch_size=2, shuffle=False, verbose=0)
+    for ours, theirs in zip(Seq2Seq.from_pretrained(str(tmp_path / "learned")).weights, model.weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)

@@ -1,5 +1,7 @@
 """Seq2Seq's logits and texts against those that `record_seq2seq.py` recorded, and the folders that are written."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +9,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from kerasbert import BertEncoder, Seq2Seq
+from kerasbert.checkpoints.convert import convert
+from kerasbert.checkpoints.loading import GENERATION
 from kerasbert.tasks.generating import write
 
 HERE = Path(__file__).parent
@@ -53,6 +57,21 @@ def test_a_folder_is_written_tensor_by_tensor_as_it_was_read(opened, tmp_path):
     assert theirs.keys() == ours.keys()
     for each, value in ours.items():
         np.testing.assert_array_equal(value, theirs[each])
+
+
+def test_transformers_is_told_how_texts_are_written_and_tells_it(opened, tmp_path):
+    _, model, _, _ = opened
+    model.settings = replace(model.settings, max_new_tokens=12, num_beams=3, length_penalty=0.5, no_repeat_ngram_size=2)
+    model.save_pretrained(tmp_path / "saved")
+    told = json.loads((tmp_path / "saved" / GENERATION).read_text())
+    assert told["pad_token_id"] == model.config.pad_token_id
+    assert told["max_new_tokens"] == 12
+    assert "tokenizer.batch_decode(model.generate(**tokenizer(" in (tmp_path / "saved" / "README.md").read_text()
+    config = json.loads((tmp_path / "saved" / "config.json").read_text())
+    (tmp_path / "saved" / "config.json").write_text(json.dumps({**config, "kerasbert": {"task": "seq2seq"}}))
+    convert(tmp_path / "saved", tmp_path / "converted", to="hf")
+    again = Seq2Seq.from_pretrained(str(tmp_path / "converted"), max_length=16)
+    assert again.settings == model.settings
 
 
 def test_its_encoder_can_be_read_alone(opened):

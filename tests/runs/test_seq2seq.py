@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +118,33 @@ def test_a_run_that_was_stopped_goes_on_to_the_last_bit(whole, start, pairs, tmp
                 teach(start, pairs, folder, resume=True)
     assert weights(folder) == weights(whole[0])
     assert not (folder / "run" / "checkpoints").exists()
+
+
+TWO_REPLICAS = """if True:
+    import json
+    import sys
+    import tensorflow as tf
+    from kerasbert.runs.finetune import finetune
+
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    start, pairs, folder, recipe = sys.argv[1:]
+    figures = finetune("seq2seq", pairs, folder, checkpoint=start, dev=pairs, strategy="mirrored", **json.loads(recipe))
+    print(json.dumps(figures))
+"""
+
+
+@pytest.mark.slow
+def test_two_replicas_average_what_one_does(start, pairs, tmp_path):
+    """Their masks of dropout are those of two micro-batches."""
+    given = [start, pairs, tmp_path / "two", json.dumps(RECIPE)]
+    done = subprocess.run([sys.executable, "-c", TWO_REPLICAS, *map(str, given)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    wanted = teach(start, pairs, tmp_path / "one", accumulate=2)
+    assert json.loads(done.stdout.splitlines()[-1]) == pytest.approx(wanted, abs=1e-4)
+    ours, theirs = (Seq2Seq.from_pretrained(str(tmp_path / name)).weights for name in ("two", "one"))
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
 
 
 def test_rows_and_tokens_are_not_given_both():

@@ -8,7 +8,7 @@ from decoding.tables import Steps
 
 from kerasbert.decoding.beams import beam_search
 from kerasbert.decoding.generation import Rules
-from kerasbert.errors import ConfigError, DataError
+from kerasbert.errors import ConfigError, DataError, KerasBertError
 from kerasbert.tasks import generating
 from kerasbert.tasks.ask import Answered, ask, outputs_of
 from kerasbert.tasks.batches import pad_lessons
@@ -124,6 +124,12 @@ def test_an_answer_that_was_stopped_says_so():
     assert ended["generated_text"] == ""
 
 
+@pytest.mark.parametrize("chosen", [settings(), settings(do_sample=True)])
+def test_logits_that_are_no_numbers_are_an_error_and_no_text(chosen):
+    with pytest.raises(KerasBertError, match="the decoder's logits of token 1 are no numbers: the weights are damaged"):
+        answers(Model(ending=float("nan")), SOURCES, chosen)
+
+
 # Sources and targets.
 
 
@@ -232,9 +238,11 @@ def test_texts_begin_and_end_with_the_special_tokens_of_the_tokenizer():
 
 
 def test_settings_that_transformers_stored_are_read():
-    config = {"decoder_start_token_id": 5, "eos_token_id": 6, "num_beams": 3, "length_penalty": 2.0, "max_length": 9}
+    config = {"decoder_start_token_id": 5, "eos_token_id": 6, "num_beams": 3, "length_penalty": 2.0, "top_k": 9}
     assert TASK.stored(config, None) == {name: config[name] for name in list(config)[:4]}
-    assert TASK.stored({"decoder_start_token_id": None}, None) == {}
+    assert TASK.stored({"decoder_start_token_id": None, "max_length": None, "min_length": 0}, None) == {}
+    assert TASK.stored({"max_length": 20, "min_length": 6}, None) == {"max_new_tokens": 19, "min_new_tokens": 5}
+    assert TASK.stored({"max_length": 20, "max_new_tokens": 8}, None) == {"max_new_tokens": 8}
 
 
 @pytest.mark.parametrize(
@@ -245,6 +253,10 @@ def test_settings_that_transformers_stored_are_read():
         ({"length_penalty": float("nan")}, "length_penalty is nan: use -10 or more"),
         ({"temperature": float("nan")}, "temperature is nan: use 0.01 or more"),
         ({"min_new_tokens": 9, "max_new_tokens": 9}, "min_new_tokens is 9: use less than max_new_tokens, 9"),
+        (
+            {"max_new_tokens": 9, "max_target_positions": 8},
+            "max_new_tokens is 9: use 1 to 8, the model's places for the tokens of a text",
+        ),
         (
             {"num_return_sequences": 5},
             "num_return_sequences is 5: use 4 or less, the number of beams, or do_sample",

@@ -14,6 +14,7 @@ from kerasbert import (
     MultipleChoice,
     QuestionAnswerer,
     SentenceEncoder,
+    Seq2Seq,
     TextClassifier,
 )
 from kerasbert.models.text_model import TextModel
@@ -23,6 +24,8 @@ from kerasbert.tasks.task import Output
 from kerasbert.training.optimizers import AdamW
 
 VOCABULARY, LENGTH, LABELS, WIDTH = 40, 9, 3, 8
+FREQUENT = 3
+"""A token that `writer` writes most of the time."""
 TOKENS, CHOICE = Output("tags", "token", "choice", LABELS), Output("logits", "row", "choice", LABELS)
 
 
@@ -105,6 +108,13 @@ def classifier(kind=TextClassifier, *, problem_type="single_label_classification
     return kind(encoder(**options), labels=list(labels), problem_type=problem_type)
 
 
+def writer(**options):
+    """Some of its tokens are foretold before it has learned anything."""
+    model = Seq2Seq(encoder(pooler=False, **options), decoder_start_token_id=1, eos_token_id=2)
+    model.decoder.mlm.bias.assign(5.0 * (np.arange(VOCABULARY) == FREQUENT))
+    return model
+
+
 def adapted(model):
     model.enable_lora(2)
     return model
@@ -120,6 +130,7 @@ MODELS = {
     "tokens": (lambda **x: Heads(encoder(**x), (TOKENS,)), "tags", {}),
     "two outputs": (lambda: Heads(encoder(), (CHOICE, TOKENS)), "two", {"loss_weights": {"logits": 0.5, "tags": 2.0}}),
     "choices": (lambda **x: MultipleChoice(encoder(**x)), "choices", {}),
+    "texts": (writer, "texts", {}),
     "function": (classifier, "label", {"loss": one_number, "weighted_metrics": ["accuracy"]}),
     "own compute_loss": (lambda: classifier(OwnLoss), "label", {}),
     "own compute_metrics": (lambda: classifier(OwnMetrics), "label", {}),
@@ -147,6 +158,9 @@ def batch(targets: str, rows: int = 5) -> tuple:
         name: np.where(real, np.arange(LENGTH) == place[:, None], NO_TOKEN).astype("float32")
         for name, place in right.items()
     }
+    if targets == "texts":
+        inputs["decoder_input_ids"] = chance.integers(FREQUENT, VOCABULARY, (rows, LENGTH)).astype("int32")
+        return inputs, chance.integers(FREQUENT, FREQUENT + 3, (rows, LENGTH)), weights
     found = {
         "label": (label,),
         "labels": (chance.integers(0, 2, (rows, LABELS)).astype("float32"),),

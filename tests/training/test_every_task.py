@@ -35,6 +35,14 @@ MORE = {
     "recomputed, 2 replicas": {"task": "single label", "recompute": True, "replicas": 2},
     "dropout, 2 micro-batches": {"task": "tokens", "dropout": 0.3, "rows": 4, "accumulate": 2},
     "dropout, 2 replicas, recomputed": {"task": "tokens", "dropout": 0.3, "rows": 4, "replicas": 2, "recompute": True},
+    "texts, dropout, 2 micro-batches": {"task": "texts", "dropout": 0.3, "rows": 4, "accumulate": 2},
+    "texts, dropout, 2 replicas, recomputed": {
+        "task": "texts",
+        "dropout": 0.3,
+        "rows": 4,
+        "replicas": 2,
+        "recompute": True,
+    },
     "float16": {"task": "single label", "dtype": "mixed_float16"},
     "float16, 2 replicas x 2 micro-batches": {
         "task": "single label",
@@ -81,6 +89,7 @@ def test_a_clipped_step_of_5_rows_is_the_same(runs, name, way):
         ("weighted choices, 2 replicas", "weighted choices"),
         ("recomputed, 2 replicas", "single label, alone"),
         ("dropout, 2 replicas, recomputed", "dropout, 2 micro-batches"),
+        ("texts, dropout, 2 replicas, recomputed", "texts, dropout, 2 micro-batches"),
     ],
 )
 def test_so_is_a_step_with_other_options(runs, way, same_as):

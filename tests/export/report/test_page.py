@@ -14,8 +14,9 @@ from kerasbert.export.benchmark.measure import Measured
 from kerasbert.export.gate.bars import decide_answers
 from kerasbert.export.gate.verify import Row
 from kerasbert.export.report.chart import Mark, draw, shares, sizes, times
-from kerasbert.export.report.page import NAME, page, read_rows, write_report
+from kerasbert.export.report.page import NAME, about_greedy, page, read_rows, write_report
 from kerasbert.runtime.manifest import Manifest
+from kerasbert.tasks.seq2seq import Settings
 
 FETCHING = {"src", "href", "srcset", "data", "poster", "xlink:href"}
 
@@ -232,3 +233,13 @@ def test_the_figure_that_decided_is_shown_with_its_bound(tiny_bundle):
     rows = rows_of(manifest, decision=decide_answers([True] * 20 + [False], "int4", what="labels of tokens"))
     shown = Page(page(tiny_bundle, manifest, rows)).text
     assert shown.count("95.24% of labels of tokens agree or are unclear, 93% wanted") == len(rows)
+
+
+def test_rules_that_the_programs_leave_out_are_named():
+    settings = Settings(max_length=8, decoder_start_token_id=2, eos_token_id=3)
+    answer = {"generated_text": "a < b", "score": -0.12345, "finished": True}
+    plain = about_greedy(answer, settings)
+    assert Page(plain).text.endswith('Keras then says: {"generated_text": "a < b", "score": -0.123, "finished": true}.')
+    ruled = about_greedy(answer, dataclasses.replace(settings, no_repeat_ngram_size=3))
+    said = "Only those for kerasbert.runtime and TensorFlow obey no_repeat_ngram_size 3, so the others may write"
+    assert said in Page(ruled).text
