@@ -147,11 +147,14 @@ def check_settings(given: dict, task: Task, path: str) -> None:
 
 def check_values(given: dict, settings) -> None:
     """Raises click.UsageError if a model's settings do not take a value. Args: settings: None: they are not known."""
-    for name, value in given.items() if settings else ():
-        try:
-            dataclasses.replace(settings, **{name: value})
-        except ConfigError as error:
-            raise click.UsageError(f"--{name.replace('_', '-')}: {error}") from None
+    if settings is None:
+        return
+    try:
+        dataclasses.replace(settings, **given)  # all at once: one may allow the value of another
+    except ConfigError as error:
+        blamed = [name for name in given if name in str(error)] or given
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in blamed)
+        raise click.UsageError(f"{options}: {error}") from None
 
 
 def settings_of(path: str, task: Task):
