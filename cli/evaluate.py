@@ -13,7 +13,10 @@ from kerasbert.cli import options
 @click.command()
 @click.argument("model")
 @click.option(
-    "--data", required=True, type=click.Path(path_type=Path), help="Labelled file: .csv, .tsv, .jsonl, .conll or .json."
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Labelled file: .csv, .tsv, .jsonl, .conll or .json. For seq2seq also two files of lines: test.en,test.de.",
 )
 @options.task
 @partial(options.answering, measured=True)

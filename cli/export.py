@@ -39,9 +39,8 @@ SETTINGS = "\n".join(f"  {name:<10} {what}" for name, what in reversed(QUANTIZE.
 @click.option(
     "--task",
     type=click.Choice(NAMES),
-    help="What the files answer: labels, entities, parts of a context, words for masks, one vector per text, or one "
-    "vector per token.  "
-    "[default: as MODEL was saved]",
+    help="What the files answer: labels, entities, parts of a context, words for masks, texts, one vector per text, or "
+    "one vector per token.  [default: as MODEL was saved]",
 )
 @click.option(
     "--max-length",
@@ -61,7 +60,7 @@ SETTINGS = "\n".join(f"  {name:<10} {what}" for name, what in reversed(QUANTIZE.
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="Labelled file that the exported files must answer as well as Keras does.",
+    help="Labelled file, such as evaluate takes, that the exported files must answer as well as Keras does.",
 )
 @click.option(
     "--max-drop",

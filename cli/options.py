@@ -151,13 +151,14 @@ def check_values(given: dict, settings) -> None:
     Args:
         settings: None: they are not known.
     """
-    if not given or settings is None:
+    if settings is None:
         return
     try:
         dataclasses.replace(settings, **given)
     except ConfigError as error:
-        name = next((name for name in given if name in str(error)), next(iter(given)))
-        raise click.UsageError(f"--{name.replace('_', '-')}: {error}") from None
+        blamed = [name for name in given if name in str(error)] or given
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in blamed)
+        raise click.UsageError(f"{options}: {error}") from None
 
 
 def settings_of(path: str, task: Task):

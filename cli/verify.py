@@ -13,7 +13,11 @@ from kerasbert.runtime.manifest import Manifest
 
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
-@click.option("--data", type=click.Path(path_type=Path), help="Labelled file to measure every format on as well.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Labelled file, such as evaluate takes, to measure every format on as well.",
+)
 @click.option(
     "--max-drop",
     type=Number(0, 100),

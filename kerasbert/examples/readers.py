@@ -64,7 +64,7 @@ def read_examples(
         if any(chosen.values()):
             raise DataError(f"{path}: two files have no columns to name; leave the names out")
         return read_parallel(*pair, task)
-    rows = list(_rows(path, task))
+    rows = list(_rows(path, task, labelled))
     if not rows:
         raise DataError(f"{path}: holds no rows")
     names = list(dict.fromkeys(name for _, row in rows for name in row))  # a JSON line may lack any
@@ -106,7 +106,7 @@ def read_unlabelled(path: str | Path, task: Task, *, columns: Mapping[str, str |
     if named:
         raise DataError(f"{path}: plain text has no column {named!r}; it has one text per line")
     required = [each for each in task.fields if each.required]
-    if len(required) > 1 or not required[0].holds(""):
+    if not _is_line(required):
         listed = " and ".join(each.name for each in required)
         words = any("words" in each.kind for each in required)
         endings = [ending for ending in _readers(task) if words or ending != ".conll"]
@@ -116,6 +116,11 @@ def read_unlabelled(path: str | Path, task: Task, *, columns: Mapping[str, str |
     if not any(map(str.strip, lines)):
         raise DataError(f"{'standard input' if path == Path('-') else path}: holds no text")
     return [Example({required[0].name: text}, None, line, str(path)) for line, text in enumerate(lines, 1)]
+
+
+def _is_line(required: list[Field]) -> bool:
+    """Whether a line of plain text can be a whole example. Args: required: the fields that an example must have."""
+    return len(required) == 1 and required[0].holds("")
 
 
 def _named(task: Task, columns: Mapping[str, str | None] | None) -> dict[str, str | None]:
@@ -141,7 +146,7 @@ def _readers(task: Task) -> dict[str, Callable[[Path, str], Rows]]:
     return {**READERS, **{ending: reader for ending, reader in OWN.items() if ending == task.format}}
 
 
-def _rows(path: Path, task: Task) -> Rows:
+def _rows(path: Path, task: Task, labelled: bool) -> Rows:
     known = _readers(task)
     reader = known.get(path.suffix.lower()) or (None if path.is_dir() else known.get(task.format))
     if path.suffix.lower() in OWN.keys() - known.keys() - set(PLAIN):
@@ -149,7 +154,9 @@ def _rows(path: Path, task: Task) -> Rows:
     if reader is None:
         named = f"files named {path.suffix!r}" if path.suffix else "files without an ending"
         what = "folders" if path.is_dir() else named
-        raise DataError(f"{path}: {what} are not read; use {', '.join(known)}")
+        lines = not labelled and _is_line([each for each in task.fields if each.required])
+        further = ".txt with one text per line" if lines else task.words.files if labelled else ""
+        raise DataError(f"{path}: {what} are not read; use {', '.join(known)}{further and f', or {further}'}")
     return reader(path, _decode(path))
 
 

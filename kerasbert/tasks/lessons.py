@@ -45,7 +45,8 @@ def lessons_of(
 
     Raises:
         DataError: a right answer is none; the message names its place.
-        ConfigError: `class_weight` names no label, or the model's answers are not labels.
+        ConfigError: `class_weight` names no label, or the model's answers are not labels; or none of the examples has a
+            right answer, which the training graph reads.
     """
     examples = task.to_learn(examples)
     made = [task.rows(tokenizer, example, settings) for example in examples]
@@ -55,6 +56,8 @@ def lessons_of(
         parts = {id(row): share for mine in made for row, share in zip(mine, shares(mine).tolist(), strict=True)}
     make = task.targets if task.targets is not None else _given(task, graph)
     labelled = any(example.truth is not None for example in examples)
+    if examples and not labelled and task.training_graph is not None:  # its inputs hold the right answers
+        raise ConfigError(f"{task.name}: its loss needs right answers; give y, or a data set of (x, y)")
     table = None if class_weight is None else class_weights(class_weight, labels_of(settings), graph)
 
     def lesson(row: Row, *key: int) -> Lesson:

@@ -337,6 +337,7 @@ TASK = Task(
         gives="a text, such as a translation or a summary",
         teaches="Teach a model to write a text for a text, such as its translation or its summary.",
         shown=GOLDEN[0],
+        files="two files with one text per line, named with a comma between, such as train.en,train.de",
     ),
     headline="bleu",
     graphs=graphs,

@@ -21,8 +21,7 @@ class Example:
     """One example to answer, or to learn from.
 
     Attributes:
-        fields: field name -> text, such as `{"text": ...}` or `{"text": ..., "text_pair": ...}`, or a list of words
-            where the task's `Field` says so.
+        fields: field name -> text, such as `{"text": ...}`, or a list of words where the task's `Field` says so.
         truth: the right answer as in the file; None if it is unknown.
         line: its line in `path`, counted from 1; 0 if it does not come from a file.
         path: its file, or another place for messages; empty if there is none.
@@ -202,6 +201,7 @@ class Words:
         shown: the text of the golden example that the report's programs answer.
         examples: what its examples are called where they are counted, in the plural.
         longer: what becomes of a text that does not fit into `max_length` tokens, as a sentence.
+        files: labelled files that this task has beside those of every task, as words that complete "use".
     """
 
     title: str
@@ -211,6 +211,7 @@ class Words:
     shown: str = "a lovely film"
     longer: str = "A longer text is cut."
     examples: str = "texts"
+    files: str = ""
 
 
 def labels_of(settings) -> tuple[str, ...]:
@@ -239,8 +240,7 @@ class Task:
         truths: usual names of the column with the right answers; empty for a task that cannot learn from files.
         beside: usual names of a further column that belongs to the right answers, such as their places in the text.
         joined: a value of the column of right answers, one of the column `beside` -> the right answers.
-        format: how a file is read whose ending is not known, an ending of `kerasbert.examples.readers.READERS`; empty:
-            it is not read.
+        format: the ending, one of `kerasbert.examples.readers`, as which files of unknown endings are read; or empty.
         cut: the text of two that is cut to the length of a file that takes texts: "longest_first" or "only_second".
         usual_length: number of tokens in a row if neither the user nor the checkpoint says.
         usual_batch_tokens: number of tokens in a training batch likewise; None for batches of rows.

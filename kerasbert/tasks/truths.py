@@ -51,7 +51,7 @@ def _choice(value, labels: Sequence[str], place: str):
         return [_choice(each, labels, place) for each in value]
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if not isinstance(value, int):
+    if not labels or not isinstance(value, int):  # without labels the right answer is a text
         return _as_it_is(value, labels, place)
     if not 0 <= value < len(labels):
         raise DataError(f"{place}: {value} is not a label; give its name, or its index from 0 to {len(labels) - 1}")

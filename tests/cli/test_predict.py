@@ -6,9 +6,11 @@ import json
 import click
 import pytest
 
+from kerasbert.cli.options import check_values
 from kerasbert.cli.predict import _examples
 from kerasbert.tasks import task_named
 from kerasbert.tasks.fields import Field
+from kerasbert.tasks.seq2seq import Settings
 
 TASK = task_named("text-classification")
 
@@ -120,6 +122,16 @@ def test_a_value_that_the_task_does_not_take_is_a_wrong_call(run, tiny_bert, tas
     result = run("predict", tiny_bert, "Who?", "--task", task, *given.split())
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.endswith(f"Error: {said}\n")
+
+
+def test_values_that_allow_each_other_are_taken_together():
+    settings = Settings(max_length=9, decoder_start_token_id=1, eos_token_id=2, max_new_tokens=8)
+    check_values({"min_new_tokens": 20, "max_new_tokens": 40}, settings)
+    check_values({"num_return_sequences": 6, "num_beams": 8}, settings)
+    with pytest.raises(click.UsageError, match=r"^--min-new-tokens, --max-new-tokens: min_new_tokens is 4: use less"):
+        check_values({"min_new_tokens": 4, "max_new_tokens": 4, "top_k": 3}, settings)
+    with pytest.raises(click.UsageError, match=r"^--num-beams: num_return_sequences is 3: use 2 or less"):
+        check_values({"num_beams": 2}, dataclasses.replace(settings, num_return_sequences=3))
 
 
 def test_a_bundle_keeps_its_task(run, tiny_bundle):

@@ -8,7 +8,7 @@ import pytest
 
 from kerasbert.errors import DataError
 from kerasbert.examples.parallel import read_parallel
-from kerasbert.examples.readers import read_examples
+from kerasbert.examples.readers import read_examples, read_unlabelled
 from kerasbert.tasks import task_named
 from kerasbert.tasks.seq2seq import TASK, truth
 
@@ -49,6 +49,15 @@ def test_two_files_are_named_with_a_comma(tmp_path, monkeypatch):
     )
     with pytest.raises(DataError, match=wanted):
         read_examples("train.en.gz,train.de.gz", task_named("question-answering"))
+
+
+def test_one_of_the_two_files_is_refused_with_what_to_give(tmp_path):
+    source, _ = files(tmp_path, "a\n", "A\n")
+    known = r"train.en: files named '.en' are not read; use .csv, .tsv, .jsonl, .conll"
+    with pytest.raises(DataError, match=rf"{known}, or two files .* such as train.en,train.de$"):
+        read_examples(source, TASK)
+    with pytest.raises(DataError, match=rf"{known}, or .txt with one text per line$"):
+        read_unlabelled(source, TASK)
 
 
 def test_pairs_with_an_empty_side_are_counted_and_left_out(tmp_path, caplog):

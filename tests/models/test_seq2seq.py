@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from kerasbert import BertConfig, BertEncoder, Seq2Seq
-from kerasbert.errors import CheckpointError, ConfigError
+from kerasbert.errors import CheckpointError, ConfigError, DataError
 from kerasbert.models.opening import open_model
 from kerasbert.runs.describe import describe
 
@@ -207,6 +207,12 @@ def test_training_on_texts_lowers_the_loss(tiny_bert):
     texts = ["the film was good", "the book was bad and cold"] * 4, ["good film", "bad book, cold"] * 4
     losses = model.fit(*texts, batch_size=4, epochs=6, verbose=0).history["loss"]
     assert losses[-1] < losses[0] - 1
+    with pytest.raises(
+        ConfigError, match=r"^seq2seq: its loss needs right answers; give y, or a data set of \(x, y\)$"
+    ):
+        model.fit(texts[0], verbose=0)
+    with pytest.raises(DataError, match=r"^y\[0\]: the target is 3; give a text, or a list of texts$"):
+        model.fit(texts[0], [3] * 8, verbose=0)
 
 
 def test_a_decoder_may_have_fewer_positions_than_the_encoder(tiny_bert):

@@ -65,12 +65,16 @@ def test_a_number_that_stands_for_no_label_is_refused(bar, value, message):
         as_truth(value, OUTPUTS[bar], LABELS, "y[0]")
 
 
+def test_without_labels_a_number_is_left_for_the_task_to_refuse():
+    assert as_truth(0, Output("logits", "decoder_input_ids", "choice", 9), (), "y[0]") == 0
+
+
 def lessons(output: Output, truth, class_weight=None, weight=None) -> Lesson:
     """The lesson of an example of three tokens under a task that learns indices, with weights 0, 1, 1 per token."""
 
     class Task:
         name, averages, group = "a-task", False, staticmethod(lambda rows: [[row] for row in rows])
-        drawn, to_learn = False, staticmethod(lambda examples: examples)
+        drawn, training_graph, to_learn = False, None, staticmethod(lambda examples: examples)
         rows = staticmethod(lambda tokenizer, example, settings: [Row(example, {"input_ids": [7, 8, 9]})])
 
         @staticmethod
