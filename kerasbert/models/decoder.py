@@ -1,5 +1,6 @@
 """The decoder: blocks that see the tokens so far and an encoder's vectors, and a head that tells the next token."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import keras
@@ -9,6 +10,9 @@ from kerasbert.config import EncoderDecoderConfig
 from kerasbert.layers.attention import AttentionBias, CacheAttentionBias, CausalAttentionBias
 from kerasbert.layers.heads import MaskedLMHead
 from kerasbert.models.encoder import BertEncoder, blocks_of, embeddings_of
+
+MOST = 4
+"""Number of tensors that are concatenated at a time."""
 
 
 class Decoder(keras.layers.Layer):
@@ -59,7 +63,7 @@ class Decoder(keras.layers.Layer):
 
     def memory(self, states):
         """Keys and values of the cross-attention of every block: (batch, tokens, hidden_size) -> (..., `width`)."""
-        return ops.concatenate([x for block in self.blocks for x in block.cross_attention.keys_values(states)], -1)
+        return side_by_side([x for block in self.blocks for x in block.cross_attention.keys_values(states)])
 
     def step(self, decoder_input_ids, decoder_position, attention_mask, memory, cache):
         """Computes what follows one token per row, as `call` computes it with all tokens at once.
@@ -81,7 +85,7 @@ class Decoder(keras.layers.Layer):
             x, own = block.step(x, past, bias, of_states, memory_bias)
             entries += own
         logits = ops.reshape(self.mlm(x), (-1, self.vocab_size))
-        return logits, ops.reshape(ops.concatenate(entries, axis=-1), (-1, self.width))
+        return logits, ops.reshape(side_by_side(entries), (-1, self.width))
 
     def by_block(self, x):
         """Keys and values (batch, length, `width`) -> a pair (batch, length, hidden_size) for each block."""
@@ -91,6 +95,14 @@ class Decoder(keras.layers.Layer):
 
     def compute_output_shape(self, decoder_input_ids_shape, states_shape=None, states_bias_shape=None):
         return (*decoder_input_ids_shape, self.hidden_size)
+
+
+def side_by_side(parts: Sequence):
+    """Concatenates tensors along the last axis, a few at a time: TFLite's CPU delegate takes no more than `MOST`."""
+    if len(parts) == 1:
+        return parts[0]
+    groups = [parts[start : start + MOST] for start in range(0, len(parts), MOST)]
+    return side_by_side([ops.concatenate(group, axis=-1) for group in groups])
 
 
 class Memory(keras.layers.Layer):

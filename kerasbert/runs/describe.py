@@ -137,10 +137,12 @@ def _tflite(path: Path) -> dict:
     from kerasbert.export.formats.facts import NAME
     from kerasbert.export.formats.mediapipe.metadata import read_metadata
     from kerasbert.export.formats.tflite.entries import entry, open_model
-    from kerasbert.export.formats.tflite.graph import read_graph
+    from kerasbert.export.formats.tflite.graph import longest_signatures, read_graph
     from kerasbert.export.formats.tflite.lowest import lowest
 
-    facts = {"kind": "TFLite model", "megabytes": _megabytes(path), **read_graph(path)}
+    longest = longest_signatures(path)
+    found = {"graphs": {name: read_graph(path, name) for name in longest}} if longest else read_graph(path)
+    facts = {"kind": "TFLite model", "megabytes": _megabytes(path), **found}
     facts["lowest runtimes"] = lowest(path.read_bytes())
     about = entry(open_model(path.read_bytes()), NAME)
     if about is not None:

@@ -1,17 +1,42 @@
 """The operations inside a `.tflite` file, and how many of them run outside the CPU delegate."""
 
+import re
+import struct
 from collections import Counter
 from pathlib import Path
 
 from ai_edge_litert.interpreter import Interpreter
 
 from kerasbert.errors import BundleError
+from kerasbert.export.formats.tflite.entries import packed, unpacked
 from kerasbert.quiet import quiet
 from kerasbert.tf.text_file import OPERATIONS, text_interpreter
 
+NAMED = re.compile(r"(.+)_(\d+)")
+"""The name of a signature of a file with several graphs: that of the graph, and a number of tokens."""
 
-def read_graph(path: str | Path) -> dict:
-    """Facts about the main graph of a `.tflite` file.
+
+def longest_signatures(path: str | Path) -> list[str]:
+    """The longest signature of each graph: ["decoder_step_128", "encoder_128"], or [] for a file with a single graph.
+
+    Raises:
+        BundleError: not a TFLite file.
+    """
+    try:
+        names = [each.signatureKey.decode() for each in unpacked(Path(path).read_bytes()).signatureDefs or ()]
+    except (ValueError, struct.error) as error:
+        raise BundleError(f"{path}: not a whole TFLite model ({error}); export again") from None
+    longest: dict[str, int] = {}
+    for graph, length in (found.groups() for found in map(NAMED.fullmatch, names) if found):
+        longest[graph] = max(int(length), longest.get(graph, 0))
+    return sorted(f"{graph}_{length}" for graph, length in longest.items()) if len(longest) > 1 else []
+
+
+def read_graph(path: str | Path, signature: str | None = None) -> dict:
+    """Facts about one graph of a `.tflite` file.
+
+    Args:
+        signature: the name of a signature; None: the main graph.
 
     Returns:
         `signatures`, `inputs` and `outputs` (name -> shape), `operations` (name -> count), `partitions` of the XNNPACK
@@ -24,7 +49,8 @@ def read_graph(path: str | Path) -> dict:
     """
     try:
         with quiet():
-            interpreter = Interpreter(model_path=str(path), num_threads=1)
+            opened = {"model_path": str(path)} if signature is None else {"model_content": alone(path, signature)}
+            interpreter = Interpreter(**opened, num_threads=1)
             # LiteRT has no public list of operations; its own model analyser reads this one.
             foreign = {n["op_name"] for n in interpreter._get_ops_details() if not n["op_name"].isupper()}
             if foreign and foreign <= OPERATIONS:
@@ -47,6 +73,15 @@ def read_graph(path: str | Path) -> dict:
         "partitions": len(delegates),
         "nodes_outside": dict(Counter(node["op_name"] for node in plain if node["index"] not in inside)),
     }
+
+
+def alone(path: str | Path, signature: str) -> bytes:
+    """The file with one of its signatures alone, because LiteRT lists the operations of the first graph only."""
+    content = unpacked(Path(path).read_bytes())
+    (kept,) = (each for each in content.signatureDefs if each.signatureKey.decode() == signature)
+    content.signatureDefs, content.subgraphs = [kept], [content.subgraphs[kept.subgraphIndex]]
+    kept.subgraphIndex = 0
+    return packed(content)
 
 
 def _delegated(plain: list[dict], delegates: list[dict]) -> set[int]:

@@ -6,10 +6,10 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from conftest import small_vocabulary
 
+from kerasbert import BertConfig, BertEncoder, Seq2Seq
 from kerasbert.export.formats.settings import Settings
-from kerasbert.export.formats.tflite.entries import packed, unpacked
 from kerasbert.export.formats.tflite.file import write_tflite
-from kerasbert.export.formats.tflite.graph import read_graph
+from kerasbert.export.formats.tflite.graph import longest_signatures, read_graph
 from kerasbert.tasks.batches import pad_rows
 
 GPU = """ADD BATCH_MATMUL CAST CONCATENATION DEQUANTIZE DIV EXP FULLY_CONNECTED GATHER GELU LOGISTIC MAXIMUM MEAN
@@ -38,21 +38,17 @@ def written(request, tmp_path_factory):
     return model, folder
 
 
-def alone(path, signature: int):
-    """The same file with one of its signatures alone. LiteRT lists the operations of the first one only."""
-    content = unpacked(path.read_bytes())
-    (kept,) = content.signatureDefs = [content.signatureDefs[signature]]
-    content.subgraphs, kept.subgraphIndex = [content.subgraphs[kept.subgraphIndex]], 0
-    other = path.with_suffix(f".{signature}.tflite")
-    other.write_bytes(packed(content))
-    return other
+def signatures_of(path):
+    return longest_signatures(path) or [None]
 
 
 @pytest.mark.parametrize("quantize", ["none", "int8"])
 def test_the_delegate_takes_each_graph_in_one_piece(written, quantize):
     model, folder = written
-    for number in range(len(model.graphs())):
-        graph = read_graph(alone(folder / f"{quantize}.tflite", number))
+    path = folder / f"{quantize}.tflite"
+    assert len(signatures_of(path)) == len(model.graphs())
+    for name in signatures_of(path):
+        graph = read_graph(path, name)
         assert graph["partitions"] == 1
         # The tables of words, positions and types, the mask, and arithmetic with numbers of positions.
         counted, shaped = COUNTED[model.config.model_type], SHAPED.get(model.task.name, set())
@@ -64,9 +60,7 @@ def test_the_delegate_takes_each_graph_in_one_piece(written, quantize):
 @pytest.mark.parametrize("quantize", ["none", "int8"])
 def test_the_gpu_takes_every_operation(written, quantize):
     path = written[1] / f"{quantize}.tflite"
-    operations = set().union(
-        *(read_graph(alone(path, number))["operations"] for number in range(len(written[0].graphs())))
-    )
+    operations = set().union(*(read_graph(path, name)["operations"] for name in signatures_of(path)))
     assert operations <= set(GPU.split()) | COUNTED[written[0].config.model_type]
     graphs = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0).subgraphs
     assert len(graphs) == len(written[0].graphs())
@@ -92,3 +86,14 @@ def test_outputs_have_the_axes_of_the_task(written, opened):
         ours, theirs = np.asarray(found[each.name])[0], np.asarray(wanted[each.name][0])
         assert ours.shape == each.shape(LENGTH)
         np.testing.assert_allclose(ours[: len(theirs)] if each.by_token else ours, theirs, atol=1e-5)
+
+
+def test_three_blocks_of_a_decoder_are_one_piece_too(tmp_path):
+    """Each block adds two entries to the memory and to the cache; the delegate concatenates five tensors at most."""
+    tokenizer = families.tokenizer_of("bert", small_vocabulary())
+    config = BertConfig.from_size("tiny", **{**families.sizes_for(tokenizer, 64), "num_hidden_layers": 3})
+    model = Seq2Seq(BertEncoder(config, tokenizer=tokenizer, pooler=False), max_length=LENGTH, max_new_tokens=8)
+    write_tflite(model, {tmp_path / "model.tflite": "none"}, Settings(lengths=[LENGTH]))
+    names = longest_signatures(tmp_path / "model.tflite")
+    assert names == [f"decoder_step_{LENGTH}", f"encoder_{LENGTH}"]
+    assert [read_graph(tmp_path / "model.tflite", name)["partitions"] for name in names] == [1, 1]
