@@ -52,6 +52,8 @@ METRICS = {
     "rougeL": "rouge",
 }
 """Figure -> the hub's name of the metric."""
+PERCENT = ("bleu", "chrf")
+"""The figures that the hub's metrics give from 0 to 100, and not from 0 to 1."""
 OWN = "kerasbert"
 """The library of a model that no other one opens."""
 OURS = "the encoder that comes with kerasbert"
@@ -143,7 +145,7 @@ class Card:
                 dataset_name=self.data,
                 metric_type=METRICS[figure],
                 metric_name=figure,
-                metric_value=value,
+                metric_value=100 * value if figure in PERCENT else value,
             )
             for figure, value in known.items()
         ]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kerasbert._version import __version__
 from kerasbert.checkpoints.card import Card
+from kerasbert.examples.parallel import pair_of
 
 HELD_OUT = "val_"
 """Before the names of figures on held-out data."""
@@ -23,12 +24,17 @@ def run_card(card: Card, figures: Mapping[str, float], told: Mapping[str, object
         dev: the file or folder with the held-out data; None for examples that come from no file.
     """
     held_out = {name.removeprefix(HELD_OUT): x for name, x in figures.items() if name.startswith(HELD_OUT)}
-    shown = Path(dev).name if dev else "held-out examples"
+    shown = _named(dev) if dev else "held-out examples"
     own = {name: x for name, x in figures.items() if not name.startswith(HELD_OUT)}
     columns = {"training": own, shown: held_out} if held_out else {"training": own}
     rows = {name: {column: x[name] for column, x in columns.items() if name in x} for name in {**own, **held_out}}
     # The names of files, not where they were on somebody's machine.
-    data = {name: Path(x).name if name in PLACES else x for name, x in told["data"].items()}
+    data = {name: _named(x) if name in PLACES else x for name, x in told["data"].items()}
     recipe = {**told["recipe"], "seed": told["seed"], "precision": told["precision"], "kerasbert": __version__}
     parts = {"Figures": rows, "Data": data, "Recipe": recipe}
     return replace(card, data=shown if held_out else "", figures=held_out, parts=parts)
+
+
+def _named(path: str | Path) -> str:
+    """The name of a file or a folder, or the names of two files of lines."""
+    return ",".join(Path(each).name for each in pair_of(path) or [path])

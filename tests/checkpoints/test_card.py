@@ -47,6 +47,14 @@ def test_the_head_has_the_figures_of_held_out_data_under_the_names_of_the_hub(tm
     assert shown == [("accuracy", "accuracy", 0.5, "dev.csv", "csv"), ("macro_f1", "f1", 0.25, "dev.csv", "csv")]
 
 
+def test_figures_of_translations_are_those_of_sacrebleu_in_the_head_and_both_files_are_named():
+    told = {"data": {"train": "a/x.en,a/x.de", "dev": "b/y.en,b/y.de"}, "recipe": {}, "seed": 0, "precision": "float32"}
+    text = run_card(PLAIN, {"val_bleu": 0.375, "val_rougeL": 0.5}, told, dev="b/y.en,b/y.de").text("x")
+    shown = [(x.metric_type, x.metric_value, x.dataset_name) for x in ModelCard(text).data.eval_results]
+    assert shown == [("sacrebleu", 37.5, "y.en,y.de"), ("rouge", 0.5, "y.en,y.de")]
+    assert "| train | x.en,x.de |" in text
+
+
 def test_what_is_not_known_is_not_in_the_head():
     data = ModelCard(PLAIN.text("x")).data.to_dict()
     assert data == {"library_name": "transformers", "pipeline_tag": PLAIN.task, "tags": ["kerasbert", "keras"]}
