@@ -39,8 +39,9 @@ def draw(path: Path, data: Mapping, attention: Sequence[AttentionMap]) -> None:
         figure.savefig(path, dpi=120, format="png")
 
 
-MOST_CHARACTERS = 84
-"""Number of characters in a line; the font has a fixed width."""
+MOST_CHARACTERS = 112
+"""Number of characters of `SIZE` in a line; the font has a fixed width."""
+SIZE = 10
 
 
 def _lines_of(attribution: Mapping) -> list[list[Mapping]]:
@@ -64,14 +65,14 @@ def _draw_words(figure, attribution: Mapping, lines: Sequence[Sequence[Mapping]]
     axes.set(xlim=(0, MOST_CHARACTERS), ylim=(len(lines) + 1, -0.5))
     axes.axis("off")
     largest = max(abs(each["attribution"]) for line in lines for each in line) or 1.0
-    axes.text(0, 0, heading(attribution), va="center", fontsize=9, parse_math=False)
+    axes.text(0, 0, heading(attribution), va="center", fontsize=SIZE, parse_math=False)
     for row, line in enumerate(lines, 1):
         column = 0
         for each in line:
             share = each["attribution"] / largest
             ground = colormaps[COLOURS](0.5 + share / 2)
             ink = "white" if abs(share) > 0.7 else "black"
-            look = {"family": "monospace", "fontsize": 9, "va": "center", "color": ink, "parse_math": False}
+            look = {"family": "monospace", "fontsize": SIZE, "va": "center", "color": ink, "parse_math": False}
             box = {"facecolor": ground, "edgecolor": "none", "pad": 1.5}
             axes.text(column, row, each["text"], bbox=box, **look)
             column += len(each["text"]) + 1
