@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from kerasbert.cli import options
-from kerasbert.cli.texts import examples_of, further_fields, utf8
+from kerasbert.cli.texts import examples_of, further_fields, option_of, utf8
 from kerasbert.errors import ConfigError
 from kerasbert.explanations.attribution import Attribution, heading
 from kerasbert.explanations.files import WRITERS, check_ending
@@ -50,7 +50,9 @@ def explain(model, text, out, target, steps, attention, **further):
       kerasbert explain answerer/ "Who left?" --context "Ann Lee left." --out why.png
     """
     further = {name: value for name, value in further.items() if value is not None}
-    definition = _checked(model, out, target, {"TEXT": text, **further})
+    definition = _checked(
+        model, out, target, {"TEXT": text, **{f"--{option_of(name)}": value for name, value in further.items()}}
+    )
     (example,) = examples_of(definition, (text,), further)
     opened = options.open_model(model)
     from kerasbert.explanations.explain import explain as explained

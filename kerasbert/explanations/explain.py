@@ -7,7 +7,7 @@ import numpy as np
 from kerasbert.errors import ConfigError, TokenizerError
 from kerasbert.explanations.attribution import AttentionMap, Attribution
 from kerasbert.explanations.explanation import Explanation
-from kerasbert.explanations.integral import MOST_STEPS, STEPS, TOLERANCE, integrate
+from kerasbert.explanations.integral import MOST_STEPS, STEPS, integrate
 from kerasbert.explanations.pieces import pieces_of
 from kerasbert.explanations.targets import Target, check_explained, targets_of
 from kerasbert.explanations.terms import of_texts, term_of
@@ -91,7 +91,7 @@ def _attribution(model, answered: Answered, target: Target, steps: int) -> Attri
         baseline_score=found.baseline_score,
         steps=found.steps,
         error=found.error,
-        complete=found.error <= TOLERANCE,
+        complete=found.complete,
         tokens=tokens,
         words=words,
     )

@@ -11,6 +11,8 @@ MOST_STEPS = 512
 """The number of points is doubled up to this, until the attributions are complete."""
 TOLERANCE = 0.01
 """Attributions are complete if their sum differs from the change of the function by at most this share of it."""
+LEAST = 1e-7
+"""The smallest change that an error is a share of: float32 tells no smaller one from 0, beside a logit of 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,15 +54,14 @@ class Integral:
     @property
     def error(self) -> float:
         """How far the sum of the attributions is from `score - baseline_score`, as a share of that difference."""
-        return completeness_error(self.attributions, self.score - self.baseline_score)
+        change = self.score - self.baseline_score
+        total = sum(float(each.sum()) for each in self.attributions)
+        return abs(total - change) / max(abs(change), LEAST)
 
-
-def completeness_error(attributions: Sequence[np.ndarray], change: float) -> float:
-    """The gap between a sum of attributions and the change that it should be, as a share of the change.
-
-    A change of 0 is taken for the smallest one that float32 tells from 0 beside 1.
-    """
-    return abs(sum(float(each.sum()) for each in attributions) - change) / max(abs(change), 1e-7)
+    @property
+    def complete(self) -> bool:
+        """Whether that is at most `TOLERANCE`."""
+        return self.error <= TOLERANCE
 
 
 def integrate(terms: Sequence[Term], *, steps: int = STEPS, most: int = MOST_STEPS) -> Integral:
@@ -79,7 +80,7 @@ def integrate(terms: Sequence[Term], *, steps: int = STEPS, most: int = MOST_STE
             baseline_score=baseline_score,
             steps=steps,
         )
-        if found.error <= TOLERANCE or 2 * steps > most:
+        if found.complete or 2 * steps > most:
             return found
         steps *= 2
 

@@ -40,7 +40,8 @@ def case_of(model, name: str) -> tuple[Row, dict]:
 def test_attention_is_that_of_transformers(model):
     row, recorded = case_of(model, "one")
     found = attention_map(model, row)
-    assert found.weights.dtype == np.float32 and len(found.tokens) == len(row)
+    assert found.weights.dtype == np.float32
+    assert len(found.tokens) == len(row)
     assert found.weights.shape == recorded["attention"].shape
     np.testing.assert_allclose(found.weights, recorded["attention"], atol=1e-6, rtol=0)
 
