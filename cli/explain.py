@@ -1,5 +1,6 @@
 """kerasbert explain."""
 
+import json
 from functools import partial
 from pathlib import Path
 
@@ -59,9 +60,10 @@ def explain(model, text, out, target, steps, attention, **further):
 
     found = explained(opened, **example.fields, target=target, steps=steps, attention=attention)
     found.save(out)
+    click.echo(json.dumps(found.answer, ensure_ascii=False))
     for each in found.attributions:
         _print(each)
-    click.echo(f"{out}: why the answer is {found.answer}")
+    click.echo(f"{out}: the explanation")
 
 
 def _checked(model: str, out: Path, target: str | None, texts: dict):

@@ -22,10 +22,11 @@ def test_it_explains_what_predict_answers(run, tiny_classifier, tmp_path):
     (one,) = found["attributions"]
     assert one["target"] == answer["label"]
     assert one["complete"]
-    assert lines[0].startswith(f"{answer['label']}: logit {one['score']:.3f}, baseline")
+    assert json.loads(lines[0]) == found["answer"]
+    assert lines[1].startswith(f"{answer['label']}: logit {one['score']:.3f}, baseline")
     largest = max(one["words"], key=lambda each: abs(each["attribution"]))
-    assert lines[1].split() == [f"{largest['attribution']:+.4f}", largest["text"]]
-    assert lines[-1].startswith(f"{tmp_path / 'why.json'}: why the answer is")
+    assert lines[2].split() == [f"{largest['attribution']:+.4f}", largest["text"]]
+    assert lines[-1] == f"{tmp_path / 'why.json'}: the explanation"
     assert len(found["attention"][0]["weights"]) == 2
 
 
