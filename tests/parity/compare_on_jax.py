@@ -40,7 +40,7 @@ if __name__ == "__main__":
     for folder in explanations.NAMES:
         explained = open_model(FIXTURES / folder)
         explained.folder = folder
-        explanations.test_attention_is_that_of_transformers(explained, tolerance=1e-5)
+        explanations.compare_attention(explained, 1e-5)
         explanations.test_integrated_gradients_are_those_of_captum(explained, "one")
         print(f"{folder} is explained on {keras.backend.backend()}")
     if keras.backend.backend() != "tensorflow" and "tensorflow" in sys.modules:
