@@ -67,7 +67,9 @@ class AttentionMap:
 
 def heading(attribution: Mapping) -> str:
     """One line about an attribution, given as a dict."""
+    word = attribution["answer"].get("word")
+    of = f" of {word}" if word else ""
     return (
-        f"{attribution['target']}: logit {attribution['score']:.3f}, baseline {attribution['baseline_score']:.3f}; the "
+        f"{attribution['target']}{of}: logit {attribution['score']:.3f}, baseline {attribution['baseline_score']:.3f}; the "
         f"attributions' sum is {attribution['error']:.2%} off after {attribution['steps']} steps"
     )

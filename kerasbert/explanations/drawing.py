@@ -7,10 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasbert.errors import DataError
 from kerasbert.explanations.attribution import AttentionMap, heading
 
 WIDTH = 10
 """Width of the picture in inches."""
+DPI = 120
+HIGHEST = 2**16
+"""matplotlib draws less than this many pixels in a direction."""
 LINE = 0.3
 """Height of a line of text in inches."""
 COLOURS = "RdBu"
@@ -22,12 +26,20 @@ def draw(path: Path, data: Mapping, attention: Sequence[AttentionMap]) -> None:
 
     Args:
         data: from `Explanation.as_data`.
+
+    Raises:
+        DataError: the picture would be higher than a PNG of matplotlib can be.
     """
     from matplotlib.figure import Figure  # no pyplot: it would look for a screen
 
     blocks = [_lines_of(each) for each in data["attributions"]]
     heights = [LINE * (len(lines) + 1.5) for lines in blocks]
     heights += [WIDTH / each.weights.shape[1] * each.weights.shape[0] + LINE for each in attention]
+    if sum(heights) * DPI >= HIGHEST:
+        raise DataError(
+            f"a picture of {len(blocks)} explained logits would be {sum(heights) * DPI:.0f} pixels high, and {HIGHEST} is "
+            "too high for a PNG; write a .html file, or name a target"
+        )
     figure = Figure(figsize=(WIDTH, sum(heights)))
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     for part, attribution, lines in zip(parts, data["attributions"], blocks, strict=False):
@@ -36,7 +48,7 @@ def draw(path: Path, data: Mapping, attention: Sequence[AttentionMap]) -> None:
         _draw_heads(part, each.weights)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(path, dpi=120, format="png")
+        figure.savefig(path, dpi=DPI, format="png")
 
 
 MOST_CHARACTERS = 112

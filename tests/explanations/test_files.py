@@ -1,6 +1,7 @@
 """The files of an explanation: JSON, a page that needs no network, and a picture."""
 
 import base64
+import dataclasses
 import json
 import re
 
@@ -11,7 +12,7 @@ from conftest import small_vocabulary
 from families import small_model
 
 import kerasbert as kb
-from kerasbert.errors import ConfigError
+from kerasbert.errors import ConfigError, DataError
 
 PIECES = small_vocabulary()
 TEXT = "the 🎬 film </script> was good"
@@ -66,6 +67,13 @@ def test_the_picture_is_as_wide_as_the_lines(folder):
     picture = (folder / "why.png").read_bytes()
     assert picture.startswith(b"\x89PNG")
     assert int.from_bytes(picture[16:20], "big") == 1200
+
+
+def test_a_picture_that_would_be_too_high_is_refused(explanation, tmp_path):
+    many = dataclasses.replace(explanation, attributions=explanation.attributions * 1000)
+    with pytest.raises(DataError, match=r"a picture of 1000 explained logits would be .* write a \.html file"):
+        many.save(tmp_path / "why.png")
+    assert not list(tmp_path.iterdir())
 
 
 def test_another_ending_is_refused_and_nothing_is_written(explanation, tmp_path):
