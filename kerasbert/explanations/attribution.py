@@ -70,6 +70,7 @@ def heading(attribution: Mapping) -> str:
     word = attribution["answer"].get("word")
     of = f" of {word}" if word else ""
     return (
-        f"{attribution['target']}{of}: logit {attribution['score']:.3f}, baseline {attribution['baseline_score']:.3f}; the "
-        f"attributions' sum is {attribution['error']:.2%} off after {attribution['steps']} steps"
+        f"{attribution['target']}{of}: logit {attribution['score']:.3f}, baseline "
+        f"{attribution['baseline_score']:.3f}; the attributions' sum is {attribution['error']:.2%} off after "
+        f"{attribution['steps']} steps"
     )

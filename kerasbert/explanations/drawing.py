@@ -35,10 +35,11 @@ def draw(path: Path, data: Mapping, attention: Sequence[AttentionMap]) -> None:
     blocks = [_lines_of(each) for each in data["attributions"]]
     heights = [LINE * (len(lines) + 1.5) for lines in blocks]
     heights += [WIDTH / each.weights.shape[1] * each.weights.shape[0] + LINE for each in attention]
-    if sum(heights) * DPI >= HIGHEST:
+    height = sum(heights) * DPI
+    if height >= HIGHEST:
         raise DataError(
-            f"a picture of {len(blocks)} explained logits would be {sum(heights) * DPI:.0f} pixels high, and {HIGHEST} is "
-            "too high for a PNG; write a .html file, or name a target"
+            f"a picture of {len(blocks)} explained logits would be {height:.0f} pixels high, and {HIGHEST} is too high "
+            "for a PNG; write a .html file, or name a target"
         )
     figure = Figure(figsize=(WIDTH, sum(heights)))
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
