@@ -202,10 +202,10 @@ def batching(size: int | None) -> dict:
     return {} if size is None else {"batch_size": size}
 
 
-def new_file(option: str, what: str):
+def new_file(option: str, what: str, **more):
     """An option for a file to write, whose folder must be there."""
     name = option.removeprefix("--").replace("-", "_")
-    return click.option(option, name, type=click.Path(path_type=Path), callback=_in_a_folder, help=what)
+    return click.option(option, name, type=click.Path(path_type=Path), callback=_in_a_folder, help=what, **more)
 
 
 def _in_a_folder(context, parameter, path: Path | None) -> Path | None:

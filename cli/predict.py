@@ -12,35 +12,15 @@ import click
 
 from kerasbert.cli import options
 from kerasbert.cli.numbers import Number
-from kerasbert.tasks import NAMES, task_named
+from kerasbert.cli.texts import examples_of, further_fields, option_of, utf8
 from kerasbert.tasks.choice import Choice
 from kerasbert.tasks.request import Request, is_answering
 from kerasbert.tasks.words import as_text
 
 
-def _utf8(context, parameter, value):
-    """Refuses text that the terminal gave in another encoding. Python stores such bytes as surrogates."""
-    for text in value if isinstance(value, tuple) else (value or "",):
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise click.BadParameter(f"{text!r} is not UTF-8") from None
-    return value
-
-
-def _others(command):
-    """One option per further field of a task, such as --pair: its value goes with each of TEXTS."""
-    further = {each.option: each for name in NAMES for each in task_named(name).fields[1:]}
-    for word, each in reversed(further.items()):
-        several = each.kind == "texts"
-        said = f"The {word} that goes with each of TEXTS.{' Repeatable.' if several else ''}"
-        command = click.option(f"--{word}", each.name, callback=_utf8, multiple=several, help=said)(command)
-    return command
-
-
 @click.command()
 @click.argument("model")
-@click.argument("texts", nargs=-1, callback=_utf8)
+@click.argument("texts", nargs=-1, callback=utf8)
 @click.option(
     "--input",
     "source",
@@ -65,7 +45,7 @@ def _others(command):
 )
 @options.answering
 @options.batch_size
-@_others
+@further_fields
 @options.text_columns
 def predict(model, texts, source, out, task, batch_size, **given):
     """Answer TEXTS, or the texts of a file, with MODEL. Prints one JSON object per line.
@@ -98,7 +78,9 @@ def predict(model, texts, source, out, task, batch_size, **given):
     changed |= {name: choice.pop(name) for name in own}
     options.check_settings(changed, definition, model)
     chosen = _chosen(model, definition, choice)
-    examples = read_unlabelled(source, definition, columns=columns) if source else _examples(definition, texts, others)
+    examples = (
+        read_unlabelled(source, definition, columns=columns) if source else examples_of(definition, texts, others)
+    )
     opened, cut = options.open_model(model, task), 0
     settings = opened.settings = replace(opened.settings, **changed)
     request = Request(task=definition, settings=settings, choice=chosen)
@@ -127,7 +109,7 @@ def _check_call(texts: tuple, source: Path | None, others: dict, columns: dict, 
         raise click.UsageError("give texts, or --input FILE, and not both")
     if source and others:
         raise click.UsageError(
-            f"--{_word(next(iter(others)))} goes with texts; with --input it is a column of the file"
+            f"--{option_of(next(iter(others)))} goes with texts; with --input it is a column of the file"
         )
     if not source and any(columns.values()):
         raise click.UsageError("options that name columns go with --input")
@@ -175,36 +157,5 @@ def _line(answer, example, data: set[str]) -> str:
     return json.dumps({**texts, **shown}, ensure_ascii=False)
 
 
-def _examples(task, texts: tuple[str, ...], others: dict[str, str]) -> list:
-    """One example per text, each with the same further fields.
-
-    Raises:
-        click.UsageError: a field that the task needs is missing, or a field is given that it does not take.
-    """
-    known = {each.name: each for each in task.fields}
-    strange = [name for name in others if name not in known]
-    if strange:
-        raise click.UsageError(f"{task.name} takes no --{_word(strange[0])}")
-    lists = [
-        each.name
-        for each in task.fields
-        if not each.holds("") and each.kind != "texts" and (each.required or each.name in others)
-    ]
-    if lists:
-        wanted = known[lists[0]].wanted
-        raise click.UsageError(f"{task.name} takes a {wanted} for {lists[0]}: give --input FILE, such as a .jsonl file")
-    for each in (each for each in task.fields if each.kind == "texts" and each.name in others):
-        if len(others[each.name]) < 2 or not all(map(str.strip, others[each.name])):
-            raise click.UsageError(f"give --{each.option} twice or more, each with some text")
-    missing = [each.option for each in task.fields[1:] if each.required and each.name not in others]
-    if missing:
-        raise click.UsageError(f"{task.name} needs --{missing[0]}, the {missing[0]} that goes with each of TEXTS")
-    return task.examples(list(texts), **{name: [value] * len(texts) for name, value in others.items()})
-
-
 def _option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
-
-
-def _word(name: str) -> str:
-    return next(each.option for task in NAMES for each in task_named(task).fields if each.name == name)

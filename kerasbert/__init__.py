@@ -29,6 +29,7 @@ _HOME = {
     "TextClassifier": "kerasbert.models.text_classification",
     "TokenClassifier": "kerasbert.models.token_classification",
     "KerasBertError": "kerasbert.errors",
+    "explain": "kerasbert.explanations.explain",
     "add_tokens": "kerasbert.checkpoints.vocabulary",
     "prune_vocabulary": "kerasbert.checkpoints.vocabulary",
 }
@@ -39,6 +40,7 @@ _SUBPACKAGES = (
     "decoding",
     "errors",
     "examples",
+    "explanations",
     "export",
     "layers",
     "models",

@@ -13,10 +13,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 ARROWS = {
     "kerasbert": "quiet _version",
-    "cli": "runs export models runtime corpus examples training tf tasks checkpoints tokenizers config files signals "
-    "progress quiet errors _version",
+    "cli": "runs export explanations models runtime corpus examples training tf tasks checkpoints tokenizers config "
+    "files signals progress quiet errors _version",
     "runs": "export models runtime examples corpus training tasks checkpoints tf samples config files signals "
     "progress reading errors _version",
+    "explanations": "layers tasks decoding files errors",
     "export": "models runtime examples layers tasks tf decoding tokenizers schema files protobuf quiet reading errors",
     "models": "examples training layers checkpoints tasks tf config errors",
     "runtime": "tasks decoding tokenizers schema reading errors",

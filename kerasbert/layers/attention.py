@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from kerasbert.layers.dense import dense
+from kerasbert.layers.intermediates import is_needed, named
 from kerasbert.layers.tracing import tracing_options
 
 
@@ -142,13 +143,14 @@ class Attention(keras.layers.Layer):
 
     def attend(self, x, keys, values, bias):
         """The attention of vectors (B, Q, D) to keys and values (B, T, D): (B, Q, D)."""
-        q = self.split(self.query(x))  # (B, N, Q, H)
-        k = self.split(keys)  # (B, N, T, H)
-        v = self.split(values)
-        if keras.backend.backend() == "jax" and not self.rate and self.score == "dot":
+        q = named(self, "queries", self.split(self.query(x)))  # (B, N, Q, H)
+        k = named(self, "keys", self.split(keys))  # (B, N, T, H)
+        v = named(self, "values", self.split(values))
+        jax = keras.backend.backend() == "jax"
+        if jax and not self.rate and self.score == "dot" and not is_needed(self, "weights"):
             context = self.fused(q, k, v, bias)
         else:
-            weights = ops.softmax(self.scores(q, k) + bias)  # (B, N, Q, T)
+            weights = named(self, "weights", ops.softmax(self.scores(q, k) + bias))  # (B, N, Q, T)
             context = ops.matmul(self.dropout(weights), v)  # (B, N, Q, H)
         return self.output_dense(self.merge(context))
 

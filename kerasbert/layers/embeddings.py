@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from kerasbert.layers.gather import gather
+from kerasbert.layers.intermediates import named
 from kerasbert.layers.layer_norm import LayerNorm
 from kerasbert.layers.tracing import tracing_options
 
@@ -101,7 +102,7 @@ class Embeddings(keras.layers.Layer):
         length, longest = ops.shape(input_ids)[1], self.settings["max_positions"] - self.position_offset
         if isinstance(length, int) and length > longest:
             raise ValueError(f"{length} tokens are more than the {longest} positions: give the tokenizer a max_length")
-        word = gather(self.word_table, input_ids)  # (B, T, D)
+        word = named(self, "words", gather(self.word_table, input_ids))  # (B, T, D)
         if position_ids is None and self.position_offset:
             position = gather(self.position_table, self._fairseq_positions(input_ids))
         elif position_ids is None:
@@ -116,7 +117,7 @@ class Embeddings(keras.layers.Layer):
             x = x + gather(self.type_table, token_type_ids)
         elif self.type_table is not None:
             x = x + self.type_table[0]
-        return self.dropout(self.norm(x))
+        return named(self, "output", self.dropout(self.norm(x)))
 
     def _fairseq_positions(self, input_ids):
         """Rows of the position table, (B, T): tokens other than padding are counted, and padding has its own row.

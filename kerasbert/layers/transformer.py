@@ -5,6 +5,7 @@ from keras import ops
 
 from kerasbert.layers.attention import Attention
 from kerasbert.layers.dense import dense
+from kerasbert.layers.intermediates import named
 from kerasbert.layers.layer_norm import LayerNorm
 from kerasbert.layers.recompute import recomputed
 from kerasbert.layers.tracing import tracing_options
@@ -142,7 +143,7 @@ class TransformerBlock(keras.layers.Layer):
         if self.cross_attention is not None:
             x = self.residual(x, cross_attention, self.cross_attention_norm)
         x = self.residual(x, lambda normed: self.output_dense(self.intermediate(normed)), self.output_norm)
-        return x if self.final_norm is None else self.final_norm(x)
+        return named(self, "output", x if self.final_norm is None else self.final_norm(x))
 
     def residual(self, x, function, norm):
         """`norm(x + f(x))`, or `x + f(norm(x))`."""

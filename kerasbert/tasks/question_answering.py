@@ -139,16 +139,8 @@ def candidates(example: Example, rows: Sequence[Row], outputs, settings: Setting
         A list of score, start and end; the score is a sum of two logits. The score of the answer none less that of the
         best span.
     """
-    starts, ends = outputs["start_logits"], outputs["end_logits"]
-    context = example.fields["context"]
-    spans = best_spans(
-        starts,
-        ends,
-        [context_of(row.encoding) for row in rows],
-        [row.kept for row in rows],
-        longest=settings.max_answer_length,
-    )
-    none = null_score(starts, ends)
+    context, spans = example.fields["context"], _spans(rows, outputs, settings)
+    none = null_score(outputs["start_logits"], outputs["end_logits"])
     found = {}
     for span in spans:
         start, end = _in_whole_words(rows[span.window].encoding, span)
@@ -160,6 +152,34 @@ def candidates(example: Example, rows: Sequence[Row], outputs, settings: Setting
         place = sum(score >= none for score, *_ in best)
         best = [*best[:place], (none, 0, 0), *best[place : N_BEST - 1]]
     return best, none - spans[0].score
+
+
+def _spans(rows: Sequence[Row], outputs, settings: Settings) -> list[Span]:
+    """The best spans of the context, best first."""
+    return best_spans(
+        outputs["start_logits"],
+        outputs["end_logits"],
+        [context_of(row.encoding) for row in rows],
+        [row.kept for row in rows],
+        longest=settings.max_answer_length,
+    )
+
+
+def span_of(rows: Sequence[Row], outputs, settings: Settings, answer: Mapping) -> Span:
+    """The window and the tokens that an answer of `decode` was made of.
+
+    The answer none is the first token, [CLS], of the window that gives it the smallest score.
+    """
+    if not answer["answer"]:
+        scores = [
+            float(start[0]) + float(end[0])
+            for start, end in zip(outputs["start_logits"], outputs["end_logits"], strict=True)
+        ]
+        return Span(int(np.argmin(scores)), 0, 0, min(scores))
+    place = (answer["start"], answer["end"])
+    return next(
+        each for each in _spans(rows, outputs, settings) if _in_whole_words(rows[each.window].encoding, each) == place
+    )
 
 
 def _in_whole_words(encoding, span: Span) -> tuple[int, int]:

@@ -7,7 +7,7 @@ import click
 import pytest
 
 from kerasbert.cli.options import check_values
-from kerasbert.cli.predict import _examples
+from kerasbert.cli.texts import examples_of
 from kerasbert.tasks import task_named
 from kerasbert.tasks.fields import Field
 from kerasbert.tasks.seq2seq import Settings
@@ -24,8 +24,8 @@ CONTEXT = Field("context", ("context",), option="context")
 
 
 def test_a_further_field_goes_with_each_text():
-    assert [each.fields for each in _examples(TASK, ("a", "b"), {})] == [{"text": "a"}, {"text": "b"}]
-    found = _examples(TASK, ("a", "b"), {"text_pair": "c"})
+    assert [each.fields for each in examples_of(TASK, ("a", "b"), {})] == [{"text": "a"}, {"text": "b"}]
+    found = examples_of(TASK, ("a", "b"), {"text_pair": "c"})
     assert [each.fields for each in found] == [{"text": "a", "text_pair": "c"}, {"text": "b", "text_pair": "c"}]
     assert [each.place for each in found] == ["text[0]", "text[1]"]
 
@@ -44,7 +44,7 @@ def test_a_further_field_goes_with_each_text():
 )
 def test_examples_that_cannot_be_made_are_one_line(fields, others, said):
     with pytest.raises(click.UsageError) as refused:
-        _examples(task_of(*fields), ("a",), others)
+        examples_of(task_of(*fields), ("a",), others)
     assert refused.value.message == said
 
 

@@ -277,6 +277,18 @@ MUTANTS = [
         "half",
         "tests/export/web/test_tokenizer.py::test_windows_are_those_of_the_library",
     ),
+    Mutant(
+        "kerasbert/explanations/integral.py",
+        "term.at((points + 1) / 2)",
+        "term.at((points + 1) / 2 + 0.05)",
+        "tests/explanations/test_integral.py",
+    ),
+    Mutant(
+        "kerasbert/explanations/integral.py",
+        "return term.share * (mean",
+        "return (mean",
+        "tests/explanations/test_integral.py",
+    ),
 ]
 
 

@@ -6,9 +6,11 @@ KERAS_BACKEND=jax python tests/parity/compare_on_jax.py
 import sys
 
 import keras
+import test_explanations as explanations
 from test_transformers import ENCODERS, FIXTURES, assert_close, inputs_of, real_words, recorded
 
 from kerasbert import BertEncoder, TextClassifier
+from kerasbert.models.opening import open_model
 from kerasbert.models.pretraining import PretrainingModel
 
 TASKS = {
@@ -35,5 +37,11 @@ if __name__ == "__main__":
         if folder in TASKS:
             compare(TASKS[folder].from_pretrained(FIXTURES / folder), folder)
         print(f"{folder} is the same on {keras.backend.backend()}")
+    for folder in explanations.NAMES:
+        explained = open_model(FIXTURES / folder)
+        explained.folder = folder
+        explanations.compare_attention(explained, 1e-5)
+        explanations.test_integrated_gradients_are_those_of_captum(explained, "one")
+        print(f"{folder} is explained on {keras.backend.backend()}")
     if keras.backend.backend() != "tensorflow" and "tensorflow" in sys.modules:
         sys.exit("the models import TensorFlow, which only the TensorFlow backend should")

@@ -167,6 +167,7 @@ def test_jax_gives_the_same_outputs():
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert all(name in done.stdout for name in ENCODERS)
+    assert done.stdout.count("is explained on jax") == 4
 
 
 def test_a_literal_pad_takes_the_position_that_transformers_gives_it():
