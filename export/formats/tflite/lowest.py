@@ -31,6 +31,8 @@ class Version:
         return f"{self.major}.{self.minor}"
 
 
+OLDEST = Version(2, 9)
+"""The oldest TFLite that was measured. For some files the converter names an older one, without signatures."""
 LITERT = [("2.17", "1.0"), ("2.18", "1.1"), ("2.19", "1.2"), ("2.20", "1.4"), ("2.21", "2.1")]
 """A version of TFLite, and the first LiteRT that is not older, by the days of their release."""
 KERNELS = {
@@ -50,6 +52,7 @@ def lowest(model: bytes) -> dict[str, str]:
     stated = _stated(model)
     if stated is None:
         return {}
+    stated = max(stated, OLDEST)
     pairs = [tuple(map(Version.of, KERNELS[used])) for used in _used(model) & KERNELS.keys()]
     if stated not in [tflite for tflite, _ in pairs]:  # otherwise `with_lowest` wrote it
         at = bisect_left([Version.of(tflite) for tflite, _ in LITERT], stated)
