@@ -58,8 +58,8 @@ class Settings:
     )
     """Whether a sentence is passed over that shares three words in a row with one that has a higher score."""
     soft_targets: bool = option(
-        False,
-        help="What is learned of a sentence: its ROUGE with the summary, or 1 if it belongs to the summary, else 0.",
+        True,
+        help="Whether a sentence's ROUGE with the summary is learned, or 1 if it belongs to the summary, else 0.",
     )
     """Whether a sentence's ROUGE with the right summary is learned, in place of 0 and 1."""
 
