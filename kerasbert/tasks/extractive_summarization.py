@@ -223,6 +223,7 @@ TASK = Task(
     targets=targets,
     decode=decode,
     same=same,
+    probability=probability,
     tune=tune,
     figures=measured,
     metrics=metrics,

@@ -91,6 +91,11 @@ class Field:
         if self.kind not in KINDS_OF_FIELDS:
             raise ValueError(f"field {self.name!r} is of the kind {self.kind!r}: use {', '.join(KINDS_OF_FIELDS)}")
 
+    @property
+    def lists_texts(self) -> bool:
+        """Whether it may hold a list of texts."""
+        return self.kind.endswith("texts")
+
     def holds(self, value: object) -> bool:
         """Whether a value is of the field's kind."""
         size = len(value) if isinstance(value, list) else 1

@@ -11,6 +11,8 @@ from kerasbert.tasks.task import Example, Row
 from kerasbert.tasks.windows import stride_of
 from kerasbert.tasks.words import CJK, join_words
 
+SENTENCE_SCORES = "sentence_scores"
+"""The output with a score per sentence, of a file that takes the sentences themselves."""
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -85,12 +87,18 @@ class SentencesRow(Row):
     """A row of whole sentences.
 
     Attributes:
-        texts: the row's sentences.
-        answered: for each sentence that this row judges, its number in the source and the place of its [CLS].
+        texts, numbers, firsts: the row's sentences, their numbers in the source, and the places of their [CLS].
     """
 
     texts: Sequence[str] = ()
-    answered: Sequence[tuple[int, int]] = ()
+    numbers: Sequence[int] = ()
+    firsts: Sequence[int] = ()
+
+    @property
+    def answered(self) -> list[tuple[int, int]]:
+        """The number and the place of [CLS] of each sentence that this row judges."""
+        found = zip(self.numbers, self.firsts, strict=True)
+        return [(number, first) for number, first in found if self.kept.start <= first < self.kept.stop]
 
 
 def sentence_rows(tokenizer, example: Example, source: Source, *, max_length: int) -> list[SentencesRow]:
@@ -113,7 +121,6 @@ def sentence_rows(tokenizer, example: Example, source: Source, *, max_length: in
         row = SentencesEncoding()
         for place in part:
             row.add(encodings[place], source.places[numbers[place]][0], (place - part.start) % 2)
-        firsts = {numbers[place]: before[place] - before[part.start] for place in part}
         rows.append(
             SentencesRow(
                 example,
@@ -121,7 +128,8 @@ def sentence_rows(tokenizer, example: Example, source: Source, *, max_length: in
                 row,
                 own,
                 texts=[texts[place] for place in part],
-                answered=[(number, first) for number, first in firsts.items() if own.start <= first < own.stop],
+                numbers=[numbers[place] for place in part],
+                firsts=[before[place] - before[part.start] for place in part],
             )
         )
     return rows
