@@ -42,7 +42,7 @@ def misjudged(found: Sequence[Answered]) -> list[str]:
             wanted = sigmoid(logits[row.firsts])
             if scores[len(wanted) :].any() or np.abs(scores[: len(wanted)] - wanted).max() > TOLERANCE:
                 failures.append(f"{SENTENCE_SCORES} of {row.texts[0][:40]!r} are not those of its tokens")
-            if truncated != bool(row.encoding.overflowing):
+            if truncated != row.encoding.cut:
                 failures.append(f"truncated is {bool(truncated)} for {row.texts[0][:40]!r}")
     return failures
 

@@ -62,14 +62,14 @@ class SentencesEncoding:
         ids, type_ids: ids of the tokens, and 0 or 1 in turn from sentence to sentence.
         offsets: begin and end of each token in the source's text; 0 and 0 for special tokens.
         word_ids: the number of each token's word; None for special tokens.
-        overflowing: what was cut of a sentence that is longer than a row.
+        cut: whether a sentence is longer than a row, so that its end is left out.
     """
 
     ids: list[int] = field(default_factory=list)
     type_ids: list[int] = field(default_factory=list)
     offsets: list[tuple[int, int]] = field(default_factory=list)
     word_ids: list[int | None] = field(default_factory=list)
-    overflowing: list = field(default_factory=list)
+    cut: bool = False
 
     def add(self, encoding, start: int, type_id: int) -> None:
         """Appends a sentence. Args: start: its place in the source's text."""
@@ -79,7 +79,7 @@ class SentencesEncoding:
         for (begin, end), word in zip(encoding.offsets, encoding.word_ids, strict=True):
             self.offsets.append((0, 0) if word is None else (start + begin, start + end))
             self.word_ids.append(None if word is None else words + word)
-        self.overflowing += encoding.overflowing
+        self.cut |= bool(encoding.overflowing)
 
 
 @dataclass(frozen=True)
@@ -107,8 +107,10 @@ def sentence_rows(tokenizer, example: Example, source: Source, *, max_length: in
     Rows share at most a quarter of `max_length` tokens with their neighbours. A sentence is judged in the row where its
     [CLS] has the most context on both sides. A sentence that is longer than a row is cut; one without text is left out.
     """
-    numbers = [number for number, sentence in enumerate(source.sentences) if sentence.strip()]
-    texts = [source.sentences[number] for number in numbers]
+    numbered = [(number, text) for number, text in enumerate(source.sentences) if text.strip()]
+    if not numbered:
+        return []
+    numbers, texts = map(list, zip(*numbered, strict=True))
     encodings = tokenizer.encode(texts, max_length=max_length)
     sizes = [len(each) for each in encodings]
     before = [0, *accumulate(sizes)]

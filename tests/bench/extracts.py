@@ -6,10 +6,10 @@
 
 SCITLDR is a folder with train.jsonl, dev.jsonl and test.jsonl. `train` writes RESULTS/soft or RESULTS/labels, by what
 is learned of a sentence: its ROUGE with the summary, or 1 for the best one. It goes on where it was stopped, and
-appends the seconds of processor time to RESULTS/seconds.txt. `table` prints ROUGE (F1) of the best right summary and the mean
-of all right summaries, for dev and test: of the first sentence, of a ridge regression on tf-idf and the sentence's
-place, of the models, and of the sentence that the data set labels. `p` is the share of resampled sets of texts on which
-ROUGE-1 is not above that of the ridge regression (paired bootstrap, Koehn 2004).
+appends the seconds of processor time to RESULTS/seconds.txt. `table` prints ROUGE (F1) of the best right summary and
+the mean of all right summaries, for dev and test: of the first sentence, of a ridge regression on tf-idf and the
+sentence's place, of the models, and of the sentence that the data set labels. `p` is the share of resampled sets of
+texts on which ROUGE-1 is not above that of the ridge regression (paired bootstrap, Koehn 2004).
 """
 
 import argparse
