@@ -178,7 +178,8 @@ def metrics(settings: Settings | None) -> dict[str, str]:
 
 
 GOLDEN = (
-    "😀 Ann Lee opened a shop in 1989. It sold books. On Sundays she read to children from all over the town.",
+    "😀 The film was good. The room was cold, but the staff was kind. We left the hotel.",
+    "Ann Lee opened a shop in 1989. It sold books. On Sundays she read to children from all over the town.",
     ["The film was slow.", "", "The seats were hard, and it was cold.", "We left before the end."],
     "这家餐厅的菜很好吃。服务也不错。下次还会再来！",
     "Café Müller gehört Frau Müller. Seit 1989 wohnt sie in Zürich. Sie öffnet um neun.",

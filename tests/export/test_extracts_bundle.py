@@ -63,8 +63,8 @@ def test_every_file_chooses_as_keras_does(summarizer, bundle):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda recorded: recorded[0]["rows"][0]["input_ids"].reverse(), "ids of '😀 Ann Lee opened"),
-        (lambda recorded: recorded[0]["rows"][0]["kept"].reverse(), "places of the tokens of '😀 Ann Lee opened"),
+        (lambda recorded: recorded[0]["rows"][0]["input_ids"].reverse(), "ids of '😀 The film was good"),
+        (lambda recorded: recorded[0]["rows"][0]["kept"].reverse(), "places of the tokens of '😀 The film was good"),
         (lambda recorded: recorded[0]["answer"]["sentences"].pop(), "of answers agree, 100% wanted; to {'source': '😀"),
         (lambda recorded: recorded[0]["rows"][0]["outputs"]["logits"].__setitem__(0, 9.0), "outputs differ by"),
     ],
