@@ -39,7 +39,7 @@ def misjudged(found: Sequence[Answered]) -> list[str]:
     for each in (each for each in found if SENTENCE_SCORES in each.outputs):
         told = zip(each.rows, *(each.outputs[name] for name in ("logits", SENTENCE_SCORES, "truncated")), strict=True)
         for row, logits, scores, truncated in told:
-            wanted = sigmoid(logits[row.firsts])
+            wanted = sigmoid([np.mean(logits[span]) for span in row.spans])
             if scores[len(wanted) :].any() or np.abs(scores[: len(wanted)] - wanted).max() > TOLERANCE:
                 failures.append(f"{SENTENCE_SCORES} of {row.texts[0][:40]!r} are not those of its tokens")
             if truncated != row.encoding.cut:

@@ -1,4 +1,4 @@
-"""Extractive summarization: an encoder with a linear layer that gives the [CLS] of each sentence a logit."""
+"""Extractive summarization: an encoder with a linear layer that gives each token a logit."""
 
 import keras
 
@@ -12,7 +12,7 @@ from kerasbert.tasks.labels import label_keys
 
 @keras.saving.register_keras_serializable("kerasbert")
 class ExtractiveSummarizer(TextModel):
-    """An encoder that chooses the sentences that summarise a text (BertSum, Liu 2019, arXiv 1903.10318).
+    """An encoder that chooses the sentences that summarise a text, in rows as BertSum's (Liu 2019, arXiv 1903.10318).
 
     ```python
     model = kb.ExtractiveSummarizer.from_pretrained("path-or-hub-id", top_k=1)
@@ -26,7 +26,8 @@ class ExtractiveSummarizer(TextModel):
     ```
 
     Each sentence has a [CLS] before it and a [SEP] behind it, and token types 0 and 1 in turn. Inputs: the encoder's.
-    Output: float32 logits (batch, sequence), of which those of [CLS] count. Texts may have any length.
+    Output: float32 logits (batch, sequence). A sentence's score is the sigmoid of the mean over its tokens, with [CLS]
+    and [SEP]. Texts may have any length.
 
     Args:
         encoder: the encoder. It should have no pooler, because a pooler's weights would not be used.

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from kerasbert.decoding.spans import most_context
 from kerasbert.tasks.encoding import inputs_of
@@ -95,10 +95,15 @@ class SentencesRow(Row):
     firsts: Sequence[int] = ()
 
     @property
-    def answered(self) -> list[tuple[int, int]]:
-        """The number and the place of [CLS] of each sentence that this row judges."""
-        found = zip(self.numbers, self.firsts, strict=True)
-        return [(number, first) for number, first in found if self.kept.start <= first < self.kept.stop]
+    def spans(self) -> list[slice]:
+        """The tokens of each of the row's sentences."""
+        return [slice(*place) for place in pairwise([*self.firsts, len(self)])]
+
+    @property
+    def answered(self) -> list[tuple[int, slice]]:
+        """The number and the tokens of each sentence that this row judges: those whose [CLS] it keeps."""
+        found = zip(self.numbers, self.spans, strict=True)
+        return [(number, span) for number, span in found if self.kept.start <= span.start < self.kept.stop]
 
 
 def sentence_rows(tokenizer, example: Example, source: Source, *, max_length: int) -> list[SentencesRow]:

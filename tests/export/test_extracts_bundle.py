@@ -93,8 +93,8 @@ def test_another_sentence_of_8_bits_is_excused_if_both_hesitate(summarizer, bund
 
     def outputs(first: float, third: float) -> dict:
         logits = np.full(len(row), 9.0)
-        for place, score in zip(row.firsts, (first, 0.99, third), strict=True):
-            logits[place] = np.log(score / (1 - score))
+        for span, score in zip(row.spans, (first, 0.99, third), strict=True):
+            logits[span] = np.log(score / (1 - score))
         return {"logits": [logits]}
 
     assert subject.hesitates(replace(found, outputs=outputs(*ours)), outputs(*theirs)) == excused
@@ -117,14 +117,14 @@ def test_a_signature_takes_sentences(summarizer, tmp_path):
             logits = summarizer.predict_outputs([sentences])["logits"][0]
             np.testing.assert_allclose(found["logits"][number, : len(row)], logits, atol=1e-5)
             wanted = np.zeros(width)
-            wanted[list(row.numbers)] = 1 / (1 + np.exp(-logits[list(row.firsts)]))
+            wanted[list(row.numbers)] = [1 / (1 + np.exp(-logits[span].mean())) for span in row.spans]
             np.testing.assert_allclose(found[SENTENCE_SCORES][number], wanted, atol=1e-5)
 
 
 def test_the_gate_sees_wrong_scores_of_sentences(summarizer):
     (found,) = summarizer.answered(summarizer.task.examples([LISTS[0]]))
     (row,), (logits,) = found.rows, found.outputs["logits"]
-    scores = np.array([*1 / (1 + np.exp(-logits[list(row.firsts)])), 0.0])
+    scores = np.array([*(1 / (1 + np.exp(-logits[span].mean())) for span in row.spans), 0.0])
     for change, truncated, count in ((0.0, False, 0), (0.1, False, 1), (0.0, True, 1)):
         told = {SENTENCE_SCORES: [scores + change], "truncated": [truncated]}
         assert len(misjudged([replace(found, outputs={**found.outputs, **told})])) == count

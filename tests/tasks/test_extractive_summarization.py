@@ -13,7 +13,7 @@ from kerasbert.decoding.extracts import best_sentences, oracle
 from kerasbert.errors import ConfigError, DataError
 from kerasbert.examples.readers import read_examples, read_unlabelled
 from kerasbert.tasks.ask import Answered
-from kerasbert.tasks.batches import NO_TOKEN, pad_lessons
+from kerasbert.tasks.batches import pad_lessons
 from kerasbert.tasks.columns import examples_of
 from kerasbert.tasks.extractive_summarization import GOLDEN, TASK, Settings
 from kerasbert.tasks.lessons import lessons_of
@@ -35,13 +35,13 @@ def settings(**changes) -> Settings:
 
 
 def asked(source, scores, **changes) -> Answered:
-    """An example with outputs that give its sentences these probabilities; other tokens have random numbers."""
+    """An example with random outputs that give its sentences these probabilities."""
     example, draw = Example({"source": source}), np.random.default_rng(0)
     rows = TASK.rows(TOKENIZER, example, settings(**changes))
     logits = [draw.normal(0, 9, len(row)) for row in rows]
     for row, numbers in zip(rows, logits, strict=True):
-        for number, first in row.answered:
-            numbers[first] = np.log(scores[number] / (1 - scores[number]))
+        for number, span in row.answered:
+            numbers[span] += np.log(scores[number] / (1 - scores[number])) - numbers[span].mean()
     return Answered(example=example, rows=rows, outputs={"logits": logits})
 
 
@@ -57,7 +57,8 @@ def test_a_row_is_its_sentences_as_each_is_alone(tokenizer):
     assert row.inputs["input_ids"] == [token for each in alone for token in each.ids]
     assert row.inputs["attention_mask"] == [1] * len(row)
     assert [row.inputs["input_ids"][first] for first in row.firsts] == [tokenizer.id_of("cls")] * 3
-    assert row.answered == [(0, row.firsts[0]), (2, row.firsts[1]), (3, row.firsts[2])]  # without the empty one
+    assert [number for number, _ in row.answered] == [0, 2, 3]  # without the empty one
+    assert [row.inputs["input_ids"][span] for _, span in row.answered] == [each.ids for each in alone]
     types = [place % 2 for place, each in enumerate(alone) for _ in each.ids]
     assert row.inputs.get("token_type_ids") == (types if tokenizer.has_token_types else None)
 
@@ -111,7 +112,7 @@ def test_a_sentence_is_judged_where_it_has_most_context():
     judged = [number for row in rows for number, _ in row.answered]
     assert judged == list(range(30))
     for row in rows[1:]:
-        assert row.answered[0][1] > 0  # the first sentence of a later row has more context in the row before
+        assert row.answered[0][1].start > 0  # the first sentence of a later row has more context in the row before
 
 
 def test_a_sentence_longer_than_a_row_is_cut_and_counted():
@@ -245,21 +246,22 @@ def test_what_is_learned_of_sentences():
     for soft, values in ((True, likeness_of(bare)), (False, labels_of(bare))):
         inputs, targets, weights = TASK.targets(TOKENIZER, row, settings(soft_targets=soft))
         assert inputs is row.inputs
-        assert weights == {"logits": 3}
-        wanted = np.full(len(row), NO_TOKEN, np.float32)
-        wanted[row.firsts] = values[[0, 2, 3]]
+        assert weights == {"logits": len(row)}
+        wanted = [
+            value for number, span in row.answered for value in [values[number]] * len(row.inputs["input_ids"][span])
+        ]
         np.testing.assert_array_equal(targets["logits"], wanted)
 
 
-def test_each_sentence_is_learned_once():
+def test_each_token_is_learned_once():
     examples = [Example({"source": LONG * 3}, [1, 0, 0, 0, 0] * 3), Example({"source": "we left."}, "we left")]
     (graph,) = TASK.graphs(settings())
     groups = lessons_of(TASK, TOKENIZER, examples, settings(max_length=32), graph=graph)
     _, targets, weights = pad_lessons(groups, graph)
     assert len(groups) > 3
-    assert (targets["logits"] >= 0).sum() == weights["logits"].sum() == 16
+    tokens = sum(len(each.ids) for each in TOKENIZER.encode([*LONG * 3, "we left."]))
+    assert (targets["logits"] >= 0).sum() == weights["logits"].sum() == tokens
     np.testing.assert_array_equal((targets["logits"] >= 0).sum(1), weights["logits"])
-    assert (targets["logits"] > 0).sum() == 4
 
 
 def test_files_have_labels_summaries_or_both(tmp_path, caplog):

@@ -8,7 +8,7 @@ import tensorflow as tf
 from kerasbert.export.formats.inputs import specifications
 from kerasbert.export.formats.saved_model.choices import as_rows, by_example
 from kerasbert.export.formats.saved_model.masks import rows_around_masks
-from kerasbert.export.formats.saved_model.sentences import rows_of_sentences, scores_at
+from kerasbert.export.formats.saved_model.sentences import rows_of_sentences, scores_of_sentences
 from kerasbert.export.formats.texts import why_not
 from kerasbert.tasks.numbers import numbers_of
 from kerasbert.tasks.sources import SENTENCE_SCORES
@@ -81,9 +81,11 @@ def function_of_texts(model, tokenizer: InGraphWordPiece, names: Sequence[str], 
         return scored(model.export_outputs({name: rows[name] for name in model.input}), rows["attention_mask"])
 
     def by_sentence(texts: dict) -> dict:
-        rows, firsts, truncated = rows_of_sentences(tokenizer, texts[sentences[0]], max_length=model.max_length)
+        given = texts[sentences[0]]
+        rows, sentence, truncated = rows_of_sentences(tokenizer, given, max_length=model.max_length)
         found = scored(model.export_outputs({name: rows[name] for name in model.input}), rows["attention_mask"])
-        return found | {SENTENCE_SCORES: scores_at(found["scores"], firsts), "truncated": truncated}
+        scores = scores_of_sentences(found[graph.outputs[0].name], sentence, given)
+        return found | {SENTENCE_SCORES: scores, "truncated": truncated}
 
     def in_windows(texts: dict) -> dict:
         read = (texts[name] for name in names if name not in numbers)

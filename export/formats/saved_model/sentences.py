@@ -16,8 +16,8 @@ def rows_of_sentences(
         sentences: strings (batch, sentences). One without text is left out. One that is longer than a row is cut.
 
     Returns:
-        The inputs by name, int32 (batch, tokens). The place of each sentence's [CLS], int32 (batch, sentences), -1 for
-        one that is not in the row. Whether a sentence was cut or did not fit, bool (batch,).
+        The inputs by name, int32 (batch, tokens). The number of each token's sentence, int32 (batch, tokens), -1 for
+        padding. Whether a sentence was cut or did not fit, bool (batch,).
     """
     batch, count = tf.unstack(tf.shape(sentences))
     texts, room = tf.reshape(sentences, (-1,)), max_length - 2  # beside [CLS] and [SEP]
@@ -26,7 +26,6 @@ def rows_of_sentences(
     sizes = tf.reshape(tf.where(blank, 0, tf.cast(lengths, tf.int32) + 2), (batch, count))
     ends = tf.cumsum(sizes, axis=1)
     taken = (sizes > 0) & (ends <= max_length)
-    firsts = tf.where(taken, ends - sizes, -1)
     truncated = tf.reduce_any((sizes > 0) & ~taken, axis=1)
     truncated |= tf.reduce_any(tf.reshape((pieces.row_lengths() > room) & ~blank, (batch, count)), axis=1)
 
@@ -38,19 +37,26 @@ def rows_of_sentences(
         "input_ids": tf.boolean_mask(alone["input_ids"], chosen),
         "token_type_ids": tf.gather(order % 2, owner),
         "attention_mask": tf.ones_like(owner),
+        "sentence": owner % count,
     }
     rows = {
         name: tf.RaggedTensor.from_value_rowids(values, owner // count, tf.cast(batch, tf.int32), validate=False)
         for name, values in columns.items()
     }
-    pads = {"input_ids": tokenizer.pad_id}
-    return {name: each.to_tensor(pads.get(name, 0)) for name, each in rows.items()}, firsts, truncated
+    pads = {"input_ids": tokenizer.pad_id, "sentence": -1}
+    made = {name: each.to_tensor(pads.get(name, 0)) for name, each in rows.items()}
+    return made, made.pop("sentence"), truncated
 
 
-def scores_at(scores, firsts) -> tf.Tensor:
-    """The scores of sentences, float32 (batch, sentences): those of their [CLS], 0 for one that is not in its row.
+def scores_of_sentences(logits, sentence, sentences) -> tf.Tensor:
+    """The scores of sentences, float32 (batch, sentences): the sigmoid of the mean of their tokens' logits, and 0 for
+    one that is not in its row.
 
     Args:
-        scores: float32 (batch, tokens). firsts: what `rows_of_sentences` returns.
+        logits: float32 (batch, tokens). sentence: what `rows_of_sentences` returns.
+        sentences: strings (batch, sentences).
     """
-    return tf.where(firsts < 0, 0.0, tf.gather(scores, tf.maximum(firsts, 0), batch_dims=1))
+    own = tf.cast(sentence[:, :, tf.newaxis] == tf.range(tf.shape(sentences)[1]), logits.dtype)  # (B, T, S)
+    tokens = tf.reduce_sum(own, axis=1)
+    means = tf.einsum("bt,bts->bs", logits, own) / tf.maximum(tokens, 1.0)
+    return tf.where(tokens > 0, tf.sigmoid(means), 0.0)

@@ -1,4 +1,4 @@
-// Extractive summarization: a logit at the [CLS] of each sentence -> the sentences that summarise a text, as
+// Extractive summarization: a logit of each token -> the sentences that summarise a text, as
 // kerasbert/tasks/extractive_summarization.py and kerasbert/tasks/sources.py do.
 
 import { largest, sigmoid } from "../numbers.js";
@@ -72,12 +72,12 @@ function windows(before, most) {
   return found;
 }
 
-// The score of each sentence; -Infinity for one without text.
-function scoresOf(count, rows, outputs, score = sigmoid) {
+// The score of each sentence, by the mean of its tokens' logits; -Infinity for one without text.
+function scoresOf(count, rows, outputs) {
   const scores = Array(count).fill(-Infinity);
-  rows.forEach(({ numbers, firsts, kept: [begin, end] }, index) => numbers.forEach((number, place) => {
-    const first = firsts[place];
-    if (begin <= first && first < end) scores[number] = score(outputs[index].logits[first]);
+  rows.forEach(({ input_ids, numbers, firsts, kept: [begin, end] }, index) => numbers.forEach((number, place) => {
+    const first = firsts[place], logits = outputs[index].logits.slice(first, firsts[place + 1] ?? input_ids.length);
+    if (begin <= first && first < end) scores[number] = sigmoid(logits.reduce((a, b) => a + b) / logits.length);
   }));
   return scores;
 }

@@ -7,7 +7,8 @@ class Row:
         self.ids = [token for part in parts for token in part.ids]
         self.type_ids = [place % 2 for place, part in enumerate(parts) for _ in part.ids]
         self.attention_mask = [1] * len(self.ids)
-        self.firsts = [sum(len(x.ids) for x in parts[:place]) for place in range(len(parts))]
+        ends = np.cumsum([len(part.ids) for part in parts])
+        self.spans = [slice(end - len(part.ids), end) for part, end in zip(parts, ends)]
 
     def pad(self, length, pad_id):
         for values, value in (

@@ -2,7 +2,10 @@
 val sentences = listOf(__SENTENCES__)
 val logits = outputs[0].getValue("__OUTPUT__")
 val firsts = rows[0].indices.filter { rows[0][it] == __CLS_ID__ }  // where sentences begin
-val scores = firsts.map { 1 / (1 + Math.exp(-logits[it].toDouble())) }
+val spans = firsts.zip(firsts.drop(1) + rows[0].size)
+val scores = spans.map { (first, end) ->
+    1 / (1 + Math.exp(-logits.slice(first until end).average()))  // of all tokens
+}
 val chosen = mutableListOf<Int>()
 val seen = mutableSetOf<List<String>>()
 for (number in scores.indices.sortedByDescending { scores[it] }) {

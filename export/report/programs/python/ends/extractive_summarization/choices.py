@@ -1,6 +1,7 @@
 import re
 
-scores = 1 / (1 + np.exp(-np.array(outputs[0]["__OUTPUT__"])[rows[0].firsts]))
+logits = np.array([outputs[0]["__OUTPUT__"][span].mean() for span in rows[0].spans])
+scores = 1 / (1 + np.exp(-logits))
 chosen, seen = [], set()
 for number in np.argsort(-scores, kind="stable"):
     words = re.findall(r"[^\W_]+", sentences[number].lower())  # of Chinese, take characters

@@ -2,7 +2,9 @@
 let sentences = [__SENTENCES__]
 let logits = outputs[0]["__OUTPUT__"]!
 let firsts = rows[0].indices.filter { rows[0][$0] == __CLS_ID__ }  // where sentences begin
-let scores = firsts.map { 1 / (1 + exp(-logits[$0])) }
+let scores = zip(firsts, firsts.dropFirst() + [rows[0].count]).map { first, end in
+    1 / (1 + exp(-logits[first..<end].reduce(0, +) / Float(end - first)))  // of all tokens
+}
 var chosen: [Int] = []
 var seen: Set<[String]> = []
 for number in scores.indices.sorted(by: { (scores[$0], -$0) > (scores[$1], -$1) }) {
