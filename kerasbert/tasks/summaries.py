@@ -129,13 +129,15 @@ def labels_of(example: Example) -> np.ndarray:
 
 
 def likeness_of(example: Example) -> np.ndarray:
-    """How good each sentence is as a summary, from 0 to 1: float32 (sentences,).
+    """How good each sentence is as a summary: float32 (sentences,), 0 for the worst of the text and 1 for the best.
 
-    It is the mean of ROUGE-1 and ROUGE-2 (F1) with the best right summary; without summaries, the sentence's label.
+    It is the mean of ROUGE-1 and ROUGE-2 (F1) with the best right summary, shifted and scaled, since how well a text
+    can be summarised by its own sentences says nothing about the order of these. Without summaries it is the label.
     """
     truth, source = right_answer(example), Source.of(example.fields["source"])
     if not truth.summaries:
         return np.float32(truth.labels)
     sentences = source.sentences
     scores = written.rouge(sentences, [truth.summaries] * len(sentences), names=("rouge1", "rouge2"))
-    return np.float32(np.mean([scores["rouge1_best"], scores["rouge2_best"]], axis=0))
+    found = np.mean([scores["rouge1_best"], scores["rouge2_best"]], axis=0)
+    return np.float32((found - found.min()) / max(found.max() - found.min(), 1e-9))

@@ -30,7 +30,7 @@ from kerasbert.tasks.summaries import likeness_of, right_answer
 TASK = task_named("extractive-summarization")
 RECIPE = {
     "epochs": 2,
-    "batch_size": 16,
+    "batch_size": 8,
     "learning_rate": 1e-4,
     "max_length": 512,
     "precision": "bf16",
