@@ -18,6 +18,7 @@ hush_tensorflow()
 _HOME = {
     "BertConfig": "kerasbert.config",
     "BertEncoder": "kerasbert.models.encoder",
+    "ExtractiveSummarizer": "kerasbert.models.extractive_summarization",
     "FeatureExtractor": "kerasbert.models.feature_extraction",
     "MaskFiller": "kerasbert.models.fill_mask",
     "MultipleChoice": "kerasbert.models.multiple_choice",

@@ -1,6 +1,5 @@
 """The checks of the parity gate, a tuple of functions (`CHECKS`). Every file of a bundle goes through all of them."""
 
-import itertools
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,13 +21,13 @@ from kerasbert.export.gate.bars import (
 )
 from kerasbert.export.gate.compiled import compiled_outputs
 from kerasbert.export.gate.subject import Subject
+from kerasbert.export.gate.told import misjudged, misplaced
 from kerasbert.quiet import quiet
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.pipelines import Pipeline
 from kerasbert.tasks.ask import Answered, rows_taken
 from kerasbert.tasks.task import Output
 from kerasbert.tasks.windows import averaged
-from kerasbert.tasks.words import as_text
 
 log = logging.getLogger("kerasbert")
 ONE_BATCH = 2**31
@@ -170,7 +169,8 @@ def asks_signatures_for_texts(subject: Subject, row) -> list[str]:
             said = "%s: takes one window of a text where it takes texts, so %d further windows are not compared there"
             log.info(said, subject.file.path, left_out)
         found, wrong = _together(subject, pipeline, asked)
-        failures += [f"text signature: {each}" for each in (*wrong, *_misplaced(subject, found))]
+        wrong += [*misplaced(subject, found), *misjudged(found)]
+        failures += [f"text signature: {each}" for each in wrong]
     return failures
 
 
@@ -343,31 +343,6 @@ def _together(
     """Answers examples in one batch, so that short ones are padded to the longest, and checks their numbers."""
     found = list(pipeline.answered([golden.example_of(each) for each in recorded], batch_tokens=ONE_BATCH))
     return found, _judged(subject, found, recorded)
-
-
-def _misplaced(subject: Subject, found: Sequence[Answered]) -> list[str]:
-    """Checks what a signature for texts tells of the tokens, if it does: their places and words, and whether the text
-    was cut.
-    """
-    failures, longest = [], subject.pipeline.settings.max_length
-    for each in (each for each in found if "offsets" in each.outputs):
-        (row,) = each.rows
-        (offsets,), (words,), (truncated,) = (each.outputs[name] for name in ("offsets", "words", "truncated"))
-        kinds = {field.name: field.kind for field in subject.pipeline.task.fields}
-        texts = [[as_text(value)] for name, value in each.example.fields.items() if kinds[name] != "number"]
-        (whole,) = subject.pipeline.tokenizer.encode(*texts)
-        if offsets[: len(row)].tolist() != [list(place) for place in row.encoding.offsets]:
-            failures.append(f"offsets of {texts[0][0][:40]!r} differ")
-        if _joined(words[: len(row)].tolist()) != _joined(row.encoding.word_ids):
-            failures.append(f"words of {texts[0][0][:40]!r} differ")
-        if truncated != (len(whole) > longest):
-            failures.append(f"truncated is {bool(truncated)} for {texts[0][0][:40]!r}, which has {len(whole)} tokens")
-    return failures
-
-
-def _joined(words: Sequence) -> list[bool]:
-    """Whether each token is of the same word as the one before it. Numbers of words may have gaps."""
-    return [a == b for a, b in itertools.pairwise(words)]
 
 
 def _judged_on_data(subject: Subject, row, found: Sequence[Answered], wanted: Sequence[Answered]) -> list[str]:

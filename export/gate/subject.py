@@ -6,7 +6,6 @@ from functools import cached_property
 
 import numpy as np
 
-from kerasbert.decoding.spans import N_BEST
 from kerasbert.export.gate import golden
 from kerasbert.export.gate.bars import LABELS, changed_labels, unclear_below, with_excused_labels
 from kerasbert.export.gate.followed import Followed
@@ -14,7 +13,6 @@ from kerasbert.export.gate.opening import Opened
 from kerasbert.runtime.manifest import File
 from kerasbert.runtime.pipelines import Pipeline
 from kerasbert.tasks.ask import Answered
-from kerasbert.tasks.choice import Choice
 from kerasbert.tasks.task import Example, Output
 
 
@@ -92,7 +90,7 @@ class Subject:
         Args:
             found: the file's numbers. theirs: Keras's numbers in the same form.
         """
-        if any(output.axis == "position" for output in self.graph_outputs.values()):
+        if self.pipeline.task.probability is not None:
             return self._wavers(found, theirs)
         excused = {
             name: _excused(found.outputs[name], theirs[name], output, self.file.precision)
@@ -104,7 +102,7 @@ class Subject:
         return not self.alike(ours, keras) and self.alike(ours, mixed)
 
     def _wavers(self, found: Answered, theirs: Mapping) -> bool:
-        """The same for an answer that several choices among tokens make together: the probabilities of both answers
+        """The same for an answer that the numbers of several tokens make together: the probabilities of both answers
         must be close, by Keras's numbers and by the file's (`unclear_below`).
         """
         keras, ours = replace(found, outputs=theirs), found
@@ -113,10 +111,7 @@ class Subject:
         def lead(by: Answered) -> float:
             """How much more probable Keras's answer is than the file's."""
             given = (by.example, by.rows, by.outputs, self.pipeline.settings)
-            ranked = self.pipeline.task.choose(*given, Choice(top_k=N_BEST))
-            first, other = (
-                next((each["score"] for each in ranked if self.alike(each, answer)), 0.0) for answer in answers
-            )
+            first, other = (self.pipeline.task.probability(*given, answer) for answer in answers)
             return first - other
 
         hesitates, sure = unclear_below(self.file.precision)

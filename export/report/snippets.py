@@ -15,6 +15,7 @@ from kerasbert.export.report.engines import ANY, ENGINES, PARTS, part, program
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import File, Manifest
 from kerasbert.tasks.fill_mask import MASK
+from kerasbert.tasks.sources import Source
 from kerasbert.tokenizers import from_options
 
 MARK = re.compile(r"__([A-Z]+(?:_[A-Z]+)*)__")
@@ -56,7 +57,7 @@ def snippets(folder: Path, manifest: Manifest) -> list[Snippet]:
             "STEM": Path(file.parts[0].path).stem,
             "OUTPUT": outputs[0],
             "OUTPUTS": _listed(_literal(name, engine.language) for name in outputs),
-            "INPUTS": _inputs(engine.name, engine.language, manifest, values, pairs=len(shown.example) > 1),
+            "INPUTS": _inputs(engine.name, engine.language, manifest, values, _made_of(manifest, shown)),
         }
         for mark in PARTS:
             values[mark] = fill(part(engine.language, mark, manifest.task, graph.outputs[0].bar), values)
@@ -125,10 +126,13 @@ def _values(language: str, manifest: Manifest, shown: golden.Golden, tokens: Map
     yield from tokens.items()
     yield "SPECIAL", _literal(tokens["SPECIAL"], language)
     yield "EXAMPLE", _literal(example, language)
+    for each in (each for each in manifest.definition.fields if each.kind == "text or texts"):
+        yield "SENTENCES", _literal(Source.of(example[each.name]).sentences, language)
     texts = ((value, _literal(value, language)) for value in example.values())
     yield "TEXTS", _listed(text if isinstance(value, str) else f"[{text}]" for value, text in texts)
     yield "VERB", None if why_not(manifest.tokenizer, graph) else manifest.definition.words.verb
     yield "PAD_ID", next(each.pad for each in graph.inputs if each.name == "input_ids")
+    yield "CLS_ID", row.input_ids[0]
     yield "SEP_ID", row.input_ids[-1]
     if language in IDS:
         yield "IDS", ",\n".join(IDS[language].format(_listed(each.input_ids)) for each in shown.rows)
@@ -173,6 +177,8 @@ ANDROID = {
     "attention_mask": "IntArray({LENGTH}) {{ if (it < ids.size) 1 else 0 }}",
     "token_type_ids": "IntArray({LENGTH})",
     "token_type_ids of pairs": "IntArray({LENGTH}) {{ if (it in ids.indexOf({SEP_ID}) + 1 until ids.size) 1 else 0 }}",
+    "token_type_ids of sentences": "IntArray({LENGTH}) {{ if (it < ids.size) "
+    "ids.take(it).count {{ id -> id == {SEP_ID} }} % 2 else 0 }}",
     "mlm_positions": "intArrayOf(ids.indexOf({MASK_ID}))",
 }
 INPUTS = {
@@ -191,6 +197,8 @@ INPUTS = {
         "attention_mask": "padded(ids.map {{ _ in 1 }}, with: 0)",
         "token_type_ids": "padded([], with: 0)",
         "token_type_ids of pairs": "padded(ids.indices.map {{ $0 > ids.firstIndex(of: {SEP_ID})! ? 1 : 0 }}, with: 0)",
+        "token_type_ids of sentences": "padded(ids.indices.map {{ place in "
+        "Int32(ids[..<place].filter {{ $0 == {SEP_ID} }}.count % 2) }}, with: 0)",
         "mlm_positions": "padded([Int32(ids.firstIndex(of: {MASK_ID})!)], with: 0, to: 1)",
     },
     "javascript": {
@@ -204,11 +212,18 @@ INPUTS = {
 """Language, or language and engine -> how an input is given: the form of a line under "", and the value by name."""
 
 
-def _inputs(engine: str, language: str, manifest: Manifest, values: Mapping, *, pairs: bool) -> str | None:
+def _made_of(manifest: Manifest, shown: golden.Golden) -> str:
+    """What rows are made of: "sentences", "pairs" of texts or single "texts"."""
+    if any(each.kind == "text or texts" for each in manifest.definition.fields):
+        return "sentences"
+    return "pairs" if len(shown.example) > 1 else "texts"
+
+
+def _inputs(engine: str, language: str, manifest: Manifest, values: Mapping, made_of: str) -> str | None:
     """The lines that give the model its inputs; None if an input is not known."""
     forms = INPUTS.get(f"{language} {engine}", INPUTS[language])
     names = [each.name for each in manifest.graphs[0].inputs]
     if not forms.keys() >= set(names):
         return None
-    chosen = {name: forms.get(f"{name} of pairs" if pairs else name, forms[name]) for name in names}
+    chosen = {name: forms.get(f"{name} of {made_of}", forms[name]) for name in names}
     return "\n".join(forms[""].format(name=name, value=form.format(**values)) for name, form in chosen.items())

@@ -125,7 +125,8 @@ HEADS = {
 }
 
 # Task -> the class of transformers that a folder of the task names in `architectures`. Tasks without a model in
-# kerasbert stand here too, so that their folders are named as what they are.
+# kerasbert stand here too, so that their folders are named as what they are. Of two tasks with one class, a folder that
+# kerasbert did not save is of the last one.
 ARCHITECTURES = {
     "bert": {
         "encoder": "BertModel",
@@ -134,6 +135,7 @@ ARCHITECTURES = {
         "text-generation": "BertLMHeadModel",
         "next-sentence": "BertForNextSentencePrediction",
         "text-classification": "BertForSequenceClassification",
+        "extractive-summarization": "BertForTokenClassification",
         "token-classification": "BertForTokenClassification",
         "question-answering": "BertForQuestionAnswering",
         "multiple-choice": "BertForMultipleChoice",
@@ -143,6 +145,7 @@ ARCHITECTURES = {
         "fill-mask": "RobertaForMaskedLM",
         "text-generation": "RobertaForCausalLM",
         "text-classification": "RobertaForSequenceClassification",
+        "extractive-summarization": "RobertaForTokenClassification",
         "token-classification": "RobertaForTokenClassification",
         "question-answering": "RobertaForQuestionAnswering",
         "multiple-choice": "RobertaForMultipleChoice",
@@ -151,6 +154,7 @@ ARCHITECTURES = {
         "encoder": "DistilBertModel",
         "fill-mask": "DistilBertForMaskedLM",
         "text-classification": "DistilBertForSequenceClassification",
+        "extractive-summarization": "DistilBertForTokenClassification",
         "token-classification": "DistilBertForTokenClassification",
         "question-answering": "DistilBertForQuestionAnswering",
         "multiple-choice": "DistilBertForMultipleChoice",

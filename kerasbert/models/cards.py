@@ -39,7 +39,9 @@ def task_card(model) -> Card:
     task, known = model.task, model.transformers_settings()
     columns, uses, library = _columns(task), {}, OWN
     if not model.is_foreign_to_transformers():
-        uses, library = _with_transformers(model.encoder, known["head"], columns), "transformers"
+        read = not any(each.lists_texts for each in task.fields)  # transformers makes no rows of several texts
+        uses = _with_transformers(model.encoder, known["head"], columns if read else [None])
+        library = "transformers"
     if modules.NAME in (known.get("files") or {}):
         library = "sentence-transformers"
         theirs = f'model = SentenceTransformer("{PLACE}")\nmodel.encode(["{TEXT}"])'

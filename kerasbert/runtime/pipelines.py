@@ -149,7 +149,9 @@ class Pipeline:
 
 def text_graphs(manifest: Manifest, fields: Iterable[str]) -> tuple[Graph, ...]:
     """The graphs of a file whose inputs are the fields of an example."""
-    known = {each.name: Input(each.name, "choice") for each in manifest.definition.fields if each.kind == "texts"}
+    lists = {"texts": "choice", "text or texts": "sentences"}
+    found = (each for each in manifest.definition.fields if each.kind in lists)
+    known = {each.name: Input(each.name, lists[each.kind]) for each in found}
     known |= {each.name: each for each in numbers_of(manifest.graphs)}
     inputs = tuple(known.get(name, Input(name, "text")) for name in fields)
     return tuple(Graph(graph.name, inputs, graph.outputs) for graph in manifest.graphs)

@@ -16,6 +16,7 @@ NAMES = (
     "multiple-choice",
     "next-sentence",
     "seq2seq",
+    "extractive-summarization",
     "sentence-embedding",
     "feature-extraction",
 )

@@ -12,7 +12,7 @@ from kerasbert.tasks.words import as_text
 
 NO_TOKEN = -1
 """Fills right answers behind a row's own tokens where the answer is one of the tokens: 1 for this one, 0 for others."""
-WITHOUT_LENGTH = ("row", "text", "choice", "number")
+WITHOUT_LENGTH = ("row", "text", "choice", "sentences", "number")
 """Axes of inputs that are not padded."""
 WINDOW = 4
 """Number of training batches that are sorted by length among themselves. Padding then adds 15 % to MRPC's tokens;
@@ -30,8 +30,9 @@ def pad_rows(rows: Sequence[Row], graph: Graph, *, round_to: int = 1, longest: i
 
     Returns:
         int32 (rows, length) by input name; int32 (rows,) for an input with one number per row; an object array of
-        texts, (rows,), for an input that takes texts, (rows, 1) for the row's own choice; float32 (rows, width) for one
-        that takes numbers. Inputs that the rows lack are left out.
+        texts, (rows,), for an input that takes texts, (rows, 1) for the row's own choice, (rows, sentences) for the
+        row's sentences, with "" behind them; float32 (rows, width) for one that takes numbers. Inputs that the rows
+        lack are left out.
 
     Raises:
         DataError: an example has another number of numbers than the input takes.
@@ -51,6 +52,8 @@ def pad_rows(rows: Sequence[Row], graph: Graph, *, round_to: int = 1, longest: i
         elif each.axis == "choice":
             choices = [[row.example.fields[each.name][row.choice]] for row in rows]
             batch[each.name] = np.array(choices, dtype=object)
+        elif each.axis == "sentences":
+            batch[each.name] = _side_by_side([row.texts for row in rows])
         elif each.axis == "number":
             if each.name in rows[0].example.fields:
                 batch[each.name] = np.stack([_numbers(row, each) for row in rows])
@@ -58,6 +61,13 @@ def pad_rows(rows: Sequence[Row], graph: Graph, *, round_to: int = 1, longest: i
             values = [row.inputs[each.name] for row in rows]
             batch[each.name] = np.array(values, np.int32) if each.axis == "row" else _filled(values, lengths, each)
     return batch
+
+
+def _side_by_side(texts: Sequence[Sequence[str]]) -> np.ndarray:
+    found = np.full((len(texts), max(map(len, texts))), "", object)
+    for row, mine in zip(found, texts, strict=True):
+        row[: len(mine)] = mine
+    return found
 
 
 def _numbers(row: Row, each: Input) -> np.ndarray:

@@ -24,6 +24,12 @@ def _texts(value: object) -> object:
     return value
 
 
+def _text_or_texts(value: object) -> object:
+    """Lists of texts as `_texts` reads them; other values, and other JSON, stay as they are."""
+    found = _texts(value)
+    return found if _is_words(found) else value
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
 
@@ -39,13 +45,18 @@ def _number(value: object) -> object:
         return value
 
 
-_READ: dict[str, Callable[[object], object]] = {"number": _number, "texts": _texts}
+_READ: dict[str, Callable[[object], object]] = {
+    "number": _number,
+    "texts": _texts,
+    "text or texts": _text_or_texts,
+}
 """Kind of a field -> the form that a value of a file or of NumPy has in it."""
 KINDS_OF_FIELDS: dict[str, Callable[[object], bool]] = {
     "text": lambda value: isinstance(value, str),
     "words": _is_words,
     "text or words": lambda value: isinstance(value, str) or _is_words(value),
     "texts": _is_words,
+    "text or texts": lambda value: isinstance(value, str) or _is_words(value),
     "number": lambda value: _is_number(value) or (isinstance(value, list) and all(map(_is_number, value))),
 }
 """What a field can hold -> whether a value is that."""
@@ -61,7 +72,7 @@ class Field:
         required: whether every example has it.
         filled: whether an empty text is an error.
         kind: what it holds, a key of `KINDS_OF_FIELDS`: "text", "words" for a list of words, "text or
-            words", "texts" for a list of texts, or "number" for a float or a list of floats.
+            words", "texts" for a list of texts, "text or texts", or "number" for a float or a list of floats.
         width: how many numbers it holds; 0 for any.
 
     Raises:
@@ -79,6 +90,11 @@ class Field:
     def __post_init__(self):
         if self.kind not in KINDS_OF_FIELDS:
             raise ValueError(f"field {self.name!r} is of the kind {self.kind!r}: use {', '.join(KINDS_OF_FIELDS)}")
+
+    @property
+    def lists_texts(self) -> bool:
+        """Whether it may hold a list of texts."""
+        return self.kind.endswith("texts")
 
     def holds(self, value: object) -> bool:
         """Whether a value is of the field's kind."""

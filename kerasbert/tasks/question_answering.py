@@ -194,6 +194,12 @@ def same(a, b, settings: Settings) -> bool:
     return (first["start"], first["end"]) == (other["start"], other["end"])
 
 
+def probability(example: Example, rows: Sequence[Row], outputs, settings: Settings, answer) -> float:
+    """The probability of an answer among the `N_BEST` best ones; 0 if it is none of these."""
+    ranked = choose(example, rows, outputs, settings, Choice(top_k=N_BEST))
+    return next((each["score"] for each in ranked if same(each, answer, settings)), 0.0)
+
+
 def truth(example: Example, settings: Settings) -> list:
     """The right answers of an example (`kerasbert.tasks.answers.Answer`); an empty list if there is none."""
     return right_answers(example)
@@ -333,6 +339,7 @@ TASK = Task(
     choices=lambda settings: ("top_k",),
     choose=choose,
     same=same,
+    probability=probability,
     tune=tune,
     figures=measured,
     metrics=lambda settings: dict.fromkeys(("f1", "exact_match"), "max"),

@@ -76,8 +76,13 @@ def count_cut(rows: Sequence[Row]) -> int:
     that share one encoding, such as those of several masks in a text."""
     parts = {id(row.encoding): row for row in rows}.values()
     counts = Counter((id(row.example), row.choice) for row in parts)
-    cut = (row for row in parts if counts[id(row.example), row.choice] == 1)
-    return len({id(row.example) for row in cut if getattr(row.encoding, "overflowing", ())})
+    alone = {id(row): counts[id(row.example), row.choice] == 1 for row in parts}
+    return len({id(row.example) for row in parts if _is_cut(row.encoding, alone=alone[id(row)])})
+
+
+def _is_cut(encoding, *, alone: bool) -> bool:
+    """Whether an encoding lacks tokens of its text. Args: alone: whether no other row has the rest."""
+    return getattr(encoding, "cut", alone and bool(getattr(encoding, "overflowing", ())))
 
 
 def _about_texts(task: Task, examples: Sequence[Example]) -> Iterator[str]:

@@ -81,8 +81,8 @@ class Input:
     Attributes:
         axis: what its second axis counts: "token", or the name of an input. "row" means one number per row, and
             "text" means a file that takes the texts themselves; these have no second axis. "choice" means the text of
-            the choice that a row is about, (rows, 1). "number" means the numbers in the example's field of the same
-            name, float32 (rows, width).
+            the choice that a row is about, (rows, 1), and "sentences" the texts of the row, (rows, sentences). "number"
+            means the numbers in the example's field of the same name, float32 (rows, width).
         pad: fills the places after the row's own values.
         width: size of the last axis of an input that takes vectors, which are float32: (rows, width) for the axis
             "number", (rows, length, width) for "token" and others. 0 for an input that takes ids, which are int32.
@@ -274,19 +274,18 @@ class Task:
         choices: settings -> the fields of `Choice` that mean something to a model with these settings.
         choose: the arguments of `decode` and a `Choice` -> answer; None if there are no `choices`.
         same: two answers, settings -> whether they count as equal.
-        tune: held-out examples with their rows and outputs (`kerasbert.tasks.ask.Answered`), settings -> settings that
-            answer them best; None for a task that tunes nothing.
+        probability: the arguments of `decode` and an answer -> how probable the outputs make it, for an answer that
+            the numbers of several tokens make together.
+        tune: held-out examples with their rows and outputs (`Answered`), settings -> settings that answer them best.
         brief: an example with its rows and outputs, settings -> the same with as much of the outputs as `tune`,
             `figures`, `by_class` and `picture` need, so that the examples of a large file fit into memory.
-        figures: examples with their rows and outputs (`kerasbert.tasks.ask.Answered`) or what `brief` makes of these,
-            settings -> figures by name; None if the task has no figures.
+        figures: examples with their rows and outputs or what `brief` makes of these, settings -> figures by name.
         quick: settings -> faster ones, for figures of a sample while a model learns; None if answers take no time.
         metrics: settings, or None for any -> the names of the figures, and for each whether its best value is the
             largest ("max") or the smallest ("min").
         by_class: examples as for `figures`, settings -> per class its precision, recall, f1 and support (the number of
             right answers that are this class); empty where there are no classes.
-        picture: the same arguments -> a table of counts or points, for a drawing of right and wrong answers; None if
-            the task has no such drawing.
+        picture: the same arguments -> a table of counts or points, for a drawing of right and wrong answers.
     """
 
     name: str
@@ -325,6 +324,7 @@ class Task:
     choices: Callable[[object], Collection[str]] = lambda settings: ()
     choose: Callable[[Example, Sequence[Row], Outputs, object, Choice], object] | None = None
     same: Callable[[object, object, object], bool]
+    probability: Callable[[Example, Sequence[Row], Outputs, object, object], float] | None = None
     tune: Callable[[Sequence, object], object] | None = None
     brief: Callable[[object, object], object] = lambda answered, settings: answered
     figures: Callable[[Sequence, object], dict[str, float]] | None = None

@@ -139,6 +139,11 @@ class InGraphWordPiece(tf.Module):
             "attention_mask": tf.ones_like(row).to_tensor(),
         }
 
+    @property
+    def pad_id(self) -> int:
+        """The id that fills rows behind their tokens."""
+        return self._special["[PAD]"]
+
     def pieces(self, texts) -> tf.RaggedTensor:
         """The ids of each text, not cut and without special tokens around them: int32 `(batch, None)`."""
         return self._read(texts, offsets=False)[0]

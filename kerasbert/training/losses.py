@@ -42,6 +42,33 @@ def position_accuracy(y_true, y_pred):
 
 
 @keras.saving.register_keras_serializable("kerasbert")
+class PositionBinaryCrossentropy(keras.losses.Loss):
+    """Mean binary cross-entropy of some tokens of a row, from logits (batch, sequence).
+
+    The right answers, of the same shape, are from 0 to 1 at these tokens, and negative at all others.
+    """
+
+    def __init__(self, reduction="sum_over_batch_size", name="position_binary_crossentropy", dtype=None):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+
+    def call(self, y_true, y_pred):
+        asked = ops.cast(y_true >= 0, y_pred.dtype)
+        losses = ops.binary_crossentropy(ops.maximum(y_true, 0.0), y_pred, from_logits=True)
+        return ops.sum(asked * losses, axis=-1) / ops.maximum(ops.sum(asked, axis=-1), 1.0)
+
+    def get_config(self):
+        return {"name": self.name, "reduction": self.reduction, "dtype": self.dtype}
+
+
+@keras.saving.register_keras_serializable("kerasbert")
+def best_position(y_true, y_pred):
+    """Whether the largest logit of the tokens with a right answer is at one with the largest right answer."""
+    chosen = ops.argmax(own_tokens(y_true, y_pred), axis=-1)
+    found = ops.take_along_axis(y_true, ops.expand_dims(chosen, -1), axis=-1)[:, 0]
+    return ops.cast(found == ops.max(y_true, axis=-1), "float32")
+
+
+@keras.saving.register_keras_serializable("kerasbert")
 class TokenCrossentropy(keras.losses.Loss):
     """Cross-entropy of the next token from logits (batch, length, vocab_size), with smoothed labels.
 
@@ -74,6 +101,10 @@ USUAL: dict[str, tuple[Callable, Callable]] = {
         lambda reduction: PositionCrossentropy(reduction=reduction),
         lambda: keras.metrics.MeanMetricWrapper(position_accuracy, name="accuracy"),
     ),
+    "positions": (
+        lambda reduction: PositionBinaryCrossentropy(reduction=reduction),
+        lambda: keras.metrics.MeanMetricWrapper(best_position, name="best_position"),
+    ),
     "choice": (
         lambda reduction: keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=reduction),
         lambda: keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
@@ -103,8 +134,10 @@ REDUCTIONS = {
 
 
 def kind_of(output) -> str:
-    """The kind of an output that decides its usual loss: "position" for a choice among tokens, "example" for a choice
-    among the rows of an example, else its `bar`."""
+    """The kind of an output that decides its usual loss: "position" for a choice among tokens, "positions" for several
+    tokens that do not exclude each other, "example" for a choice among the rows of an example, else its `bar`."""
+    if output.axis == "position" and output.bar == "choices":
+        return "positions"
     return output.axis if output.axis in ("position", "example") else output.bar
 
 

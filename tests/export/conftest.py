@@ -11,6 +11,7 @@ from families import small_encoder
 
 from kerasbert import (
     BertEncoder,
+    ExtractiveSummarizer,
     MaskFiller,
     MultipleChoice,
     NextSentenceScorer,
@@ -34,6 +35,7 @@ READERS = {
     "fill-mask": (MaskFiller, {"pooler": False}, {}),
     "next-sentence": (NextSentenceScorer, {}, {}),
     "multiple-choice": (MultipleChoice, {}, {}),
+    "extractive-summarization": (ExtractiveSummarizer, {"pooler": False}, {"top_k": 2}),
     "seq2seq": (Seq2Seq, {"pooler": False}, {"max_new_tokens": 12, "num_beams": 3}),
 }
 """Task -> its model, options of the encoder, settings."""

@@ -50,7 +50,7 @@ def requests_of(model, signatures: Mapping[str, Callable]) -> Iterator[tuple[str
         taken = [spec.name for spec in tf.nest.flatten(function.input_signature)]
         for texts in ([model.task.pose(text) for text in batch] for batch in BATCHES):
             choices = [[text, *BATCHES[0]] for text in texts]
-            fields = {each.name: choices if each.kind == "texts" else texts for each in model.task.fields}
+            fields = {each.name: choices if each.lists_texts else texts for each in model.task.fields}
             fields |= {each.name: np.zeros((len(texts), each.width), "float32") for each in numbers_of(model.graphs())}
             read = [text.replace(MASK, model.tokenizer.special["mask"]) for text in texts]
             known = {**fields, **model.tokenizer(read, max_length=model.max_length)}

@@ -3,6 +3,7 @@
 import { BytePair } from "./bytepair.js";
 import { openModel, readsText, runnable } from "./engines.js";
 import { WordPiece } from "./wordpiece.js";
+import { asText } from "./words.js";
 
 const VERSION = 6; // of kerasbert.json, as in kerasbert/runtime/manifest.py
 
@@ -162,7 +163,7 @@ const PAUSED = 20; // milliseconds between two pauses
 // Whether the rows of a run have the recorded ids and, where they are recorded, the places of the tokens.
 function sameTokens({ texts, rows }, recorded) {
   if (rows.length !== recorded.rows.length) return false;
-  const units = texts.map(unitsOf);
+  const units = texts.map((text) => unitsOf(asText(text)));
   return rows.every((row, index) => {
     const { input_ids, offsets, kept } = recorded.rows[index];
     const placed = () => offsets.map((place, token) => (row.texts[token] < 0 ? place : place.map(units[row.texts[token]])));

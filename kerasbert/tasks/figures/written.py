@@ -29,12 +29,32 @@ def evaluate(texts: Sequence[str], right: Sequence[Sequence[str]]) -> dict[str, 
     tokens = tokens_of([text for each in right for text in each])
     most = max(map(len, right))
     streams = [[each[number] if number < len(each) else None for each in right] for number in range(most)]
-    rouge = _rouge(tokens)
-    scores = [rouge.score_multi(each, text) for text, each in zip(texts, right, strict=True)]
+    scores = rouge(texts, right)
     return {
         "bleu": BLEU(tokenize=tokens).corpus_score(texts, streams).score / 100,
         "chrf": CHRF().corpus_score(texts, streams).score / 100,
-        **{name: float(np.mean([each[name].fmeasure for each in scores])) for name in ROUGE},
+        **{name: float(scores[f"{name}_best"].mean()) for name in ROUGE},
+    }
+
+
+def rouge(
+    texts: Sequence[str], right: Sequence[Sequence[str]], *, names: Sequence[str] = ROUGE
+) -> dict[str, np.ndarray]:
+    """The F1 of ROUGE of each text, from 0 to 1: with stems of English words, or by character in Chinese and Japanese.
+
+    Args:
+        texts, right: as in `evaluate`. names: some of `ROUGE`.
+
+    Returns:
+        By name of ROUGE with `_best`, of the right text where it is largest, and with `_mean`, of all of its right
+        texts: float64 (texts,).
+    """
+    scorer = _scorer(tokens_of([text for each in right for text in each]), names)
+    scores = [[scorer.score(one, text) for one in each] for text, each in zip(texts, right, strict=True)]
+    return {
+        f"{name}_{what}": np.array([reduce([one[name].fmeasure for one in each]) for each in scores])
+        for what, reduce in (("best", np.max), ("mean", np.mean))
+        for name in names
     }
 
 
@@ -53,9 +73,9 @@ class _Characters:
         return "".join(f" {each} " if is_cjk(each) else each for each in text.lower()).split()
 
 
-def _rouge(tokens: str):
+def _scorer(tokens: str, names: Sequence[str]):
     from rouge_score.rouge_scorer import RougeScorer
 
     if tokens == "13a":
-        return RougeScorer(ROUGE, use_stemmer=True)
-    return RougeScorer(ROUGE, tokenizer=_Characters())
+        return RougeScorer(names, use_stemmer=True)
+    return RougeScorer(names, tokenizer=_Characters())

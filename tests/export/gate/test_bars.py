@@ -53,6 +53,7 @@ def subject_of(bars, axis: str = "row", precision: str = "int8") -> Subject:
             LABELS.get(bar, np.asarray)(found[name][0]).tolist() for name, bar in names.items()
         ],
         same=lambda a, b, settings: a == b,
+        probability=None,
     )
     manifest = SimpleNamespace(files={"onnx-int8": SimpleNamespace(precision=precision)})
     pipeline = SimpleNamespace(graphs=lambda: (graph,), manifest=manifest, task=task, settings=None)

@@ -187,6 +187,9 @@ READ = {
     "fill-mask": lambda shown, said: [each["token_str"] for each in shown.answer] == [x.split(" ")[1] for x in said],
     "next-sentence": lambda shown, said: said == [shown.answer["label"]],
     "multiple-choice": lambda shown, said: said[0].startswith(f"{shown.answer['choice']} {shown.answer['text']} "),
+    "extractive-summarization": lambda shown, said: (
+        [each["text"] for each in shown.answer["sentences"]] == [line.split(" ", 1)[1] for line in said]
+    ),
     "seq2seq": lambda shown, said: said == [shown.greedy["generated_text"]],
 }
 """Task that reads -> whether the lines that a program prints hold the answer to a golden example."""

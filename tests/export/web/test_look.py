@@ -47,6 +47,7 @@ BUNDLES = {
     "choices": ("multiple-choice", {}),
     "embedding": ("sentence-embedding", {}),
     "features": ("feature-extraction", {}),
+    "summary": ("extractive-summarization", {}),
     "translation": (
         "seq2seq",
         {"decoder_start_token_id": 2, "eos_token_id": 3, "max_new_tokens": 40, "num_return_sequences": 2},

@@ -26,6 +26,10 @@ PRINTED = {
     "fill-mask": lambda shown: [[each["token_str"], each["score"], each["sequence"]] for each in shown.answer],
     "next-sentence": lambda shown: [[shown.answer["label"]]],
     "multiple-choice": lambda shown: [[shown.answer["choice"], shown.answer["text"], shown.answer["score"]]],
+    "extractive-summarization": lambda shown: [
+        [each["text"], each["score"], *(units(shown.example["source"], each[name]) for name in ("start", "end"))]
+        for each in shown.answer["sentences"]
+    ],
     "seq2seq": lambda shown: [[shown.greedy["generated_text"]]],
 }
 """Task -> what its program prints for a golden example."""
@@ -34,6 +38,11 @@ SHOWN = {
     "fill-mask": lambda found: (found[0]["token_str"], found[0]["token_str"], found[0]["score"]),
     "next-sentence": lambda found: (found["label"], found["label"], found["score"]),
     "multiple-choice": lambda found: (found["text"], found["text"], found["score"]),
+    "extractive-summarization": lambda found: (
+        found["summary_text"],
+        found["sentences"][0]["text"],
+        found["sentences"][0]["score"],
+    ),
     "seq2seq": lambda found: (found["generated_text"], None, None),
 }
 """Task -> what the page says is the answer, and the name and the score of its bar, if it has one."""

@@ -22,24 +22,25 @@ export function rows(tokenizer, [question, context], { max_length, stride }) {
     throw new Error(`the question takes ${used} of ${max_length} tokens and leaves no room for the context; shorten it`);
   const shared = Math.min(stride, Math.floor(room / 2));
   const windows = tokenizer.windows(context, max_length, shared, question);
-  const kept = mostContext(windows.map((row) => contextOf(row).length), room - shared);
+  const sizes = windows.map((row) => contextOf(row).length);
+  const kept = mostContext(sizes.map((_, window) => window * (room - shared)), sizes);
   return windows.map((row, window) => ({ ...row, kept: kept[window].map((place) => contextOf(row)[0] + place) }));
 }
 
 // The tokens of the context in a window.
 const contextOf = ({ texts }) => [...texts.keys()].filter((token) => texts[token] === 1);
 
-// Sizes of windows of which each begins `step` tokens after the one before -> begin and end of the tokens of each that
+// The places of windows' first tokens in the text, and their sizes -> begin and end of the tokens of each window that
 // have the most context there.
-export function mostContext(sizes, step) {
+export function mostContext(begins, sizes) {
   const score = (window, place) => {
-    const [left, right] = [place - window * step, window * step + sizes[window] - 1 - place];
+    const [left, right] = [place - begins[window], begins[window] + sizes[window] - 1 - place];
     return left < 0 || right < 0 ? -1 : Math.min(left, right) + 0.01 * sizes[window];
   };
   const kept = sizes.map(() => [0, 0]);
-  for (let place = 0; place < (sizes.length - 1) * step + sizes.at(-1); place++) {
+  for (let place = 0; place < begins.at(-1) + sizes.at(-1); place++) {
     const scores = sizes.map((_, window) => score(window, place));
-    const owner = scores.indexOf(Math.max(...scores)), own = place - owner * step;
+    const owner = scores.indexOf(Math.max(...scores)), own = place - begins[owner];
     kept[owner] = [kept[owner][1] ? kept[owner][0] : own, own + 1];
   }
   return kept;

@@ -2,6 +2,7 @@
 
 import { beamSearch, cachedSteps } from "../generation.js";
 import { sentences } from "../sentences.js";
+import { joined } from "../words.js";
 
 export const title = "text to text";
 
@@ -79,8 +80,3 @@ function textOf(tokenizer, ids) {
 const SPACES = "(?:[^\\S\\ufeff]|[\\x1c-\\x1f\\x85])+";
 const OUTER_SPACES = new RegExp(`^${SPACES}|${SPACES}$`, "g");
 
-// Words joined with spaces, but without one beside a Chinese or Japanese character.
-const joined = (words) => words.map((word, place) =>
-  (place && !ENDS.test(words[place - 1]) && !BEGINS.test(word) ? ` ${word}` : word)).join("");
-const CJK = "[\\u3000-\\u30ff\\u3400-\\u4dbf\\u4e00-\\u9fff\\uf900-\\ufaff\\uff00-\\uffef\\u{20000}-\\u{3134f}]";
-const BEGINS = new RegExp(`^${CJK}`, "u"), ENDS = new RegExp(`${CJK}$`, "u");
