@@ -35,7 +35,17 @@ from kerasbert.training.optimizers import finetuning_rate
 
 log = logging.getLogger("kerasbert")
 
-RECIPE = ("epochs", "lora", "warmup", "layer_decay", "weight_decay", "class_weight", "early_stopping", "average")
+RECIPE = (
+    "epochs",
+    "loss",
+    "lora",
+    "warmup",
+    "layer_decay",
+    "weight_decay",
+    "class_weight",
+    "early_stopping",
+    "average",
+)
 """The options that decide what is learned, besides the learning rates."""
 
 
@@ -111,11 +121,10 @@ def _job(task: Task, train: str | Path | Sequence[Example], folder: Path, option
     for each in filter(None, (examples, held_out)):
         task.check(each, settings)
         warn(task, each, settings)
-    better = {"loss": "min", **task.metrics(settings)}
-    metric = options.metric or (task.headline if task.headline in better else "loss")
-    if metric not in better:
-        raise ConfigError(f"metric is {metric!r}: use one of {', '.join(better)}")
-    kind = "pair" if "text_pair" in examples[0].fields else "example"
+    if options.loss is not None:
+        _check_loss(task, options.loss, examples)
+    metric, better = _deciding(task, options.metric, held_out, settings)
+    kind = "pair" if {"text_pair", "positive"} & examples[0].fields.keys() else "example"
     rates = options.rates or (finetuning_rate(opened.config, lora=options.lora is not None),)
     said = {
         "task": task.name,
@@ -144,10 +153,38 @@ def _job(task: Task, train: str | Path | Sequence[Example], folder: Path, option
         settings=given,
         rates=rates,
         metric=metric,
-        better=better[metric],
+        better=better,
         opening=f"{examples[0].path}: {counted(len(examples), kind)}{_said(given)}",
         said=said,
     )
+
+
+def _check_loss(task: Task, loss: str, examples: Sequence[Example]) -> None:
+    """Raises ConfigError: the task has no such loss to choose. DataError: it does not suit the examples."""
+    if loss not in task.losses:
+        wanted = f"use one of {', '.join(task.losses)}" if task.losses else f"{task.name} has one loss; leave it out"
+        raise ConfigError(f"loss is {loss!r}: {wanted}")
+    task.losses[loss](examples)
+
+
+def _deciding(task: Task, metric: str | None, held_out: Sequence[Example], settings) -> tuple[str, str]:
+    """The figure that decides which epoch is the best, and whether its best value is the largest or the smallest.
+
+    Args:
+        metric: the figure that the user names; None: the task's headline figure, or that of the held-out examples.
+
+    Raises:
+        ConfigError: the held-out examples have no such figure.
+    """
+    better, usual = dict(task.metrics(settings)), task.headline
+    if task.measures is not None and held_out:
+        names = task.measures(held_out)
+        better, usual = {name: better[name] for name in names}, names[0]
+    better = {"loss": "min", **better}
+    metric = metric or (usual if usual in better else "loss")
+    if metric not in better:
+        raise ConfigError(f"metric is {metric!r}: use one of {', '.join(better)}")
+    return metric, better[metric]
 
 
 def _read(source: str | Path | Sequence[Example] | None, task: Task, options: FinetuneOptions) -> Sequence[Example]:

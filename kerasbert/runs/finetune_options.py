@@ -42,6 +42,8 @@ class FinetuneOptions:
     """Peak of the learning rate; None goes by the model's size (`kerasbert.training.optimizers.finetuning_rate`), and
     is ten times that with `lora`. Of several, each is tried, and the one whose kept epoch is the best on `dev` is kept;
     of equal ones, the first."""
+    loss: str | None = None
+    """The loss, one of the task's `losses`; None goes by the examples."""
     lora: int | None = None
     """Rank of LoRA (`kerasbert.models.lora`), such as 8: embeddings and blocks stay as they are, and the saved model
     has merged kernels. None: every weight learns."""

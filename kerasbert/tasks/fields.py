@@ -39,13 +39,14 @@ def _number(value: object) -> object:
         return value
 
 
-_READ: dict[str, Callable[[object], object]] = {"number": _number, "texts": _texts}
+_READ: dict[str, Callable[[object], object]] = {"number": _number, "texts": _texts, "text or texts": _texts}
 """Kind of a field -> the form that a value of a file or of NumPy has in it."""
 KINDS_OF_FIELDS: dict[str, Callable[[object], bool]] = {
     "text": lambda value: isinstance(value, str),
     "words": _is_words,
     "text or words": lambda value: isinstance(value, str) or _is_words(value),
     "texts": _is_words,
+    "text or texts": lambda value: isinstance(value, str) or _is_words(value),
     "number": lambda value: _is_number(value) or (isinstance(value, list) and all(map(_is_number, value))),
 }
 """What a field can hold -> whether a value is that."""
@@ -61,7 +62,7 @@ class Field:
         required: whether every example has it.
         filled: whether an empty text is an error.
         kind: what it holds, a key of `KINDS_OF_FIELDS`: "text", "words" for a list of words, "text or
-            words", "texts" for a list of texts, or "number" for a float or a list of floats.
+            words", "texts" for a list of texts, "text or texts", or "number" for a float or a list of floats.
         width: how many numbers it holds; 0 for any.
 
     Raises:

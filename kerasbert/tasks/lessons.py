@@ -54,7 +54,7 @@ def lessons_of(
     if task.averages and (weighted or len(rows) > len(examples)):
         parts = {id(row): share for mine in made for row, share in zip(mine, shares(mine).tolist(), strict=True)}
     make = task.targets if task.targets is not None else _given(task, graph)
-    labelled = any(example.truth is not None for example in examples)
+    labelled = any(map(task.teaches, examples))
     table = None if class_weight is None else class_weights(class_weight, labels_of(settings), graph)
 
     def lesson(row: Row, *key: int) -> Lesson:
