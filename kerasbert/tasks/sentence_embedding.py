@@ -176,7 +176,9 @@ def survey(examples: Sequence[Example]) -> None:
     Raises:
         DataError: it has several kinds.
     """
-    kinds = {kind_of(example): example for example in reversed(examples)}
+    kinds = {}
+    for example in examples:
+        kinds.setdefault(kind_of(example), example)
     if len(kinds) > 1:
         first, second = list(kinds)[:2]
         raise DataError(f"{kinds[first].place}: {first}, and in {kinds[second].place} {second}; give one kind of them")
