@@ -22,6 +22,7 @@ COMMANDS = {
     "finetune": "Teach a checkpoint a task from a labelled file.",
     "evaluate": "Measure a model or a bundle on a labelled file.",
     "predict": "Answer texts with a model or a bundle.",
+    "embed": "Write the vectors of the texts of a file.",
     "export": "Write a model as TFLite, ONNX and SavedModel files, each checked.",
     "verify": "Check every file of a bundle against Keras's answers.",
     "benchmark": "Measure how fast and large every file of a bundle is.",

@@ -199,10 +199,11 @@ def batching(size: int | None) -> dict:
 def new_file(option: str, what: str):
     """An option for a file to write, whose folder must be there."""
     name = option.removeprefix("--").replace("-", "_")
-    return click.option(option, name, type=click.Path(path_type=Path), callback=_in_a_folder, help=what)
+    return click.option(option, name, type=click.Path(path_type=Path), callback=in_a_folder, help=what)
 
 
-def _in_a_folder(context, parameter, path: Path | None) -> Path | None:
+def in_a_folder(context, parameter, path: Path | None) -> Path | None:
+    """Checks a file to write: its folder must be there. A callback of click."""
     if path is not None and not path.parent.is_dir():
         raise click.BadParameter(f"{path.parent}: no such folder")
     if path is not None and path.is_dir():
