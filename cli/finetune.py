@@ -115,6 +115,18 @@ DEV_SAMPLE = click.option(
 )
 """For tasks whose answers take long."""
 
+FEW_SHOT = click.option(
+    "--few-shot",
+    metavar="PAIRS",
+    is_flag=False,
+    flag_value=7,
+    type=click.IntRange(min=1),
+    help="Learn from few labelled texts, such as 16 per label (SetFit): pairs of texts with equal and with different "
+    "labels teach the encoder first, then a linear classifier is put on its mean. The number of pairs of either kind "
+    "per text is 7 if none is given; --epochs are passes over them.",
+)
+"""For text classification."""
+
 
 def _loss(task):
     """--loss, one of the task's losses."""
@@ -150,6 +162,7 @@ def _command(name: str) -> click.Command:
         CLASS_WEIGHT: "labels" in task.Settings.__dataclass_fields__,
         DEV_SAMPLE: task.quick is not None,
         _loss(task): bool(task.losses),
+        FEW_SHOT: name == "text-classification",
     }
     recipe = (*RECIPE, *_batching(task), *(each for each, fits in further.items() if fits))
     for decorate in reversed(
