@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kerasbert.cli import options
-from kerasbert.runtime.vectors import FORMATS, write_vectors
+from kerasbert.runs.vectors import FORMATS, write_vectors
 
 TASK = "sentence-embedding"
 

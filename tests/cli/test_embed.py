@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kerasbert import SentenceEncoder
-from kerasbert.runtime.vectors import write_vectors
+from kerasbert.runs.vectors import write_vectors
 
 TEXTS = ["the film was lovely", "", "bad", "the room was clean and the staff was kind", "good"]
 
