@@ -87,7 +87,9 @@ def test_a_field_holds_a_text_or_a_list_of_words():
         False,
     ]
     with pytest.raises(
-        ValueError, match=r"^field 'words' is of the kind 'word': use text, words, text or words, texts, number$"
+        ValueError,
+        match=r"^field 'words' is of the kind 'word': use text, words, text or words, texts, text or "
+        r"texts, number$",
     ):
         Field("words", (), option="words", kind="word")
 
