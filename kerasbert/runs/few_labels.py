@@ -15,6 +15,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.errors import ConfigError, DataError
 from kerasbert.models.text_classification import TextClassifier
 from kerasbert.runs.begun import SETTINGS, begin_settings
@@ -111,6 +112,7 @@ def learn(job: Job, teach: Callable) -> tuple[TextClassifier, dict[str, float], 
     loss = teach("sentence-embedding", pairs, folder, alike)["loss"]
     with job.strategy.scope():
         model = TextClassifier.from_pretrained(str(folder), dtype=PRECISIONS[options.precision], **job.settings)
+    model.encoder.base = open_checkpoint(options.checkpoint).base  # for the model card
     accuracy = stand_on(model, job.examples)
     if job.chief:
         shutil.copyfile(folder / CSV, job.folder / CSV)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from conftest import BAD, GOOD, write_csv
 
 from kerasbert import BertEncoder, SentenceEncoder, TextClassifier
-from kerasbert.errors import CheckpointError, ConfigError, DataError
+from kerasbert.errors import CheckpointError, ConfigError, DataError, ExportError
 from kerasbert.models.opening import open_model
 from kerasbert.runtime import load
 from kerasbert.tasks.sentence_embedding import Settings
@@ -178,14 +178,25 @@ def test_every_file_gives_its_vectors(tiny_bert, tmp_path):
     from kerasbert.export import export_bundle
 
     model = SentenceEncoder.from_pretrained(tiny_bert, max_length=32)  # so that files have two signatures, not three
-    rows = export_bundle(model, tmp_path / "bundle")
+    pairs = write_csv(tmp_path / "pairs.csv", list(zip(ANCHORS, POSITIVES, strict=True)), ("anchor", "positive"))
+    rows = export_bundle(model, tmp_path / "bundle", data=pairs)
     assert {row.format for row in rows} >= {"tflite", "tflite-int8", "onnx", "saved_model"}
+    assert min(row.agreement for row in rows if row.agreement is not None) == 1.0
     for name in ("tflite", "onnx"):
         np.testing.assert_allclose(load(tmp_path / "bundle", file=name).encode(TEXTS), model.encode(TEXTS), atol=1e-4)
     int8 = load(tmp_path / "bundle", file="tflite-int8").encode(TEXTS)
     assert np.sum(int8 * model.encode(TEXTS), axis=-1).min() > 0.98
     answer = load(tmp_path / "bundle")("bad")
     assert answer["embedding"] == pytest.approx(model.encode(["bad"])[0].tolist(), abs=1e-4)
+
+
+def test_a_prompt_cannot_be_exported_yet(tiny_bert, tmp_path):
+    from kerasbert.export import export_bundle
+
+    model = SentenceEncoder.from_pretrained(tiny_bert, max_length=32, prompt="query: ")
+    with pytest.raises(ExportError, match="the model puts 'query: ' before every text, which programs around exported"):
+        export_bundle(model, tmp_path / "bundle")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_real_sentences_that_mean_alike_are_near(minilm):
