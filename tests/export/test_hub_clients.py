@@ -104,7 +104,7 @@ def test_modules_say_how_the_vectors_are_made(embedding):
     assert listed == [("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize")]
     assert read(embedding / "sentence_bert_config.json")["max_seq_length"] == 64
     found = modules.embedding_settings(embedding, limit=512, lower_cases=True)
-    assert found == {"pooling": "mean", "max_length": 64}
+    assert found == {"pooling": "mean", "prompt": "", "max_length": 64}
 
 
 @pytest.mark.parametrize("pooling", ["cls", "mean", "max"])
