@@ -73,11 +73,11 @@ def evaluate(model, data, task, batch_size, plot, as_json, **given):
 
 
 def _print(figures: dict, by_class: dict) -> None:
-    from kerasbert.cli.table import print_figures
+    from kerasbert.cli.table import print_figures, shown
 
     widest = max(10, *map(len, figures))
     for name, value in figures.items():
-        click.echo(f"{name:<{widest}} {value:.4f}" if isinstance(value, float) else f"{name:<{widest}} {value}")
+        click.echo(f"{name:<{widest}} {shown(value)}")
     if by_class:
         click.echo()
         print_figures(by_class, "class")

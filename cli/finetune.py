@@ -115,6 +115,28 @@ DEV_SAMPLE = click.option(
 )
 """For tasks whose answers take long."""
 
+FEW_SHOT = click.option(
+    "--few-shot",
+    metavar="PAIRS",
+    is_flag=False,
+    flag_value=7,
+    type=click.IntRange(min=1),
+    help="Learn from few labelled texts, such as 16 per label (SetFit): pairs of texts with equal and with different "
+    "labels teach the encoder first, then a linear classifier is put on its mean. The number of pairs of either kind "
+    "per text is 7 if none is given; --epochs are passes over them.",
+)
+"""For text classification."""
+
+
+def _loss(task):
+    """--loss, one of the task's losses."""
+    return click.option(
+        "--loss",
+        type=click.Choice(list(task.losses)),
+        help="Loss of examples without scores. triplet needs a negative in each.  [default: by the columns: "
+        "multiple_negatives_ranking without scores, else the squared difference of cosine and score]",
+    )
+
 
 def _command(name: str) -> click.Command:
     """`kerasbert finetune NAME`, whose last options are made from the task's settings."""
@@ -136,7 +158,12 @@ def _command(name: str) -> click.Command:
     train = click.option(
         "--train", required=True, type=click.Path(path_type=Path), help=_FILES.get(name, _FILES[task.format])
     )
-    further = {CLASS_WEIGHT: "labels" in task.Settings.__dataclass_fields__, DEV_SAMPLE: task.quick is not None}
+    further = {
+        CLASS_WEIGHT: "labels" in task.Settings.__dataclass_fields__,
+        DEV_SAMPLE: task.quick is not None,
+        _loss(task): bool(task.losses),
+        FEW_SHOT: name == "text-classification",
+    }
     recipe = (*RECIPE, *_batching(task), *(each for each, fits in further.items() if fits))
     for decorate in reversed(
         (
@@ -184,15 +211,18 @@ def _metric(task):
         "--metric",
         type=click.Choice(["loss", *task.metrics(None)]),
         help="Figure on --dev that decides which epoch and which learning rate is the best.  [default: "
-        f"{task.headline}, or loss for a model without it]",
+        f"{task.headline}, or loss for a model without it]"
+        if task.headline
+        else "the first of them that --dev allows]",
     )
 
 
 def _with_columns(task) -> str:
     """An example that names the columns of a file, for a task whose examples have several fields; else empty."""
-    if len(task.fields) < 2:
+    fields = task.to_train().fields
+    if len(fields) < 2:
         return ""
-    first, second = (f'--{each.option}-column "{each.columns[-1]}"' for each in task.fields[:2])
+    first, second = (f'--{each.option}-column "{each.columns[-1]}"' for each in fields[:2])
     return f"""\
       kerasbert finetune {task.name} --checkpoint minilm/ --train train.tsv {first} \\
           {second} --label-column {task.truths[-1]} --out model/
@@ -218,12 +248,13 @@ def _finetune(name: str, train: Path, folder: Path, given: dict, settings: list[
     if given.get("class_weight") is not None and examples:
         _check_class_weight(task_named(name), examples, given["checkpoint"], chosen)
     options.load_tensorflow()
+    from kerasbert.cli.table import shown
     from kerasbert.runs.finetune import FinetuneOptions
     from kerasbert.runs.finetune import finetune as teach
 
     figures = teach(name, examples, folder, FinetuneOptions(**given, settings=chosen))
     _print_report(folder)
-    click.echo(f"{folder}: saved; " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
+    click.echo(f"{folder}: saved; " + ", ".join(f"{name} {shown(value)}" for name, value in figures.items()))
 
 
 def _check_dev(given: dict) -> None:

@@ -23,6 +23,7 @@ COMMANDS = {
     "evaluate": "Measure a model or a bundle on a labelled file.",
     "predict": "Answer texts with a model or a bundle.",
     "explain": "Show which words of a text decide a model's answer.",
+    "embed": "Write the vectors of the texts of a file.",
     "export": "Write a model as TFLite, ONNX and SavedModel files, each checked.",
     "verify": "Check every file of a bundle against Keras's answers.",
     "benchmark": "Measure how fast and large every file of a bundle is.",

@@ -24,8 +24,9 @@ COLUMN = "_column"
 
 
 def _fields() -> dict:
-    """The fields of all tasks by the word for them."""
-    return {each.option: each for name in NAMES for each in task_named(name).fields}
+    """The fields of all tasks by the word for them, those of their labelled examples too."""
+    tasks = [task_named(name) for name in NAMES]
+    return {each.option: each for task in tasks for each in (*task.training_fields, *task.fields)}
 
 
 def _column(word: str, usual: str, task: Task | None):
@@ -38,7 +39,7 @@ def _column(word: str, usual: str, task: Task | None):
 
 def text_columns(command, task: Task | None = None):
     """One option per field of a task that is fine-tuned, or of all tasks, such as --text-column and --pair-column."""
-    fields = _fields() if task is None else {each.option: each for each in task.fields}
+    fields = _fields() if task is None else {each.option: each for each in task.to_train().fields}
     for word, each in reversed(fields.items()):
         command = _column(word, each.columns[0], task)(command)
     return command
@@ -205,10 +206,11 @@ def batching(size: int | None) -> dict:
 def new_file(option: str, what: str, **more):
     """An option for a file to write, whose folder must be there."""
     name = option.removeprefix("--").replace("-", "_")
-    return click.option(option, name, type=click.Path(path_type=Path), callback=_in_a_folder, help=what, **more)
+    return click.option(option, name, type=click.Path(path_type=Path), callback=in_a_folder, help=what, **more)
 
 
-def _in_a_folder(context, parameter, path: Path | None) -> Path | None:
+def in_a_folder(context, parameter, path: Path | None) -> Path | None:
+    """Checks a file to write: its folder must be there. A callback of click."""
     if path is not None and not path.parent.is_dir():
         raise click.BadParameter(f"{path.parent}: no such folder")
     if path is not None and path.is_dir():

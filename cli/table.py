@@ -50,13 +50,17 @@ def print_measured(rows) -> None:
     )
 
 
+def shown(value: float | int | str | None) -> str:
+    """A figure as tables have it: numbers that are no whole ones with four places."""
+    return f"{value:.4f}" if isinstance(value, float) else "" if value is None else str(value)
+
+
 def print_figures(figures: dict[str, dict], head: str) -> None:
     """One line per name, with its figures side by side. Args: head: what the names are."""
     columns = list(dict.fromkeys(column for row in figures.values() for column in row))
     cells = [[head, *columns]]
     for name, row in figures.items():
-        shown = [row.get(column) for column in columns]
-        cells.append([name, *(f"{x:.4f}" if isinstance(x, float) else "" if x is None else str(x) for x in shown)])
+        cells.append([name, *(shown(row.get(column)) for column in columns)])
     _print_cells(cells, texts=1)
 
 

@@ -221,7 +221,7 @@ INPUTS = [
     ("add-tokens bert --input none.txt --out out", "none.txt: no such file"),
     ("inspect pipe.onnx", "pipe.onnx: is a pipe or a device, not a regular file"),
     ("predict none.keras a", "none.keras: no such file"),
-    ("evaluate layers --data train.csv --task sentence-embedding", "layers: sentence-embedding has no figures"),
+    ("evaluate layers --data train.csv --task feature-extraction", "layers: feature-extraction has no figures"),
     ("explain none/ a --out a.png", "none/: no such folder, nor a hub id such as `owner/name`"),
     ("predict none/ a", "none/: no such folder, nor a hub id such as `owner/name`"),
     ("predict layers a", "num_hidden_layers is 1000000000, but the weights have 2"),

@@ -7,6 +7,9 @@ from kerasbert.errors import CheckpointError
 from kerasbert.reading import parse, read_json, read_text
 
 NAME = "modules.json"
+SENTENCE_TRANSFORMERS = "config_sentence_transformers.json"
+_DEFAULT = "default"
+"""The name of the prompt that is written."""
 POOLINGS = {"cls": "cls", "mean": "mean", "max": "max"}
 """Mode of the module Pooling -> our setting `pooling`."""
 _FLAGS = {
@@ -32,7 +35,7 @@ def embedding_settings(folder: Path, *, limit: int, lower_cases: bool) -> dict:
         lower_cases: whether the tokenizer lower-cases letters.
 
     Returns:
-        `pooling` and `max_length`, the number of tokens that texts are cut to.
+        `pooling`, `prompt` and `max_length`, the number of tokens that texts are cut to.
 
     Raises:
         CheckpointError: a module, a pooling or a setting that kerasbert does not have; the message names it.
@@ -42,20 +45,25 @@ def embedding_settings(folder: Path, *, limit: int, lower_cases: bool) -> dict:
         if kind == "Transformer":
             transformer = path
         elif kind == "Pooling" and pooling is None:
-            pooling = _pooling(path / "config.json")
+            pooling, place = _pooling(path / "config.json"), path / "config.json"
         elif kind != "Normalize":
             raise CheckpointError(f"{folder / NAME}: the module {kind} is not supported; kerasbert has {_KNOWN}")
     if pooling is None:
         raise CheckpointError(f"{folder / NAME}: no module Pooling, which makes one vector of a text's tokens")
-    _check_prompts(folder / "config_sentence_transformers.json")
-    return {"pooling": pooling, "max_length": _length(folder, transformer, limit, lower_cases)}
+    prompt = _prompt(folder / SENTENCE_TRANSFORMERS)
+    if prompt and not read_json(place, CheckpointError).get("include_prompt", True):
+        raise CheckpointError(
+            f"{place}: include_prompt is false, which is not supported; kerasbert pools the prompt too"
+        )
+    return {"pooling": pooling, "prompt": prompt, "max_length": _length(folder, transformer, limit, lower_cases)}
 
 
-def written(*, pooling: str, max_length: int, width: int) -> dict[str, object]:
+def written(*, pooling: str, prompt: str, max_length: int, width: int) -> dict[str, object]:
     """The files that tell sentence-transformers how a `SentenceEncoder` makes its vectors.
 
     Args:
         pooling: a value of `POOLINGS`.
+        prompt: is put before each text; empty for none.
         max_length: the number of tokens that texts are cut to.
         width: size of the vectors.
 
@@ -73,9 +81,9 @@ def written(*, pooling: str, max_length: int, width: int) -> dict[str, object]:
             **{flag: POOLINGS.get(mode) == pooling for flag, mode in _FLAGS.items()},
         },
         "sentence_bert_config.json": {"max_seq_length": max_length, "do_lower_case": False},
-        "config_sentence_transformers.json": {
-            "prompts": {},
-            "default_prompt_name": None,
+        SENTENCE_TRANSFORMERS: {
+            "prompts": {_DEFAULT: prompt} if prompt else {},
+            "default_prompt_name": _DEFAULT if prompt else None,
             "similarity_fn_name": "cosine",
         },
     }
@@ -132,14 +140,15 @@ def _length(folder: Path, transformer: Path, limit: int, lower_cases: bool) -> i
     return min(given, limit)
 
 
-def _check_prompts(path: Path) -> None:
+def _prompt(path: Path) -> str:
+    """The prompt that is put before every text."""
     content = _optional(path)
-    prompts, name = content.get("prompts"), content.get("default_prompt_name")
-    if isinstance(prompts, Mapping) and name is not None and prompts.get(name):
-        raise CheckpointError(
-            f"{path}: the prompt {prompts[name]!r} is put before every text ({name}); kerasbert does not add prompts: "
-            "set default_prompt_name to null, and put the prompt before the texts yourself"
-        )
+    prompts, name = content.get("prompts") or {}, content.get("default_prompt_name")
+    if name is None:
+        return ""
+    if not isinstance(prompts, Mapping) or not isinstance(prompts.get(name), str):
+        raise CheckpointError(f"{path}: default_prompt_name is {name!r}, but prompts has no text of this name")
+    return prompts[name]
 
 
 def _optional(path: Path) -> dict:

@@ -59,6 +59,7 @@ def read_examples(
     Raises:
         DataError: naming the file, the line and the mend.
     """
+    task = task.to_train() if labelled else task
     path, chosen, pair = Path(path), _named(task, columns), pair_of(path)
     if pair:
         if any(chosen.values()):
@@ -73,7 +74,8 @@ def read_examples(
             raise DataError(f"{path}: no column {each.name!r} among {', '.join(names)}; the model takes this number")
     places = {each.name: _place(path, names, chosen.get(each.option), each) for each in task.fields}
     known = labelled and not task.drawn
-    truth = _column(path, names, chosen.get(TRUTH), task.truths, TRUTH, required=known)
+    needed = known and not task.unlabelled
+    truth = _column(path, names, chosen.get(TRUTH), task.truths, TRUTH, required=needed)
     beside = usual_header(names, task.beside)
     examples = []
     for place, row in rows:
@@ -83,7 +85,7 @@ def read_examples(
             for each in task.fields
             if places[each.name] is not None
         }
-        if known and row.get(truth) is None:
+        if known and truth is not None and row.get(truth) is None:
             raise DataError(f"{example.place}: no value in {truth!r}; give it one, or [] for an empty list")
         examples.append(replace(example, fields=fields, truth=task.joined(row.get(truth), row.get(beside))))
     return task.to_learn(examples) if labelled else examples
@@ -162,7 +164,7 @@ def _rows(path: Path, task: Task, labelled: bool) -> Rows:
 
 def _place(path, columns, wanted, field: Field) -> str | tuple[str, ...] | None:
     """A field's column, or its columns if each holds one text of a list."""
-    numbered = numbered_headers(columns, field.columns, wanted) if field.kind == "texts" else ()
+    numbered = numbered_headers(columns, field.columns, wanted) if "texts" in field.kind else ()
     return numbered or _column(path, columns, wanted, field.columns, field.option, required=field.required)
 
 

@@ -1,11 +1,14 @@
 """Multiple choice: an encoder that gives a prompt with each of its choices a logit."""
 
+from functools import partial
+
 import keras
 from keras import ops
 
 from kerasbert.errors import ConfigError
 from kerasbert.layers.dense import dense
 from kerasbert.layers.heads import ClassificationHead, FirstToken
+from kerasbert.models.by_example import on_rows
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.text_model import TextModel
 from kerasbert.tasks.multiple_choice import TASK, Settings
@@ -68,11 +71,10 @@ class MultipleChoice(TextModel):
         self.input_spec = None  # because `call` takes rows, and examples with their rows
 
     def call(self, inputs, training=None, mask=None):
-        sizes = ops.shape(inputs["input_ids"])
-        if len(sizes) == 2:
-            return super().call(inputs, training=training, mask=mask)
-        flat = {name: ops.reshape(x, (-1, sizes[2])) for name, x in inputs.items()}
-        logits = ops.reshape(super().call(flat, training=training), sizes[:2])
+        call = partial(super().call, training=training)
+        if len(inputs["input_ids"].shape) == 2:
+            return call(inputs, mask=mask)
+        logits = ops.squeeze(on_rows(call, inputs), axis=-1)
         return ops.where(ops.any(inputs["attention_mask"] > 0, axis=-1), logits, NO_CHOICE)
 
     @classmethod

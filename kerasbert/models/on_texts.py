@@ -210,7 +210,9 @@ class OnTexts:
             ConfigError: an argument does not go with this kind of `x`.
         """
         batching = batching_of(self.task.usual_batch_tokens, batch_size, batch_tokens)
-        known = [f"{each.option}_column" for each in self.task.fields] + ["label_column"] * bool(self.task.truths)
+        known = [f"{each.option}_column" for each in self.task.to_train().fields] + ["label_column"] * bool(
+            self.task.truths
+        )
         unknown = next((name for name in columns if name not in known), None)
         if unknown is not None:
             raise ConfigError(f"{unknown}: dataset takes no such argument; columns are named by {', '.join(known)}")
@@ -301,8 +303,8 @@ class OnTexts:
 
     def predict_on_batch(self, x):
         """Computes the outputs of one batch of texts or arrays, as `keras.Model.predict_on_batch` does."""
-        if self.task.averages and self._reads(x):
-            return self.predict(x, verbose=0)  # a text may be several rows
+        if (self.task.averages or self.task.training_fields) and self._reads(x):
+            return self.predict(x, verbose=0)  # a text may be several rows, or is other than the texts of `fit`
         return super().predict_on_batch(self._batch(x)[0])
 
     def _batch(self, x, y=None, sample_weight=None, class_weight=None) -> tuple:
@@ -323,7 +325,7 @@ class OnTexts:
         return dict(enumerate(class_weights(class_weight, labels_of(self.settings), self.training_graph()).tolist()))
 
     def _check_batch_size(self, batch_size) -> None:
-        check_batch_size(batch_size, fields=[each.name for each in self.task.fields])
+        check_batch_size(batch_size, fields=[each.name for each in self.task.to_train().fields])
 
     def _reads(self, x) -> bool:
         """Whether these are texts; raises TokenizerError for what Keras cannot read either."""
@@ -360,8 +362,11 @@ class OnTexts:
         )
         return data, None, None
 
-    def _examples(self, x, y=None, sample_weight=None, *, columns: Mapping | None = None) -> list[Example]:
-        return examples_of(self.task, self.settings, self.training_graph(), x, y, sample_weight, columns=columns)
+    def _examples(
+        self, x, y=None, sample_weight=None, *, columns: Mapping | None = None, labelled: bool = True
+    ) -> list[Example]:
+        task = self.task.to_train() if labelled else self.task
+        return examples_of(task, self.settings, self.training_graph(), x, y, sample_weight, columns=columns)
 
     def _lessons(
         self, examples: Sequence[Example], class_weight: Mapping | None = None, *, weighted: bool = False
@@ -383,7 +388,7 @@ class OnTexts:
         data = in_batches(data, batch_size or BATCH_SIZE)
 
         def groups(x, y, sample_weight) -> list[list[Lesson]]:
-            examples = self._examples(x, *((y, sample_weight) if labelled else ()))
+            examples = self._examples(x, *((y, sample_weight) if labelled else ()), labelled=labelled)
             # All batches must have weights, or none: a later text may be longer than those of the first batch.
             return self._lessons(examples, class_weight, weighted=self.task.averages)
 

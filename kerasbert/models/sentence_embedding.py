@@ -1,14 +1,17 @@
 """Sentence embeddings: texts become vectors of length 1, whose dot product is their similarity."""
 
 import dataclasses
+from functools import partial
 
 import keras
 import numpy as np
 
 from kerasbert.checkpoints import modules
 from kerasbert.layers.heads import POOLINGS, UnitLength
+from kerasbert.models.by_example import on_rows
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.text_model import TextModel
+from kerasbert.tasks.ask import joined
 from kerasbert.tasks.sentence_embedding import TASK, Settings
 
 
@@ -20,43 +23,77 @@ class SentenceEncoder(TextModel):
     model = kb.SentenceEncoder.from_pretrained("path-or-hub-id")
     a, b = model.encode(["a lovely film", "a charming picture"])
     a @ b                                             # cosine, from -1 to 1
+    model.compile()
+    model.fit((questions, answers), epochs=1)         # pairs: the other answers of the batch are wrong
+    model.fit((texts, other_texts), scores)           # or how similar two texts are, from 0 to 1
+    model.save_pretrained("out/")
     ```
 
     `from_pretrained` takes pooling and `max_length` from the modules of a sentence-transformers folder. A module that
     kerasbert does not have, such as Dense, is an error.
 
-    Inputs: the encoder's. Output: float32 (batch, hidden_size), each row of length 1.
+    Inputs: the encoder's, (rows, sequence), or (examples, texts, sequence), as `fit` and `evaluate` get the texts of an
+    example: anchor, positive and negatives. Output: float32 (rows, hidden_size), or (examples, texts, hidden_size),
+    with vectors of length 1. The losses are in `kerasbert.training.embedding_losses`.
 
     Args:
         encoder: the encoder. It should have no pooler, because a pooler's weights would not be used.
         pooling: "mean" of all tokens without padding; "cls", the first token; or "max", in each place of the vector
             the largest number of any token.
+        prompt: a text that is put before each text, as it is.
+        score_max: the highest score of scored pairs; the right cosine of a pair is its score divided by it.
         max_length: number of tokens that a text is cut to; None: the encoder's limit.
 
     Raises:
-        ConfigError: an unknown pooling, or `max_length` is below 3 or above the encoder's limit.
+        ConfigError: an unknown pooling, `score_max` is not above 0, or `max_length` is below 3 or above the encoder's
+            limit.
     """
 
     task = TASK
     answering = "encode"
 
-    def __init__(self, encoder: BertEncoder, *, pooling: str = "mean", max_length: int | None = None, **kwargs):
+    def __init__(
+        self,
+        encoder: BertEncoder,
+        *,
+        pooling: str = "mean",
+        prompt: str = "",
+        score_max: float = 1.0,
+        max_length: int | None = None,
+        **kwargs,
+    ):
         dtype = kwargs.get("dtype")
         max_length = encoder.config.max_length if max_length is None else max_length
-        settings = Settings(pooling=pooling, max_length=max_length)
+        settings = Settings(pooling=pooling, prompt=prompt, score_max=score_max, max_length=max_length)
 
         # Graph
         x = encoder.first_output if pooling == "cls" else encoder.output["sequence_output"]
         pooled = POOLINGS[pooling](name="pooling", dtype=dtype)(x, encoder.input["attention_mask"])
         outputs = UnitLength(name="unit_length", dtype="float32")(pooled)
         super().__init__(encoder=encoder, settings=settings, outputs=outputs, **kwargs)
+        self.input_spec = None  # because `call` takes rows, and examples with their rows
 
-    def encode(self, *columns, batch_size: int = 32, **named) -> np.ndarray:
-        """Returns vectors of length 1, float32 (texts, hidden_size), in the order of the texts."""
-        return self.predict_outputs(*columns, batch_size=batch_size, **named)["embedding"]
+    def call(self, inputs, training=None, mask=None):
+        call = partial(super().call, training=training)
+        return call(inputs, mask=mask) if len(inputs["input_ids"].shape) == 2 else on_rows(call, inputs)
+
+    def encode(self, *columns, batch_size: int = 32, prompt: str | None = None, **named) -> np.ndarray:
+        """Returns vectors of length 1, float32 (texts, hidden_size), in the order of the texts.
+
+        Args:
+            columns, batch_size, named: as in `predict_text`.
+            prompt: a text that is put before each text; None: that of the settings.
+        """
+        settings = self.settings if prompt is None else dataclasses.replace(self.settings, prompt=prompt)
+        return joined(self.task, self.graphs(), self._asked_once(columns, named, batch_size, settings))["embedding"]
 
     def transformers_settings(self) -> dict:
-        files = modules.written(**dataclasses.asdict(self.settings), width=self.config.hidden_size)
+        files = modules.written(
+            pooling=self.settings.pooling,
+            prompt=self.settings.prompt,
+            max_length=self.max_length,
+            width=self.config.hidden_size,
+        )
         return {**super().transformers_settings(), "files": files}
 
 

@@ -84,7 +84,8 @@ class TextModel(OnTexts, Unquantized, WithLora, CompiledLossTrainer, keras.Model
 
     def graphs(self) -> tuple[Graph, ...]:
         """The task's graphs that answer, with the inputs and outputs that this model has."""
-        return (self.training_graph(),)
+        outputs = self._by_name(self.output)
+        return tuple(self._as_built(each, self.input, outputs) for each in self.task.graphs(self.settings))
 
     def functions(self) -> tuple[GraphFunction, ...]:
         """What exported files compute, one function per graph."""
@@ -138,7 +139,7 @@ class TextModel(OnTexts, Unquantized, WithLora, CompiledLossTrainer, keras.Model
         Args:
             optimizer: None: AdamW at `kerasbert.training.optimizers.finetuning_rate`.
             loss: None: the usual one of each output (`kerasbert.training.losses.USUAL`), with the usual metrics unless
-                some are given. A task whose outputs are vectors has none. "sparse_categorical_crossentropy" or, where a
+                some are given. Feature extraction has none. "sparse_categorical_crossentropy" or, where a
                 text can have several labels, "binary_crossentropy" are computed from logits, which the outputs are.
             loss_weights, metrics, weighted_metrics: Keras's. Where the output has one answer per token, `metrics` are
                 weighted too, so that they do not count padding and special tokens.

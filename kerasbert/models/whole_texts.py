@@ -55,8 +55,8 @@ def _examples(model, x, batch_size: int, steps: int | None) -> list[Example]:
         from kerasbert.tf.datasets import elements_of, in_batches
 
         elements = elements_of(in_batches(x, batch_size), steps)
-        return [each for texts, *_ in elements for each in model._examples(texts)]
-    examples = model._examples(x)
+        return [each for texts, *_ in elements for each in model._examples(texts, labelled=False)]
+    examples = model._examples(x, labelled=False)
     return examples[: steps * batch_size] if model.task.averages and steps else examples
 
 

@@ -17,6 +17,7 @@ from kerasbert.examples.readers import read_examples
 from kerasbert.files import new_folder, write_text
 from kerasbert.models.lora import check_rank
 from kerasbert.reading import read_json
+from kerasbert.runs import few_labels
 from kerasbert.runs.begun import FINISHED, check_settings, held_by, is_begun
 from kerasbert.runs.card import run_card
 from kerasbert.runs.finetune_options import FinetuneOptions
@@ -35,7 +36,18 @@ from kerasbert.training.optimizers import finetuning_rate
 
 log = logging.getLogger("kerasbert")
 
-RECIPE = ("epochs", "lora", "warmup", "layer_decay", "weight_decay", "class_weight", "early_stopping", "average")
+RECIPE = (
+    "epochs",
+    "few_shot",
+    "loss",
+    "lora",
+    "warmup",
+    "layer_decay",
+    "weight_decay",
+    "class_weight",
+    "early_stopping",
+    "average",
+)
 """The options that decide what is learned, besides the learning rates."""
 
 
@@ -70,6 +82,8 @@ def finetune(
     definition = task_named(task)
     if definition.targets is None:
         raise ConfigError(f"{task}: learns nothing from a labelled file")
+    if options.few_shot is not None:
+        few_labels.check(task, options)
     begun = is_begun(folder, options.resume)
     job = _job(definition, train, folder, options)
     if begun:
@@ -78,8 +92,10 @@ def finetune(
         if begun and (folder / "run" / FINISHED).exists():  # perhaps by a process that held the folder until now
             log.info("%s: the run had ended, and its model is written", folder)
             return read_json(folder / "run" / FINISHED, KerasBertError)
-        trials = Trials(job)
         try:
+            if options.few_shot is not None:
+                return _finish_few(job, *few_labels.learn(job, teach=finetune))
+            trials = Trials(job)
             run, tried = trials.best()
         except Diverged:
             if job.chief:
@@ -102,6 +118,8 @@ def _job(task: Task, train: str | Path | Sequence[Example], folder: Path, option
     wanted = (
         dict(options.settings) if options.max_length is None else {**options.settings, "max_length": options.max_length}
     )
+    if options.few_shot is not None:
+        wanted["pooling"] = few_labels.POOLING
     if options.lora is not None:
         check_rank(options.lora, opened.config)
     given = task_settings(task, examples, wanted, opened)
@@ -111,11 +129,12 @@ def _job(task: Task, train: str | Path | Sequence[Example], folder: Path, option
     for each in filter(None, (examples, held_out)):
         task.check(each, settings)
         warn(task, each, settings)
-    better = {"loss": "min", **task.metrics(settings)}
-    metric = options.metric or (task.headline if task.headline in better else "loss")
-    if metric not in better:
-        raise ConfigError(f"metric is {metric!r}: use one of {', '.join(better)}")
-    kind = "pair" if "text_pair" in examples[0].fields else "example"
+    if options.few_shot is not None:
+        few_labels.check_examples(examples)
+    if options.loss is not None:
+        _check_loss(task, options.loss, examples)
+    metric, better = _deciding(task, options.metric, held_out, settings)
+    kind = "pair" if {"text_pair", "positive"} & examples[0].fields.keys() else "example"
     rates = options.rates or (finetuning_rate(opened.config, lora=options.lora is not None),)
     said = {
         "task": task.name,
@@ -144,10 +163,38 @@ def _job(task: Task, train: str | Path | Sequence[Example], folder: Path, option
         settings=given,
         rates=rates,
         metric=metric,
-        better=better[metric],
-        opening=f"{examples[0].path}: {counted(len(examples), kind)}{_said(given)}",
+        better=better,
+        opening=f"{examples[0].path}: " * bool(examples[0].path) + f"{counted(len(examples), kind)}{_said(given)}",
         said=said,
     )
+
+
+def _check_loss(task: Task, loss: str, examples: Sequence[Example]) -> None:
+    """Raises ConfigError: the task has no such loss to choose. DataError: it does not suit the examples."""
+    if loss not in task.losses:
+        wanted = f"use one of {', '.join(task.losses)}" if task.losses else f"{task.name} has one loss; leave it out"
+        raise ConfigError(f"loss is {loss!r}: {wanted}")
+    task.losses[loss](examples)
+
+
+def _deciding(task: Task, metric: str | None, held_out: Sequence[Example], settings) -> tuple[str, str]:
+    """The figure that decides which epoch is the best, and whether its best value is the largest or the smallest.
+
+    Args:
+        metric: the figure that the user names; None: the task's headline figure, or that of the held-out examples.
+
+    Raises:
+        ConfigError: the held-out examples have no such figure.
+    """
+    better, usual = dict(task.metrics(settings)), task.headline
+    if task.measures is not None and held_out:
+        names = task.measures(held_out)
+        better, usual = {name: better[name] for name in names}, names[0]
+    better = {"loss": "min", **better}
+    metric = metric or (usual if usual in better else "loss")
+    if metric not in better:
+        raise ConfigError(f"metric is {metric!r}: use one of {', '.join(better)}")
+    return metric, better[metric]
 
 
 def _read(source: str | Path | Sequence[Example] | None, task: Task, options: FinetuneOptions) -> Sequence[Example]:
@@ -168,18 +215,11 @@ def _fingerprint(name: str, examples: Sequence) -> dict:
 def _finish(trials: Trials, run: Run, tried: Sequence[dict]) -> dict[str, float]:
     """Measures and writes the model."""
     job, model, step = trials.job, run.model, trials.kept_step(run)
-    task = job.task
-    figures, classes = run.journal.figures_of(step), {}
+    figures = run.journal.figures_of(step)
     if job.held_out and job.options.average > 1:  # those of the journal are of the epoch's own weights
         figures |= {f"val_{name}": float(value) for name, value in trials.evaluated(model).items()}
-    if job.held_out:
-        # By all workers, who answer together.
-        answered = [task.brief(each, model.settings) for each in model.answered(job.held_out)]
-        if task.tune is not None:
-            given = {name: value for name, value in job.options.settings.items() if value is not None}
-            model.settings = replace(task.tune(answered, model.settings), **given)
-        figures |= {f"val_{name}": value for name, value in task.figures(answered, model.settings).items()}
-        classes = task.by_class(answered, model.settings)
+    judged, classes = _judged(job, model)
+    figures |= judged
     lora = _lora(model)
     model.merge_lora()
     if job.chief:
@@ -191,6 +231,30 @@ def _finish(trials: Trials, run: Run, tried: Sequence[dict]) -> dict[str, float]
         }
         parts = {"classes": classes, "learning rates": _table(tried), "lora": lora}
         _write(job.folder, model, figures, figures | more, _told(job, parts))
+    return figures
+
+
+def _judged(job: Job, model) -> tuple[dict[str, float], dict]:
+    """The figures of the held-out examples, as a whole and by class; the model gets the settings tuned on them."""
+    if not job.held_out:
+        return {}, {}
+    task = job.task
+    # By all workers, who answer together.
+    answered = [task.brief(each, model.settings) for each in model.answered(job.held_out)]
+    if task.tune is not None:
+        given = {name: value for name, value in job.options.settings.items() if value is not None}
+        model.settings = replace(task.tune(answered, model.settings), **given)
+    figures = {f"val_{name}": value for name, value in task.figures(answered, model.settings).items()}
+    return figures, task.by_class(answered, model.settings)
+
+
+def _finish_few(job: Job, model, figures: dict, more: dict) -> dict[str, float]:
+    """Measures and writes the model of a run that learned from few labels."""
+    judged, classes = _judged(job, model)
+    figures = figures | judged
+    if job.chief:
+        _write(job.folder, model, figures, figures | more, _told(job, {"classes": classes}))
+        few_labels.clear(job.folder)
     return figures
 
 

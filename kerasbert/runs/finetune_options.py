@@ -42,6 +42,11 @@ class FinetuneOptions:
     """Peak of the learning rate; None goes by the model's size (`kerasbert.training.optimizers.finetuning_rate`), and
     is ten times that with `lora`. Of several, each is tried, and the one whose kept epoch is the best on `dev` is kept;
     of equal ones, the first."""
+    loss: str | None = None
+    """The loss, one of the task's `losses`; None goes by the examples."""
+    few_shot: int | None = None
+    """The number of equal and of different pairs per text that teach the encoder, before a classifier is put on it
+    (`kerasbert.runs.few_labels`). `epochs` are passes over these pairs. None: the usual fine-tuning."""
     lora: int | None = None
     """Rank of LoRA (`kerasbert.models.lora`), such as 8: embeddings and blocks stay as they are, and the saved model
     has merged kernels. None: every weight learns."""
@@ -95,6 +100,7 @@ class FinetuneOptions:
                 raise ConfigError(f"{name} is {getattr(self, name)!r}: use one of {', '.join(known)}")
         for names, fits, mend in (
             ("epochs accumulate average dev_sample", lambda x: x >= 1, "1 or more"),
+            ("few_shot", lambda x: x is None or x >= 1, "a number of pairs, 1 or more, or None"),
             ("early_stopping", lambda x: x is None or x >= 1, "a number of epochs, 1 or more, or None"),
             ("learning_rate", self._are_rates, "a number above 0, several different ones, or None for the usual one"),
             ("lora", lambda x: x is None or x >= 1, "a rank, 1 or more, or None to let every weight learn"),

@@ -199,7 +199,7 @@ class Trials:
                 layer_decay=options.layer_decay,
                 weight_decay=options.weight_decay,
             )
-            model.compile(optimizer, accumulate=options.accumulate)
+            model.compile(optimizer, loss=options.loss, accumulate=options.accumulate)
             model.optimizer.build(model.trainable_variables)
         several = len(job.rates) > 1
         records = place if several else job.folder

@@ -1,6 +1,7 @@
 """`load` opens a bundle as a `Pipeline`, which turns texts into answers."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from numbers import Real
 from pathlib import Path
 
@@ -118,15 +119,21 @@ class Pipeline:
         """A classifier's logits, float32 (texts, labels)."""
         return self._output("logits", columns, named)
 
-    def encode(self, *columns, **named) -> np.ndarray:
-        """A sentence encoder's unit vectors, float32 (texts, hidden_size)."""
-        return self._output("embedding", columns, named)
+    def encode(self, *columns, prompt: str | None = None, **named) -> np.ndarray:
+        """A sentence encoder's unit vectors, float32 (texts, hidden_size).
 
-    def _output(self, name: str, columns, named) -> np.ndarray:
+        Args:
+            columns, named: as in `predict_text`.
+            prompt: a text that is put before each text; None: that of the settings.
+        """
+        return self._output("embedding", columns, named, **({} if prompt is None else {"prompt": prompt}))
+
+    def _output(self, name: str, columns, named, **changes) -> np.ndarray:
         outputs = [each.name for graph in self._graphs for each in graph.outputs]
         if name not in outputs:
             raise BundleError(f"this bundle has no {name}: {self.task.name} gives {', '.join(outputs)}")
-        return self.predict_outputs(*columns, **named)[name]
+        settings = replace(self.settings, **changes)
+        return joined(self.task, self._graphs, self._asked_once(columns, named, settings))[name]
 
     def _asked_once(self, columns: tuple, named: Mapping, settings) -> Iterator[Answered]:
         examples = self.task.examples(*columns, **named)
@@ -135,6 +142,8 @@ class Pipeline:
 
     def _asked(self, examples: Iterable[Example], settings) -> tuple:
         if self.fields:
+            if getattr(settings, "prompt", ""):
+                raise TokenizerError("this file puts no prompt before its texts: load another file of the bundle")
             examples = map(self._readable, examples)
         return self.task, self.tokenizer, self.runs, examples, settings
 

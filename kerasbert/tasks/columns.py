@@ -222,7 +222,7 @@ def _of_frame(frame, task: Task, columns: Mapping[str, str | None]) -> tuple[dic
 
 def _place(names: list, wanted: str | None, field: Field) -> str | tuple[str, ...] | None:
     """A field's column, or its columns if each holds one text of a list."""
-    numbered = numbered_headers(names, field.columns, wanted) if field.kind == "texts" else ()
+    numbered = numbered_headers(names, field.columns, wanted) if "texts" in field.kind else ()
     return numbered or _column(names, wanted, field.columns)
 
 

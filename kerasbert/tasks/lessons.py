@@ -55,8 +55,8 @@ def lessons_of(
     if task.averages and (weighted or len(rows) > len(examples)):
         parts = {id(row): share for mine in made for row, share in zip(mine, shares(mine).tolist(), strict=True)}
     make = task.targets if task.targets is not None else _given(task, graph)
-    labelled = any(example.truth is not None for example in examples)
-    if examples and not labelled and task.training_graph is not None:  # its inputs hold the right answers
+    labelled = any(map(task.teaches, examples))
+    if rows and not labelled and any(each.name not in rows[0].inputs for each in graph.inputs):  # the right answers
         raise ConfigError(f"{task.name}: its loss needs right answers; give y, or a data set of (x, y)")
     table = None if class_weight is None else class_weights(class_weight, labels_of(settings), graph)
 

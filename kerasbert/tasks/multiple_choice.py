@@ -12,6 +12,7 @@ from kerasbert.tasks.encoding import check_length, inputs_of
 from kerasbert.tasks.fields import Field
 from kerasbert.tasks.figures import pictures
 from kerasbert.tasks.golden import PAIRS, TEXTS
+from kerasbert.tasks.groups import by_example
 from kerasbert.tasks.remarks import counted
 from kerasbert.tasks.task import MODEL_INPUTS, Example, Graph, Output, Row, Task, Words
 
@@ -59,16 +60,6 @@ def _choices_of(example: Example) -> list[str]:
             f"{example.place}: choice {empty}, counted from 0, is empty; give it some text, or leave it out"
         )
     return choices
-
-
-def group(rows: Sequence[Row]) -> list[list[Row]]:
-    """Puts the choices of an example together: the loss is one cross-entropy over them."""
-    groups = []
-    for row in rows:
-        if row.choice == 0:
-            groups.append([])
-        groups[-1].append(row)
-    return groups
 
 
 def decode(example: Example, rows: Sequence[Row], outputs, settings: Settings) -> dict:
@@ -182,7 +173,7 @@ TASK = Task(
     rows=rows,
     truth=truth,
     targets=targets,
-    group=group,
+    group=by_example,
     decode=decode,
     choices=choices,
     choose=choose,

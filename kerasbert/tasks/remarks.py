@@ -25,7 +25,7 @@ def warn(task: Task, examples: Sequence[Example], settings, *, labelled: bool = 
         labelled: whether their right answers count.
     """
     for remark in (
-        *_about_texts(task, examples),
+        *_about_texts(task.to_train() if labelled else task, examples),
         *_about_pairs(examples, settings),
         *(task.remarks(examples, settings) if labelled else ()),
     ):

@@ -5,10 +5,11 @@ from dataclasses import MISSING, dataclass, field, replace
 
 import numpy as np
 
-from kerasbert.errors import TokenizerError
 from kerasbert.tasks.choice import Choice
-from kerasbert.tasks.fields import Field, column_of
+from kerasbert.tasks.fields import Field
 from kerasbert.tasks.figures.pictures import Counts, Points
+from kerasbert.tasks.given import fields_of
+from kerasbert.tasks.groups import alone
 
 Outputs = Mapping[str, Sequence[np.ndarray]]
 """Output name -> one array per row. An output with values per token has the row's own tokens only, no padding."""
@@ -60,7 +61,8 @@ class Row:
         encoding: the tokens with their offsets in the text, in code points (`tokenizers.Encoding`).
         kept: the tokens that this row answers and learns, without special ones. Rows that overlap share them out, so
             that each token of the text is kept by one row. None for a task that does not ask token by token.
-        choice: the number of the choice that this row is about, from 0, where an example has a row per choice.
+        choice: the number of the choice or of the text that this row is about, from 0, where an example has a row for
+            each.
     """
 
     example: Example
@@ -101,7 +103,8 @@ class Output:
     Attributes:
         axis: "row" for one vector per row, "token" for one per token, "position" for one number per token. The numbers
             of a row are then one vector, such as the logits of a choice among its tokens. "example" for one number per
-            row, which is one of its example's: the numbers of all rows of an example are the logits of a choice. The
+            row, which is one of its example's: the numbers of all rows of an example are the logits of a choice. With
+            the bar "vector" the rows of an example each have a vector, and one loss. The
             name of an input for one vector per value of this input. "list" for a list per row, made by `Task.infer`.
         bar: the kind of numbers, which decides how the parity gate compares them (`kerasbert.export.gate.bars`):
             "choice" (logits of labels that exclude each other), "choices" (logits of labels that do not), "number", or
@@ -219,11 +222,6 @@ def labels_of(settings) -> tuple[str, ...]:
     return tuple(getattr(settings, "labels", ()))
 
 
-def alone(rows: Sequence[Row]) -> list[list[Row]]:
-    """Puts every row into a group by itself, for a loss that needs no other row."""
-    return [[row] for row in rows]
-
-
 def run_model(runs: Mapping[str, Run], batch: dict, settings) -> Mapping[str, Sequence[np.ndarray]]:
     """Runs the graph "model", for tasks with one graph."""
     return runs["model"](batch)
@@ -237,7 +235,10 @@ class Task:
         name: its name in config.json, in kerasbert.json and on the command line.
         Settings: a frozen dataclass that has a field `max_length`. All its fields are written into kerasbert.json.
         fields: the parts of an example.
+        training_fields: the parts of a labelled example, if these are others; empty: `fields`.
         truths: usual names of the column with the right answers; empty for a task that cannot learn from files.
+        unlabelled: whether an example that has all required fields of training is also learned without a right answer.
+        losses: the losses that `--loss` names -> a check of the training examples, which raises DataError.
         beside: usual names of a further column that belongs to the right answers, such as their places in the text.
         joined: a value of the column of right answers, one of the column `beside` -> the right answers.
         format: the ending, one of `kerasbert.examples.readers`, as which files of unknown endings are read; or empty.
@@ -283,6 +284,8 @@ class Task:
         quick: settings -> faster ones, for figures of a sample while a model learns; None if answers take no time.
         metrics: settings, or None for any -> the names of the figures, and for each whether its best value is the
             largest ("max") or the smallest ("min").
+        measures: labelled examples -> the names of those figures that they allow, the most telling one first; None if
+            all examples allow the same ones.
         by_class: examples as for `figures`, settings -> per class its precision, recall, f1 and support (the number of
             right answers that are this class); empty where there are no classes.
         picture: the same arguments -> a table of counts or points, for a drawing of right and wrong answers.
@@ -291,7 +294,10 @@ class Task:
     name: str
     Settings: type
     fields: tuple[Field, ...]
+    training_fields: tuple[Field, ...] = ()
     truths: tuple[str, ...] = ()
+    unlabelled: bool = False
+    losses: Mapping[str, Callable[[Sequence[Example]], None]] = field(default_factory=dict)
     beside: tuple[str, ...] = ()
     joined: Callable[[object, object], object] = lambda truth, beside: truth
     format: str = ""
@@ -330,6 +336,7 @@ class Task:
     figures: Callable[[Sequence, object], dict[str, float]] | None = None
     quick: Callable[[object], object] | None = None
     metrics: Callable[[object | None], Mapping[str, str]] = lambda settings: {}
+    measures: Callable[[Sequence[Example]], Sequence[str]] | None = None
     by_class: Callable[[Sequence, object], dict[str, dict[str, float]]] = lambda answered, settings: {}
     picture: Callable[[Sequence, object], Counts | Points] | None = None
 
@@ -346,6 +353,15 @@ class Task:
         self.survey(examples)
         for example in examples:
             self.truth(example, settings)
+
+    def to_train(self) -> "Task":
+        """The task with the fields of its labelled examples."""
+        return replace(self, fields=self.training_fields) if self.training_fields else self
+
+    def teaches(self, example: Example) -> bool:
+        """Whether an example says what is to be learned."""
+        required = [each.name for each in self.to_train().fields if each.required]
+        return example.truth is not None or (self.unlabelled and all(name in example.fields for name in required))
 
     def to_learn(self, examples: Sequence[Example]) -> Sequence[Example]:
         """The examples as they are learned: those whose right answers are drawn from their texts have True for one."""
@@ -365,36 +381,7 @@ class Task:
             TokenizerError: columns have different lengths, there are too many, a value is not what the field holds, or
                 a field is missing, unknown or given twice.
         """
-        names = [each.name for each in self.fields]
-        if len(columns) == 1 and isinstance(columns[0], Mapping):
-            columns, named = (), {**columns[0], **named}
-        if len(columns) == 1 and isinstance(columns[0], tuple) and not all(isinstance(x, str) for x in columns[0]):
-            columns = columns[0] if len(names) > 1 else columns
-        if len(columns) == 1 and isinstance(columns[0], list) and all(isinstance(x, tuple) for x in columns[0]):
-            sizes = sorted({len(values) for values in columns[0]})
-            if len(sizes) > 1 or sizes == [0]:
-                listed = " and of ".join(map(str, sizes))
-                raise TokenizerError(f"{self.name}: rows of {listed} values; each example needs one value of each")
-            columns = tuple(map(list, zip(*columns[0], strict=True))) or ([],)
-        unknown = [f"{name!r}" for name in named if name not in names]
-        if len(columns) > len(names) or unknown:
-            found = ", ".join(unknown) or f"{len(columns)} columns"
-            raise TokenizerError(f"{self.name} takes {', '.join(names)}, not {found}")
-        given = dict(zip(names, columns, strict=False))
-        twice = [name for name in named if name in given]
-        if twice:
-            raise TokenizerError(f"{self.name}: {twice[0]} is given twice")
-        given |= named
-        fields = {each.name: each for each in self.fields}
-        given = {name: column_of(fields[name], values) for name, values in given.items() if values is not None}
-        counts = {name: len(values) for name, values in given.items()}
-        if len(set(counts.values())) > 1:
-            listed = ", ".join(f"{count} in {name}" for name, count in counts.items())
-            raise TokenizerError(f"{self.name}: {listed}; each example needs one value of each")
-        missing = [each.name for each in self.fields if each.required and each.name not in given]
-        if missing:
-            raise TokenizerError(f"{self.name} needs {missing[0]}")
-        rows = [dict(zip(given, values, strict=True)) for values in zip(*given.values(), strict=True)]
+        rows = fields_of(self.name, self.fields, columns, named)
         if len(rows) == 1:
             return [Example(rows[0])]
-        return [Example(fields, spot=f"{names[0]}[{index}]") for index, fields in enumerate(rows)]
+        return [Example(row, spot=f"{self.fields[0].name}[{index}]") for index, row in enumerate(rows)]

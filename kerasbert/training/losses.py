@@ -9,6 +9,7 @@ import keras.src.losses.loss as keras_loss
 from keras import ops
 
 from kerasbert.errors import ConfigError
+from kerasbert.training.embedding_losses import LOSSES, EmbeddingLoss
 
 
 @keras.saving.register_keras_serializable("kerasbert")
@@ -96,7 +97,7 @@ class TokenCrossentropy(keras.losses.Loss):
         return {**own, "name": self.name, "dtype": self.dtype}
 
 
-USUAL: dict[str, tuple[Callable, Callable]] = {
+USUAL: dict[str, tuple[Callable, Callable | None]] = {
     "position": (
         lambda reduction: PositionCrossentropy(reduction=reduction),
         lambda: keras.metrics.MeanMetricWrapper(position_accuracy, name="accuracy"),
@@ -121,8 +122,9 @@ USUAL: dict[str, tuple[Callable, Callable]] = {
         lambda reduction: keras.losses.MeanSquaredError(reduction=reduction),
         lambda: keras.metrics.MeanAbsoluteError(name="mae"),
     ),
+    "similarity": (lambda reduction: EmbeddingLoss(reduction=reduction), None),
 }
-"""Kind of an output (`kind_of`) -> its loss, given a reduction, and its metric. Vectors have no usual loss."""
+"""Kind of an output (`kind_of`) -> its loss, given a reduction, and its metric. Other vectors have no usual loss."""
 REDUCTIONS = {
     "row": "sum_over_batch_size",
     "example": "sum_over_batch_size",
@@ -135,9 +137,12 @@ REDUCTIONS = {
 
 def kind_of(output) -> str:
     """The kind of an output that decides its usual loss: "position" for a choice among tokens, "positions" for several
-    tokens that do not exclude each other, "example" for a choice among the rows of an example, else its `bar`."""
+    tokens that do not exclude each other, "example" for a choice among the rows of an example, "similarity" for the
+    vectors of these rows, else its `bar`."""
     if output.axis == "position" and output.bar == "choices":
         return "positions"
+    if output.axis == "example" and output.bar == "vector":
+        return "similarity"
     return output.axis if output.axis in ("position", "example") else output.bar
 
 
@@ -156,7 +161,8 @@ def usual_losses(outputs: Sequence) -> dict:
         if kind_of(each) in USUAL:
             loss, metric = USUAL[kind_of(each)]
             found["loss"][each.name] = loss(REDUCTIONS[each.axis])
-            found["weighted_metrics" if each.by_token else "metrics"][each.name] = [metric()]
+            if metric:
+                found["weighted_metrics" if each.by_token else "metrics"][each.name] = [metric()]
     if len(outputs) == 1:
         return {argument: next(iter(by_name.values()), None) for argument, by_name in found.items()}
     return {argument: by_name or None for argument, by_name in found.items()}
@@ -185,6 +191,8 @@ def as_meant(loss, outputs: Sequence):
         return loss
 
     def meant(each):
+        if kind == "similarity":
+            return LOSSES[each]() if each in LOSSES else each
         suits = CROSSENTROPIES.get(each.replace("_", "").casefold()) if isinstance(each, str) else None
         if suits is None:
             return each

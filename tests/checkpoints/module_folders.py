@@ -7,6 +7,7 @@ from pathlib import Path
 BERT = Path(__file__).parents[1] / "parity" / "fixtures" / "bert"
 TEXTS = ["the film is good", "a", "one two three four five six seven eight nine ten", ""]
 LENGTH = 8
+PROMPT = "good film: "
 FLAGS = {"cls": "pooling_mode_cls_token", "mean": "pooling_mode_mean_tokens", "max": "pooling_mode_max_tokens"}
 
 
@@ -33,3 +34,10 @@ def make_folder(folder: Path, pooling: dict, *, modules: tuple[str, ...] = (), l
 def flags(mode: str) -> dict:
     """The content of 1_Pooling/config.json, as releases before 6 write it."""
     return {name: each == mode for each, name in FLAGS.items()}
+
+
+def put_prompt(folder: Path, prompt: str) -> Path:
+    """Lets a folder have a prompt for every text."""
+    content = {"prompts": {"query": prompt, "other": "a "}, "default_prompt_name": "query"}
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(content), encoding="utf-8")
+    return folder

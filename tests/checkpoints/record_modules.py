@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import sentence_transformers
-from module_folders import FLAGS, TEXTS, flags, make_folder
+from module_folders import FLAGS, PROMPT, TEXTS, flags, make_folder, put_prompt
 
 
 def main() -> None:
@@ -17,6 +17,9 @@ def main() -> None:
         for mode in FLAGS:
             model = sentence_transformers.SentenceTransformer(str(make_folder(Path(place) / mode, flags(mode))))
             recorded[mode] = model.encode(TEXTS, normalize_embeddings=True).round(7).astype(float).tolist()
+        folder = put_prompt(make_folder(Path(place) / "prompt", flags("mean")), PROMPT)
+        model = sentence_transformers.SentenceTransformer(str(folder))
+        recorded["prompt"] = model.encode(TEXTS, normalize_embeddings=True).round(7).astype(float).tolist()
     path = Path(__file__).parent / "modules.json"
     path.write_text(json.dumps(recorded, separators=(",", ":")) + "\n", encoding="utf-8")
 

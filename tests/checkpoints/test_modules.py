@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from checkpoints.module_folders import FLAGS, LENGTH, TEXTS, flags, make_folder
+from checkpoints.module_folders import FLAGS, LENGTH, PROMPT, TEXTS, flags, make_folder, put_prompt
 
 from kerasbert import BertEncoder, SentenceEncoder
 from kerasbert.checkpoints.opening import open_checkpoint
@@ -71,8 +71,8 @@ def test_another_module_is_named_where_vectors_are_asked_for(tmp_path):
         ("sentence_bert_config.json", {"max_seq_length": "x"}, "max_seq_length is 'x': use a number of tokens"),
         (
             "config_sentence_transformers.json",
-            {"prompts": {"query": "query: "}, "default_prompt_name": "query"},
-            r"the prompt 'query: ' is put before every text \(query\); kerasbert does not add prompts",
+            {"prompts": {"query": "query: "}, "default_prompt_name": "other"},
+            r"default_prompt_name is 'other', but prompts has no text of this name",
         ),
     ],
 )
@@ -96,3 +96,24 @@ def test_prompts_without_a_default_leave_texts_as_they_are(tmp_path):
     content = {"prompts": {"query": "query: "}, "default_prompt_name": None}
     (folder / "config_sentence_transformers.json").write_text(json.dumps(content), encoding="utf-8")
     np.testing.assert_allclose(SentenceEncoder.from_pretrained(folder).encode(TEXTS), RECORDED["mean"], atol=1e-5)
+
+
+def test_a_prompt_is_put_before_every_text(tmp_path):
+    folder = put_prompt(make_folder(tmp_path / "folder", flags("mean")), PROMPT)
+    model = SentenceEncoder.from_pretrained(folder)
+    assert model.settings.prompt == PROMPT
+    np.testing.assert_allclose(model.encode(TEXTS), RECORDED["prompt"], atol=1e-5)
+    np.testing.assert_allclose(model.encode(TEXTS, prompt=""), RECORDED["mean"], atol=1e-5)
+    model.save_pretrained(tmp_path / "saved")
+    written = json.loads((tmp_path / "saved" / "config_sentence_transformers.json").read_text(encoding="utf-8"))
+    assert written["prompts"][written["default_prompt_name"]] == PROMPT
+    again = SentenceEncoder.from_pretrained(tmp_path / "saved")
+    np.testing.assert_allclose(again.encode(TEXTS), RECORDED["prompt"], atol=1e-5)
+
+
+def test_a_prompt_that_is_left_out_of_the_mean_is_refused(tmp_path):
+    folder = put_prompt(make_folder(tmp_path / "folder", {**flags("mean"), "include_prompt": False}), PROMPT)
+    with pytest.raises(
+        CheckpointError, match=r"1_Pooling/config.json: include_prompt is false, which is not supported"
+    ):
+        SentenceEncoder.from_pretrained(folder)

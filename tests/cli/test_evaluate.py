@@ -43,8 +43,8 @@ def test_entities_are_reported_by_type(run, tiny_tagger):
 
 
 def test_what_has_no_figures_is_one_line(fails, tiny_bert, opinion_file):
-    line = fails("evaluate", tiny_bert, "--task", "sentence-embedding", "--data", opinion_file)
-    assert line == f"{tiny_bert}: sentence-embedding has no figures to measure on labelled data"
+    line = fails("evaluate", tiny_bert, "--task", "feature-extraction", "--data", opinion_file)
+    assert line == f"{tiny_bert}: feature-extraction has no figures to measure on labelled data"
 
 
 def test_a_task_without_a_picture_is_measured(run, tiny_bert, file):

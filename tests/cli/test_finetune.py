@@ -22,7 +22,7 @@ def test_the_defaults_are_those_of_the_library():
     library = {each.name: each.default for each in dataclasses.fields(FinetuneOptions)}
     both = given.keys() & library.keys()
     assert {name: given[name] for name in both} == {name: library[name] for name in both}
-    assert library.keys() - both == {"columns", "settings", "dev_sample"}  # the last one is of seq2seq
+    assert library.keys() - both == {"columns", "settings", "dev_sample", "loss"}  # the last two are of other tasks
     (length,) = (each for each in command.params if each.name == "max_length")
     assert f"else {TASK.usual_length}, " in length.help
 

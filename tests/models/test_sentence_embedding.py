@@ -4,14 +4,18 @@ import json
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
+import tensorflow as tf
+from conftest import BAD, GOOD, write_csv
 
 from kerasbert import BertEncoder, SentenceEncoder, TextClassifier
-from kerasbert.errors import CheckpointError, ConfigError, ExportError
+from kerasbert.errors import CheckpointError, ConfigError, DataError, ExportError
 from kerasbert.models.opening import open_model
 from kerasbert.runtime import load
 from kerasbert.tasks.sentence_embedding import Settings
 from kerasbert.tasks.task import Output
+from kerasbert.training.optimizers import AdamW
 
 TEXTS = ["the film was lovely", "bad", "", "the hotel was dark and the staff rude. " * 9]
 
@@ -84,21 +88,115 @@ def test_what_cannot_be_is_named(tiny_bert, options, complaint):
         SentenceEncoder.from_pretrained(tiny_bert, **options)
 
 
+# Learning.
+
+ANCHORS = [f"the {thing} was {how}" for how in (*GOOD[:3], *BAD[:3]) for thing in ("film", "book")]
+POSITIVES = [f"it is {how}" for how in (*GOOD[:3], *BAD[:3]) for _ in range(2)]
+OTHERS = POSITIVES[2:] + POSITIVES[:2]
+
+
+def learning(folder, **options) -> SentenceEncoder:
+    keras.utils.set_random_seed(0)
+    model = SentenceEncoder.from_pretrained(folder, max_length=16)
+    model.compile(AdamW(3e-3), **options)
+    return model
+
+
+def cosines(model, first, second) -> np.ndarray:
+    return np.sum(model.encode(first) * model.encode(second), axis=-1)
+
+
+def losses(model, **data) -> list[float]:
+    return model.fit(**data, epochs=4, batch_size=6, verbose=0).history["loss"]
+
+
+def test_pairs_come_near_each_other_and_others_do_not(tiny_bert):
+    model = learning(tiny_bert)
+    before = cosines(model, ANCHORS, POSITIVES) - cosines(model, ANCHORS, OTHERS)
+    found = losses(model, x=(ANCHORS, POSITIVES))
+    assert found[-1] < found[0]
+    after = cosines(model, ANCHORS, POSITIVES) - cosines(model, ANCHORS, OTHERS)
+    assert after.mean() > before.mean() + 0.1
+
+
+def test_texts_with_negatives_learn_by_either_loss(tiny_bert):
+    negatives = [[text] if place % 2 else [text, "it was"] for place, text in enumerate(OTHERS)]
+    for options in ({"loss": "triplet"}, {"loss": "multiple_negatives_ranking"}):
+        found = losses(learning(tiny_bert, **options), x=(ANCHORS, POSITIVES, negatives))
+        assert found[-1] < found[0], options
+
+
+def test_scores_become_cosines(tiny_bert):
+    model = learning(tiny_bert)
+    scores = np.array([0.2, 0.9] * 6)
+    before = np.abs(cosines(model, ANCHORS, POSITIVES) - scores).mean()
+    losses(model, x={"anchor": ANCHORS, "positive": POSITIVES}, y=scores)
+    assert np.abs(cosines(model, ANCHORS, POSITIVES) - scores).mean() < before
+
+
+def test_a_file_a_table_lists_and_a_data_set_give_the_same_batches(tiny_bert, tmp_path):
+    model = learning(tiny_bert)
+    rows = list(zip(ANCHORS, POSITIVES, strict=True))
+    path = write_csv(tmp_path / "pairs.csv", rows, ("question", "answer"))
+    slices = tf.data.Dataset.from_tensor_slices((ANCHORS, POSITIVES)).map(lambda a, b: ((a, b),))
+    given = (path, pd.DataFrame(rows, columns=["anchor", "positive"]), (ANCHORS, POSITIVES), rows, slices)
+    found = [[*map(_arrays, model.dataset(each, batch_size=5, shuffle=False))] for each in given]
+    for batches in found[1:]:
+        keras.tree.map_structure(np.testing.assert_array_equal, batches, found[0])
+    assert [len(inputs["input_ids"]) for inputs, _ in found[0]] == [5, 5, 2]
+    named = model.dataset(path, anchor_column="answer", positive_column="question", batch_size=12, shuffle=False)
+    ((_, swapped),) = map(_arrays, named)
+    np.testing.assert_array_equal(swapped[:5, ::-1], found[0][0][1])
+
+
+def _arrays(batch) -> list:
+    return keras.tree.map_structure(np.asarray, list(batch))
+
+
+def test_what_is_predicted_is_no_example_to_learn(tiny_bert):
+    model = SentenceEncoder.from_pretrained(tiny_bert, max_length=16)
+    pairs = ["film", "book"], ["the film", "it"]
+    wanted = model.encode(*pairs)
+    for found in (model.predict(pairs, verbose=0), model.predict_on_batch(pairs)):
+        np.testing.assert_allclose(found, wanted, atol=1e-5)
+    data = tf.data.Dataset.from_tensor_slices(pairs[0]).batch(2)
+    np.testing.assert_allclose(model.predict(data, verbose=0), model.encode(pairs[0]), atol=1e-5)
+
+
+def test_examples_that_do_not_fit_are_named(tiny_bert):
+    model = learning(tiny_bert)
+    with pytest.raises(DataError, match="no second text; give a positive"):
+        model.fit({"anchor": ["a"], "negative": ["b"]}, verbose=0)
+    with pytest.raises(DataError, match=r"y\[1\]: the score 4 is not from 0 to 1"):
+        model.fit((["a", "b"], ["a", "b"]), [1, 4], verbose=0)
+    with pytest.raises(ConfigError, match="triplet: its examples are pairs without right answers"):
+        learning(tiny_bert, loss="triplet").fit((["a", "b"], ["a", "b"]), [1, 0.5], verbose=0)
+
+
 @pytest.mark.slow
-def test_every_file_gives_its_vectors(tiny_bert, opinion_file, tmp_path):
+def test_every_file_gives_its_vectors(tiny_bert, tmp_path):
     from kerasbert.export import export_bundle
 
     model = SentenceEncoder.from_pretrained(tiny_bert, max_length=32)  # so that files have two signatures, not three
-    rows = export_bundle(model, tmp_path / "bundle")
+    pairs = write_csv(tmp_path / "pairs.csv", list(zip(ANCHORS, POSITIVES, strict=True)), ("anchor", "positive"))
+    rows = export_bundle(model, tmp_path / "bundle", data=pairs)
     assert {row.format for row in rows} >= {"tflite", "tflite-int8", "onnx", "saved_model"}
+    assert min(row.agreement for row in rows if row.agreement is not None) == 1.0
     for name in ("tflite", "onnx"):
         np.testing.assert_allclose(load(tmp_path / "bundle", file=name).encode(TEXTS), model.encode(TEXTS), atol=1e-4)
     int8 = load(tmp_path / "bundle", file="tflite-int8").encode(TEXTS)
     assert np.sum(int8 * model.encode(TEXTS), axis=-1).min() > 0.98
     answer = load(tmp_path / "bundle")("bad")
     assert answer["embedding"] == pytest.approx(model.encode(["bad"])[0].tolist(), abs=1e-4)
-    with pytest.raises(ExportError, match="sentence-embedding has no figures to measure on"):
-        export_bundle(model, tmp_path / "other", data=opinion_file)
+
+
+def test_a_prompt_cannot_be_exported_yet(tiny_bert, tmp_path):
+    from kerasbert.export import export_bundle
+
+    model = SentenceEncoder.from_pretrained(tiny_bert, max_length=32, prompt="query: ")
+    with pytest.raises(ExportError, match="the model puts 'query: ' before every text, which programs around exported"):
+        export_bundle(model, tmp_path / "bundle")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_real_sentences_that_mean_alike_are_near(minilm):

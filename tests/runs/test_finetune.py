@@ -159,9 +159,8 @@ def test_a_folder_that_is_not_empty_is_refused_before_anything_is_read(tmp_path)
 
 
 def test_a_task_that_learns_nothing_and_one_that_is_not_there_are_named(opinion_file, tmp_path):
-    for task in ("sentence-embedding", "feature-extraction"):
-        with pytest.raises(ConfigError, match=rf"^{task}: learns nothing from a labelled file$"):
-            finetune(task, opinion_file, tmp_path / "out")
+    with pytest.raises(ConfigError, match=r"^feature-extraction: learns nothing from a labelled file$"):
+        finetune("feature-extraction", opinion_file, tmp_path / "out")
     with pytest.raises(ConfigError, match=r"^no task 'text_classifier': use one of text-classification, token-clas"):
         finetune("text_classifier", opinion_file, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []

@@ -219,7 +219,7 @@ def test_options_reach_the_step(tiny_bert, opinion_file, tmp_path, monkeypatch):
     options = {"weight_decay": 0.5, "layer_decay": 0.9, "accumulate": 4, "precision": "bf16"}
     with pytest.raises(Compiled) as caught:
         teach(tiny_bert, opinion_file, tmp_path / "out", **options)
-    assert caught.value.args == (0.5, 0.9, {"accumulate": 4}, "bfloat16")
+    assert caught.value.args == (0.5, 0.9, {"loss": None, "accumulate": 4}, "bfloat16")
 
 
 @pytest.mark.parametrize(

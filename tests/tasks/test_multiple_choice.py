@@ -10,8 +10,9 @@ from kerasbert.tasks.ask import Answered
 from kerasbert.tasks.batches import NO_TOKEN, pad_lessons
 from kerasbert.tasks.choice import Choice
 from kerasbert.tasks.columns import examples_of
+from kerasbert.tasks.groups import by_example
 from kerasbert.tasks.lessons import lessons_of
-from kerasbert.tasks.multiple_choice import TASK, Settings, group
+from kerasbert.tasks.multiple_choice import TASK, Settings
 from kerasbert.tasks.remarks import count_cut
 from kerasbert.tasks.task import Example
 from kerasbert.tokenizers import WordPieceTokenizer
@@ -39,7 +40,10 @@ def test_rows_of_an_example_are_a_group_also_of_an_example_that_is_there_twice()
     one = Example(FILM)
     twice = [row for _ in range(2) for row in TASK.rows(TOKENIZER, one, SETTINGS)]
     for each in (rows, twice):
-        assert [list(map(id, found)) for found in group(each)] == [list(map(id, each[:3])), list(map(id, each[3:]))]
+        assert [list(map(id, found)) for found in by_example(each)] == [
+            list(map(id, each[:3])),
+            list(map(id, each[3:])),
+        ]
 
 
 def test_a_choice_that_is_cut_is_counted_once_per_example():

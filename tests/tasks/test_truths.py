@@ -74,7 +74,8 @@ def lessons(output: Output, truth, class_weight=None, weight=None) -> Lesson:
 
     class Task:
         name, averages, group = "a-task", False, staticmethod(lambda rows: [[row] for row in rows])
-        drawn, training_graph, to_learn = False, None, staticmethod(lambda examples: examples)
+        drawn, to_learn = False, staticmethod(lambda examples: examples)
+        teaches = staticmethod(lambda example: example.truth is not None)
         rows = staticmethod(lambda tokenizer, example, settings: [Row(example, {"input_ids": [7, 8, 9]})])
 
         @staticmethod

@@ -125,6 +125,7 @@ MODELS = {
     "several labels": (lambda **x: classifier(problem_type="multi_label_classification", **x), "labels", {}),
     "number": (lambda **x: classifier(problem_type="regression", labels="v", **x), "number", {}),
     "sentence": (lambda: SentenceEncoder(encoder()), "vector", {"loss": apart, "metrics": ["cosine_similarity"]}),
+    "scored pairs": (lambda **x: SentenceEncoder(encoder(pooler=False, **x)), "scored pairs", {}),
     "features": (lambda: FeatureExtractor(encoder()), "pooled", {"loss": {"pooled_output": "mse"}}),
     "questions": (lambda: QuestionAnswerer(encoder(pooler=False), max_length=LENGTH), "places", {}),
     "tokens": (lambda **x: Heads(encoder(**x), (TOKENS,)), "tags", {}),
@@ -185,7 +186,18 @@ def choices(targets: str, rows: int = 5) -> tuple:
     return (inputs, wanted, weights[:rows]) if "weighted" in targets else (inputs, wanted)
 
 
+def scored_pairs(targets: str, rows: int = 5) -> tuple:
+    """Inputs (examples, 2, length), and the right cosine of each pair in both of its rows."""
+    inputs, _, weights = batch("weighted label", rows * 2)
+    inputs = {name: values.reshape(rows, 2, -1) for name, values in inputs.items()}
+    return inputs, np.repeat(weights[:rows, None, None], 2, axis=1)
+
+
 COMPILED = ("accumulate", "recompute", "jit_compile", "run_eagerly")
+
+
+MAKERS = {"choices": choices, "pairs": scored_pairs}
+"""The last word of targets -> what makes a batch of them, if it is not `batch`."""
 
 
 def train_task(strategy, name, *, rows=5, optimizer="sgd", steps=1, evaluate=False, **options) -> dict:
@@ -195,7 +207,7 @@ def train_task(strategy, name, *, rows=5, optimizer="sgd", steps=1, evaluate=Fal
     make, targets, compiled = MODELS[name]
     compiled = {**compiled, **{each: options.pop(each) for each in COMPILED if each in options}}
     targets = options.pop("targets", targets)
-    made = (choices if targets.endswith("choices") else batch)(targets, rows)
+    made = MAKERS.get(targets.rpartition(" ")[2], batch)(targets, rows)
     data = tf.data.Dataset.from_tensors(made).repeat(steps)
     with strategy.scope():
         model = make(**options)

@@ -1,0 +1,53 @@
+"""Prompts of a bundle: they stand before texts that ids are made of, and are refused where a file reads texts."""
+
+import numpy as np
+import pytest
+from conftest import small_vocabulary
+
+from kerasbert.errors import BundleError, TokenizerError
+from kerasbert.runtime import Pipeline
+from kerasbert.runtime.manifest import Manifest
+from kerasbert.runtime.pipelines import text_graphs
+from kerasbert.tasks.task import MODEL_INPUTS, Graph, Output
+from kerasbert.tokenizers import WordPieceTokenizer
+
+TOKENIZER = WordPieceTokenizer(small_vocabulary())
+
+
+def pipeline(prompt: str, *, reads_text: bool = False) -> Pipeline:
+    """A bundle whose model gives the number of the first token behind [CLS]."""
+    manifest = Manifest(
+        task="sentence-embedding",
+        settings={"pooling": "mean", "prompt": prompt, "score_max": 1.0, "max_length": 16},
+        graphs=[Graph("model", MODEL_INPUTS, (Output("embedding", "row", "vector", 1),))],
+        lengths=[16],
+        tokenizer=TOKENIZER.options(),
+        files={},
+        checksums=dict.fromkeys(("vocab.txt", "golden.json"), "0" * 64),
+        versions={},
+    )
+    runs = {"model": lambda batch: {"embedding": batch["input_ids"][:, 1:2].astype("float32")}}
+    return Pipeline(manifest, TOKENIZER, runs, graphs=text_graphs(manifest, ("text",)) if reads_text else None)
+
+
+def first_token(text: str) -> int:
+    (encoding,) = TOKENIZER.encode([text], max_length=16)
+    return encoding.ids[1]
+
+
+def test_a_prompt_is_put_before_the_texts_and_a_call_may_change_it():
+    encode = pipeline("good ").encode
+    assert encode(["film", "room"]).tolist() == [[first_token("good")]] * 2
+    assert encode(["film"], prompt="bad ").tolist() == [[first_token("bad")]]
+    assert encode(["film"], prompt="").tolist() == [[first_token("film")]]
+    assert len({first_token(word) for word in ("good", "bad", "film")}) == 3
+
+
+def test_a_file_that_reads_texts_puts_no_prompt_before_them():
+    with pytest.raises(TokenizerError, match="this file puts no prompt before its texts: load another file"):
+        pipeline("good ", reads_text=True).encode(np.array(["film"]).tolist())
+
+
+def test_another_bundle_has_no_vectors():
+    with pytest.raises(BundleError, match="this bundle has no logits: sentence-embedding gives embedding"):
+        pipeline("").predict_logits(["film"])
