@@ -56,8 +56,8 @@ def test_one_of_the_two_files_is_refused_with_what_to_give(tmp_path):
     known = r"train.en: files named '.en' are not read; use .csv, .tsv, .jsonl, .conll"
     with pytest.raises(DataError, match=rf"{known}, or two files .* such as train.en,train.de$"):
         read_examples(source, TASK)
-    with pytest.raises(DataError, match=rf"{known}, or .txt with one text per line$"):
-        read_unlabelled(source, TASK)
+    with pytest.raises(DataError, match=rf"{known.replace('en', 'lines')}, or .txt with one text per line$"):
+        read_unlabelled(source.rename(tmp_path / "train.lines"), TASK)
 
 
 def test_pairs_with_an_empty_side_are_counted_and_left_out(tmp_path, caplog):
