@@ -14,7 +14,7 @@ from kerasbert.runtime.manifest import NAME as MANIFEST
 from kerasbert.runtime.manifest import Manifest
 from kerasbert.tasks import NAMES, task_named
 from kerasbert.tasks.choice import Choice
-from kerasbert.tasks.request import is_answering
+from kerasbert.tasks.request import answering_with, is_answering
 from kerasbert.tasks.task import Example, Task
 
 KERAS_FILE = ".keras"
@@ -155,7 +155,7 @@ def check_values(given: dict, settings) -> None:
     if settings is None:
         return
     try:
-        dataclasses.replace(settings, **given)
+        answering_with(settings, given)
     except ConfigError as error:
         blamed = [name for name in given if name in str(error)] or given
         options = ", ".join(f"--{name.replace('_', '-')}" for name in blamed)

@@ -57,12 +57,26 @@ class Request:
             choice = Choice(**part_from_json(Choice, chosen)) if chosen else None
         except ValueError as error:
             raise ConfigError(str(error)) from None
-        return cls(task=task, settings=dataclasses.replace(settings, **own), choice=choice), columns
+        return cls(task=task, settings=answering_with(settings, own), choice=choice), columns
 
     def answer(self, answered: Answered):
         """The answer that follows from an example's outputs."""
         asked = (answered.example, answered.rows, answered.outputs, self.settings)
         return self.task.decode(*asked) if self.choice is None else self.task.choose(*asked, self.choice)
+
+
+def answering_with(settings, given: Mapping):
+    """A model's settings with the values of one call, which count together.
+
+    Raises:
+        ConfigError: a value is not allowed, or has no effect beside the others.
+    """
+    found = dataclasses.replace(settings, **given)
+    for name in given:
+        needed = settings.__dataclass_fields__[name].metadata.get("needs")
+        if needed and not getattr(found, needed):
+            raise ConfigError(f"{name} has no effect without {needed}")
+    return found
 
 
 def is_answering(task: Task, name: str) -> bool:

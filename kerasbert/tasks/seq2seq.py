@@ -67,18 +67,27 @@ class Settings:
     do_sample: bool = option(False, answering=True, help="Whether tokens are drawn at random, without beams.")
     """Whether tokens are drawn by their probabilities."""
     temperature: float = option(
-        1.0, least=0.01, answering=True, help="Sampling: below 1 likely tokens become likelier."
+        1.0, least=0.01, answering=True, needs="do_sample", help="Sampling: below 1 likely tokens become likelier."
     )
     """What logits are divided by before a token is drawn."""
     top_k: int = option(
-        50, least=0, answering=True, help="Sampling: only this many of the likeliest tokens; 0 for all."
+        50,
+        least=0,
+        answering=True,
+        needs="do_sample",
+        help="Sampling: only this many of the likeliest tokens; 0 for all.",
     )
     """A token is drawn from this number of the likeliest ones; 0 for all."""
     top_p: float = option(
-        1.0, least=0.01, most=1.0, answering=True, help="Sampling: only the likeliest tokens with this probability."
+        1.0,
+        least=0.01,
+        most=1.0,
+        answering=True,
+        needs="do_sample",
+        help="Sampling: only the likeliest tokens with this probability.",
     )
     """A token is drawn from the likeliest ones that together have this probability."""
-    sampling_seed: int = option(0, least=0, answering=True, help="Seed for drawing tokens.")
+    sampling_seed: int = option(0, least=0, answering=True, needs="do_sample", help="Seed for drawing tokens.")
     """Seed for drawing tokens. The same seed and source give the same text."""
     split_sentences: bool = option(
         True,

@@ -173,6 +173,7 @@ def option(
     usual: str = "",
     answering: bool = False,
     measured: bool = True,
+    needs: str = "",
 ):
     """A field of a task's settings that is also an option of `kerasbert finetune`.
 
@@ -186,10 +187,12 @@ def option(
         usual: what is taken if neither the user nor the checkpoint says, for the help text; empty: `default`.
         answering: whether it is also an option of the commands that answer, which then answer with another value.
         measured: whether its value changes the task's figures, so that `kerasbert evaluate` offers it too.
+        needs: the setting that has to be on if this one is to have an effect.
     """
     numbers = {"least": least, "most": most}
     given = {"help": help, "choices": tuple(choices), **numbers, "usual": usual or default}
-    return field(default=default, metadata={**given, "answering": answering, "measured": measured})
+    uses = {"answering": answering, "measured": measured, "needs": needs}
+    return field(default=default, metadata={**given, **uses})
 
 
 @dataclass(frozen=True)

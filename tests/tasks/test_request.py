@@ -40,6 +40,7 @@ def test_a_word_of_two_meanings_is_the_tasks_own_setting():
         (question_answering, QUESTIONS, {"threshold": 0.5}, "^threshold means nothing to this model, .*; top_k would$"),
         (question_answering, QUESTIONS, {"max_answer_length": 2.5}, "^max_answer_length is 2.5, not a whole number$"),
         (question_answering, QUESTIONS, {"max_answer_length": 0}, "^max_answer_length is 0: "),
+        (seq2seq, WRITING, {"temperature": 0.5}, "^temperature has no effect without do_sample$"),
         (seq2seq, WRITING, {"threshold": 0.5}, "^threshold means nothing to this model, for seq2seq$"),
     ],
 )
