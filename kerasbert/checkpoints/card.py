@@ -22,6 +22,7 @@ LARGEST = 1_000_000
 """Bytes of a card. A larger file is none."""
 PIPELINES = {
     "encoder": "feature-extraction",
+    "extractive-summarization": "summarization",
     "feature-extraction": "feature-extraction",
     "fill-mask": "fill-mask",
     "multiple-choice": "multiple-choice",

@@ -101,7 +101,7 @@ def read_unlabelled(path: str | Path, task: Task, *, columns: Mapping[str, str |
     """
     path = Path(path)
     ending = path.suffix.lower()
-    plain = ending in PLAIN or (LANGUAGE.fullmatch(ending) and ending not in _readers(task))
+    plain = ending in PLAIN or (LANGUAGE.fullmatch(ending) and ending not in _readers(task) and not task.format)
     if pair_of(path) or not plain:
         return read_examples(path, task, columns=columns, labelled=False)
     named = next((name for name in _named(task, columns).values() if name), None)

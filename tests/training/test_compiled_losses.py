@@ -225,7 +225,7 @@ def test_every_kind_of_output_has_its_usual_loss():
     )
     names = {kind: metric().name for kind, (_, metric) in USUAL.items() if metric}
     choices = dict.fromkeys(("choice", "position", "example"), "accuracy")
-    assert names == {**choices, "choices": "binary_accuracy", "number": "mae"}
+    assert names == {**choices, "choices": "binary_accuracy", "positions": "best_position", "number": "mae"}
     assert USUAL.keys() - names.keys() == {"similarity"}  # the task's figures tell more than a mean over batches
     usual = usual_losses((CHOICE, TOKENS, Output("vector", "row", "vector")))
     assert {name: loss.reduction for name, loss in usual["loss"].items()} == {
