@@ -207,13 +207,11 @@ def _max_length(task):
 
 def _metric(task):
     """--metric, one of the task's figures."""
+    usual = f"{task.headline}, or loss for a model without it" if task.headline else "the first that --dev allows"
     return click.option(
         "--metric",
         type=click.Choice(["loss", *task.metrics(None)]),
-        help="Figure on --dev that decides which epoch and which learning rate is the best.  [default: "
-        f"{task.headline}, or loss for a model without it]"
-        if task.headline
-        else "the first of them that --dev allows]",
+        help=f"Figure on --dev that decides which epoch and which learning rate is the best.  [default: {usual}]",
     )
 
 
