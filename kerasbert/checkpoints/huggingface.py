@@ -206,9 +206,7 @@ def _write_beside_weights(checkpoint: Checkpoint, folder: Path) -> None:
         if checkpoint.task == "sentence-embedding":
             task, usual = task_named(checkpoint.task), {"max_length": checkpoint.config.max_length}
             settings = task.Settings(**{**usual, **stored_settings(checkpoint, task)})
-            names = ("pooling", "prompt", "max_length")
-            known = {name: getattr(settings, name) for name in names}
-            _write_json(folder, modules.written(**known, width=checkpoint.config.hidden_size))
+            _write_json(folder, modules.written(settings, width=checkpoint.config.hidden_size))
         return
     # Other folders in it, such as the checkpoints of a training run, are other models.
     patterns = [pattern for pattern in hub.BESIDE if "/" not in pattern]

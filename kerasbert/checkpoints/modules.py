@@ -58,13 +58,11 @@ def embedding_settings(folder: Path, *, limit: int, lower_cases: bool) -> dict:
     return {"pooling": pooling, "prompt": prompt, "max_length": _length(folder, transformer, limit, lower_cases)}
 
 
-def written(*, pooling: str, prompt: str, max_length: int, width: int) -> dict[str, object]:
+def written(settings, *, width: int) -> dict[str, object]:
     """The files that tell sentence-transformers how a `SentenceEncoder` makes its vectors.
 
     Args:
-        pooling: a value of `POOLINGS`.
-        prompt: is put before each text; empty for none.
-        max_length: the number of tokens that texts are cut to.
+        settings: those of the task `sentence-embedding`.
         width: size of the vectors.
 
     Returns:
@@ -78,12 +76,12 @@ def written(*, pooling: str, prompt: str, max_length: int, width: int) -> dict[s
         ],
         "1_Pooling/config.json": {
             "word_embedding_dimension": width,
-            **{flag: POOLINGS.get(mode) == pooling for flag, mode in _FLAGS.items()},
+            **{flag: POOLINGS.get(mode) == settings.pooling for flag, mode in _FLAGS.items()},
         },
-        "sentence_bert_config.json": {"max_seq_length": max_length, "do_lower_case": False},
+        "sentence_bert_config.json": {"max_seq_length": settings.max_length, "do_lower_case": False},
         SENTENCE_TRANSFORMERS: {
-            "prompts": {_DEFAULT: prompt} if prompt else {},
-            "default_prompt_name": _DEFAULT if prompt else None,
+            "prompts": {_DEFAULT: settings.prompt} if settings.prompt else {},
+            "default_prompt_name": _DEFAULT if settings.prompt else None,
             "similarity_fn_name": "cosine",
         },
     }

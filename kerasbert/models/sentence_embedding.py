@@ -88,12 +88,7 @@ class SentenceEncoder(TextModel):
         return joined(self.task, self.graphs(), self._asked_once(columns, named, batch_size, settings))["embedding"]
 
     def transformers_settings(self) -> dict:
-        files = modules.written(
-            pooling=self.settings.pooling,
-            prompt=self.settings.prompt,
-            max_length=self.max_length,
-            width=self.config.hidden_size,
-        )
+        files = modules.written(self.settings, width=self.config.hidden_size)
         return {**super().transformers_settings(), "files": files}
 
 

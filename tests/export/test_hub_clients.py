@@ -19,6 +19,7 @@ from kerasbert.checkpoints import modules
 from kerasbert.errors import BundleError
 from kerasbert.export import export_bundle
 from kerasbert.runtime import load
+from kerasbert.tasks.sentence_embedding import Settings
 
 RECORDED = Path(__file__).resolve().parents[1] / "parity" / "fixtures"
 CUTS_THE_END = ("transformers.js, pipeline", "transformers.js, pipeline, pooling mean")
@@ -109,7 +110,8 @@ def test_modules_say_how_the_vectors_are_made(embedding):
 
 @pytest.mark.parametrize("pooling", ["cls", "mean", "max"])
 def test_the_modules_that_are_written_are_read(tmp_path, pooling):
-    for path, content in modules.written(pooling=pooling, prompt="query: ", max_length=20, width=8).items():
+    settings = Settings(pooling=pooling, prompt="query: ", max_length=20)
+    for path, content in modules.written(settings, width=8).items():
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_text(json.dumps(content), encoding="utf-8")
     found = modules.embedding_settings(tmp_path, limit=512, lower_cases=True)
