@@ -9,6 +9,7 @@ import click
 
 from kerasbert.cli import options
 from kerasbert.cli.numbers import Number
+from kerasbert.config import SCORES
 from kerasbert.tasks import NAMES, task_named
 
 
@@ -115,6 +116,27 @@ DEV_SAMPLE = click.option(
 )
 """For tasks whose answers take long."""
 
+WRITING = (
+    click.option(
+        "--decoder-layers",
+        metavar="N",
+        type=click.IntRange(min=1),
+        help="Number of the decoder's blocks, for a checkpoint without a decoder. Each begins as a block of the "
+        "encoder.  [default: as many as the encoder has]",
+    ),
+    click.option(
+        "--cross-attention",
+        type=click.Choice(SCORES),
+        help="How a new decoder compares what it writes with the source.  [default: dot]",
+    ),
+    click.option(
+        "--label-smoothing",
+        type=Number(0, 1, max_open=True),
+        help="Share of the probability of each token that is spread over all words.  [default: 0.1]",
+    ),
+)
+"""For tasks that write texts."""
+
 FEW_SHOT = click.option(
     "--few-shot",
     metavar="PAIRS",
@@ -164,7 +186,8 @@ def _command(name: str) -> click.Command:
         _loss(task): bool(task.losses),
         FEW_SHOT: name == "text-classification",
     }
-    recipe = (*RECIPE, *_batching(task), *(each for each, fits in further.items() if fits))
+    writing = WRITING if task.quick else ()
+    recipe = (*RECIPE, *_batching(task), *writing, *(each for each, fits in further.items() if fits))
     for decorate in reversed(
         (
             options.checkpoint,

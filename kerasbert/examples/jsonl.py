@@ -11,6 +11,8 @@ from kerasbert.reading import parse
 def jsonl_rows(path: Path, content: str) -> Iterator[tuple[int, dict]]:
     """The objects of a file with their lines, counted from 1.
 
+    The hub's sets of parallel texts have `{"translation": {"en": ..., "de": ...}}`: the inner names are columns then.
+
     Raises:
         DataError: a line that is not a JSON object; it is named.
     """
@@ -26,5 +28,6 @@ def jsonl_rows(path: Path, content: str) -> Iterator[tuple[int, dict]]:
         if not isinstance(row, dict):
             raise DataError(f"{path}, line {line}: a {type(row).__name__}; each line holds a JSON object")
         last = line
-        yield line, row
+        inner = row.get("translation")
+        yield line, ({**row, **inner} if isinstance(inner, dict) else row)
     tell_blank(path, blank, before=last)

@@ -40,6 +40,9 @@ RECIPE = (
     "epochs",
     "few_shot",
     "loss",
+    "decoder_layers",
+    "cross_attention",
+    "label_smoothing",
     "lora",
     "warmup",
     "layer_decay",
@@ -84,6 +87,9 @@ def finetune(
         raise ConfigError(f"{task}: learns nothing from a labelled file")
     if options.few_shot is not None:
         few_labels.check(task, options)
+    of_writing = [*options.new_decoder, *options.smoothing]
+    if of_writing and definition.quick is None:
+        raise ConfigError(f"{of_writing[0]} is {getattr(options, of_writing[0])}: {task} writes no text; leave it out")
     begun = is_begun(folder, options.resume)
     job = _job(definition, train, folder, options)
     if begun:

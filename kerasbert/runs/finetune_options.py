@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kerasbert.config import SCORES
 from kerasbert.errors import ConfigError
 from kerasbert.runs.pretrain_options import PRECISIONS
 from kerasbert.tasks.amounts import batching_of
@@ -44,6 +45,12 @@ class FinetuneOptions:
     of equal ones, the first."""
     loss: str | None = None
     """The loss, one of the task's `losses`; None goes by the examples."""
+    decoder_layers: int | None = None
+    """Number of the decoder's blocks, for a checkpoint that has no decoder; None: as many as the encoder's."""
+    cross_attention: str | None = None
+    """How a new decoder compares queries with the encoder's vectors, one of `kerasbert.config.SCORES`; None: "dot"."""
+    label_smoothing: float | None = None
+    """Share of the probability of each token to learn that is spread over all words; None: 0.1."""
     few_shot: int | None = None
     """The number of equal and of different pairs per text that teach the encoder, before a classifier is put on it
     (`kerasbert.runs.few_labels`). `epochs` are passes over these pairs. None: the usual fine-tuning."""
@@ -104,6 +111,9 @@ class FinetuneOptions:
             ("early_stopping", lambda x: x is None or x >= 1, "a number of epochs, 1 or more, or None"),
             ("learning_rate", self._are_rates, "a number above 0, several different ones, or None for the usual one"),
             ("lora", lambda x: x is None or x >= 1, "a rank, 1 or more, or None to let every weight learn"),
+            ("decoder_layers", lambda x: x is None or x >= 1, "a number of blocks, 1 or more, or None"),
+            ("cross_attention", lambda x: x in (None, *SCORES), f"one of {', '.join(SCORES)}, or None"),
+            ("label_smoothing", lambda x: x is None or 0 <= x < 1, "a share from 0 to below 1, or None"),
             ("warmup", lambda x: 0 <= x <= 1, "a share from 0 to 1"),
             ("layer_decay", lambda x: x is None or 0 < x <= 1, "a number above 0, up to 1, or None for one rate"),
             ("weight_decay", lambda x: 0 <= x < math.inf, "0 or more"),
@@ -135,6 +145,17 @@ class FinetuneOptions:
         """The learning rates that are given."""
         given = self.learning_rate
         return () if given is None else tuple(given) if isinstance(given, Sequence) else (given,)
+
+    @property
+    def new_decoder(self) -> dict[str, object]:
+        """What is given of a decoder that begins with the run, as `Seq2Seq.from_pretrained` takes it."""
+        given = {name: getattr(self, name) for name in ("decoder_layers", "cross_attention")}
+        return {name: value for name, value in given.items() if value is not None}
+
+    @property
+    def smoothing(self) -> dict[str, float]:
+        """What is given of label smoothing, as `Seq2Seq.compile` takes it."""
+        return {} if self.label_smoothing is None else {"label_smoothing": self.label_smoothing}
 
     @property
     def keeps_best(self) -> bool:

@@ -185,7 +185,7 @@ class Trials:
         keras.utils.set_random_seed(options.seed)
         with job.strategy.scope():
             model = model_class(job.task.name).from_pretrained(
-                options.checkpoint, dtype=PRECISIONS[options.precision], **job.settings
+                options.checkpoint, dtype=PRECISIONS[options.precision], **options.new_decoder, **job.settings
             )
             if options.lora is not None:
                 model.enable_lora(options.lora)
@@ -199,7 +199,7 @@ class Trials:
                 layer_decay=options.layer_decay,
                 weight_decay=options.weight_decay,
             )
-            model.compile(optimizer, loss=options.loss, accumulate=options.accumulate)
+            model.compile(optimizer, loss=options.loss, accumulate=options.accumulate, **options.smoothing)
             model.optimizer.build(model.trainable_variables)
         several = len(job.rates) > 1
         records = place if several else job.folder

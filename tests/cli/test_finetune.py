@@ -22,7 +22,8 @@ def test_the_defaults_are_those_of_the_library():
     library = {each.name: each.default for each in dataclasses.fields(FinetuneOptions)}
     both = given.keys() & library.keys()
     assert {name: given[name] for name in both} == {name: library[name] for name in both}
-    assert library.keys() - both == {"columns", "settings", "dev_sample", "loss"}  # the last two are of other tasks
+    of_other_tasks = {"dev_sample", "loss", "decoder_layers", "cross_attention", "label_smoothing"}
+    assert library.keys() - both == {"columns", "settings"} | of_other_tasks
     (length,) = (each for each in command.params if each.name == "max_length")
     assert f"else {TASK.usual_length}, " in length.help
 
@@ -42,7 +43,8 @@ def test_a_batch_is_rows_or_tokens_as_the_task_has_it_and_not_both():
         usual, helps = task_named(name).usual_batch_tokens, {each.name: each.help for each in command.params}
         shown = {each: "[default:" in helps[each] for each in ("batch_size", "batch_tokens")}
         assert shown == {"batch_size": usual is None, "batch_tokens": usual is not None}
-        assert ("dev_sample" in helps) == (task_named(name).quick is not None)
+        for of_writing in ("dev_sample", "decoder_layers", "cross_attention", "label_smoothing"):
+            assert (of_writing in helps) == (task_named(name).quick is not None)
     # Through `main`: a command that is called alone keeps a help option without -h for the rest of the process.
     words = ["finetune", "seq2seq", "--train", "a.tsv", "--out", "model", "--batch-size", "8", "--batch-tokens", "512"]
     found = CliRunner().invoke(main, words)

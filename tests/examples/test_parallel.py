@@ -115,6 +115,13 @@ def test_json_lines_may_have_sentences_and_several_right_texts(tmp_path):
     assert truth(example, None) == ["first", "second"]
 
 
+def test_json_lines_of_the_hub_have_their_languages_inside(tmp_path):
+    path = tmp_path / "wmt.jsonl"
+    path.write_text('{"id": "0", "translation": {"en": "a dog", "de": "ein Hund"}}\n', encoding="utf-8")
+    columns = {"source": "en", "label": "de"}
+    assert pairs(read_examples(path, TASK, columns=columns)) == [("a dog", "ein Hund")]
+
+
 @pytest.mark.parametrize(
     ("source", "target", "message"),
     [

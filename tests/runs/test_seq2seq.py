@@ -152,3 +152,35 @@ def test_rows_and_tokens_are_not_given_both():
         FinetuneOptions(batch_size=8, batch_tokens=512)
     with pytest.raises(ConfigError, match="average is 0: use 1 or more"):
         FinetuneOptions(average=0)
+
+
+def test_a_run_begins_with_the_decoder_and_learns_with_the_smoothing_that_are_given(tiny_bert, pairs, tmp_path):
+    recipe = {**RECIPE, "epochs": 1, "average": 1, "dev": pairs, "checkpoint": tiny_bert, "max_length": 16}
+    losses = {}
+    for smoothing in (0.0, 0.3):
+        folder = tmp_path / f"model{smoothing}"
+        given = {"decoder_layers": 1, "cross_attention": "additive", "label_smoothing": smoothing}
+        losses[smoothing] = finetune("seq2seq", pairs, folder, **recipe, **given)["val_loss"]
+    saved = Seq2Seq.from_pretrained(str(folder)).saved_config
+    assert (saved.decoder.num_hidden_layers, saved.cross_attention) == (1, "additive")
+    assert json.loads((folder / "report.json").read_text())["recipe"]["label_smoothing"] == 0.3
+    assert losses[0.3] != pytest.approx(losses[0.0], rel=1e-3)
+
+
+def test_options_of_a_decoder_are_refused_where_there_is_none_to_begin(start, pairs, tmp_path):
+    with pytest.raises(ConfigError, match="has a decoder already; leave decoder_layers out"):
+        teach(start, pairs, tmp_path / "out", decoder_layers=2)
+    for given, said in (
+        ({"decoder_layers": 1}, "decoder_layers is 1: text-classification writes no text"),
+        ({"label_smoothing": 0.2}, "label_smoothing is 0.2: text-classification writes no text"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            finetune("text-classification", "none.csv", tmp_path / "out", **given)
+    assert not (tmp_path / "out").exists()
+    for given, said in (
+        ({"decoder_layers": 0}, "decoder_layers is 0: use a number of blocks"),
+        ({"cross_attention": "sum"}, "cross_attention is sum: use one of dot, additive"),
+        ({"label_smoothing": 1.0}, "label_smoothing is 1.0: use a share from 0 to below 1"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            FinetuneOptions(**given)
