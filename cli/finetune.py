@@ -141,11 +141,11 @@ FEW_SHOT = click.option(
     "--few-shot",
     metavar="PAIRS",
     is_flag=False,
-    flag_value=7,
+    flag_value=4,
     type=click.IntRange(min=1),
-    help="Learn from few labelled texts, such as 16 per label (SetFit): pairs of texts with equal and with different "
-    "labels teach the encoder first, then a linear classifier is put on its mean. The number of pairs of either kind "
-    "per text is 7 if none is given; --epochs are passes over them.",
+    help="Learn from few labelled texts, such as 16 per label (SetFit): pairs of texts with the same label teach the "
+    "encoder first, among texts of other labels, and then a linear classifier is put on its mean. The number of pairs "
+    "per text is 4 if none is given; --epochs are passes over them.",
 )
 """For text classification."""
 

@@ -1,6 +1,7 @@
 """Text classification from few labelled texts: contrastive pairs teach the encoder, then a classifier stands on it.
 
-That is SetFit (arXiv 2209.11055). The first part is a run of sentence embedding in `run/embedding`, whose steps can be
+That is SetFit (arXiv 2209.11055) with another loss: all texts of other labels in a batch are negatives, where SetFit
+compares two texts at a time. The first part is a run of sentence embedding in `run/embedding`, whose steps can be
 resumed. The second is logistic regression on the vectors of the texts, which takes seconds. The model is an ordinary
 text classifier with the pooling "mean".
 """
@@ -60,22 +61,21 @@ def check_examples(examples: Sequence[Example]) -> None:
 
 
 def contrast(texts: Sequence[str], labels: Sequence[str], count: int, seed: int) -> list[Example]:
-    """Pairs of texts, scored 1 if their labels are the same and else 0, for sentence embedding.
+    """Pairs of texts with the same label, for sentence embedding: in a batch, texts of other labels are the negatives.
 
     Args:
-        count: number of equal and of different pairs for each text. A text that is the only one of its label has no
-            equal pairs.
+        count: number of pairs that begin with each text, if its label has so many others. A text that is alone with its
+            label has one pair, with itself, whose two vectors differ by their dropout (SimCSE, arXiv 2104.08821).
         seed: seed of the draw. The pairs depend on nothing else.
     """
-    draw, labels = np.random.default_rng(seed), np.asarray(labels)
+    draw, places = np.random.default_rng(seed), defaultdict(list)
+    for place, label in enumerate(labels):
+        places[label].append(place)
     found = []
     for place, (text, label) in enumerate(zip(texts, labels, strict=True)):
-        same = labels == label
-        different = np.flatnonzero(~same)
-        same[place] = False
-        for score, others in ((1.0, np.flatnonzero(same)), (0.0, different)):
-            chosen = draw.choice(others, count) if len(others) else ()
-            found += [Example({"anchor": text, "positive": texts[other]}, score) for other in chosen]
+        others = [each for each in places[label] if each != place] or [place]
+        chosen = draw.permutation(others)[:count]
+        found += [Example({"anchor": text, "positive": texts[other], "group": label}) for other in chosen]
     return found
 
 
@@ -106,7 +106,7 @@ def learn(job: Job, teach: Callable) -> tuple[TextClassifier, dict[str, float], 
         resume=True,
         columns={},
         max_length=job.settings["max_length"],
-        settings={"pooling": POOLING, "prompt": "", "score_max": 1.0},
+        settings={"pooling": POOLING, "prompt": ""},
     )
     folder = run / "embedding"
     loss = teach("sentence-embedding", pairs, folder, alike)["loss"]

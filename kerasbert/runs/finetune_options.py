@@ -52,8 +52,8 @@ class FinetuneOptions:
     label_smoothing: float | None = None
     """Share of the probability of each token to learn that is spread over all words; None: 0.1."""
     few_shot: int | None = None
-    """The number of equal and of different pairs per text that teach the encoder, before a classifier is put on it
-    (`kerasbert.runs.few_labels`). `epochs` are passes over these pairs. None: the usual fine-tuning."""
+    """The number of pairs with the same label that begin with each text and teach the encoder, before a classifier is
+    put on it (`kerasbert.runs.few_labels`). `epochs` are passes over these pairs. None: the usual fine-tuning."""
     lora: int | None = None
     """Rank of LoRA (`kerasbert.models.lora`), such as 8: embeddings and blocks stay as they are, and the saved model
     has merged kernels. None: every weight learns."""

@@ -29,6 +29,7 @@ FIELDS = (
     Field("anchor", ("anchor", "query", "question", *headers.TEXT), option="anchor"),
     Field("positive", ("positive", "answer", "passage", *headers.PAIR), option="positive", required=False),
     Field("negative", ("negative", "negatives"), option="negative", required=False, kind="text or texts"),
+    Field("group", ("group",), option="group", required=False),
 )
 """The fields of a training example. The two texts of a scored pair are in `anchor` and `positive`."""
 SCORED, PAIRS, VECTORS = "scored pairs", "pairs", "vectors"
@@ -209,7 +210,8 @@ def targets(tokenizer, row: Row, settings: Settings) -> tuple[dict, dict, dict]:
     example = row.example
     right = truth(example, settings)
     if right is None:
-        right = text_id(texts_of(example)[row.choice])
+        group = example.fields.get("group") if row.choice < 2 else None
+        right = text_id(group or texts_of(example)[row.choice])
     elif not isinstance(right, list):
         if not 0 <= right <= settings.score_max:
             raise DataError(

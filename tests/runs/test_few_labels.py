@@ -20,17 +20,17 @@ TASK = "text-classification"
 RECIPE = {"few_shot": 3, "epochs": 2, "batch_size": 16, "learning_rate": 1e-3, "max_length": 16}
 
 
-def test_pairs_have_the_score_of_their_labels():
+def test_pairs_are_those_of_a_label():
     texts, labels = list("abcdef"), list("xxyyyz")
-    pairs = contrast(texts, labels, 4, seed=0)
-    by_text = dict(zip(texts, labels, strict=True))
-    assert len(pairs) == 6 * 4 + 5 * 4  # "f" is alone with its label
-    for pair in pairs:
-        first, second = pair.fields["anchor"], pair.fields["positive"]
-        assert first != second
-        assert pair.truth == float(by_text[first] == by_text[second])
-    assert [each.fields for each in pairs] == [each.fields for each in contrast(texts, labels, 4, seed=0)]
-    assert [each.fields for each in pairs] != [each.fields for each in contrast(texts, labels, 4, seed=1)]
+    pairs = contrast(texts, labels, 2, seed=0)
+    fields = [(each.fields["anchor"], each.fields["positive"], each.fields["group"]) for each in pairs]
+    wanted = {"a": {"b"}, "b": {"a"}, "c": {"d", "e"}, "d": {"c", "e"}, "e": {"c", "d"}, "f": {"f"}}
+    assert len(fields) == len(set(fields)) == sum(map(len, wanted.values()))
+    assert {text: {second for first, second, _ in fields if first == text} for text in texts} == wanted
+    assert all(group == labels[texts.index(first)] for first, _, group in fields)
+    many = list("abcdefghij")
+    drawn = [[each.fields["positive"] for each in contrast(many, ["x"] * 10, 3, seed)] for seed in (0, 0, 1)]
+    assert (len(drawn[0]), drawn[0] == drawn[1], drawn[0] == drawn[2]) == (30, True, False)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def held_out() -> list[Example]:
 def test_it_learns_and_the_folder_is_that_of_a_classifier(tiny_bert, few, held_out, tmp_path, caplog):
     with caplog.at_level(logging.INFO, "kerasbert"):
         figures = finetune(TASK, few, tmp_path / "out", checkpoint=str(tiny_bert), dev=held_out, **RECIPE)
-    assert "24 examples, labels negative, positive: 144 pairs teach the encoder first" in caplog.text
+    assert "24 examples, labels negative, positive: 72 pairs teach the encoder first" in caplog.text
     assert figures["accuracy"] > 0.9
     assert figures["val_accuracy"] > 0.8
     model = open_model(tmp_path / "out")
@@ -83,7 +83,7 @@ def test_it_learns_and_the_folder_is_that_of_a_classifier(tiny_bert, few, held_o
     names = {path.name for path in (tmp_path / "out" / "run").iterdir()}
     assert names == {"settings.json", "finished.json", "tensorboard"}
     report = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert (report["figures"]["pairs"], report["recipe"]["few_shot"]) == (144, 3)
+    assert (report["figures"]["pairs"], report["recipe"]["few_shot"]) == (72, 3)
     again = finetune(TASK, few, tmp_path / "out", checkpoint=str(tiny_bert), dev=held_out, resume=True, **RECIPE)
     assert again == figures
 

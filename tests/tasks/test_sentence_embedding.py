@@ -67,6 +67,14 @@ def test_a_batch_of_pairs_has_an_id_per_text():
     assert weights == {}
 
 
+def test_texts_of_a_group_have_one_id():
+    """So that none is a negative of another; a negative that is given stays one."""
+    _, targets, _ = batch_of([Example({**each, "group": "topic"}) for each in PAIRS])
+    topic = text_id("topic")
+    wanted = [[topic, topic, text_id("room")], [topic, topic, (0, 0)]]
+    np.testing.assert_array_equal(targets["embedding"], np.array(wanted, "float32"))
+
+
 def test_ids_tell_texts_apart_and_float32_holds_them():
     numbers = np.array([text_id(f"text {number}") for number in range(1000)])
     assert len(np.unique(numbers, axis=0)) == 1000
