@@ -26,6 +26,7 @@ from kerasbert.quiet import quiet
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.pipelines import Pipeline
 from kerasbert.tasks.ask import Answered, rows_taken
+from kerasbert.tasks.encoding import prompt_of
 from kerasbert.tasks.task import Output
 from kerasbert.tasks.windows import averaged
 
@@ -182,8 +183,9 @@ def asks_mediapipe(subject: Subject, row) -> list[str]:
     pipeline = subject.pipeline
     if subject.file.kind != "mediapipe" or pipeline.task.contract not in READERS:
         return []
+    prompt = prompt_of(pipeline.settings)
     alone = {
-        each.example["text"]: found
+        prompt + each.example["text"]: found
         for each, found in zip(subject.recorded, subject.alone, strict=True)
         if set(each.example) == {"text"}
     }

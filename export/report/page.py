@@ -17,6 +17,7 @@ from kerasbert.files import write_text
 from kerasbert.reading import parse, read_text
 from kerasbert.runtime.manifest import Manifest
 from kerasbert.schema import from_json
+from kerasbert.tasks.encoding import prompt_of
 from kerasbert.tasks.numbers import numbers_of
 
 NAME = "report.html"
@@ -214,6 +215,10 @@ def _programs(folder, manifest) -> list[str]:
         f'<p class="soft">Each program answers “{asked}”; Keras says: <code>{found}</code>. <code>golden.json</code> '
         "holds more examples with their token ids, outputs and answers, to check a port against.</p>"
     ]
+    if prompt := prompt_of(manifest.task_settings):
+        said = f"The model was taught with “{prompt}” before every text. A program whose file takes ids or that uses "
+        said += "MediaPipe puts it there; kerasbert.runtime and files that take texts do so themselves."
+        parts.append(f'<p class="soft">{escape(said)}</p>')
     if manifest.definition.averages:
         parts.append(
             f'<p class="soft">Of a text with more than {manifest.task_settings.max_length} tokens, the programs answer '

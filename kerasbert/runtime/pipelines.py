@@ -13,6 +13,7 @@ from kerasbert.runtime.engines import open_runs
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import Manifest
 from kerasbert.tasks.ask import Answered, ask, joined, outputs_of
+from kerasbert.tasks.encoding import prompt_of
 from kerasbert.tasks.numbers import numbers_of
 from kerasbert.tasks.remarks import with_cut_counted
 from kerasbert.tasks.request import Request
@@ -142,8 +143,11 @@ class Pipeline:
 
     def _asked(self, examples: Iterable[Example], settings) -> tuple:
         if self.fields:
-            if getattr(settings, "prompt", ""):
-                raise TokenizerError("this file puts no prompt before its texts: load another file of the bundle")
+            if prompt_of(settings) != (own := prompt_of(self.manifest.task_settings)):
+                raise TokenizerError(
+                    f"this file puts {own!r} before every text itself, not {prompt_of(settings)!r}: load another file "
+                    "of the bundle"
+                )
             examples = map(self._readable, examples)
         return self.task, self.tokenizer, self.runs, examples, settings
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from kerasbert.errors import ConfigError, DataError
 from kerasbert.tasks import headers
-from kerasbert.tasks.encoding import TEXT_FIELDS, check_length, inputs_of
+from kerasbert.tasks.encoding import TEXT_FIELDS, check_length, inputs_of, prompt_of
 from kerasbert.tasks.fields import Field
 from kerasbert.tasks.figures import similarities
 from kerasbert.tasks.golden import CALIBRATION, EXAMPLES
@@ -88,7 +88,7 @@ def rows(tokenizer, example: Example, settings: Settings) -> list[Row]:
     else:
         pair = example.fields.get("text_pair")
         texts, pairs = [example.fields["text"]], None if pair is None else [pair]
-    texts = [settings.prompt + text for text in texts]
+    texts = [prompt_of(settings) + text for text in texts]
     encodings = tokenizer.encode(texts, pairs, max_length=settings.max_length)
     return [
         Row(example, inputs_of(encoding, tokenizer.has_token_types), encoding, choice=number)

@@ -1,4 +1,4 @@
-"""Prompts of a bundle: they stand before texts that ids are made of, and are refused where a file reads texts."""
+"""Prompts of a bundle: they stand before texts that ids are made of, and a file that reads texts has its own one."""
 
 import numpy as np
 import pytest
@@ -43,9 +43,15 @@ def test_a_prompt_is_put_before_the_texts_and_a_call_may_change_it():
     assert len({first_token(word) for word in ("good", "bad", "film")}) == 3
 
 
-def test_a_file_that_reads_texts_puts_no_prompt_before_them():
-    with pytest.raises(TokenizerError, match="this file puts no prompt before its texts: load another file"):
-        pipeline("good ", reads_text=True).encode(np.array(["film"]).tolist())
+def test_a_file_that_reads_texts_has_its_own_prompt_alone():
+    taken = []
+    answering = pipeline("good ", reads_text=True)
+    answering.runs["model"] = lambda batch: taken.append(batch["text"]) or {"embedding": np.ones((1, 1))}
+    answering.encode(["film"])
+    answering.encode(["film"], prompt="good ")
+    assert [texts.tolist() for texts in taken] == [["film"]] * 2
+    with pytest.raises(TokenizerError, match="this file puts 'good ' before every text itself, not 'bad ': load anoth"):
+        answering.encode(["film"], prompt="bad ")
 
 
 def test_another_bundle_has_no_vectors():
