@@ -75,6 +75,7 @@ def page(folder: Path, manifest: Manifest, rows: Sequence[Row], measured: Sequen
         '<p class="soft">Milliseconds are the time for one text, from string to answer, on the machine that exported. '
         "The difference is the largest between any output and Keras's.</p>",
         _decisions(rows),
+        _cosines(rows),
         *(_strange(row) for row in rows if row.read_differently),
     ]
     if measured:
@@ -162,6 +163,21 @@ def _decisions(rows) -> str:
     """For each file the figure by which it passed."""
     decided = {row.format: escape(row.decision.figure) for row in rows if row.decision}
     return f"<h3>What decided</h3>\n{_definitions(decided)}" if decided else ""
+
+
+def _cosines(rows) -> str:
+    """For each golden text the cosine of every quantised file's vector with Keras's, of a sentence encoder."""
+    measured = [row for row in rows if row.cosines]
+    if not measured:
+        return ""
+    texts = dict.fromkeys(text for row in measured for text in row.cosines)
+    lines = [
+        [f"<bdi>{escape(text[:40] or 'no text')}</bdi>"]
+        + [f"{row.cosines[text]:.4f}" if text in row.cosines else "" for row in measured]
+        for text in texts
+    ]
+    table = _table(["text", *(row.format for row in measured)], lines)
+    return f"<details><summary>Cosine with Keras's vector, text by text</summary>\n{table}</details>"
 
 
 def _aligned(numbers: Sequence[float]) -> list[str]:

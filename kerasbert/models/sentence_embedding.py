@@ -12,7 +12,7 @@ from kerasbert.models.by_example import on_rows
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.text_model import TextModel
 from kerasbert.tasks.ask import joined
-from kerasbert.tasks.sentence_embedding import TASK, Settings
+from kerasbert.tasks.sentence_embedding import TASK, Settings, check_width
 
 
 @keras.saving.register_keras_serializable("kerasbert")
@@ -76,6 +76,10 @@ class SentenceEncoder(TextModel):
     def call(self, inputs, training=None, mask=None):
         call = partial(super().call, training=training)
         return call(inputs, mask=mask) if len(inputs["input_ids"].shape) == 2 else on_rows(call, inputs)
+
+    def lessons_of(self, examples, class_weight=None):
+        check_width(examples, self.config.hidden_size)
+        return super().lessons_of(examples, class_weight)
 
     def encode(self, *columns, batch_size: int = 32, prompt: str | None = None, **named) -> np.ndarray:
         """Returns vectors of length 1, float32 (texts, hidden_size), in the order of the texts.

@@ -16,6 +16,7 @@ from kerasbert.tasks.fields import Field
 from kerasbert.tasks.figures import similarities
 from kerasbert.tasks.golden import CALIBRATION, EXAMPLES
 from kerasbert.tasks.groups import by_example
+from kerasbert.tasks.remarks import counted
 from kerasbert.tasks.task import MODEL_INPUTS, Example, Graph, Output, Row, Task, Words, option
 
 log = logging.getLogger("kerasbert")
@@ -31,7 +32,7 @@ FIELDS = (
     Field("negative", ("negative", "negatives"), option="negative", required=False, kind="text or texts"),
 )
 """The fields of a training example. The two texts of a scored pair are in `anchor` and `positive`."""
-SCORED, PAIRS, VECTORS = "scored pairs", "pairs", "vectors"
+SCORED, PAIRS, VECTORS = "scored pair", "pair", "vector"
 """The kinds of training examples: two texts and a score, texts that belong together, and a text and its vector."""
 METRICS = dict.fromkeys(
     ("spearman", *(f"recall_at_{best}" for best in similarities.BEST), "mrr", "accuracy", "cosine"), "max"
@@ -150,9 +151,14 @@ def truth(example: Example, settings: Settings | None) -> float | list[float] | 
     if kind == VECTORS:
         if pair or negatives:
             raise DataError(f"{place}: a vector is the right answer to one text, not to {1 + len(pair + negatives)}")
+        if not all(map(math.isfinite, example.truth)):
+            raise DataError(f"{place}: the vector holds a number that is not finite")
         return list(example.truth)
     if not pair:
-        raise DataError(f"{place}: no second text; give a positive, or the second text of a score")
+        mend = "give a positive, or the second text of a score"
+        if example.path and "positive" not in example.fields:
+            mend = "name the column that holds it with --positive-column"
+        raise DataError(f"{place}: no second text; {mend}")
     if kind == PAIRS:
         return None
     if negatives:
@@ -181,20 +187,26 @@ def survey(examples: Sequence[Example]) -> None:
         kinds.setdefault(kind_of(example), example)
     if len(kinds) > 1:
         first, second = list(kinds)[:2]
-        raise DataError(f"{kinds[first].place}: {first}, and in {kinds[second].place} {second}; give one kind of them")
+        raise DataError(
+            f"{kinds[first].place}: a {first}, and in {kinds[second].place} a {second}; give examples of one kind"
+        )
     (kind,) = kinds
-    several = f", {sum(bool(_negatives(each)) for each in examples)} of them with a negative" if kind == PAIRS else ""
-    log.info("%s%d %s%s", f"{examples[0].path}: " if examples[0].path else "", len(examples), kind, several)
+    triplets = sum(bool(_negatives(each)) for each in examples) if kind == PAIRS else 0
+    said = counted(len(examples), kind) + (f", {triplets} of them with a negative" if triplets else "")
+    log.info("%s%s", f"{examples[0].path}: " if examples[0].path else "", said)
 
 
 def observe(examples: Sequence[Example], known: Mapping) -> dict:
-    """The highest score of scored pairs: `STS_MAX` if one of them is above 1, else 1."""
+    """The highest score of scored pairs: 1 if none of them is above it; else what is known, or `STS_MAX`."""
     scores = [_score(each) for each in examples if kind_of(each) == SCORED]
     if not scores:
         return {}
-    if max(scores) > 1:
-        log.info("a score is above 1: scores are taken to be from 0 to %g, and are divided by it", STS_MAX)
-    return {"score_max": STS_MAX if max(scores) > 1 else 1.0}
+    if max(scores) <= 1:
+        return {"score_max": 1.0}
+    if known.get("score_max", 1.0) > 1:
+        return {"score_max": known["score_max"]}
+    log.info("a score is above 1: scores are taken to be from 0 to %g, and are divided by it", STS_MAX)
+    return {"score_max": STS_MAX}
 
 
 def targets(tokenizer, row: Row, settings: Settings) -> tuple[dict, dict, dict]:
@@ -218,6 +230,15 @@ def targets(tokenizer, row: Row, settings: Settings) -> tuple[dict, dict, dict]:
             )
         right = [right / settings.score_max]
     return row.inputs, {"embedding": np.array(right, np.float32)}, {}
+
+
+def check_width(examples: Sequence[Example], width: int) -> None:
+    """Raises DataError: a vector to learn has not as many numbers as the model's vectors."""
+    vectors = (each for each in examples if kind_of(each) == VECTORS)
+    wrong = next((each for each in vectors if len(each.truth) != width), None)
+    if wrong is not None:
+        given = f"a vector of {counted(len(wrong.truth), 'number')}"
+        raise DataError(f"{wrong.place}: {given}, and the model gives vectors of {width}; take those of such a model")
 
 
 def text_id(text: str) -> tuple[int, int]:
@@ -258,6 +279,7 @@ def measured(answered: Sequence, settings: Settings) -> dict[str, float]:
     """
     kind = kind_of(answered[0].example)
     if kind == VECTORS:
+        check_width([each.example for each in answered], len(answered[0].outputs["embedding"][0]))
         return {
             "cosine": float(np.mean([cosine(each.outputs["embedding"][0], each.example.truth) for each in answered]))
         }
