@@ -4,7 +4,7 @@ import hashlib
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from numbers import Real
 
 import numpy as np
@@ -44,7 +44,8 @@ class Settings:
     """The settings of a sentence encoder.
 
     Raises:
-        ConfigError: `pooling` is not one of `POOLINGS`, `max_length` is below 3, or `score_max` is not above 0.
+        ConfigError: `pooling` is not one of `POOLINGS`, `max_length` is below 3, `score_max` is not above 0, or
+            `prompts` are not texts by name.
     """
 
     pooling: str = option(
@@ -56,6 +57,8 @@ class Settings:
     """The "mean" of all tokens, the first token ("cls"), or the largest number of any token in each place ("max")."""
     prompt: str = option("", help='Text that is put before each text, such as "query: ".', usual="none")
     """Is put before each text, as it is."""
+    prompts: dict[str, str] = field(default_factory=dict)
+    """Further prompts by name, such as `{"query": "query: ", "passage": "passage: "}`, of which a call may name one."""
     score_max: float = option(
         1.0,
         help="Highest score of two texts, for scored pairs. Scores are divided by it.",
@@ -71,6 +74,28 @@ class Settings:
             raise ConfigError(f"pooling is {self.pooling!r}: use one of {', '.join(POOLINGS)}")
         if not 0 < self.score_max < math.inf:
             raise ConfigError(f"score_max is {self.score_max}: use a number above 0, such as 1 or 5")
+        if not all(isinstance(each, str) for pair in self.prompts.items() for each in pair):
+            raise ConfigError(f"prompts is {self.prompts!r:.60}: use texts by name, such as {{'query': 'query: '}}")
+
+
+def prompted(settings: Settings, prompt: str | None = None, prompt_name: str | None = None) -> Settings:
+    """The settings with another prompt.
+
+    Args:
+        prompt: a text that is put before each text. prompt_name: the name of one of the model's `prompts`. None for
+            both: the prompt of the settings.
+
+    Raises:
+        ConfigError: both are given, or the model has no prompt of that name.
+    """
+    if prompt is not None and prompt_name is not None:
+        raise ConfigError("prompt and prompt_name: give one of them")
+    if prompt_name is not None:
+        if prompt_name not in settings.prompts:
+            known = ", ".join(settings.prompts) or "no named prompts; give the text itself as prompt"
+            raise ConfigError(f"prompt_name is {prompt_name!r}: the model has {known}")
+        prompt = settings.prompts[prompt_name]
+    return settings if prompt is None else replace(settings, prompt=prompt)
 
 
 def graphs(settings: Settings) -> tuple[Graph, ...]:

@@ -226,7 +226,8 @@ def test_programs_of_extracts_read_a_text_of_several_rows(reader, title, capsys,
     sentences[3] = " "
     code, count = re.subn(r"(?m)^sentences = \[.*\]", lambda found: f"sentences = {sentences!r}", code)
     assert count == 1
-    wanted = load(bundle, file="onnx")(sentences)["sentences"]
+    (answer,) = load(bundle, file="onnx").predict_text([sentences])
+    wanted = answer["sentences"]
     assert max(each["sentence"] for each in wanted) > 6  # beyond the first row
     if title == "TensorFlow":
         with pytest.raises(SystemExit, match="it reads one row of 48 tokens: give fewer sentences"):
