@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Real
 
@@ -221,6 +221,12 @@ def survey(examples: Sequence[Example]) -> None:
     log.info("%s%s", f"{examples[0].path}: " if examples[0].path else "", said)
 
 
+def remarks(examples: Sequence[Example], settings: Settings) -> Iterator[str]:
+    """A remark about pairs that have one second text among them: there is no other one to tell it from."""
+    if kind_of(examples[0]) == PAIRS and len({text for each in examples for text in texts_of(each)[1:]}) == 1:
+        yield "all pairs have the same second text, so there is no other one to tell it from, and nothing to learn"
+
+
 def observe(examples: Sequence[Example], known: Mapping) -> dict:
     """The highest score of scored pairs: 1 if none of them is above it; else what is known, or `STS_MAX`."""
     scores = [_score(each) for each in examples if kind_of(each) == SCORED]
@@ -358,6 +364,7 @@ TASK = Task(
     rows=rows,
     truth=truth,
     survey=survey,
+    remarks=remarks,
     observe=observe,
     targets=targets,
     group=by_example,

@@ -17,6 +17,7 @@ from kerasbert.tasks.words import join_words
 
 TARGET = ("target", "tgt", "summary", "highlights", "abstract", "reference", "references")
 LABELS = ("source_labels", "sentence_labels", "labels")
+_WANTED = "give a summary, a list of summaries, or a 0 or a 1 for each sentence"
 MOST = 3
 """Largest number of sentences that are labelled by a summary, as in BertSum."""
 
@@ -64,7 +65,7 @@ def right_answer(example: Example) -> Truth:
         target, labels = None, target
     texts = [target] if isinstance(target, str) else [] if target is None else target
     if not isinstance(texts, list | tuple) or not all(isinstance(text, str) and text.strip() for text in texts):
-        raise DataError(f"{example.place}: the target is {target!r:.60}; give a summary, or a list of summaries")
+        raise DataError(f"{example.place}: the right answer is {target!r:.60}; {_WANTED}")
     if labels is not None:
         sentences = len(Source.of(example.fields["source"]).places)
         if not _are_labels(labels):

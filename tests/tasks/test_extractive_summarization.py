@@ -218,8 +218,12 @@ def test_the_oracle_is_bertsums(seed):
         ({"target": "we left", "source_labels": ["a"]}, "the labels are ['a']; give a 0 or a 1 for each sentence"),
         ({"label": 1}, "{'label': 1} has other keys than target and source_labels"),
         ([], "there is neither a summary nor a label; give target or source_labels"),
-        (["a", " "], "the target is ['a', ' ']; give a summary, or a list of summaries"),
-        (3, "the target is 3; give a summary, or a list of summaries"),
+        (
+            ["a", " "],
+            "the right answer is ['a', ' ']; give a summary, a list of summaries, or a 0 or a 1 for each sentence",
+        ),
+        (3, "the right answer is 3; give a summary, a list of summaries, or a 0 or a 1 for each sentence"),
+        ([0, 2], "the right answer is [0, 2]; give a summary, a list of summaries, or a 0 or a 1 for each sentence"),
     ],
 )
 def test_right_answers_have_many_forms(truth, wanted):

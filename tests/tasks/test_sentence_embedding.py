@@ -147,6 +147,16 @@ def test_a_highest_score_that_is_known_is_not_guessed(caplog):
     assert caplog.text == ""
 
 
+def test_pairs_with_one_second_text_teach_nothing():
+    same = [Example({"anchor": anchor, "positive": "b"}) for anchor in "ac"]
+    assert list(TASK.remarks(same, SETTINGS)) == [
+        "all pairs have the same second text, so there is no other one to tell it from, and nothing to learn"
+    ]
+    other = Example({"anchor": "a", "positive": "b", "negative": "c"})
+    for fine in ([*same, other], [Example({"anchor": "a", "positive": "b"}, 0.5)] * 2):
+        assert list(TASK.remarks(fine, SETTINGS)) == []
+
+
 def test_a_loss_is_checked_against_the_examples():
     pairs, scored = [Example(each, line=2) for each in PAIRS], [Example(PAIRS[1], 0.5, line=2)]
     TASK.losses["multiple_negatives_ranking"](pairs)
