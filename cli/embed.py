@@ -37,8 +37,9 @@ def _of_known_format(context, parameter, path: Path) -> Path:
 )
 @click.option("--text-column", help="Name of the column with the text.  [default: a usual name, such as 'text']")
 @click.option("--prompt", help="Text that is put before each text.  [default: as MODEL was saved]")
+@click.option("--prompt-name", help="Name of one of MODEL's prompts, such as 'query', in place of --prompt.")
 @options.batch_size
-def embed(model, data, out, text_column, prompt, batch_size):
+def embed(model, data, out, text_column, prompt, prompt_name, batch_size):
     """Write the vectors of the texts of a file, of length 1 and in their order.
 
     MODEL is a sentence encoder: a saved model, a .keras file or a bundle. Of any other saved model, the vector is the
@@ -52,14 +53,16 @@ def embed(model, data, out, text_column, prompt, batch_size):
     from kerasbert.cli.progress import counted
     from kerasbert.examples.readers import read_unlabelled
     from kerasbert.tasks.remarks import warn, with_cut_counted
+    from kerasbert.tasks.sentence_embedding import prompted
 
+    if prompt is not None and prompt_name is not None:
+        raise click.UsageError("--prompt and --prompt-name: give one of them")
     options.keep_apart("--out", out, data)
     definition = options.task_of(model, TASK)
     alone = replace(definition, fields=definition.fields[:1])  # a column of second texts does not count
     examples = read_unlabelled(data, alone, columns={"text": text_column})
     opened = options.open_model(model, TASK)
-    if prompt is not None:
-        opened.settings = replace(opened.settings, prompt=prompt)
+    opened.settings = prompted(opened.settings, prompt, prompt_name)
     warn(alone, examples, opened.settings, labelled=False)
     (output,) = opened.graphs()[0].outputs
 

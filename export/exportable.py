@@ -16,8 +16,7 @@ def check_model(model, options: ExportOptions) -> None:
     """Checks what can be checked before any work.
 
     Raises:
-        ExportError: another Keras backend, a model without tokenizer or with a prompt, or a format that cannot hold the
-            model.
+        ExportError: another Keras backend, a model without tokenizer, or a format that cannot hold the model.
     """
     if keras.backend.backend() != "tensorflow":
         raise ExportError(
@@ -27,11 +26,6 @@ def check_model(model, options: ExportOptions) -> None:
     if model.tokenizer is None:
         raise ExportError(
             "this model has no tokenizer; put vocab.txt or tokenizer.json into its folder, or give its encoder one"
-        )
-    if getattr(model.settings, "prompt", ""):
-        raise ExportError(
-            f"the model puts {model.settings.prompt!r} before every text, which programs around exported files do not "
-            'do yet: open it with prompt="", and put the prompt before the texts yourself'
         )
     check_formats(model, options)
 

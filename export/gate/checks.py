@@ -16,6 +16,7 @@ from kerasbert.export.gate.bars import (
     decide_answers,
     decide_figure,
     decide_numbers,
+    decide_vectors,
     judge_numbers,
     largest_difference,
 )
@@ -26,6 +27,8 @@ from kerasbert.quiet import quiet
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.pipelines import Pipeline
 from kerasbert.tasks.ask import Answered, rows_taken
+from kerasbert.tasks.encoding import prompt_of
+from kerasbert.tasks.sentence_embedding import cosine
 from kerasbert.tasks.task import Output
 from kerasbert.tasks.windows import averaged
 
@@ -99,7 +102,8 @@ def timed_alone(subject: Subject, row) -> list[str]:
 
 
 def answers_equally(subject: Subject, row) -> list[str]:
-    """Compares the answers with those recorded of Keras; of a quantised file that tags tokens, the tokens' labels.
+    """Compares the answers with those recorded of Keras; of a quantised file that tags tokens, the tokens' labels, and
+    of one that embeds texts, the vectors.
 
     They decide on a quantised file, unless its figure on labelled data does (`asks_the_data`). Of a float32 file, the
     failure names the first answer that differs.
@@ -120,10 +124,22 @@ def answers_equally(subject: Subject, row) -> list[str]:
             differs = f"; to {example} Keras answers {theirs}, and the file {ours}"
     row.agreement = float(np.mean(alike))
     decision = decide_answers(excused, subject.file.precision, what="labels of tokens" if by_token else "answers")
+    if quantised and subject.embeds:
+        row.cosines = _cosines(subject)
+        decision = decide_vectors([*row.cosines.values()], subject.file.precision)
     if quantised:
         row.decision = decision
         return []
     return [] if decision.passed else [f"{decision.figure}{differs}"]
+
+
+def _cosines(subject: Subject) -> dict[str, float]:
+    """The cosine of each golden text's vector with Keras's, by the text (of a pair, both)."""
+    found = {}
+    for each, mine in zip(subject.recorded, subject.alone, strict=True):
+        ((ours,), (theirs,)) = (*mine.outputs.values(), *_recorded(subject, each).values())
+        found[" / ".join(each.example.values())] = round(cosine(ours, theirs), 6)
+    return found
 
 
 def asks_all_at_once(subject: Subject, row) -> list[str]:
@@ -182,8 +198,9 @@ def asks_mediapipe(subject: Subject, row) -> list[str]:
     pipeline = subject.pipeline
     if subject.file.kind != "mediapipe" or pipeline.task.contract not in READERS:
         return []
+    prompt = prompt_of(pipeline.settings)
     alone = {
-        each.example["text"]: found
+        prompt + each.example["text"]: found
         for each, found in zip(subject.recorded, subject.alone, strict=True)
         if set(each.example) == {"text"}
     }

@@ -138,6 +138,11 @@ class Subject:
         outputs = self.graph_outputs.values()
         return all(output.axis == "token" and output.bar in LABELS for output in outputs)
 
+    @property
+    def embeds(self) -> bool:
+        """Whether an answer is one vector for the text."""
+        return all((output.axis, output.bar) == ("row", "vector") for output in self.graph_outputs.values())
+
 
 def _excused(
     ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray], output: Output, precision: str

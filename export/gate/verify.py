@@ -58,6 +58,7 @@ class Row:
         milliseconds: median time for one example, from text to answer.
         figure: the task's headline figure on the labelled data, from 0 to 1; None without data.
         decision: the figure that decides whether the file passes, with its bound; None if nothing could be compared.
+        cosines: of a quantised sentence encoder: golden text -> the cosine of its vector with Keras's; else empty.
         failed: the limits that it exceeded: the first `SHOWN`, and how many more; None if it passed.
         read_differently: golden texts that the tokenizer inside the file splits differently from kerasbert's.
     """
@@ -70,6 +71,7 @@ class Row:
     milliseconds: float = 0.0
     figure: float | None = None
     decision: Decision | None = None
+    cosines: dict[str, float] = field(default_factory=dict)
     failed: str | None = None
     read_differently: list[str] = field(default_factory=list)
 

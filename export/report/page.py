@@ -17,6 +17,7 @@ from kerasbert.files import write_text
 from kerasbert.reading import parse, read_text
 from kerasbert.runtime.manifest import Manifest
 from kerasbert.schema import from_json
+from kerasbert.tasks.encoding import prompt_of
 from kerasbert.tasks.numbers import numbers_of
 
 NAME = "report.html"
@@ -74,6 +75,7 @@ def page(folder: Path, manifest: Manifest, rows: Sequence[Row], measured: Sequen
         '<p class="soft">Milliseconds are the time for one text, from string to answer, on the machine that exported. '
         "The difference is the largest between any output and Keras's.</p>",
         _decisions(rows),
+        _cosines(rows),
         *(_strange(row) for row in rows if row.read_differently),
     ]
     if measured:
@@ -163,6 +165,21 @@ def _decisions(rows) -> str:
     return f"<h3>What decided</h3>\n{_definitions(decided)}" if decided else ""
 
 
+def _cosines(rows) -> str:
+    """For each golden text the cosine of every quantised file's vector with Keras's, of a sentence encoder."""
+    measured = [row for row in rows if row.cosines]
+    if not measured:
+        return ""
+    texts = dict.fromkeys(text for row in measured for text in row.cosines)
+    lines = [
+        [f"<bdi>{escape(text[:40] or 'no text')}</bdi>"]
+        + [f"{row.cosines[text]:.4f}" if text in row.cosines else "" for row in measured]
+        for text in texts
+    ]
+    table = _table(["text", *(row.format for row in measured)], lines)
+    return f"<details><summary>Cosine with Keras's vector, text by text</summary>\n{table}</details>"
+
+
 def _aligned(numbers: Sequence[float]) -> list[str]:
     """Numbers with the same count of decimals: one, or as many as the least needs for two digits, at most three."""
     least = min((number for number in numbers if number > 0), default=1)
@@ -214,6 +231,10 @@ def _programs(folder, manifest) -> list[str]:
         f'<p class="soft">Each program answers “{asked}”; Keras says: <code>{found}</code>. <code>golden.json</code> '
         "holds more examples with their token ids, outputs and answers, to check a port against.</p>"
     ]
+    if prompt := prompt_of(manifest.task_settings):
+        said = f"The model was taught with “{prompt}” before every text. A program whose file takes ids or that uses "
+        said += "MediaPipe puts it there; kerasbert.runtime and files that take texts do so themselves."
+        parts.append(f'<p class="soft">{escape(said)}</p>')
     if manifest.definition.averages:
         parts.append(
             f'<p class="soft">Of a text with more than {manifest.task_settings.max_length} tokens, the programs answer '

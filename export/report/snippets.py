@@ -14,6 +14,7 @@ from kerasbert.export.gate import golden
 from kerasbert.export.report.engines import ANY, ENGINES, PARTS, part, program
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import File, Manifest
+from kerasbert.tasks.encoding import prompt_of
 from kerasbert.tasks.fill_mask import MASK
 from kerasbert.tasks.sources import Source
 from kerasbert.tokenizers import from_options
@@ -121,15 +122,20 @@ def _values(language: str, manifest: Manifest, shown: golden.Golden, tokens: Map
     length = next(length for length in manifest.lengths if length >= needed)
     signatures = {n: f"tokens_{n}" for n in manifest.lengths} | {manifest.lengths[-1]: "serving_default"}
     example = {name: _with_mask(value, tokens.get("MASK")) for name, value in shown.example.items()}
-    for name, value in {**manifest.settings, **example}.items():
+    texts = {name: (_literal(value, language), isinstance(value, str)) for name, value in example.items()}
+    given = _listed(text if single else f"[{text}]" for text, single in texts.values())
+    before = _literal(prompt, language) + " + " if (prompt := prompt_of(manifest.task_settings)) else ""
+    for name, value in manifest.settings.items():
         yield name.upper(), _literal(value, language)
+    for place, (name, (text, _)) in enumerate(texts.items()):
+        yield name.upper(), text if place else before + text
+    yield "GIVEN", given  # without the prompt
+    yield "TEXTS", before + given
     yield from tokens.items()
     yield "SPECIAL", _literal(tokens["SPECIAL"], language)
     yield "EXAMPLE", _literal(example, language)
     for each in (each for each in manifest.definition.fields if each.kind == "text or texts"):
         yield "SENTENCES", _literal(Source.of(example[each.name]).sentences, language)
-    texts = ((value, _literal(value, language)) for value in example.values())
-    yield "TEXTS", _listed(text if isinstance(value, str) else f"[{text}]" for value, text in texts)
     yield "VERB", None if why_not(manifest.tokenizer, graph) else manifest.definition.words.verb
     yield "PAD_ID", next(each.pad for each in graph.inputs if each.name == "input_ids")
     yield "CLS_ID", row.input_ids[0]

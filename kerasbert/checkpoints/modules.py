@@ -9,7 +9,7 @@ from kerasbert.reading import parse, read_json, read_text
 NAME = "modules.json"
 SENTENCE_TRANSFORMERS = "config_sentence_transformers.json"
 _DEFAULT = "default"
-"""The name of the prompt that is written."""
+"""The name that is written for a prompt without one."""
 POOLINGS = {"cls": "cls", "mean": "mean", "max": "max"}
 """Mode of the module Pooling -> our setting `pooling`."""
 _FLAGS = {
@@ -35,7 +35,7 @@ def embedding_settings(folder: Path, *, limit: int, lower_cases: bool) -> dict:
         lower_cases: whether the tokenizer lower-cases letters.
 
     Returns:
-        `pooling`, `prompt` and `max_length`, the number of tokens that texts are cut to.
+        `pooling`, `prompt`, `prompts` and `max_length`, the number of tokens that texts are cut to.
 
     Raises:
         CheckpointError: a module, a pooling or a setting that kerasbert does not have; the message names it.
@@ -50,12 +50,13 @@ def embedding_settings(folder: Path, *, limit: int, lower_cases: bool) -> dict:
             raise CheckpointError(f"{folder / NAME}: the module {kind} is not supported; kerasbert has {_KNOWN}")
     if pooling is None:
         raise CheckpointError(f"{folder / NAME}: no module Pooling, which makes one vector of a text's tokens")
-    prompt = _prompt(folder / SENTENCE_TRANSFORMERS)
-    if prompt and not read_json(place, CheckpointError).get("include_prompt", True):
+    prompt, prompts = _prompts(folder / SENTENCE_TRANSFORMERS)
+    if any((prompt, *prompts.values())) and not read_json(place, CheckpointError).get("include_prompt", True):
         raise CheckpointError(
             f"{place}: include_prompt is false, which is not supported; kerasbert pools the prompt too"
         )
-    return {"pooling": pooling, "prompt": prompt, "max_length": _length(folder, transformer, limit, lower_cases)}
+    length = _length(folder, transformer, limit, lower_cases)
+    return {"pooling": pooling, "prompt": prompt, "prompts": prompts, "max_length": length}
 
 
 def written(settings, *, width: int) -> dict[str, object]:
@@ -69,6 +70,8 @@ def written(settings, *, width: int) -> dict[str, object]:
         Path inside the folder -> what the JSON file holds.
     """
     kinds = (("Transformer", ""), ("Pooling", "1_Pooling"), ("Normalize", "2_Normalize"))
+    named = {text: name for name, text in reversed(settings.prompts.items())}
+    default = named.get(settings.prompt, _DEFAULT) if settings.prompt else None
     return {
         NAME: [
             {"idx": number, "name": str(number), "path": path, "type": f"sentence_transformers.models.{kind}"}
@@ -80,8 +83,8 @@ def written(settings, *, width: int) -> dict[str, object]:
         },
         "sentence_bert_config.json": {"max_seq_length": settings.max_length, "do_lower_case": False},
         SENTENCE_TRANSFORMERS: {
-            "prompts": {_DEFAULT: settings.prompt} if settings.prompt else {},
-            "default_prompt_name": _DEFAULT if settings.prompt else None,
+            "prompts": {**settings.prompts, **({default: settings.prompt} if default else {})},
+            "default_prompt_name": default,
             "similarity_fn_name": "cosine",
         },
     }
@@ -138,15 +141,16 @@ def _length(folder: Path, transformer: Path, limit: int, lower_cases: bool) -> i
     return min(given, limit)
 
 
-def _prompt(path: Path) -> str:
-    """The prompt that is put before every text."""
+def _prompts(path: Path) -> tuple[str, dict[str, str]]:
+    """The prompt that is put before every text, empty if there is none, and all prompts by name."""
     content = _optional(path)
     prompts, name = content.get("prompts") or {}, content.get("default_prompt_name")
-    if name is None:
-        return ""
-    if not isinstance(prompts, Mapping) or not isinstance(prompts.get(name), str):
+    texts = prompts.values() if isinstance(prompts, Mapping) else [prompts]
+    if not all(isinstance(text, str) for text in texts):
+        raise CheckpointError(f"{path}: prompts is {prompts!r:.60}: use texts by name")
+    if name is not None and name not in prompts:
         raise CheckpointError(f"{path}: default_prompt_name is {name!r}, but prompts has no text of this name")
-    return prompts[name]
+    return ("" if name is None else prompts[name]), dict(prompts)
 
 
 def _optional(path: Path) -> dict:

@@ -1,6 +1,6 @@
 """Sentence embeddings: texts become vectors of length 1, whose dot product is their similarity."""
 
-import dataclasses
+from collections.abc import Mapping
 from functools import partial
 
 import keras
@@ -12,7 +12,7 @@ from kerasbert.models.by_example import on_rows
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.text_model import TextModel
 from kerasbert.tasks.ask import joined
-from kerasbert.tasks.sentence_embedding import TASK, Settings
+from kerasbert.tasks.sentence_embedding import TASK, Settings, check_width, prompted
 
 
 @keras.saving.register_keras_serializable("kerasbert")
@@ -41,6 +41,7 @@ class SentenceEncoder(TextModel):
         pooling: "mean" of all tokens without padding; "cls", the first token; or "max", in each place of the vector
             the largest number of any token.
         prompt: a text that is put before each text, as it is.
+        prompts: further prompts by name, such as `{"query": "query: "}`, which `encode` takes by `prompt_name`.
         score_max: the highest score of scored pairs; the right cosine of a pair is its score divided by it.
         max_length: number of tokens that a text is cut to; None: the encoder's limit.
 
@@ -58,13 +59,15 @@ class SentenceEncoder(TextModel):
         *,
         pooling: str = "mean",
         prompt: str = "",
+        prompts: Mapping[str, str] | None = None,
         score_max: float = 1.0,
         max_length: int | None = None,
         **kwargs,
     ):
         dtype = kwargs.get("dtype")
         max_length = encoder.config.max_length if max_length is None else max_length
-        settings = Settings(pooling=pooling, prompt=prompt, score_max=score_max, max_length=max_length)
+        given = {"prompt": prompt, "prompts": dict(prompts or {}), "score_max": score_max}
+        settings = Settings(pooling=pooling, max_length=max_length, **given)
 
         # Graph
         x = encoder.first_output if pooling == "cls" else encoder.output["sequence_output"]
@@ -77,14 +80,24 @@ class SentenceEncoder(TextModel):
         call = partial(super().call, training=training)
         return call(inputs, mask=mask) if len(inputs["input_ids"].shape) == 2 else on_rows(call, inputs)
 
-    def encode(self, *columns, batch_size: int = 32, prompt: str | None = None, **named) -> np.ndarray:
+    def lessons_of(self, examples, class_weight=None):
+        check_width(examples, self.config.hidden_size)
+        return super().lessons_of(examples, class_weight)
+
+    def encode(
+        self, *columns, batch_size: int = 32, prompt: str | None = None, prompt_name: str | None = None, **named
+    ) -> np.ndarray:
         """Returns vectors of length 1, float32 (texts, hidden_size), in the order of the texts.
 
         Args:
             columns, batch_size, named: as in `predict_text`.
-            prompt: a text that is put before each text; None: that of the settings.
+            prompt: a text that is put before each text. prompt_name: the name of one of the model's prompts. None for
+                both: the prompt of the settings.
+
+        Raises:
+            ConfigError: there is no such prompt, or both are given.
         """
-        settings = self.settings if prompt is None else dataclasses.replace(self.settings, prompt=prompt)
+        settings = prompted(self.settings, prompt, prompt_name)
         return joined(self.task, self.graphs(), self._asked_once(columns, named, batch_size, settings))["embedding"]
 
     def transformers_settings(self) -> dict:

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from math import prod
 from pathlib import Path
 
@@ -206,6 +207,7 @@ def _labelled(path: Path) -> dict:
     return {
         "kind": task.words.examples,
         "read for": task.name,
+        **({"also fits": others} if (others := _others(path, task)) else {}),
         "rows": len(examples),
         **(
             {"pairs": "text_pair" in examples[0].fields}
@@ -217,6 +219,22 @@ def _labelled(path: Path) -> dict:
         "median words": lengths[len(lengths) // 2],
         "most words": lengths[-1],
     }
+
+
+def _others(path: Path, read_for: Task) -> list[str]:
+    """Further tasks that find their right answers in a labelled file. Without a model, labels fit none of them."""
+    from kerasbert.examples.readers import read_examples
+    from kerasbert.tasks import NAMES, task_named
+
+    found = []
+    for task in map(task_named, NAMES):
+        if task.name == read_for.name or not task.truths or "labels" in task.Settings.__dataclass_fields__:
+            continue
+        with suppress(DataError):
+            for example in read_examples(path, task):
+                task.truth(example, None)
+            found.append(task.name)
+    return found
 
 
 def _lists(task: Task) -> list[str]:
@@ -243,7 +261,8 @@ def _labels(truth) -> list[str]:
 
 
 def _words(value) -> int:
-    return len(value.split()) if isinstance(value, str) else len(value)
+    """The number of words in a text, in a list of words, or in a list of sentences."""
+    return sum(len(each.split()) for each in ([value] if isinstance(value, str) else value))
 
 
 def is_prepared(path: Path) -> bool:

@@ -54,7 +54,10 @@ def check(task: str, options: FinetuneOptions) -> None:
 
 
 def check_examples(examples: Sequence[Example]) -> None:
-    """Raises DataError: an example is a pair of texts."""
+    """Raises DataError: an example is a pair of texts, or has an empty one, with which no pair can be made."""
+    empty = next((each for each in examples if not each.fields["text"].strip()), None)
+    if empty is not None:
+        raise DataError(f"{empty.place}: the text is empty; few_shot learns pairs of texts, so give it some words")
     pair = next((each for each in examples if each.fields.get("text_pair") is not None), None)
     if pair is not None:
         raise DataError(f"{pair.place}: few_shot learns single texts, not pairs")

@@ -201,6 +201,7 @@ class Trials:
             )
             model.compile(optimizer, loss=options.loss, accumulate=options.accumulate, **options.smoothing)
             model.optimizer.build(model.trainable_variables)
+        measurement = self._measurement(model, epoch) if job.held_out else None  # may refuse an example
         several = len(job.rates) > 1
         records = place if several else job.folder
         logs = job.folder / "run" / "tensorboard"
@@ -225,7 +226,7 @@ class Trials:
             total=total,
             save_every=epoch,
             save_seconds=options.save_minutes * 60,
-            measurement=self._measurement(model, epoch) if job.held_out else None,
+            measurement=measurement,
             guard=LossGuard(math.inf),
             max_rollbacks=0,
             chief=job.chief,

@@ -1,7 +1,7 @@
 """`load` opens a bundle as a `Pipeline`, which turns texts into answers."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from numbers import Real
 from pathlib import Path
 
@@ -13,9 +13,11 @@ from kerasbert.runtime.engines import open_runs
 from kerasbert.runtime.kinds import KINDS
 from kerasbert.runtime.manifest import Manifest
 from kerasbert.tasks.ask import Answered, ask, joined, outputs_of
+from kerasbert.tasks.encoding import prompt_of
 from kerasbert.tasks.numbers import numbers_of
 from kerasbert.tasks.remarks import with_cut_counted
 from kerasbert.tasks.request import Request
+from kerasbert.tasks.sentence_embedding import prompted
 from kerasbert.tasks.task import Example, Graph, Input, Run
 
 FIELDS = ("text", "choice", "number")
@@ -119,21 +121,25 @@ class Pipeline:
         """A classifier's logits, float32 (texts, labels)."""
         return self._output("logits", columns, named)
 
-    def encode(self, *columns, prompt: str | None = None, **named) -> np.ndarray:
+    def encode(self, *columns, prompt: str | None = None, prompt_name: str | None = None, **named) -> np.ndarray:
         """A sentence encoder's unit vectors, float32 (texts, hidden_size).
 
         Args:
             columns, named: as in `predict_text`.
-            prompt: a text that is put before each text; None: that of the settings.
-        """
-        return self._output("embedding", columns, named, **({} if prompt is None else {"prompt": prompt}))
+            prompt: a text that is put before each text. prompt_name: the name of one of the model's prompts. None for
+                both: the prompt of the settings.
 
-    def _output(self, name: str, columns, named, **changes) -> np.ndarray:
+        Raises:
+            ConfigError: there is no such prompt, or both are given.
+        """
+        return self._output("embedding", columns, named, partial(prompted, prompt=prompt, prompt_name=prompt_name))
+
+    def _output(self, name: str, columns, named, changed: Callable = lambda settings: settings) -> np.ndarray:
         outputs = [each.name for graph in self._graphs for each in graph.outputs]
         if name not in outputs:
             raise BundleError(f"this bundle has no {name}: {self.task.name} gives {', '.join(outputs)}")
-        settings = replace(self.settings, **changes)
-        return joined(self.task, self._graphs, self._asked_once(columns, named, settings))[name]
+        answered = self._asked_once(columns, named, changed(self.settings))
+        return joined(self.task, self._graphs, answered)[name]
 
     def _asked_once(self, columns: tuple, named: Mapping, settings) -> Iterator[Answered]:
         examples = self.task.examples(*columns, **named)
@@ -142,8 +148,11 @@ class Pipeline:
 
     def _asked(self, examples: Iterable[Example], settings) -> tuple:
         if self.fields:
-            if getattr(settings, "prompt", ""):
-                raise TokenizerError("this file puts no prompt before its texts: load another file of the bundle")
+            if prompt_of(settings) != (own := prompt_of(self.manifest.task_settings)):
+                raise TokenizerError(
+                    f"this file puts {own!r} before every text itself, not {prompt_of(settings)!r}: load another file "
+                    "of the bundle"
+                )
             examples = map(self._readable, examples)
         return self.task, self.tokenizer, self.runs, examples, settings
 

@@ -21,6 +21,11 @@ def check_length(max_length: int) -> None:
         raise ConfigError(f"max_length is {max_length}: use {SHORTEST} or more")
 
 
+def prompt_of(settings) -> str:
+    """The text that the settings put before an example's first text; empty for a task without prompts."""
+    return getattr(settings, "prompt", "")
+
+
 def text_rows(tokenizer, example: Example, settings) -> list[Row]:
     """Makes the single row of a text or a pair. The longer text of a pair is cut first."""
     text, pair = example.fields["text"], example.fields.get("text_pair")

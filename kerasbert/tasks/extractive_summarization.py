@@ -24,7 +24,6 @@ from kerasbert.tasks.summaries import (
     likeness_of,
     remarks,
     right_answer,
-    survey,
 )
 from kerasbert.tasks.task import MODEL_INPUTS, Example, Graph, Output, Task, Words, option
 from kerasbert.tasks.words import as_text
@@ -224,7 +223,6 @@ TASK = Task(
     graphs=graphs,
     rows=rows,
     truth=lambda example, settings: right_answer(example),
-    survey=survey,
     remarks=remarks,
     targets=targets,
     decode=decode,

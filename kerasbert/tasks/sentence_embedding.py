@@ -3,19 +3,20 @@
 import hashlib
 import logging
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from numbers import Real
 
 import numpy as np
 
 from kerasbert.errors import ConfigError, DataError
 from kerasbert.tasks import headers
-from kerasbert.tasks.encoding import TEXT_FIELDS, check_length, inputs_of
+from kerasbert.tasks.encoding import TEXT_FIELDS, check_length, inputs_of, prompt_of
 from kerasbert.tasks.fields import Field
 from kerasbert.tasks.figures import similarities
 from kerasbert.tasks.golden import CALIBRATION, EXAMPLES
 from kerasbert.tasks.groups import by_example
+from kerasbert.tasks.remarks import counted
 from kerasbert.tasks.task import MODEL_INPUTS, Example, Graph, Output, Row, Task, Words, option
 
 log = logging.getLogger("kerasbert")
@@ -32,7 +33,7 @@ FIELDS = (
     Field("group", ("group",), option="group", required=False),
 )
 """The fields of a training example. The two texts of a scored pair are in `anchor` and `positive`."""
-SCORED, PAIRS, VECTORS = "scored pairs", "pairs", "vectors"
+SCORED, PAIRS, VECTORS = "scored pair", "pair", "vector"
 """The kinds of training examples: two texts and a score, texts that belong together, and a text and its vector."""
 METRICS = dict.fromkeys(
     ("spearman", *(f"recall_at_{best}" for best in similarities.BEST), "mrr", "accuracy", "cosine"), "max"
@@ -44,7 +45,8 @@ class Settings:
     """The settings of a sentence encoder.
 
     Raises:
-        ConfigError: `pooling` is not one of `POOLINGS`, `max_length` is below 3, or `score_max` is not above 0.
+        ConfigError: `pooling` is not one of `POOLINGS`, `max_length` is below 3, `score_max` is not above 0, or
+            `prompts` are not texts by name.
     """
 
     pooling: str = option(
@@ -56,6 +58,8 @@ class Settings:
     """The "mean" of all tokens, the first token ("cls"), or the largest number of any token in each place ("max")."""
     prompt: str = option("", help='Text that is put before each text, such as "query: ".', usual="none")
     """Is put before each text, as it is."""
+    prompts: dict[str, str] = field(default_factory=dict)
+    """Further prompts by name, such as `{"query": "query: ", "passage": "passage: "}`, of which a call may name one."""
     score_max: float = option(
         1.0,
         help="Highest score of two texts, for scored pairs. Scores are divided by it.",
@@ -71,6 +75,28 @@ class Settings:
             raise ConfigError(f"pooling is {self.pooling!r}: use one of {', '.join(POOLINGS)}")
         if not 0 < self.score_max < math.inf:
             raise ConfigError(f"score_max is {self.score_max}: use a number above 0, such as 1 or 5")
+        if not all(isinstance(each, str) for pair in self.prompts.items() for each in pair):
+            raise ConfigError(f"prompts is {self.prompts!r:.60}: use texts by name, such as {{'query': 'query: '}}")
+
+
+def prompted(settings: Settings, prompt: str | None = None, prompt_name: str | None = None) -> Settings:
+    """The settings with another prompt.
+
+    Args:
+        prompt: a text that is put before each text. prompt_name: the name of one of the model's `prompts`. None for
+            both: the prompt of the settings.
+
+    Raises:
+        ConfigError: both are given, or the model has no prompt of that name.
+    """
+    if prompt is not None and prompt_name is not None:
+        raise ConfigError("prompt and prompt_name: give one of them")
+    if prompt_name is not None:
+        if prompt_name not in settings.prompts:
+            known = ", ".join(settings.prompts) or "no named prompts; give the text itself as prompt"
+            raise ConfigError(f"prompt_name is {prompt_name!r}: the model has {known}")
+        prompt = settings.prompts[prompt_name]
+    return settings if prompt is None else replace(settings, prompt=prompt)
 
 
 def graphs(settings: Settings) -> tuple[Graph, ...]:
@@ -89,7 +115,7 @@ def rows(tokenizer, example: Example, settings: Settings) -> list[Row]:
     else:
         pair = example.fields.get("text_pair")
         texts, pairs = [example.fields["text"]], None if pair is None else [pair]
-    texts = [settings.prompt + text for text in texts]
+    texts = [prompt_of(settings) + text for text in texts]
     encodings = tokenizer.encode(texts, pairs, max_length=settings.max_length)
     return [
         Row(example, inputs_of(encoding, tokenizer.has_token_types), encoding, choice=number)
@@ -151,9 +177,14 @@ def truth(example: Example, settings: Settings | None) -> float | list[float] | 
     if kind == VECTORS:
         if pair or negatives:
             raise DataError(f"{place}: a vector is the right answer to one text, not to {1 + len(pair + negatives)}")
+        if not all(map(math.isfinite, example.truth)):
+            raise DataError(f"{place}: the vector holds a number that is not finite")
         return list(example.truth)
     if not pair:
-        raise DataError(f"{place}: no second text; give a positive, or the second text of a score")
+        mend = "give a positive, or the second text of a score"
+        if example.path and "positive" not in example.fields:
+            mend = "name the column that holds it with --positive-column"
+        raise DataError(f"{place}: no second text; {mend}")
     if kind == PAIRS:
         return None
     if negatives:
@@ -182,20 +213,32 @@ def survey(examples: Sequence[Example]) -> None:
         kinds.setdefault(kind_of(example), example)
     if len(kinds) > 1:
         first, second = list(kinds)[:2]
-        raise DataError(f"{kinds[first].place}: {first}, and in {kinds[second].place} {second}; give one kind of them")
+        raise DataError(
+            f"{kinds[first].place}: a {first}, and in {kinds[second].place} a {second}; give examples of one kind"
+        )
     (kind,) = kinds
-    several = f", {sum(bool(_negatives(each)) for each in examples)} of them with a negative" if kind == PAIRS else ""
-    log.info("%s%d %s%s", f"{examples[0].path}: " if examples[0].path else "", len(examples), kind, several)
+    triplets = sum(bool(_negatives(each)) for each in examples) if kind == PAIRS else 0
+    said = counted(len(examples), kind) + (f", {triplets} of them with a negative" if triplets else "")
+    log.info("%s%s", f"{examples[0].path}: " if examples[0].path else "", said)
+
+
+def remarks(examples: Sequence[Example], settings: Settings) -> Iterator[str]:
+    """A remark about pairs that have one second text among them: there is no other one to tell it from."""
+    if kind_of(examples[0]) == PAIRS and len({text for each in examples for text in texts_of(each)[1:]}) == 1:
+        yield "all pairs have the same second text, so there is no other one to tell it from, and nothing to learn"
 
 
 def observe(examples: Sequence[Example], known: Mapping) -> dict:
-    """The highest score of scored pairs: `STS_MAX` if one of them is above 1, else 1."""
+    """The highest score of scored pairs: 1 if none of them is above it; else what is known, or `STS_MAX`."""
     scores = [_score(each) for each in examples if kind_of(each) == SCORED]
     if not scores:
         return {}
-    if max(scores) > 1:
-        log.info("a score is above 1: scores are taken to be from 0 to %g, and are divided by it", STS_MAX)
-    return {"score_max": STS_MAX if max(scores) > 1 else 1.0}
+    if max(scores) <= 1:
+        return {"score_max": 1.0}
+    if known.get("score_max", 1.0) > 1:
+        return {"score_max": known["score_max"]}
+    log.info("a score is above 1: scores are taken to be from 0 to %g, and are divided by it", STS_MAX)
+    return {"score_max": STS_MAX}
 
 
 def targets(tokenizer, row: Row, settings: Settings) -> tuple[dict, dict, dict]:
@@ -220,6 +263,15 @@ def targets(tokenizer, row: Row, settings: Settings) -> tuple[dict, dict, dict]:
             )
         right = [right / settings.score_max]
     return row.inputs, {"embedding": np.array(right, np.float32)}, {}
+
+
+def check_width(examples: Sequence[Example], width: int) -> None:
+    """Raises DataError: a vector to learn has not as many numbers as the model's vectors."""
+    vectors = (each for each in examples if kind_of(each) == VECTORS)
+    wrong = next((each for each in vectors if len(each.truth) != width), None)
+    if wrong is not None:
+        given = f"a vector of {counted(len(wrong.truth), 'number')}"
+        raise DataError(f"{wrong.place}: {given}, and the model gives vectors of {width}; take those of such a model")
 
 
 def text_id(text: str) -> tuple[int, int]:
@@ -260,6 +312,7 @@ def measured(answered: Sequence, settings: Settings) -> dict[str, float]:
     """
     kind = kind_of(answered[0].example)
     if kind == VECTORS:
+        check_width([each.example for each in answered], len(answered[0].outputs["embedding"][0]))
         return {
             "cosine": float(np.mean([cosine(each.outputs["embedding"][0], each.example.truth) for each in answered]))
         }
@@ -313,6 +366,7 @@ TASK = Task(
     rows=rows,
     truth=truth,
     survey=survey,
+    remarks=remarks,
     observe=observe,
     targets=targets,
     group=by_example,

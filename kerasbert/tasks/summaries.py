@@ -1,7 +1,6 @@
 """Right answers of extractive summarization: labels of sentences, summaries, and what is learned of them."""
 
 import json
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,10 +15,9 @@ from kerasbert.tasks.sources import Source, words_of
 from kerasbert.tasks.task import Example
 from kerasbert.tasks.words import join_words
 
-log = logging.getLogger("kerasbert")
-
 TARGET = ("target", "tgt", "summary", "highlights", "abstract", "reference", "references")
 LABELS = ("source_labels", "sentence_labels", "labels")
+_WANTED = "give a summary, a list of summaries, or a 0 or a 1 for each sentence"
 MOST = 3
 """Largest number of sentences that are labelled by a summary, as in BertSum."""
 
@@ -67,7 +65,7 @@ def right_answer(example: Example) -> Truth:
         target, labels = None, target
     texts = [target] if isinstance(target, str) else [] if target is None else target
     if not isinstance(texts, list | tuple) or not all(isinstance(text, str) and text.strip() for text in texts):
-        raise DataError(f"{example.place}: the target is {target!r:.60}; give a summary, or a list of summaries")
+        raise DataError(f"{example.place}: the right answer is {target!r:.60}; {_WANTED}")
     if labels is not None:
         sentences = len(Source.of(example.fields["source"]).places)
         if not _are_labels(labels):
@@ -92,25 +90,18 @@ def _are_labels(value: object) -> bool:
     return isinstance(value, list | tuple) and len(value) > 0 and all(each in (0, 1) for each in value)
 
 
-def survey(examples: Sequence[Example]) -> None:
-    """Logs how many texts have a summary but no labels, and how their sentences are labelled.
-
-    Raises:
-        DataError: a right answer cannot be used.
-    """
-    bare = sum(right_answer(each).labels is None for each in examples)
-    if bare:
-        path = examples[0].path or "the examples"
-        said = "%s: %d of %d texts have no labels; the sentences that raise ROUGE with a summary most, up to %d, are 1"
-        log.info(said, path, bare, len(examples), MOST)
-
-
 def remarks(examples: Sequence[Example], settings) -> Iterator[str]:
-    """A remark about sentences without text."""
+    """Remarks about sentences without text, and about labels that are made of summaries."""
     sources = [each.fields["source"] for each in examples]
     empty = sum(not sentence.strip() for source in sources if not isinstance(source, str) for sentence in source)
     if empty:
         yield f"{counted(empty, 'sentence')} without text, which no summary takes"
+    bare = 0 if settings.soft_targets else sum(right_answer(each).labels is None for each in examples)
+    if bare:
+        yield (
+            f"{bare} of {len(examples)} texts have no labels; the sentences that raise ROUGE with a summary most, up "
+            f"to {MOST}, are 1"
+        )
 
 
 def labels_of(example: Example) -> np.ndarray:

@@ -9,7 +9,7 @@ from checkpoints.module_folders import FLAGS, LENGTH, PROMPT, TEXTS, flags, make
 
 from kerasbert import BertEncoder, SentenceEncoder
 from kerasbert.checkpoints.opening import open_checkpoint
-from kerasbert.errors import CheckpointError
+from kerasbert.errors import CheckpointError, ConfigError
 from kerasbert.models.opening import open_model
 
 RECORDED = json.loads((Path(__file__).parent / "modules.json").read_text(encoding="utf-8"))
@@ -74,6 +74,7 @@ def test_another_module_is_named_where_vectors_are_asked_for(tmp_path):
             {"prompts": {"query": "query: "}, "default_prompt_name": "other"},
             r"default_prompt_name is 'other', but prompts has no text of this name",
         ),
+        ("config_sentence_transformers.json", {"prompts": {"query": 1}}, r"prompts is {'query': 1}: use texts by name"),
     ],
 )
 def test_what_would_give_other_vectors_is_refused(tmp_path, name, content, message):
@@ -106,9 +107,25 @@ def test_a_prompt_is_put_before_every_text(tmp_path):
     np.testing.assert_allclose(model.encode(TEXTS, prompt=""), RECORDED["mean"], atol=1e-5)
     model.save_pretrained(tmp_path / "saved")
     written = json.loads((tmp_path / "saved" / "config_sentence_transformers.json").read_text(encoding="utf-8"))
-    assert written["prompts"][written["default_prompt_name"]] == PROMPT
+    assert written["prompts"] == {"query": PROMPT, "other": "a "}
+    assert written["default_prompt_name"] == "query"
     again = SentenceEncoder.from_pretrained(tmp_path / "saved")
     np.testing.assert_allclose(again.encode(TEXTS), RECORDED["prompt"], atol=1e-5)
+    assert again.settings.prompts == written["prompts"]
+
+
+def test_a_call_names_one_of_several_prompts(tmp_path):
+    folder = make_folder(tmp_path / "folder", flags("mean"))
+    content = {"prompts": {"query": PROMPT, "passage": "a "}, "default_prompt_name": None}
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(content), encoding="utf-8")
+    model = SentenceEncoder.from_pretrained(folder)
+    np.testing.assert_allclose(model.encode(TEXTS, prompt_name="query"), RECORDED["prompt"], atol=1e-5)
+    np.testing.assert_allclose(model.encode(TEXTS), RECORDED["mean"], atol=1e-5)
+    with pytest.raises(ConfigError, match="prompt_name is 'title': the model has query, passage"):
+        model.encode(TEXTS, prompt_name="title")
+    model.save_pretrained(tmp_path / "saved")
+    written = json.loads((tmp_path / "saved" / "config_sentence_transformers.json").read_text(encoding="utf-8"))
+    assert {name: written[name] for name in content} == content
 
 
 def test_a_prompt_that_is_left_out_of_the_mean_is_refused(tmp_path):

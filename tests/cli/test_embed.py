@@ -14,7 +14,9 @@ TEXTS = ["the film was lovely", "", "bad", "the room was clean and the staff was
 @pytest.fixture(scope="module")
 def encoder(tiny_bert, tmp_path_factory):
     folder = tmp_path_factory.mktemp("embed") / "model"
-    SentenceEncoder.from_pretrained(tiny_bert, max_length=16, prompt="it was ").save_pretrained(folder)
+    SentenceEncoder.from_pretrained(
+        tiny_bert, max_length=16, prompt="it was ", prompts={"query": "good "}
+    ).save_pretrained(folder)
     return folder
 
 
@@ -29,7 +31,18 @@ def test_an_array_has_the_vectors_in_the_order_of_the_texts(run, encoder, file, 
     np.testing.assert_allclose(found, model.encode(TEXTS), atol=1e-5)
     assert run("embed", encoder, "--data", path, "--out", "vectors.npy", "--prompt", "").exit_code == 0
     np.testing.assert_allclose(np.load(tmp_path / "vectors.npy"), model.encode(TEXTS, prompt=""), atol=1e-5)
+    assert run("embed", encoder, "--data", path, "--out", "vectors.npy", "--prompt-name", "query").exit_code == 0
+    np.testing.assert_allclose(np.load(tmp_path / "vectors.npy"), model.encode(TEXTS, prompt="good "), atol=1e-5)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["texts.txt", "vectors.npy"]
+    result = run("embed", encoder, "--data", path, "--out", "other.npy", "--prompt-name", "title")
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (
+        1,
+        "Error: prompt_name is 'title': the model has query",
+    )
+    result = run("embed", encoder, "--data", path, "--out", "other.npy", "--prompt-name", "query", "--prompt", "a")
+    assert result.exit_code == 2
+    assert "--prompt and --prompt-name: give one of them" in result.stderr
+    assert not (tmp_path / "other.npy").exists()
 
 
 def test_lines_have_the_texts_too_and_second_texts_do_not_count(run, encoder, file, tmp_path):

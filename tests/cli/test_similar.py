@@ -18,6 +18,7 @@ def files(tmp_path_factory):
         [(*row, 4.5 - place % 3) for place, row in enumerate(ROWS)],
         ("sentence1", "sentence2", "score"),
     )
+    (folder / "vectors.jsonl").write_text('{"text": "a film", "score": [0.1, 0.2, 0.3]}\n')
     write_csv(folder / "triplets.csv", [(*row, "it was") for row in ROWS], ("anchor", "positive", "negative"))
     return folder
 
@@ -26,7 +27,7 @@ def files(tmp_path_factory):
 @pytest.mark.parametrize(
     ("name", "options", "figure", "said"),
     [
-        ("pairs", (), "recall_at_1", "12 pairs, 0 of them with a negative"),
+        ("pairs", (), "recall_at_1", "12 pairs"),
         ("scored", ("--prompt", "text: "), "spearman", "a score is above 1: scores are taken to be from 0 to 5"),
         ("triplets", ("--loss", "triplet", "--metric", "accuracy"), "accuracy", "12 pairs, 12 of them with a negative"),
     ],
@@ -58,9 +59,14 @@ def test_a_file_is_learned_and_measured_by_its_columns(run, tiny_bert, files, tm
         assert json.loads(measured.stdout)["candidates"] == 6
 
 
+LONG = "vectors.jsonl, line 1: a vector of 3 numbers, and the model gives vectors of 32; take those of such a model"
+
+
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
+        ("vectors", (), LONG),
+        ("pairs", ("--dev", "vectors"), LONG),
         ("scored", ("--loss", "triplet"), "this loss takes pairs without scores; leave --loss out"),
         ("pairs", ("--loss", "triplet"), "pairs.csv, line 2: no negative; the triplet loss needs one in each example"),
         ("scored", ("--score-max", "3"), "scored.csv, line 2: the score 4.5 is not from 0 to 3"),
@@ -68,7 +74,9 @@ def test_a_file_is_learned_and_measured_by_its_columns(run, tiny_bert, files, tm
     ],
 )
 def test_a_call_that_cannot_be_is_one_line(run, tiny_bert, files, tmp_path, name, options, message):
-    call = ("finetune", "sentence-embedding", "--checkpoint", tiny_bert, "--train", files / f"{name}.csv")
+    place = {each.stem: each for each in files.iterdir()}
+    options = [place.get(each, each) for each in options]
+    call = ("finetune", "sentence-embedding", "--checkpoint", tiny_bert, "--train", place[name])
     result = run(*call, *FEW, *options, "--out", "out")
     assert result.exit_code == 1, result.output
     assert message in result.stderr.splitlines()[-1]

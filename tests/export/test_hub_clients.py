@@ -105,7 +105,7 @@ def test_modules_say_how_the_vectors_are_made(embedding):
     assert listed == [("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize")]
     assert read(embedding / "sentence_bert_config.json")["max_seq_length"] == 64
     found = modules.embedding_settings(embedding, limit=512, lower_cases=True)
-    assert found == {"pooling": "mean", "prompt": "", "max_length": 64}
+    assert found == {"pooling": "mean", "prompt": "", "prompts": {}, "max_length": 64}
 
 
 @pytest.mark.parametrize("pooling", ["cls", "mean", "max"])
@@ -115,7 +115,7 @@ def test_the_modules_that_are_written_are_read(tmp_path, pooling):
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_text(json.dumps(content), encoding="utf-8")
     found = modules.embedding_settings(tmp_path, limit=512, lower_cases=True)
-    assert found == {"pooling": pooling, "prompt": "query: ", "max_length": 20}
+    assert found == {"pooling": pooling, "prompt": "query: ", "prompts": {"default": "query: "}, "max_length": 20}
 
 
 @pytest.mark.parametrize("pooling", ["cls", "mean", "additive"])

@@ -10,7 +10,7 @@ import tensorflow as tf
 from conftest import BAD, GOOD, write_csv
 
 from kerasbert import BertEncoder, SentenceEncoder, TextClassifier
-from kerasbert.errors import CheckpointError, ConfigError, DataError, ExportError
+from kerasbert.errors import CheckpointError, ConfigError, DataError
 from kerasbert.models.opening import open_model
 from kerasbert.runtime import load
 from kerasbert.tasks.sentence_embedding import Settings
@@ -188,15 +188,6 @@ def test_every_file_gives_its_vectors(tiny_bert, tmp_path):
     assert np.sum(int8 * model.encode(TEXTS), axis=-1).min() > 0.98
     answer = load(tmp_path / "bundle")("bad")
     assert answer["embedding"] == pytest.approx(model.encode(["bad"])[0].tolist(), abs=1e-4)
-
-
-def test_a_prompt_cannot_be_exported_yet(tiny_bert, tmp_path):
-    from kerasbert.export import export_bundle
-
-    model = SentenceEncoder.from_pretrained(tiny_bert, max_length=32, prompt="query: ")
-    with pytest.raises(ExportError, match="the model puts 'query: ' before every text, which programs around exported"):
-        export_bundle(model, tmp_path / "bundle")
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_real_sentences_that_mean_alike_are_near(minilm):

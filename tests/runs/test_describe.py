@@ -122,6 +122,22 @@ def test_choices_are_counted(tmp_path):
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "fits"),
+    [
+        ("a.jsonl", '{"source": ["We left.", "We came."], "source_labels": [1, 0], "target": ["Left."]}',
+         {"extractive-summarization", "seq2seq"}),
+        ("b.csv", "text,summary\nWe left. We came.,Left.", {"extractive-summarization", "seq2seq"}),
+        ("c.csv", "sentence1,sentence2,label\na,b,1\nc,d,0", {"text-classification", "sentence-embedding"}),
+        ("d.csv", "sentence1,sentence2,label\na,b,yes", {"text-classification"}),
+    ],
+)  # fmt: skip
+def test_every_task_that_a_file_fits_is_named(tmp_path, name, content, fits):
+    (tmp_path / name).write_text(f"{content}\n", encoding="utf-8")
+    facts = describe(tmp_path / name)
+    assert {facts["read for"], *facts.get("also fits", [])} == fits
+
+
 def test_every_kind_is_tested():
     assert {*KINDS, *ELSEWHERE} == {*FOLDERS, *FILES}
 

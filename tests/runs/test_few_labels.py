@@ -12,7 +12,7 @@ from kerasbert.errors import ConfigError, DataError
 from kerasbert.models.opening import open_model
 from kerasbert.runs import few_labels
 from kerasbert.runs.begun import Stopped
-from kerasbert.runs.few_labels import contrast
+from kerasbert.runs.few_labels import check_examples, contrast
 from kerasbert.runs.finetune import finetune
 from kerasbert.tasks.task import Example
 
@@ -54,6 +54,8 @@ def test_what_does_not_go_with_it_is_named_before_anything_is_read(tmp_path, tas
 def test_pairs_of_texts_are_refused(tiny_bert, tmp_path):
     fields = {"text": "a", "text_pair": "b"}
     made = [Example(fields, label, line=line, path="x.csv") for line, label in ((2, "x"), (3, "y"))]
+    with pytest.raises(DataError, match=r"^x.csv, line 3: the text is empty; few_shot learns pairs of texts, so give"):
+        check_examples([Example({"text": "a"}, "b"), Example({"text": " "}, "c", 3, "x.csv")])
     with pytest.raises(DataError, match=r"^x.csv, line 2: few_shot learns single texts, not pairs"):
         finetune(TASK, made, tmp_path / "out", few_shot=2, checkpoint=str(tiny_bert))
 

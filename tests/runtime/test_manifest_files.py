@@ -31,7 +31,7 @@ def manifest(bundle):
 
     return Manifest(
         task="sentence-embedding",
-        settings={"pooling": "mean", "prompt": "", "score_max": 1.0, "max_length": 16},
+        settings={"pooling": "mean", "prompt": "", "prompts": {}, "score_max": 1.0, "max_length": 16},
         graphs=[Graph("model", INPUTS, (Output("embedding", "row", "vector", 8),))],
         lengths=[16],
         tokenizer={

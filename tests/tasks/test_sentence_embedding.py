@@ -98,12 +98,14 @@ def test_vectors_are_learned_by_single_texts():
 @pytest.mark.parametrize(
     ("fields", "truth", "message"),
     [
-        ({"anchor": "a"}, None, "no second text; give a positive, or the second text of a score"),
+        ({"anchor": "a"}, None, "no second text; name the column that holds it with --positive-column"),
+        ({"anchor": "a", "positive": ""}, None, "no second text; give a positive, or the second text of a score"),
         ({"anchor": "a", "positive": " "}, 0.5, "no second text"),
         ({"anchor": "a", "positive": "b"}, "entailment", "'entailment' is no score; give a number, such as 0.8"),
         ({"anchor": "a", "positive": "b"}, "nan", "'nan' is no score"),
         ({"anchor": "a", "positive": "b", "negative": "c"}, 1, "a score goes with two texts"),
         ({"anchor": "a", "positive": "b"}, [0.1, 0.2], "a vector is the right answer to one text, not to 2"),
+        ({"anchor": "a"}, [0.1, float("nan")], "the vector holds a number that is not finite"),
     ],
 )
 def test_what_cannot_be_learned_is_named_with_its_place(fields, truth, message):
@@ -113,7 +115,7 @@ def test_what_cannot_be_learned_is_named_with_its_place(fields, truth, message):
 
 def test_several_kinds_in_a_file_are_refused():
     made = [Example(PAIRS[1], line=2, path="x.jsonl"), Example(PAIRS[1], 0.5, line=3, path="x.jsonl")]
-    with pytest.raises(DataError, match=r"^x.jsonl, line 2: pairs, and in x.jsonl, line 3 scored pairs; give one kind"):
+    with pytest.raises(DataError, match=r"^x.jsonl, line 2: a pair, and in x.jsonl, line 3 a scored pair; give examp"):
         TASK.survey(made)
 
 
@@ -144,6 +146,23 @@ def test_the_highest_score_follows_from_the_training_scores(caplog, scores, high
         assert TASK.observe(made, {}) == {"score_max": highest}
     assert ("a score is above 1: scores are taken to be from 0 to 5" in caplog.text) == (highest == 5)
     assert TASK.observe([Example(PAIRS[1])], {}) == {}
+
+
+def test_a_highest_score_that_is_known_is_not_guessed(caplog):
+    made = [Example({"anchor": "a", "positive": "b"}, score) for score in ("1", "6")]
+    with caplog.at_level(logging.INFO, "kerasbert"):
+        assert TASK.observe(made, {"score_max": 7.0}) == {"score_max": 7.0}
+    assert caplog.text == ""
+
+
+def test_pairs_with_one_second_text_teach_nothing():
+    same = [Example({"anchor": anchor, "positive": "b"}) for anchor in "ac"]
+    assert list(TASK.remarks(same, SETTINGS)) == [
+        "all pairs have the same second text, so there is no other one to tell it from, and nothing to learn"
+    ]
+    other = Example({"anchor": "a", "positive": "b", "negative": "c"})
+    for fine in ([*same, other], [Example({"anchor": "a", "positive": "b"}, 0.5)] * 2):
+        assert list(TASK.remarks(fine, SETTINGS)) == []
 
 
 def test_a_loss_is_checked_against_the_examples():

@@ -10,6 +10,7 @@ from kerasbert.export.formats.saved_model.choices import as_rows, by_example
 from kerasbert.export.formats.saved_model.masks import rows_around_masks
 from kerasbert.export.formats.saved_model.sentences import rows_of_sentences, scores_of_sentences
 from kerasbert.export.formats.texts import why_not
+from kerasbert.tasks.encoding import prompt_of
 from kerasbert.tasks.numbers import numbers_of
 from kerasbert.tasks.sources import SENTENCE_SCORES
 from kerasbert.tasks.task import Task
@@ -62,14 +63,15 @@ def function_of_texts(model, tokenizer: InGraphWordPiece, names: Sequence[str], 
     """
     graph = model.graphs()[0]
     numbers = {each.name: specifications(graph)[each.name] for each in numbers_of([graph])}
-    placed = bool(graph.by_token)
+    placed, prompt = bool(graph.by_token), prompt_of(model.settings)
 
     lists = [each.name for each in model.task.fields if each.lists_texts]
     sentences = [each.name for each in model.task.fields if each.kind == "text or texts"]
 
     def cut(texts: dict) -> dict:
         rows = as_rows(texts, lists)
-        read = (rows[name] for name in names if name not in numbers)
+        first, *others = (rows[name] for name in names if name not in numbers)
+        read = (tf.strings.join([prompt, first]) if prompt else first, *others)
         encoded = tokenizer(*read, max_length=model.max_length, offsets=placed, cut=model.task.cut)
         told = {name: encoded[name] for name in TOLD if name in encoded}
         given = {name: (texts if name in numbers else encoded)[name] for name in model.input}

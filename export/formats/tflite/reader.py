@@ -38,12 +38,13 @@ class TextReader(tf.Module):
 
     Args:
         tokenizer: a `WordPieceTokenizer`. pad_id: fills `input_ids`.
+        prompt: is put before each text; it is empty or ends with a space.
 
     Raises:
         ExportError: see `check_tokenizer`, or tensorflow-text cannot use the vocabulary.
     """
 
-    def __init__(self, tokenizer, *, pad_id: int = 0):
+    def __init__(self, tokenizer, *, pad_id: int = 0, prompt: str = ""):
         super().__init__()
         check_tokenizer(tokenizer)
         table, tokens = characters_of(tokenizer), tokenizer._backend.get_added_tokens_decoder()
@@ -61,11 +62,12 @@ class TextReader(tf.Module):
         self._tokens = _Splitter([" ", *private.values()], choice, ["[UNK]", *pieces], _NO_LIMIT)
         self._token_ids = tf.constant([-1, *np.repeat([*numbers.values()], 2)], tf.int32)
 
-        self._cls, self._sep = (tokenizer.pieces.index(piece) for piece in ("[CLS]", "[SEP]"))
+        (encoding,) = tokenizer.encode([prompt])
+        *self._begin, self._sep = encoding.ids  # a space ends a word, so the pieces of prompt and text do not mix
         self._pad_id = pad_id
 
     def ids(self, text: tf.Tensor, length: int) -> tf.Tensor:
-        """`[CLS] text [SEP]`, cut to a length: int32 (tokens,), from strings (1,)."""
+        """`[CLS] prompt text [SEP]`, cut to a length: int32 (tokens,), from strings (1,)."""
         pieces, places, _ = self._words(text)
         found, begins, ends = self._tokens(text)
         found = tf.gather(self._token_ids, found)
@@ -78,8 +80,8 @@ class TextReader(tf.Module):
         inside = tf.cast((places >= begins) & (places < ends), tf.int32)
         is_first, is_inside = tf.reduce_sum(first, 1), tf.reduce_sum(inside, 1)
         ids = tf.where(is_first > 0, tf.reduce_sum(first * found, 1), pieces)
-        ids = tf.gather(ids, tf.where(is_first >= is_inside)[:, 0])[: length - 2]
-        return tf.concat([[self._cls], ids, [self._sep]], 0)
+        ids = tf.gather(ids, tf.where(is_first >= is_inside)[:, 0])
+        return tf.concat([tf.concat([self._begin, ids], 0)[: length - 1], [self._sep]], 0)
 
     def __call__(self, text: tf.Tensor, length: int) -> dict[str, tf.Tensor]:
         """`input_ids`, `attention_mask` and `token_type_ids`, int32 (1, length), from strings (1,)."""

@@ -12,6 +12,7 @@ from kerasbert.errors import ExportError
 from kerasbert.export.formats.settings import Settings
 from kerasbert.export.formats.tflite.file import Ends, write_tflite
 from kerasbert.export.formats.tflite.reader import TextReader, check_tokenizer
+from kerasbert.tasks.encoding import prompt_of
 
 
 def write_text_tflite(model, targets: Mapping[Path, str], settings: Settings) -> None:
@@ -29,14 +30,19 @@ def write_text_tflite(model, targets: Mapping[Path, str], settings: Settings) ->
         ExportError: see `check_text_tflite`, or the converter failed.
     """
     check_text_tflite(model)
-    reader = TextReader(model.tokenizer, pad_id=model.config.pad_token_id)
+    reader = TextReader(model.tokenizer, pad_id=model.config.pad_token_id, prompt=prompt_of(model.settings))
     write_tflite(model, targets, replace(settings, lengths=[settings.longest]), ends=Ends(reader=reader))
 
 
 def check_text_tflite(model) -> None:
     """Raises ExportError for a task that asks or answers for single tokens or about several texts, and for a tokenizer
-    that cannot be in the file.
+    or a prompt that cannot be in the file.
     """
+    if (prompt := prompt_of(model.settings)) and not prompt.endswith(" "):
+        raise ExportError(
+            f"a tflite-text file takes a prompt that ends with a space, and this one is {prompt!r}; leave tflite-text "
+            "out"
+        )
     if "mlm_positions" in model.input:
         raise ExportError(f"{model.task.name}: a tflite-text file cannot find a mask; leave tflite-text out")
     if any(graph.by_token for graph in model.graphs()):

@@ -92,8 +92,9 @@ class Bundle {
     if (model.readsText && texts.length > 1) throw new Error("MediaPipe takes one text, no pair");
     const start = performance.now(), pause = pausing(signal);
     const rows = model.readsText ? [null] : this.rows(texts);
+    const text = this.prompted(texts[0]);
     const between = performance.now();
-    const infer = this.task.infer ?? (async (runs, row) => (await runs.model([row], texts[0]))[0]);
+    const infer = this.task.infer ?? (async (runs, row) => (await runs.model([row], text))[0]);
     const outputs = [];
     for (const row of rows) outputs.push(await infer(model.runs, row, settings, pause));
     return { texts, rows, outputs, tokenizing: between - start, running: performance.now() - between };
@@ -102,7 +103,13 @@ class Bundle {
   rows(texts) {
     const { settings } = this.manifest;
     if (this.task.rows) return this.task.rows(this.tokenizer, texts, settings);
-    return [this.tokenizer.encode(texts[0], texts[1] ?? null, settings.max_length)];
+    return [this.tokenizer.encode(this.prompted(texts[0]), texts[1] ?? null, settings.max_length)];
+  }
+
+  // The first text as the model reads it: a sentence encoder may have a prompt, which stands before every text.
+  prompted(text) {
+    const { prompt = "" } = this.manifest.settings;
+    return prompt ? prompt + text : text;
   }
 
   // An example -> {label, scores, ..., tokens, cut, tokenizing, running}: cut is the number of tokens that were left out,

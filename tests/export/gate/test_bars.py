@@ -20,6 +20,7 @@ from kerasbert.export.gate.bars import (
     TOLERANCE,
     decide_answers,
     decide_figure,
+    decide_vectors,
     judge_numbers,
     largest_difference,
     with_excused_labels,
@@ -280,3 +281,32 @@ def test_several_labels_agree_as_sets():
     assert not task.same([a], [a, b], settings)
     assert not task.same([a], [b], settings)
     assert not task.same([a], [], settings)
+
+
+# Vectors of texts.
+
+
+@pytest.mark.parametrize(
+    ("cosines", "precision", "passed"),
+    [
+        ((1.0, 0.98), "int8", True),
+        ((1.0, 0.979), "int8", False),
+        ((1.0, 0.979), "float16", False),
+        ((0.96, 0.94), "int4", True),
+        ((0.96, 0.93), "int4", False),
+        ((0.9, 0.9), "full-int8", True),
+        ((0.9, 0.89), "full-int8", False),
+    ],
+)
+def test_the_mean_cosine_decides_on_a_sentence_encoder(cosines, precision, passed):
+    decision = decide_vectors(cosines, precision)
+    assert (decision.passed, decision.value) == (passed, pytest.approx(sum(cosines) / 2))
+    said = f"cosines with Keras's vectors are {decision.value:.4f} in the mean, {decision.bound:g} wanted, and "
+    assert decision.figure == f"{said}{min(cosines):.4f} at least"
+
+
+@pytest.mark.parametrize(
+    ("bars", "axis", "embeds"), [(["vector"], "row", True), (["vector"], "token", False), (["number"], "row", False)]
+)
+def test_one_vector_for_a_text_is_an_embedding(bars, axis, embeds):
+    assert subject_of(bars, axis).embeds == embeds

@@ -105,6 +105,18 @@ def test_every_file_has_a_line_and_a_dot(text, manifest):
         assert file.parts[0].sha256 in parsed.text
 
 
+def test_the_cosine_of_every_golden_text_is_there(tiny_bundle, manifest, text):
+    assert "Cosine with Keras" not in text
+    rows = rows_of(manifest)
+    rows[0].cosines, rows[1].cosines = {"a <b>": 0.98765, "": 0.5}, {"a <b>": 1.0}
+    shown = page(tiny_bundle, manifest, rows)
+    parsed = Page(shown)
+    assert "Cosine with Keras's vector, text by text" in parsed.text
+    line = shown[shown.index("a &lt;b&gt;") :].partition("</tr>")[0]
+    assert line.index("0.9877") < line.index("1.0000")
+    assert "no text" in parsed.text
+
+
 def test_the_cards_facts_are_there(text, manifest):
     shown = Page(text).text
     for fact in (

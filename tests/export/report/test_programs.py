@@ -1,12 +1,13 @@
 """The programs of the report: sources that their languages read, filled in for a bundle, and run where they can be."""
 
+import re
 import shutil
 import subprocess
 from importlib import resources
 from pathlib import Path
 
 import pytest
-from conftest import small_vocabulary
+from conftest import BAD, GOOD, OTHER, small_vocabulary
 from pretended import pretend
 
 from kerasbert import SentenceEncoder, TextClassifier
@@ -211,6 +212,31 @@ def test_programs_of_tasks_that_read_print_the_golden_answer(reader, task, capsy
             assert task_named(task).same(eval(said, {}), shown.answer, manifest.task_settings)
         else:
             assert READ[task](shown, said.splitlines()), (title, said)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("title", ["LiteRT", "ONNX Runtime", "TensorFlow"])
+def test_programs_of_extracts_read_a_text_of_several_rows(reader, title, capsys, monkeypatch):
+    bundle = reader("extractive-summarization")
+    monkeypatch.chdir(bundle)
+    manifest = Manifest.read(bundle)
+    (code,) = [s.code for s in snippets(bundle, manifest) if (s.language, s.title) == ("python", title)]
+    adjectives = (*GOOD, *BAD)
+    sentences = [f"the {OTHER[30 + number]} was {adjectives[number % 20]} at {number}." for number in range(30)]
+    sentences[3] = " "
+    code, count = re.subn(r"(?m)^sentences = \[.*\]", lambda found: f"sentences = {sentences!r}", code)
+    assert count == 1
+    (answer,) = load(bundle, file="onnx").predict_text([sentences])
+    wanted = answer["sentences"]
+    assert max(each["sentence"] for each in wanted) > 6  # beyond the first row
+    if title == "TensorFlow":
+        with pytest.raises(SystemExit, match="it reads one row of 48 tokens: give fewer sentences"):
+            exec(compile(code, "report.html", "exec"), {})
+        return
+    exec(compile(code, "report.html", "exec"), {})
+    said = [line.split(" ", 1) for line in capsys.readouterr().out.splitlines()]
+    assert [text for _, text in said] == [each["text"] for each in wanted]
+    assert [float(score) for score, _ in said] == pytest.approx([each["score"] for each in wanted], abs=1e-3)
 
 
 @pytest.mark.parametrize(("task", "library"), [("question-answering", True), ("multiple-choice", False)])

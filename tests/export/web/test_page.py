@@ -81,8 +81,9 @@ def test_mediapipe_in_the_browser_answers_what_its_tokenizer_reads(served, tiny_
 
 @pytest.mark.slow
 def test_an_embedding_bundle_shows_how_alike_two_texts_are(served, tiny_bert, tmp_path, serving, asked):
-    model = SentenceEncoder.from_pretrained(tiny_bert, max_length=16)
-    export_bundle(model, tmp_path / "bundle", formats="tflite", quantize="none")
+    """The model has a prompt, which every file gets before each text."""
+    model = SentenceEncoder.from_pretrained(tiny_bert, max_length=16, prompt="the good: ")
+    export_bundle(model, tmp_path / "bundle", formats=("tflite", "mediapipe"), quantize="none")
     write_page(tmp_path / "bundle")
     first, second = "the film was great", "a very rude answer"
     with serving(tmp_path / "bundle") as address, Chromium(find()) as browser:
@@ -93,6 +94,13 @@ def test_an_embedding_bundle_shows_how_alike_two_texts_are(served, tiny_bert, tm
         assert found["difference"] < 1e-4
         a, b = model.encode([first, second])
         assert asked(browser, "tflite", first, second)["scores"]["likeness"] == pytest.approx(float(a @ b), abs=1e-4)
+        other = browser.evaluate(
+            "import('/web/bundle.js').then((m) => m.openBundle()).then((b) => b.check('mediapipe'))"
+        )
+        prompted = {model.settings.prompt + text: text for text in TEXTS}
+        misread = read_differently(model.tokenizer, prompted, max_length=model.max_length)
+        assert other["texts"] == len(TEXTS)
+        assert set(other["differing"]) <= {prompted[text] for text in misread}
 
 
 @pytest.mark.slow

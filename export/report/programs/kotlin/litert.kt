@@ -9,6 +9,7 @@ val options = CompiledModel.Options(Accelerator.CPU)
 val model = CompiledModel.create(context.assets, "__FILE__", options)
 
 fun infer(ids: IntArray): Map<String, FloatArray> {
+    require(ids.size <= __LENGTH__) { "${ids.size} tokens, not __LENGTH__ at most" }
     val values = mapOf(
         __INPUTS__
     )

@@ -1,4 +1,4 @@
 from kerasbert.runtime import load
 
 answer = load(".")  # this folder
-print(answer(__TEXTS__))
+print(answer(__GIVEN__))

@@ -9,6 +9,7 @@ let interpreter = try Interpreter(modelPath: path)
 let model = try interpreter.signatureRunner(with: "__SIGNATURE__")
 
 func padded(_ values: [Int32], with pad: Int32, to length: Int = __LENGTH__) -> Data {
+    precondition(values.count <= length, "\(values.count) tokens, not \(length) at most")
     let row = values + Array(repeating: pad, count: length - values.count)
     return row.withUnsafeBufferPointer { Data(buffer: $0) }
 }

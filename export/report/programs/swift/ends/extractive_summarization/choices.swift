@@ -1,7 +1,10 @@
-// One row: a longer text has more, of whole sentences.
+// One row of whole sentences, at most __MAX_LENGTH__ tokens. A longer text has several rows,
+// which the Python program and web/tasks/extractive-summarization.js make.
 let sentences = [__SENTENCES__]
 let logits = outputs[0]["__OUTPUT__"]!
 let firsts = rows[0].indices.filter { rows[0][$0] == __CLS_ID__ }  // where sentences begin
+let isWhole = rows.count == 1 && firsts.count == sentences.count
+precondition(isWhole, "one row must hold all sentences")
 let scores = zip(firsts, firsts.dropFirst() + [rows[0].count]).map { first, end in
     1 / (1 + exp(-logits[first..<end].reduce(0, +) / Float(end - first)))  // of all tokens
 }
