@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kerasbert.checkpoints.loading import Checkpoint
 from kerasbert.errors import ConfigError
 from kerasbert.runs.pretrain_options import PRECISIONS
 from kerasbert.tasks.amounts import batching_of
@@ -27,8 +28,9 @@ class FinetuneOptions:
         ConfigError: a value that no run can have, or two that do not go together.
     """
 
-    checkpoint: str | None = None
-    """Folder or hub id to begin with; None: the encoder that comes with the package."""
+    checkpoint: str | Checkpoint | None = None
+    """Folder or hub id to begin with, or a checkpoint that is open already; None: the encoder that comes with the
+    package."""
     dev: str | Path | Sequence[Example] | None = None
     """Labelled file to measure on after each epoch, or the examples that were read from one."""
     epochs: int = 3
