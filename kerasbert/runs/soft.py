@@ -27,8 +27,8 @@ ANY_TRUTH: Mapping[str, Callable[[Example, object], object]] = {
     "token-classification": _tags,
     "question-answering": lambda example, settings: [],
 }
-"""Task whose students learn from logits -> an example without a right answer and settings -> a right answer of its form.
-Nobody learns it: it tells the shape of the target, and which tokens count."""
+"""Task whose students learn from logits -> an example without a right answer and settings -> a right answer of its
+form. Nobody learns it: it tells the shape of the target, and which tokens count."""
 
 
 @dataclass(frozen=True)

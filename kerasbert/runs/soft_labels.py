@@ -1,8 +1,8 @@
 """What a teacher answers texts, computed once and kept on disk.
 
 The folder has a folder per teacher, named by the hash of its weights, tokenizer and settings, and there one `.npz` file
-per `PART` texts, whose answers are found by the hash of the text. So a second run computes nothing, one that was stopped
-goes on, and of changed texts only those are answered that are new.
+per `PART` texts, whose answers are found by the hash of the text. So a second run computes nothing, one that was
+stopped goes on, and of changed texts only the new ones are answered.
 """
 
 import gc

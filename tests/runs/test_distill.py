@@ -3,6 +3,7 @@
 import json
 import logging
 from dataclasses import replace
+from itertools import pairwise
 
 import keras
 import numpy as np
@@ -98,7 +99,7 @@ def test_answers_are_those_of_the_teacher_by_its_weights_and_settings(tiny_class
 
 def test_work_that_is_stopped_goes_on(tiny_classifier, tmp_path, answered, monkeypatch):
     monkeypatch.setattr(soft_labels, "PART", 4)
-    examples = [Example({"text": f"the film was {word}"}) for word in ["one", "two", "three", "four", "five", "six", "seven"]]
+    examples = [Example({"text": f"the film was {number}"}) for number in range(7)]
     soft, usual, seen = labels_of(tiny_classifier, tmp_path), outputs_of, []
 
     def stopped(*arguments):
@@ -117,7 +118,7 @@ def test_a_tagger_teaches_its_tokens(tiny_tagger, tmp_path):
     """From tagged words, and from texts without tags, in windows."""
     data = write_conll(tmp_path / "few.conll", tagged(6))
     texts = [" ".join(word for word, _ in sentence) for sentence in tagged(120)]
-    texts = lines(tmp_path / "texts.txt", [f"{one} {two}" for one, two in zip(texts, texts[1:], strict=False)])
+    texts = lines(tmp_path / "texts.txt", [f"{one} {two}" for one, two in pairwise(texts)])
     figures = distill(
         tiny_tagger / "tagger", data, tmp_path / "out", **RECIPE, unlabelled=texts, dev=tiny_tagger / "train.conll"
     )
