@@ -2,6 +2,7 @@
 
 import json
 import logging
+import signal
 from dataclasses import replace
 from itertools import pairwise
 
@@ -15,8 +16,10 @@ import kerasbert as kb
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.errors import ConfigError, DataError, KerasBertError
 from kerasbert.models.opening import open_model
+from kerasbert.models.students import student_of
 from kerasbert.models.text_model import TextModel
-from kerasbert.runs import soft_labels
+from kerasbert.runs import soft_labels, trials
+from kerasbert.runs.begun import Stopped
 from kerasbert.runs.distill import DistillOptions, distill, teaching_of
 from kerasbert.runs.soft_labels import SoftLabels, outputs_of
 from kerasbert.tasks import task_named
@@ -126,8 +129,8 @@ def test_a_tagger_teaches_its_tokens(tiny_tagger, tmp_path):
 
 
 def test_an_answerer_teaches_its_places(tiny_answerer, tmp_path):
-    """Random as it is, the student comes nearer to it."""
-    nouns = ["film", "book", "hotel", "room", "staff", "food", "story"]
+    """Random as it is, its block comes nearer to it."""
+    nouns = ("film", "book", "hotel", "room", "staff", "food", "story")
     rows = [
         {"question": f"what was {noun} ?", "context": f"the {noun} was good and the {other} was bad"}
         for noun in nouns
@@ -135,19 +138,38 @@ def test_an_answerer_teaches_its_places(tiny_answerer, tmp_path):
     ]
     path = tmp_path / "texts.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    teacher = open_model(tiny_answerer)
     columns = [[row[name] for row in rows] for name in ("question", "context")]
-    wanted = teacher.predict_outputs(*columns)
+    wanted = open_model(tiny_answerer).predict_outputs(*columns)["end_logits"]
 
-    def distance(epochs: int) -> float:
-        out = tmp_path / f"out-{epochs}"
-        distill(tiny_answerer, None, out, **{**RECIPE, "epochs": epochs}, unlabelled=path, alpha=1.0, temperature=1.0)
-        found = open_model(out).predict_outputs(*columns)
-        both = zip(found["start_logits"], wanted["start_logits"], strict=True)
+    def distance(model) -> float:
+        both = zip(model.predict_outputs(*columns)["end_logits"], wanted, strict=True)
         softened = [[np.asarray(keras.ops.softmax(x)) for x in pair] for pair in both]
         return float(np.mean([np.abs(a - b).sum() for a, b in softened]))
 
-    assert distance(8) < distance(1) / 2
+    options = {**RECIPE, "epochs": 10, "unlabelled": path, "alpha": 1.0, "temperature": 1.0}
+    distill(tiny_answerer, None, tmp_path / "out", **options)
+    start = kb.QuestionAnswerer.from_pretrained(student_of(open_checkpoint(tiny_answerer), 1))
+    assert distance(open_model(tmp_path / "out")) < distance(start) / 2
+
+
+def test_a_student_that_is_stopped_goes_on_to_the_last_bit(tiny_classifier, opinion_file, tmp_path, monkeypatch):
+    options = {**RECIPE, "epochs": 1, "batch_size": 50}
+    distill(tiny_classifier, opinion_file, tmp_path / "whole", **options)
+    steps = []
+
+    class Stop(trials.BatchFigures):
+        def on_train_batch_end(self, batch, logs=None):
+            steps.append(batch)
+            if len(steps) == 2:
+                signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(trials, "BatchFigures", Stop)
+    with pytest.raises(Stopped):
+        distill(tiny_classifier, opinion_file, tmp_path / "out", **options)
+    with pytest.raises(ConfigError, match=r"begun with teacher alpha 0.5, now 0.7"):
+        distill(tiny_classifier, opinion_file, tmp_path / "out", **options, alpha=0.7, resume=True)
+    distill(tiny_classifier, opinion_file, tmp_path / "out", **options, resume=True)
+    assert weights(tmp_path / "out") == weights(tmp_path / "whole")
 
 
 def test_a_sentence_encoder_teaches_its_vectors(tiny_bert, tmp_path):
