@@ -39,7 +39,8 @@ def students(given, teacher: Path, train: list) -> dict:
     """Name of a way -> a function that trains its student into a folder."""
     recipe = {"epochs": given.epochs, "learning_rate": given.rate, "seed": given.seed, "batch_size": 32}
     soft = {**recipe, "temperature": given.temperature, "soft_labels": given.out / "soft-labels"}
-    layers = given.layers
+    places = tuple(map(int, given.layers.split(",")))
+    layers = places if len(places) > 1 else places[0]
     start = student_of(open_checkpoint(given.model), layers)
     plain = {**recipe, "checkpoint": start, "max_length": 64, "settings": SETTINGS[given.task]}
     found = {
@@ -61,7 +62,7 @@ def main():
     parser.add_argument("--task", choices=list(FILES), default="text-classification")
     parser.add_argument("--ways", nargs="*")
     parser.add_argument("--count", type=int)
-    parser.add_argument("--layers", type=int, default=2)
+    parser.add_argument("--layers", default="2", help="a number of blocks, or their places such as 0,1")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--rate", type=float, default=1e-4)
     parser.add_argument("--alpha", type=float, default=0.5)
