@@ -22,6 +22,7 @@ from kerasbert.errors import KerasBertError
 from kerasbert.files import new_file
 from kerasbert.models.opening import model_class
 from kerasbert.progress import Count, counted
+from kerasbert.runs.begun import Stopped
 from kerasbert.tasks import remarks
 from kerasbert.tasks.ask import Answered
 from kerasbert.tasks.task import Example, Task
@@ -98,7 +99,8 @@ class SoftLabels:
             The number of different texts that it answered now.
 
         Raises:
-            KerasBertError: one of its kinds: a text that the teacher cannot answer, a file that cannot be written.
+            Stopped: by a signal; the answers so far are kept. KerasBertError: one of its kinds: a text that the
+                teacher cannot answer, a file that cannot be written.
         """
         known = self._read()
         missing = {key: each for each in examples if (key := key_of(each)) not in known}
@@ -131,6 +133,9 @@ class SoftLabels:
                 if len(part) == PART or time.monotonic() - begun > SECONDS:
                     self._write(part)
                     part, begun = {}, time.monotonic()
+        except KeyboardInterrupt:
+            kept = f"the teacher's answers so far are in {self.folder}, and the same command goes on"
+            raise Stopped(f"a signal ended the run; {kept}") from None
         finally:
             if part:
                 self._write(part)

@@ -111,7 +111,7 @@ def test_work_that_is_stopped_goes_on(tiny_classifier, tmp_path, answered, monke
             raise KeyboardInterrupt
         return usual(*arguments)
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Stopped, match=r"the teacher's answers so far are in .*, and the same command goes on"):
         SoftLabels(soft.teacher, soft.task, soft.settings, tmp_path, keep=stopped).answer(examples)
     assert soft.answer(examples) == 2
     assert len(list(soft.folder.iterdir())) == 3
