@@ -14,7 +14,7 @@ from kerasbert.checkpoints.loading import Checkpoint
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.corpus.batches import PlainData, PretrainingData
 from kerasbert.corpus.documents import find_files
-from kerasbert.corpus.index import INDEX, vocabulary_hash
+from kerasbert.corpus.index import INDEX, Index, vocabulary_hash
 from kerasbert.corpus.pipelines import prepare
 from kerasbert.corpus.preparation import Settings
 from kerasbert.errors import ConfigError, DataError
@@ -70,14 +70,14 @@ def distill_encoder(
     texts = [text] if isinstance(text, str | Path) else list(text)
     strategy = distribution.strategy_named(options.strategy)
     chief = distribution.is_chief(strategy)
-    for source in (texts, [options.dev] if options.dev else None):
-        _check_source(source, chief)
+    sources = {"text": texts, **({"dev": [options.dev]} if options.dev else {})}
+    about = {name: _about(source, chief) for name, source in sources.items()}
     begun = is_begun(folder, options.resume)
 
     keras.utils.set_random_seed(options.seed)
     with strategy.scope():
         model, settings = _models(teacher, options)
-    settings["text"] = {"files": [Path(each).name for each in texts], "dev": options.dev and Path(options.dev).name}
+    settings |= about
     distribution.check_batch(options.batch_size, strategy, options.accumulate)
     with held_by(chief, folder):
         if begun:
@@ -130,13 +130,19 @@ def _train(model, batches, held_out, folder, options, strategy, settings, callba
     return run.journal.figures()
 
 
-def _check_source(texts: Sequence | None, chief: bool) -> None:
-    """Raises DataError, ConfigError: no such text, or one that other machines would have to wait for."""
-    if texts is None or _is_prepared(texts):
-        return
+def _about(texts: Sequence, chief: bool) -> dict:
+    """What a run's settings say of some text, so that a run does not go on with another one.
+
+    Raises:
+        DataError: there is no such text. ConfigError: other machines would have to wait for its rows.
+    """
+    if _is_prepared(texts):
+        index = Index.read(texts[0])
+        return {"files": Path(texts[0]).name, **{name: index.total(name) for name in ("rows", "tokens")}}
     files = find_files(list(map(str, texts)))
     if not chief:
         raise ConfigError(f"{files[0]}: several machines need prepared rows; make them with kerasbert prepare")
+    return {"files": ", ".join(path.name for path in files), "bytes": sum(path.stat().st_size for path in files)}
 
 
 def _is_prepared(texts: Sequence[str | Path]) -> bool:

@@ -156,6 +156,8 @@ def test_a_run_stopped_before_its_rows_are_made_goes_on(tiny_bert, place, tmp_pa
             distil(tiny_bert, place.text, tmp_path / "out", layers=1, steps=1)
     with pytest.raises(ConfigError, match=r"begun with recipe learning_rate 0\.003, now 0\.1"):
         distil(tiny_bert, place.text, tmp_path / "out", layers=1, steps=1, resume=True, learning_rate=0.1)
+    with pytest.raises(ConfigError, match=r"begun with text files 'text\.txt', now 'dev\.txt'"):
+        distil(tiny_bert, place.dev, tmp_path / "out", layers=1, steps=1, resume=True)
     distil(tiny_bert, place.text, tmp_path / "out", layers=1, steps=1, resume=True)
     assert (tmp_path / "out" / "model.safetensors").exists()
 
