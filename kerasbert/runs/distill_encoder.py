@@ -125,7 +125,8 @@ def _train(model, batches, held_out, folder, options, strategy, settings, callba
         log.info(_opening(batches, model, steps, run.place.step))
         train_on_rows(run, batches, held_out, strategy)
     if run.chief:
-        told = {**settings, "data": about_data(batches), "preparation": batches.settings}
+        recipe = {**settings["recipe"], "steps": steps}
+        told = {**settings, "recipe": recipe, "data": about_data(batches), "preparation": batches.settings}
         write_model(folder, run, told, tokens, dev=options.dev, title="Distillation report")
     return run.journal.figures()
 
