@@ -25,8 +25,8 @@ from kerasbert.models.pretraining import PretrainingModel
 from kerasbert.models.students import chosen_blocks, student_of
 from kerasbert.runs.begun import begin_settings, check_settings, held_by, is_begun
 from kerasbert.runs.distill_encoder_options import OF_LOSS, EncoderDistillOptions
-from kerasbert.runs.pretrain_options import PRECISIONS
 from kerasbert.runs.rows import about_data, check_alike, rows_run, tokens_per_step, train_on_rows, write_model
+from kerasbert.runs.run_options import PRECISIONS
 from kerasbert.tasks.masking import Masking
 from kerasbert.training import distribution
 from kerasbert.training.optimizers import make_optimizer
