@@ -14,7 +14,7 @@ from kerasbert.checkpoints.loading import Checkpoint
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.corpus.batches import PlainData, PretrainingData
 from kerasbert.corpus.documents import find_files
-from kerasbert.corpus.index import INDEX, vocabulary_hash
+from kerasbert.corpus.index import INDEX, Index, vocabulary_hash
 from kerasbert.corpus.pipelines import prepare
 from kerasbert.corpus.preparation import Settings
 from kerasbert.errors import ConfigError, DataError
@@ -25,8 +25,8 @@ from kerasbert.models.pretraining import PretrainingModel
 from kerasbert.models.students import chosen_blocks, student_of
 from kerasbert.runs.begun import begin_settings, check_settings, held_by, is_begun
 from kerasbert.runs.distill_encoder_options import OF_LOSS, EncoderDistillOptions
-from kerasbert.runs.pretrain_options import PRECISIONS
 from kerasbert.runs.rows import about_data, check_alike, rows_run, tokens_per_step, train_on_rows, write_model
+from kerasbert.runs.run_options import PRECISIONS
 from kerasbert.tasks.masking import Masking
 from kerasbert.training import distribution
 from kerasbert.training.optimizers import make_optimizer
@@ -70,14 +70,14 @@ def distill_encoder(
     texts = [text] if isinstance(text, str | Path) else list(text)
     strategy = distribution.strategy_named(options.strategy)
     chief = distribution.is_chief(strategy)
-    for source in (texts, [options.dev] if options.dev else None):
-        _check_source(source, chief)
+    sources = {"text": texts, **({"dev": [options.dev]} if options.dev else {})}
+    about = {name: _about(source, chief) for name, source in sources.items()}
     begun = is_begun(folder, options.resume)
 
     keras.utils.set_random_seed(options.seed)
     with strategy.scope():
         model, settings = _models(teacher, options)
-    settings["text"] = {"files": [Path(each).name for each in texts], "dev": options.dev and Path(options.dev).name}
+    settings |= about
     distribution.check_batch(options.batch_size, strategy, options.accumulate)
     with held_by(chief, folder):
         if begun:
@@ -125,18 +125,25 @@ def _train(model, batches, held_out, folder, options, strategy, settings, callba
         log.info(_opening(batches, model, steps, run.place.step))
         train_on_rows(run, batches, held_out, strategy)
     if run.chief:
-        told = {**settings, "data": about_data(batches), "preparation": batches.settings}
+        recipe = {**settings["recipe"], "steps": steps}
+        told = {**settings, "recipe": recipe, "data": about_data(batches), "preparation": batches.settings}
         write_model(folder, run, told, tokens, dev=options.dev, title="Distillation report")
     return run.journal.figures()
 
 
-def _check_source(texts: Sequence | None, chief: bool) -> None:
-    """Raises DataError, ConfigError: no such text, or one that other machines would have to wait for."""
-    if texts is None or _is_prepared(texts):
-        return
+def _about(texts: Sequence, chief: bool) -> dict:
+    """What a run's settings say of some text, so that a run does not go on with another one.
+
+    Raises:
+        DataError: there is no such text. ConfigError: other machines would have to wait for its rows.
+    """
+    if _is_prepared(texts):
+        index = Index.read(texts[0])
+        return {"files": Path(texts[0]).name, **{name: index.total(name) for name in ("rows", "tokens")}}
     files = find_files(list(map(str, texts)))
     if not chief:
         raise ConfigError(f"{files[0]}: several machines need prepared rows; make them with kerasbert prepare")
+    return {"files": ", ".join(path.name for path in files), "bytes": sum(path.stat().st_size for path in files)}
 
 
 def _is_prepared(texts: Sequence[str | Path]) -> bool:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from kerasbert.config import BertConfig
 from kerasbert.errors import ConfigError
-from kerasbert.runs.pretrain_options import PRECISIONS
-from kerasbert.training.distribution import STRATEGIES
+from kerasbert.runs.run_options import RunOptions, is_count
 
 LOSSES = ("relations", "triple")
 """What a student is taught with: MiniLMv2's relations from any encoder, DistilBERT's triple loss from one with a head
@@ -20,15 +19,12 @@ OF_LOSS = {
 """Loss -> the options that the other one has no use for."""
 
 
-def _is_count(value) -> bool:
-    return isinstance(value, int) and value > 0
-
-
 @dataclass(frozen=True, kw_only=True)
-class EncoderDistillOptions:
+class EncoderDistillOptions(RunOptions):
     """What `kerasbert.runs.distill_encoder.distill_encoder` is told beside the teacher, the text and the folder.
 
-    The student begins as blocks of the teacher (`layers`), as a checkpoint (`student`), or new (`config`).
+    The student begins as blocks of the teacher (`layers`), as a checkpoint (`student`), or new (`config`). Held-out
+    text (`dev`) is a file, or a folder that is prepared as the training data are.
 
     Raises:
         ConfigError: a value that no run can have, or options that exclude each other.
@@ -75,54 +71,21 @@ class EncoderDistillOptions:
     """A step at rate r takes r * weight_decay of a weight away."""
     clip_norm: float | None = 1.0
     """The largest joint norm of the gradients. None: no limit."""
-    dev: str | Path | None = None
-    """Held-out text: a file, or a folder that is prepared as the training data are. None: nothing is measured."""
-    seed: int = 0
-    """Seed for new weights, order and masks."""
-    strategy: str = "auto"
-    """Which devices share the work; see `kerasbert.training.distribution.strategy_named`."""
-    accumulate: int = 1
-    """Micro-batches that a batch is cut into."""
-    precision: str = "float32"
-    """What products are computed in, a key of `PRECISIONS`, in both models."""
-    jit_compile: bool | str = "auto"
-    """Whether XLA compiles the step; see `kerasbert.training.trainer.SummedLossTrainer.compile`."""
-    resume: bool = False
-    """Whether to go on from the folder's last checkpoint. Without a checkpoint the run begins."""
-    save_every: int = 1000
-    """Steps between checkpoints."""
-    save_minutes: float = 10.0
-    """The longest time between two checkpoints."""
-    keep: int = 2
-    """How many of the newest checkpoints to keep, beside the best."""
-    evaluate_every: int | None = None
-    """Steps between measurements on `dev`. None: `save_every`."""
-    log_every: int = 10
-    """Steps between records in training.csv."""
-    max_rollbacks: int = 3
-    """How often an exploding loss is forgiven."""
 
     def __post_init__(self):
-        known_by_name = (("loss", LOSSES), ("precision", PRECISIONS), ("strategy", STRATEGIES))
-        for name, known in known_by_name:
-            if getattr(self, name) not in known:
-                raise ConfigError(f"{name} is {getattr(self, name)!r}: use one of {', '.join(known)}")
-        for names, fits, mend in (
-            ("epochs batch_size accumulate save_every keep log_every", _is_count, "a whole number, 1 or more"),
-            ("relation_heads steps evaluate_every", lambda x: x is None or _is_count(x), "1 or more, or None"),
-            ("max_rollbacks", lambda x: x == 0 or _is_count(x), "a whole number, 0 or more"),
-            ("teacher_block", lambda x: x is None or x == 0 or _is_count(x), "a whole number, 0 or more, or None"),
-            ("max_length", lambda x: _is_count(x) and x >= 8, "a whole number, 8 or more"),
-            ("temperature learning_rate save_minutes", lambda x: 0 < x < math.inf, "a number above 0"),
+        super().__post_init__()
+        self.check_known(loss=LOSSES)
+        self.check(
+            ("epochs batch_size", is_count, "a whole number, 1 or more"),
+            ("relation_heads steps", lambda x: x is None or is_count(x), "a whole number, 1 or more, or None"),
+            ("teacher_block", lambda x: x is None or x == 0 or is_count(x), "a whole number, 0 or more, or None"),
+            ("max_length", lambda x: is_count(x) and x >= 8, "a whole number, 8 or more"),
+            ("temperature learning_rate", lambda x: 0 < x < math.inf, "a number above 0"),
             ("soft_weight mlm_weight cosine_weight weight_decay", lambda x: 0 <= x < math.inf, "0 or more"),
             ("warmup", lambda x: 0 <= x < 1, "0 or more, below 1"),
             ("mask_rate", lambda x: 0 < x < 1, "a number between 0 and 1, such as 0.15"),
             ("clip_norm", lambda x: x is None or 0 < x < math.inf, "a number above 0, or None for no clipping"),
-            ("jit_compile", lambda x: x in (True, False, "auto"), "True, False or 'auto'"),
-        ):
-            for name in names.split():
-                if not fits(getattr(self, name)):
-                    raise ConfigError(f"{name} is {getattr(self, name)!r}: use {mend}")
+        )
         self._check_together()
 
     def _check_together(self) -> None:

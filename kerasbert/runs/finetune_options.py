@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kerasbert.checkpoints.loading import Checkpoint
 from kerasbert.errors import ConfigError
-from kerasbert.runs.pretrain_options import PRECISIONS
+from kerasbert.runs.run_options import PRECISIONS
 from kerasbert.tasks.amounts import batching_of
 from kerasbert.tasks.lessons import BALANCED
 from kerasbert.tasks.task import Example

@@ -14,8 +14,9 @@ from kerasbert.files import check_target
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.pretraining import PretrainingModel
 from kerasbert.runs.begun import begin_settings, check_settings, held_by, is_begun
-from kerasbert.runs.pretrain_options import PRECISIONS, PretrainOptions
+from kerasbert.runs.pretrain_options import PretrainOptions
 from kerasbert.runs.rows import about_data, check_alike, rows_run, tokens_per_step, train_on_rows, write_model
+from kerasbert.runs.run_options import PRECISIONS
 from kerasbert.tasks.masking import Masking
 from kerasbert.training import distribution
 from kerasbert.training.recipes import Recipe

@@ -21,9 +21,9 @@ from kerasbert.runs.begun import SETTINGS, begin_settings
 from kerasbert.runs.finetune_options import FinetuneOptions
 from kerasbert.runs.guard import LossGuard
 from kerasbert.runs.journal import CSV, Journal
-from kerasbert.runs.pretrain_options import PRECISIONS
 from kerasbert.runs.resume import Checkpoints
 from kerasbert.runs.run import BETTER, Diverged, Measurement, Run
+from kerasbert.runs.run_options import PRECISIONS
 from kerasbert.runs.soft import Soft
 from kerasbert.tasks.amounts import batching_of
 from kerasbert.tasks.batches import Lesson
