@@ -151,7 +151,8 @@ def _distill(context, folder, **given):
     source = {name: context.get_parameter_source(name) for name in given}
     given = {name: value for name, value in given.items() if source[name] is ParameterSource.COMMANDLINE}
     teacher = open_checkpoint(given.pop("teacher"))
-    encoder = teacher.task in PRETRAINED
+    # A sentence encoder is an encoder too, and --loss asks for that.
+    encoder = teacher.task in PRETRAINED or (teacher.task == "sentence-embedding" and "loss" in given)
     _check_given(given, encoder, teacher)
     is_begun(folder, given.get("resume", False))
     if given.get("student") == PACKAGE:
