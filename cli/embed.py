@@ -50,8 +50,8 @@ def embed(model, data, out, text_column, prompt, prompt_name, batch_size):
       kerasbert embed model/ --data texts.txt --out vectors.npy
       kerasbert embed bundle/ --data reviews.csv --text-column review --out vectors.jsonl
     """
-    from kerasbert.cli.progress import counted
     from kerasbert.examples.readers import read_unlabelled
+    from kerasbert.progress import counted
     from kerasbert.tasks.remarks import warn, with_cut_counted
     from kerasbert.tasks.sentence_embedding import prompted
 

@@ -35,9 +35,9 @@ def evaluate(model, data, task, batch_size, plot, as_json, **given):
     """
     options.keep_apart("--plot", plot, data)
     changed = options.taken_settings(given)
-    from kerasbert.cli.progress import counted
     from kerasbert.errors import DataError
     from kerasbert.examples.readers import read_examples
+    from kerasbert.progress import counted
     from kerasbert.tasks.remarks import count_cut, warn, warn_cut
 
     definition = options.task_of(model, task)

@@ -20,6 +20,7 @@ COMMANDS = {
     "prepare": "Turn text into pre-training data.",
     "pretrain": "Teach an encoder to fill in masked words.",
     "finetune": "Teach a checkpoint a task from a labelled file.",
+    "distill": "Teach a small student what its teacher answers.",
     "evaluate": "Measure a model or a bundle on a labelled file.",
     "predict": "Answer texts with a model or a bundle.",
     "explain": "Show which words of a text decide a model's answer.",

@@ -61,8 +61,8 @@ def predict(model, texts, source, out, task, batch_size, **given):
       kerasbert predict answerer/ "Who left?" --context "Ann Lee left." --max-answer-length 5
       kerasbert predict chooser/ "She opened the door" --choice "and went in." --choice "and was the sea."
     """
-    from kerasbert.cli.progress import counted
     from kerasbert.examples.readers import read_unlabelled
+    from kerasbert.progress import counted
     from kerasbert.tasks.remarks import count_cut, warn, warn_cut
 
     columns = options.taken_columns(given)

@@ -1,68 +1,10 @@
-"""Progress of long work on stderr: how much is done, how fast, and the time left."""
+"""Progress of long work in several processes on stderr: one line per finished part."""
 
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import click
 
-from kerasbert.progress import Line, time_left
-
-NOTICEABLE = 2.0
-"""Seconds after which a terminal keeps the last line of work that is done."""
-PAUSE = 1.0
-"""Seconds without news. What comes after them was done in the meantime, such as all answers of a few batches."""
-
-
-class Count:
-    """A line such as "answering 120/872  35 texts/s  0:21 left".
-
-    A terminal rewrites it several times per second; elsewhere a new one comes every 20 seconds.
-
-    Args:
-        total: the amount of work, in `size` units of `unit`.
-        size: how much of the work is one unit, such as 10^6 bytes.
-    """
-
-    def __init__(self, total: int, label: str, unit: str, size: float = 1):
-        self.total, self.label, self.unit, self.size = total / size, label, unit, size
-        self.line, self.begun, self.done = Line(sys.stderr), time.monotonic(), 0.0
-        self.before, self.resumed, self.last = (0.0, self.begun), self.begun, self.begun
-
-    def update(self, amount: int) -> None:
-        """Counts finished work."""
-        now = time.monotonic()
-        if now - self.last > PAUSE:
-            self.before, self.resumed = (self.done, self.last), now
-        self.done, self.last = self.done + amount / self.size, now
-        if self.line.due(now):
-            self.line.show(self._text(now))
-
-    def end(self) -> None:
-        """Leaves the last line on a terminal, unless it was there for a moment only."""
-        now = time.monotonic()
-        if self.line.live and self.done:
-            self.line.show(self._text(now) if now - self.begun > NOTICEABLE else "", last=now - self.begun > NOTICEABLE)
-
-    def _text(self, now: float) -> str:
-        # The first answers of a few batches come when all of them are computed: they say nothing of the rate.
-        done, until = self.before if now - self.resumed < PAUSE else (self.done, now)
-        shown = f"{self.label} {self.done:,.0f}/{self.total:,.0f}"
-        if not done:
-            return shown
-        rate = done / (until - self.begun)
-        return f"{shown}  {rate:,.1f} {self.unit}/s  {time_left((self.total - self.done) / rate)}"
-
-
-@contextmanager
-def counted(total: int, label: str = "answering", unit: str = "texts", size: float = 1) -> Iterator[Count]:
-    """Yields a `Count`, whose `update` is told of finished work."""
-    count = Count(total, label, unit, size)
-    try:
-        yield count
-    finally:
-        count.end()
+from kerasbert.progress import time_left
 
 
 def slice_lines():

@@ -25,7 +25,7 @@ def prune_vocab(model, texts, folder, documents, errors, as_json):
       kerasbert prune-vocab model/ "wiki/*.jsonl.zst" --out small/
     """
     from kerasbert.checkpoints.vocabulary import prune_vocabulary
-    from kerasbert.cli.progress import counted
+    from kerasbert.progress import counted
     from kerasbert.runs.texts import Texts
 
     corpus = Texts(texts, documents=documents, errors=errors)

@@ -39,8 +39,8 @@ def vocab(texts, folder, size, kind, cased, min_frequency, documents, errors):
       kerasbert vocab books/ --size 8000 --out vocab/
       kerasbert vocab "wiki/*.jsonl.zst" --kind bpe --size 50265 --out vocab/
     """
-    from kerasbert.cli.progress import counted
     from kerasbert.files import check_target, new_folder
+    from kerasbert.progress import counted
     from kerasbert.runs.texts import Texts
     from kerasbert.tokenizers.training import TRAINERS
 

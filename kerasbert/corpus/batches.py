@@ -254,3 +254,10 @@ class PretrainingData(Stepwise):
             weights[i, : len(where)] = 1.0
             input_ids[i, where] = replacements
         return {"mlm_positions": positions, "mlm_ids": ids, "mlm_weights": weights}
+
+
+class PlainData(PretrainingData):
+    """The same rows as they are: no word is masked, and the batches have no `mlm_...`."""
+
+    def _mask(self, rows: Sequence[dict], input_ids: np.ndarray, numbers: Sequence[int], epoch: int) -> dict:
+        return {}

@@ -165,12 +165,7 @@ class PretrainingModel(Unquantized, SummedLossTrainer, keras.Model):
             (batch, positions, hidden_size).
         """
         encoder = self.encoder
-        x = encoder.embeddings(
-            batch["input_ids"],
-            token_type_ids=batch["token_type_ids"] if self.config.takes_token_types else None,
-            position_ids=batch.get("position_ids"),
-            training=training,
-        )
+        x = embedded(encoder, batch, training)
         instance_ids = batch.get("instance_ids")
         if instance_ids is None:
             bias = last_bias = encoder.get_layer("attention_bias")(batch["attention_mask"])
@@ -236,6 +231,16 @@ class PretrainingModel(Unquantized, SummedLossTrainer, keras.Model):
     @classmethod
     def from_config(cls, config):
         return cls(**{**config, "encoder": BertEncoder.from_config(config["encoder"])})
+
+
+def embedded(encoder: BertEncoder, batch: dict, training: bool | None = None):
+    """The embeddings (batch, sequence, hidden_size) of a batch of `PretrainingData`, packed or not."""
+    return encoder.embeddings(
+        batch["input_ids"],
+        token_type_ids=batch["token_type_ids"] if encoder.config.takes_token_types else None,
+        position_ids=batch.get("position_ids"),
+        training=training,
+    )
 
 
 def nsp_weights(batch: dict):

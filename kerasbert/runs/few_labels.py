@@ -22,7 +22,7 @@ from kerasbert.models.text_classification import TextClassifier
 from kerasbert.runs.begun import SETTINGS, begin_settings
 from kerasbert.runs.finetune_options import FinetuneOptions
 from kerasbert.runs.journal import CSV
-from kerasbert.runs.pretrain_options import PRECISIONS
+from kerasbert.runs.run_options import PRECISIONS
 from kerasbert.runs.trials import Job
 from kerasbert.tasks.remarks import counted
 from kerasbert.tasks.task import Example

@@ -26,6 +26,7 @@ from kerasbert.runs.plots import plot_curves
 from kerasbert.runs.report import write_report
 from kerasbert.runs.run import Diverged, Run
 from kerasbert.runs.task_settings import check_class_weight, task_settings
+from kerasbert.runs.teaching import Teaching
 from kerasbert.runs.trials import Job, Trials
 from kerasbert.tasks import task_named
 from kerasbert.tasks.amounts import batching_of
@@ -81,17 +82,30 @@ def finetune(
         Stopped: by a signal, state saved. Diverged: the loss became no number. KerasBertError: one of its kinds for
             whatever cannot be read, trained or written; checkpoints stay.
     """
-    options, folder = replace(options or FinetuneOptions(), **changes), Path(folder)
     definition = task_named(task)
     if definition.targets is None:
         raise ConfigError(f"{task}: learns nothing from a labelled file")
+    options = replace(options or FinetuneOptions(), **changes)
     if options.few_shot is not None:
         few_labels.check(task, options)
-    of_writing = [*options.new_decoder, *options.smoothing]
-    if of_writing and definition.quick is None:
-        raise ConfigError(f"{of_writing[0]} is {getattr(options, of_writing[0])}: {task} writes no text; leave it out")
+    return learn(definition, train, Path(folder), options)
+
+
+def learn(
+    task: Task,
+    train: str | Path | Sequence[Example] | None,
+    folder: Path,
+    options: FinetuneOptions,
+    teaching: Teaching | None = None,
+) -> dict[str, float]:
+    """`finetune`, from right answers or from a teacher.
+
+    Args:
+        train: None: there are only the teacher's examples.
+        teaching: the teacher and its examples (`kerasbert.runs.teaching`), or None.
+    """
     begun = is_begun(folder, options.resume)
-    job = _job(definition, train, folder, options)
+    job = _job(task, train, folder, options, teaching)
     if begun:
         check_settings(folder / "run", job.said, mend="another --out begins a new run")
     with held_by(job.chief, folder):
@@ -101,7 +115,7 @@ def finetune(
         try:
             if options.few_shot is not None:
                 return _finish_few(job, *few_labels.learn(job, teach=finetune))
-            trials = Trials(job)
+            trials = Trials(job if teaching is None else teaching.taught(job))
             run, tried = trials.best()
         except Diverged:
             if job.chief:
@@ -110,29 +124,31 @@ def finetune(
         return _finish(trials, run, tried)
 
 
-def _job(task: Task, train: str | Path | Sequence[Example], folder: Path, options: FinetuneOptions) -> Job:
+def _job(task: Task, train, folder: Path, options: FinetuneOptions, teaching: Teaching | None = None) -> Job:
     """Reads and checks everything that is given.
 
     Raises:
         KerasBertError: one of its kinds for what cannot be used.
     """
+    of_writing = [*options.new_decoder, *options.smoothing]
+    if of_writing and task.quick is None:
+        given = getattr(options, of_writing[0])
+        raise ConfigError(f"{of_writing[0]} is {given}: {task.name} writes no text; leave it out")
     strategy = distribution.strategy_named(options.strategy)
     examples, held_out = (_read(source, task, options) for source in (train, options.dev))
+    opened = open_checkpoint(options.checkpoint)
+    labelled = examples
+    if teaching is not None:
+        examples = teaching.examples(labelled)
     if not examples:
         raise DataError("there are no examples to learn from")
-    opened = open_checkpoint(options.checkpoint)
-    wanted = (
-        dict(options.settings) if options.max_length is None else {**options.settings, "max_length": options.max_length}
-    )
-    if options.few_shot is not None:
-        wanted["pooling"] = few_labels.POOLING
     if options.lora is not None:
         check_rank(options.lora, opened.config)
-    given = task_settings(task, examples, wanted, opened)
+    given = _settings(task, examples, options, opened) if teaching is None else dict(teaching.settings)
     settings = task.Settings(**given)
     if options.class_weight is not None:
         check_class_weight(task, settings)
-    for each in filter(None, (examples, held_out)):
+    for each in filter(None, (labelled, held_out)):
         task.check(each, settings)
         warn(task, each, settings)
     if options.few_shot is not None:
@@ -157,7 +173,8 @@ def _job(task: Task, train: str | Path | Sequence[Example], folder: Path, option
         },
         "seed": options.seed,
         "precision": options.precision,
-        "checkpoint": options.checkpoint and str(options.checkpoint),
+        "checkpoint": options.checkpoint and str(getattr(options.checkpoint, "folder", options.checkpoint)),
+        **({"teacher": teaching.said} if teaching else {}),
     }
     return Job(
         task=task,
@@ -173,6 +190,16 @@ def _job(task: Task, train: str | Path | Sequence[Example], folder: Path, option
         opening=f"{examples[0].path}: " * bool(examples[0].path) + f"{counted(len(examples), kind)}{_said(given)}",
         said=said,
     )
+
+
+def _settings(task: Task, examples: Sequence[Example], options: FinetuneOptions, opened) -> dict:
+    """The settings of the task by name."""
+    wanted = dict(options.settings)
+    if options.max_length is not None:
+        wanted["max_length"] = options.max_length
+    if options.few_shot is not None:
+        wanted["pooling"] = few_labels.POOLING
+    return task_settings(task, examples, wanted, opened)
 
 
 def _check_loss(task: Task, loss: str, examples: Sequence[Example]) -> None:

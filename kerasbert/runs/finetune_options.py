@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kerasbert.checkpoints.loading import Checkpoint
 from kerasbert.config import SCORES
 from kerasbert.errors import ConfigError
-from kerasbert.runs.pretrain_options import PRECISIONS
+from kerasbert.runs.run_options import PRECISIONS
 from kerasbert.tasks.amounts import batching_of
 from kerasbert.tasks.lessons import BALANCED
 from kerasbert.tasks.task import Example
@@ -28,8 +29,9 @@ class FinetuneOptions:
         ConfigError: a value that no run can have, or two that do not go together.
     """
 
-    checkpoint: str | None = None
-    """Folder or hub id to begin with; None: the encoder that comes with the package."""
+    checkpoint: str | Checkpoint | None = None
+    """Folder or hub id to begin with, or a checkpoint that is open already; None: the encoder that comes with the
+    package."""
     dev: str | Path | Sequence[Example] | None = None
     """Labelled file to measure on after each epoch, or the examples that were read from one."""
     epochs: int = 3

@@ -7,31 +7,21 @@ from pathlib import Path
 
 import keras
 
-from kerasbert.checkpoints.card import write_card
 from kerasbert.config import BertConfig
 from kerasbert.corpus.batches import PretrainingData
 from kerasbert.errors import ConfigError
-from kerasbert.files import check_target, new_folder
+from kerasbert.files import check_target
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.pretraining import PretrainingModel
 from kerasbert.runs.begun import begin_settings, check_settings, held_by, is_begun
-from kerasbert.runs.card import run_card
-from kerasbert.runs.guard import LossGuard
-from kerasbert.runs.journal import Journal, latest, read_csv
-from kerasbert.runs.plots import plot_curves
-from kerasbert.runs.pretrain_options import PRECISIONS, PretrainOptions
-from kerasbert.runs.report import write_report
-from kerasbert.runs.resume import Checkpoints
-from kerasbert.runs.run import Measurement, Run
+from kerasbert.runs.pretrain_options import PretrainOptions
+from kerasbert.runs.rows import about_data, check_alike, rows_run, tokens_per_step, train_on_rows, write_model
+from kerasbert.runs.run_options import PRECISIONS
 from kerasbert.tasks.masking import Masking
 from kerasbert.training import distribution
-from kerasbert.training.failures import explained
 from kerasbert.training.recipes import Recipe
 
 log = logging.getLogger("kerasbert")
-
-DEV_ROWS = 2048
-"""Held-out rows that a measurement reads, at the most."""
 
 
 def new_config(size: str, data: PretrainingData, *, model_type: str, dropout: float, positions: int | None):
@@ -94,22 +84,15 @@ def pretrain(
         model.optimizer.build(model.trainable_variables)
     distribution.check_batch(recipe.batch_size, strategy, options.accumulate)
     chief = distribution.is_chief(strategy)
-    tokens = recipe.batch_size * batches.index.total("tokens") / batches.rows  # per step
-    run = Run(
+    tokens = tokens_per_step(batches)
+    run = rows_run(
         model,
-        Checkpoints(folder / "run" / "checkpoints", keep=options.keep),
-        Journal(folder if chief else None, every=options.log_every, total=recipe.steps, amount=tokens),
-        total=recipe.steps,
-        save_every=options.save_every,
-        save_seconds=options.save_minutes * 60,
-        measurement=held_out
-        and Measurement(
-            measure=lambda: _measured(model, distribution.distributed(held_out, strategy), _steps_of(held_out)),
-            every=options.evaluate_every or options.save_every,
-        ),
-        guard=LossGuard(),
-        max_rollbacks=options.max_rollbacks,
-        chief=chief,
+        folder,
+        options,
+        steps=recipe.steps,
+        tokens=tokens,
+        held_out=held_out,
+        strategy=strategy,
         callbacks=callbacks,
     )
     settings = _settings(batches, recipe, model.config, options)
@@ -125,11 +108,10 @@ def pretrain(
             run.begin()
             distribution.check_agreed(strategy, run.place.step)
             log.info(_opening(batches, model, recipe, strategy, run.place.step))
-            with explained(lambda: _read_again(batches, run.place.position, held_out)):
-                run.train(lambda position: distribution.distributed(batches, strategy, position))
+            train_on_rows(run, batches, held_out, strategy)
         if chief:
             told = {**settings, "data": {"folder": str(batches.folder), **settings["data"]}}
-            _write(folder, run, told, tokens, dev=options.dev)
+            write_model(folder, run, told, tokens, dev=options.dev, title="Pre-training report")
     return run.journal.figures()
 
 
@@ -144,31 +126,13 @@ def _opened(data, recipe: Recipe, options: PretrainOptions) -> tuple[Pretraining
     return batches, None if options.dev is None else _held_out(options.dev, batches)
 
 
-def _measured(model: PretrainingModel, data, steps: int) -> dict[str, float]:
-    """The figures on held-out data."""
-    found = model.evaluate(data, steps=steps, verbose=0, return_dict=True)
-    # Keras's loss is the mean of the batches' losses, the others are means over all masked words and pairs.
-    return {**found, "loss": sum(value for name, value in found.items() if name.endswith("_loss"))}
-
-
-def _read_again(batches: PretrainingData, position: int, held_out: PretrainingData | None) -> None:
-    """The batches whose reading may have failed; see `explained`."""
-    batches.batch(position)
-    for step in range(_steps_of(held_out) if held_out else 0):
-        held_out.batch(step)
-
-
 def _settings(batches: PretrainingData, recipe: Recipe, config: BertConfig, options: PretrainOptions) -> dict:
     """What a run must keep to be the same run, and what its report tells of it."""
     return {
         # The last two are advice on the data, of which "preparation" knows the truth.
         "recipe": {name: v for name, v in dataclasses.asdict(recipe).items() if name not in ("mode", "max_length")},
         "model": config.to_dict(),
-        "data": {
-            "vocabulary": batches.index.vocabulary,
-            "vocab_size": batches.index.vocab_size,
-            **{name: batches.index.total(name) for name in ("rows", "tokens", "documents", "bytes")},
-        },
+        "data": about_data(batches),
         "preparation": batches.settings,
         "masking": dataclasses.asdict(batches.masking),
         "buckets": batches.buckets,
@@ -178,38 +142,11 @@ def _settings(batches: PretrainingData, recipe: Recipe, config: BertConfig, opti
     }
 
 
-def _write(folder: Path, run: Run, settings: dict, tokens: float, *, dev) -> None:
-    """Writes the model, its card, the curves and the report. Args: tokens: real tokens per step."""
-    rows, place = read_csv(folder), run.place
-    figures = {
-        **latest(rows),
-        "step": place.step,
-        "tokens": round(place.step * tokens),
-        "hours": round(run.journal.seconds / 3600, 3),
-        "rollbacks": place.rollbacks,
-        "parameters": run.model.count_params(),
-    }
-    run.model.save_pretrained(folder)
-    with new_folder(folder, update=True) as building:
-        plot_curves(rows, building / "curves.png")
-        write_report(building, figures, settings, title="Pre-training report")
-        write_card(run_card(run.model.card(), run.journal.figures(), settings, dev=dev), building, folder)
-
-
 def _held_out(folder, batches: PretrainingData) -> PretrainingData:
     """Raises DataError, ConfigError: what the model will not take."""
     data = PretrainingData(folder, batch_size=batches.batch_size, masking=batches.masking, tokenizer=batches.tokenizer)
-    for name in ("mode", "max_length"):
-        if data.settings[name] != batches.settings[name]:
-            raise ConfigError(
-                f"{folder}: held-out data of {name} {data.settings[name]}, but {batches.folder} is of "
-                f"{batches.settings[name]}; prepare both alike"
-            )
+    check_alike(data, batches)
     return data
-
-
-def _steps_of(held_out: PretrainingData) -> int:
-    return max(1, min(held_out.steps_per_epoch, DEV_ROWS // held_out.batch_size))
 
 
 def _model(batches: PretrainingData, recipe: Recipe, options: PretrainOptions) -> PretrainingModel:

@@ -9,11 +9,11 @@ from kerasbert.tasks.lessons import class_weights
 from kerasbert.tasks.task import Example, Task, labels_of
 
 
-def task_settings(task: Task, examples: Sequence[Example], wanted: Mapping, opened) -> dict:
+def task_settings(task: Task, examples: Sequence[Example] | None, wanted: Mapping, opened) -> dict:
     """The settings by name: those that are wanted, else what the examples decide, else the checkpoint's.
 
     Args:
-        examples: the training examples.
+        examples: the training examples; None: they decide nothing.
         wanted: settings by name; those that are None are not given.
         opened: the checkpoint.
 
@@ -30,7 +30,7 @@ def task_settings(task: Task, examples: Sequence[Example], wanted: Mapping, open
     if task.of_tokenizer:
         usual |= task.of_tokenizer(opened.tokenizer())
     known = usual | stored_settings(opened, task) | given
-    return {**known, **task.observe(examples, known), **given}
+    return {**known, **(task.observe(examples, known) if examples is not None else {}), **given}
 
 
 def check_class_weight(task: Task, settings) -> None:

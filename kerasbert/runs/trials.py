@@ -21,9 +21,10 @@ from kerasbert.runs.begun import SETTINGS, begin_settings
 from kerasbert.runs.finetune_options import FinetuneOptions
 from kerasbert.runs.guard import LossGuard
 from kerasbert.runs.journal import CSV, Journal
-from kerasbert.runs.pretrain_options import PRECISIONS
 from kerasbert.runs.resume import Checkpoints
 from kerasbert.runs.run import BETTER, Diverged, Measurement, Run
+from kerasbert.runs.run_options import PRECISIONS
+from kerasbert.runs.soft import Soft
 from kerasbert.tasks.amounts import batching_of
 from kerasbert.tasks.batches import Lesson
 from kerasbert.tasks.lessons import balanced
@@ -58,6 +59,7 @@ class Job:
         metric, better: the figure that decides, and which of its values are better, a key of `BETTER`.
         opening: what a line says of the examples before the first step.
         said: what a run must keep to be the same run.
+        soft: a teacher's logits for the examples, or None.
     """
 
     task: Task
@@ -72,6 +74,7 @@ class Job:
     better: str
     opening: str
     said: Mapping[str, object]
+    soft: Soft | None = None
 
     @cached_property
     def chief(self) -> bool:
@@ -199,7 +202,8 @@ class Trials:
                 layer_decay=options.layer_decay,
                 weight_decay=options.weight_decay,
             )
-            model.compile(optimizer, loss=options.loss, accumulate=options.accumulate, **options.smoothing)
+            loss = options.loss if job.soft is None else job.soft.loss(model)
+            model.compile(optimizer, loss=loss, accumulate=options.accumulate, **options.smoothing)
             model.optimizer.build(model.trainable_variables)
         measurement = self._measurement(model, epoch) if job.held_out else None  # may refuse an example
         several = len(job.rates) > 1
@@ -238,6 +242,8 @@ class Trials:
         return run
 
     def _lessons(self, model: TextModel) -> list[list[Lesson]]:
+        if self.job.soft is not None:
+            return self.job.soft.lessons(model)
         lessons = model.lessons_of(self.job.examples)
         if self.job.options.class_weight is None:
             return lessons

@@ -49,6 +49,11 @@ class HostTokenizer:
         """The id of the special token with a role, such as "mask"; None if the vocabulary lacks it."""
         return self._backend.token_to_id(self.special[role])
 
+    @property
+    def content(self) -> str:
+        """All that it does, as the text of a tokenizer.json. Equal tokenizers have the same."""
+        return self._backend.to_str()
+
     def with_token_types(self, wanted: bool) -> "HostTokenizer":
         """Returns this tokenizer, or a copy of it, with `has_token_types` as a model needs it."""
         if self.has_token_types == wanted:

@@ -26,8 +26,8 @@ class SummedLossTrainer(TrainStep):
     - `sums_of(batch, training)`: the figures, such as `{"mlm": {"loss": 30.0, "accuracy": 7.0}}`. Float32 scalars,
       summed with the same weights.
 
-    The model's loss is the sum of its losses' means. `fit` and `evaluate` report it as `loss`, and each figure's mean
-    as `mlm_loss`, `mlm_accuracy` and so on.
+    The model's loss is the sum of its losses' means, unless the model overrides `total_of`. `fit` and `evaluate` report
+    it as `loss`, and each figure's mean as `mlm_loss`, `mlm_accuracy` and so on.
     """
 
     def compile(self, optimizer="adam", *, accumulate: int = 1, jit_compile: bool | str = "auto", run_eagerly=False):
@@ -51,8 +51,12 @@ class SummedLossTrainer(TrainStep):
         names = [f"{part}_{figure}" for part, figures in self.summed.items() for figure in figures]
         self.means = {name: keras.metrics.Mean(name=name) for name in names}
 
+    def total_of(self, means: dict):
+        """The model's loss of the means of its losses by name."""
+        return sum(means.values())
+
     def total_loss(self, sums: dict, weights: dict):
-        return sum(ops.divide_no_nan(sums[part]["loss"], weights[part]) for part in sums)
+        return self.total_of({part: ops.divide_no_nan(sums[part]["loss"], weights[part]) for part in sums})
 
     def record(self, sums: dict, weights: dict) -> dict:
         """Adds a batch to the metrics; returns the batch's own figures."""

@@ -14,7 +14,8 @@ import pytest
 
 from kerasbert.cli import pretrain as command
 from kerasbert.runs import pretrain as runs
-from kerasbert.runs.pretrain_options import PRECISIONS, PretrainOptions
+from kerasbert.runs.pretrain_options import PretrainOptions
+from kerasbert.runs.run_options import PRECISIONS
 from kerasbert.training.distribution import STRATEGIES
 from kerasbert.training.optimizers import OPTIMIZERS
 from kerasbert.training.recipes import RECIPES, Recipe

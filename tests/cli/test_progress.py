@@ -6,8 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from kerasbert import progress as lines
-from kerasbert.cli import progress
+from kerasbert import progress
 
 
 @pytest.mark.parametrize(
@@ -15,7 +14,7 @@ from kerasbert.cli import progress
     [(0, "0:00 left"), (-1, "0:00 left"), (65.4, "1:05 left"), (3599.6, "1:00:00 left"), (90061, "25:01:01 left")],
 )
 def test_the_time_left_is_minutes_and_seconds_and_from_an_hour_on_hours(seconds, said):
-    assert lines.time_left(seconds) == said
+    assert progress.time_left(seconds) == said
 
 
 class Terminal(io.StringIO):
@@ -27,8 +26,7 @@ class Terminal(io.StringIO):
 def clock(monkeypatch):
     """The time that the lines go by; `clock.now` sets it."""
     clock = SimpleNamespace(now=0.0)
-    for module in (lines, progress):
-        monkeypatch.setattr(module.time, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock.now)
     return clock
 
 

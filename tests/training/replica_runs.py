@@ -83,6 +83,16 @@ def make_model(layout="pairs", *, dropout=0.0, dtype=None, recompute=False, nsp=
     return PretrainingModel(encoder, nsp=nsp, recompute=recompute, dtype=dtype)
 
 
+def make_distiller(loss: str, layout, **options):
+    """A student of one block less beside a teacher, for one of the losses of distillation."""
+    from kerasbert.models.distilling import RelationDistiller, TripleDistiller
+
+    teacher, student = (make_model(layout, num_hidden_layers=count, **options) for count in (2, 1))
+    if loss == "relations":
+        return RelationDistiller(student.encoder, teacher.encoder)
+    return TripleDistiller(student, teacher)
+
+
 def make_optimizer(clip=0.5, scale=None):
     import keras
 
@@ -92,8 +102,14 @@ def make_optimizer(clip=0.5, scale=None):
     return optimizer
 
 
-def train(strategy, layout="pairs", *, steps=20, rows=8, alike=False, plain=False, evaluate=True, **options) -> dict:
-    """Trains, evaluates -> `loss` and, in float16, `scale`, (steps,); all `weights`; `updates`, figures."""
+def train(
+    strategy, layout="pairs", *, steps=20, rows=8, alike=False, plain=False, evaluate=True, distil=None, **options
+) -> dict:
+    """Trains, evaluates -> `loss` and, in float16, `scale`, (steps,); all `weights`; `updates`, figures.
+
+    Args:
+        distil: a loss of distillation; None: the pre-training model is trained.
+    """
     import keras
 
     from kerasbert.training.distribution import distributed
@@ -102,7 +118,7 @@ def train(strategy, layout="pairs", *, steps=20, rows=8, alike=False, plain=Fals
     tuned = {name: options.pop(name) for name in ("clip", "scale") if name in options}
     data, losses, scales = Rows(layout, rows, alike), [], []
     with strategy.scope():
-        model = make_model(layout, **options)
+        model = make_distiller(distil, layout, **options) if distil else make_model(layout, **options)
         model.compile(make_optimizer(**tuned), **compiled)
     batches = data.dataset() if plain else distributed(data, strategy, accumulate=compiled.get("accumulate", 1))
 

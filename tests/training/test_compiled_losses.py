@@ -11,6 +11,7 @@ from kerasbert.errors import ConfigError
 from kerasbert.tasks import NAMES, task_named
 from kerasbert.tasks.task import Output
 from kerasbert.training.losses import USUAL, usual_losses
+from kerasbert.training.soft_losses import SoftLoss
 
 RATE = 0.5
 
@@ -46,6 +47,24 @@ def assert_like_keras(make, data, compiled, *, accumulate=(2,), **fit) -> None:
         assert history.keys() == expected.keys()
         for name, values in expected.items():
             assert history[name] == pytest.approx(values, rel=1e-4), name
+
+
+def softened(right: np.ndarray) -> np.ndarray:
+    """Targets of `SoftLoss`: the last answer is unknown."""
+    right = right.astype("float32")
+    right[-1] = np.nan
+    return np.stack([right, np.random.default_rng(1).normal(size=right.shape).astype("float32")], axis=-1)
+
+
+def test_soft_labels_are_divided_as_other_targets_are():
+    """By the number of texts, or by the weights of tokens, in any number of micro-batches."""
+    x, label = batch("label")
+    data = (x, softened(np.eye(LABELS)[label]))
+    assert_like_keras(classifier, data, lambda: {"loss": SoftLoss("choice"), "metrics": []}, accumulate=(1, 2))
+    x, tags, weights = batch("tags")
+    data = (x, softened(np.eye(LABELS)[tags]), weights)
+    loss = {"loss": SoftLoss("choice", reduction="mean_with_sample_weight"), "metrics": []}
+    assert_like_keras(lambda: Heads(encoder(), (TOKENS,)), data, lambda: loss, accumulate=(1, 2))
 
 
 @pytest.mark.parametrize("reduction", ["sum_over_batch_size", "mean", "mean_with_sample_weight", "sum"])

@@ -46,6 +46,11 @@ OTHERS = {
     "float16, 2 replicas": {**HALF, "replicas": 2},
 }
 OTHERS = {name: {**case, "evaluate": False} for name, case in OTHERS.items()}
+DISTILLED = {
+    f"{loss}, {way}": {"distil": loss, "layout": "packed", "steps": 4, **WAYS.get(way, {})}
+    for loss in ("relations", "triple")
+    for way in ("alone", "2 replicas x 2 micro-batches")
+}
 
 
 def assert_same(one: dict, other: dict, tolerance: float = 1e-5) -> None:
@@ -68,6 +73,14 @@ def runs(shared):
 @pytest.mark.parametrize("way", WAYS)
 def test_8_steps_are_the_same(runs, way):
     assert_same(runs["alone"], runs[way])
+
+
+@pytest.mark.slow
+def test_students_learn_the_same_beside_their_teachers(shared):
+    """A row has its own number of tokens and of masked words, so replicas differ in their divisors."""
+    found = once(shared, "runs_of_distillation", DISTILLED)
+    for loss in ("relations", "triple"):
+        assert_same(found[f"{loss}, alone"], found[f"{loss}, 2 replicas x 2 micro-batches"])
 
 
 @pytest.mark.slow

@@ -1,0 +1,253 @@
+"""kerasbert distill: a task from a teacher that has one, an encoder from a teacher that has none."""
+
+from pathlib import Path
+
+import click
+from click.core import ParameterSource
+
+from kerasbert.cli import options
+from kerasbert.cli.numbers import Number
+from kerasbert.errors import ConfigError
+from kerasbert.tasks import task_named
+
+PACKAGE = "package"
+"""What `--student` calls the encoder in the package."""
+COUNT = click.IntRange(min=1)
+WITH_TASK = (
+    *("train", "alpha", "soft_labels", "layer_decay", "keep", "metric", "early_stopping", "average"),
+    *("batch_tokens", "dev_sample"),
+)
+"""The options of a teacher with a task; names of columns are further ones."""
+OF_ENCODER = (
+    "loss",
+    "relation_heads",
+    "teacher_block",
+    "soft_weight",
+    "mlm_weight",
+    "cosine_weight",
+    "mask_rate",
+    "steps",
+)
+"""The options of an encoder."""
+LOSSES = ("relations", "triple")  # a test compares it with the table, which needs Keras
+
+
+class Blocks(click.ParamType):
+    """A number of blocks, or places with commas between them."""
+
+    name = "blocks"
+
+    def convert(self, value, parameter, context):
+        if not isinstance(value, str):
+            return value
+        try:
+            found = tuple(map(int, value.split(",")))
+        except ValueError:
+            self.fail(
+                f"{value!r}: give a number of blocks, such as 2, or their places, such as 0,2,5", parameter, context
+            )
+        return found if "," in value else found[0]
+
+
+def _path(name: str, text: str, **more):
+    return click.option(name, type=click.Path(path_type=Path), help=text, **more)
+
+
+STUDENT = (
+    click.option("--teacher", required=True, help="Folder or hub id of the model that teaches."),
+    _path("--train", "Labelled file of the teacher's task, to learn from beside the teacher's answers."),
+    _path(
+        "--unlabelled",
+        "Texts without labels: .txt with one text per line, or any file of the task. For an encoder raw text, and "
+        "repeatable.",
+        multiple=True,
+    ),
+    _path("--dev", "Labelled file to measure on after each epoch. For an encoder raw text."),
+    options.out,
+    click.option(
+        "--student",
+        help=f"Folder or hub id that the student begins as; {PACKAGE!r} is the encoder in the package.  [default: "
+        "blocks of the teacher]",
+    ),
+    click.option(
+        "--layers",
+        type=Blocks(),
+        help="Blocks of the teacher that the student begins as: their number, such as 2, or their places counted from "
+        "0, such as 0,2,5.  [default: a third of them, from the first to the last]",
+    ),
+)
+TASK = (
+    click.option(
+        "--alpha",
+        type=Number(0, 1),
+        help="The teacher's part in the loss; the labels have the rest.  [default: 0.5; 1 for a teacher that writes "
+        "texts]",
+    ),
+    click.option(
+        "--temperature",
+        type=options.ABOVE_0,
+        help="What logits are divided by: above 1 makes small probabilities count more.  [default: 2]",
+    ),
+    _path("--soft-labels", "Folder that keeps the teacher's answers.  [default: soft-labels, beside --out]"),
+    click.option("--epochs", type=COUNT, help="Passes over the texts.  [default: 3; 1 for an encoder]"),
+    click.option("--batch-size", type=COUNT, help="Rows per step.  [default: 32]"),
+    click.option("--batch-tokens", type=COUNT, help="Tokens per step, in place of --batch-size."),
+    click.option(
+        "--learning-rate",
+        type=options.ABOVE_0,
+        multiple=True,
+        help="Learning rate at its peak. Repeatable with --dev: the best is kept.  [default: as finetune has it; 5e-4 "
+        "for an encoder]",
+    ),
+    click.option("--warmup", type=Number(0, 1), help="Share of the steps in which the learning rate grows."),
+    click.option(
+        "--layer-decay", type=Number(0, 1, min_open=True), help="Rate of a block as a share of the next one's."
+    ),
+    options.weight_decay,
+    click.option("--max-length", type=click.IntRange(min=3), help="Most tokens in a row.  [default: the teacher's]"),
+    click.option("--keep", type=click.Choice(["best", "last"]), help="Which epoch is saved.  [default: last]"),
+    click.option("--metric", help="Figure on --dev that decides.  [default: the task's]"),
+    click.option("--early-stopping", metavar="N", type=COUNT, help="End after N epochs that are not better."),
+    click.option("--average", metavar="N", type=COUNT, help="Save the mean of the weights after N epochs."),
+    click.option("--dev-sample", metavar="N", type=COUNT, help="Texts of --dev that are written after each epoch."),
+)
+ENCODER = (
+    click.option(
+        "--loss",
+        type=click.Choice(LOSSES),
+        help="An encoder: relations of tokens (MiniLMv2), for any width, or the triple loss (DistilBERT), from a "
+        "teacher with a head for masked words.  [default: relations]",
+    ),
+    click.option("--relation-heads", type=COUNT, help="Relations: heads that both widths are cut into."),
+    click.option("--teacher-block", type=click.IntRange(min=0), help="Relations: the teacher's block."),
+    click.option("--soft-weight", type=Number(min=0), help="Triple: factor of the soft targets.  [default: 5]"),
+    click.option("--mlm-weight", type=Number(min=0), help="Triple: factor of the masked words.  [default: 2]"),
+    click.option("--cosine-weight", type=Number(min=0), help="Triple: factor of the cosine.  [default: 1]"),
+    click.option(
+        "--mask-rate", type=Number(0, 1, min_open=True, max_open=True), help="Triple: share of masked tokens."
+    ),
+    click.option("--steps", type=COUNT, help="An encoder: number of updates, instead of epochs."),
+)
+
+
+@click.pass_context
+def _distill(context, folder, **given):
+    """Teach a small student what its teacher answers.
+
+    The teacher's folder decides what is learned. A model with a task (texts' labels, entities, answers, vectors or
+    texts) teaches the student its task: it answers every text once, its answers are kept on disk, and the student
+    learns them and the labels of --train. An encoder teaches the student its inner numbers, on raw text.
+
+    \b
+    Example:
+      kerasbert distill --teacher model/ --train train.csv --dev dev.csv --layers 2 --out student/
+      kerasbert distill --teacher model/ --unlabelled texts.txt --alpha 1 --out student/
+      kerasbert distill --teacher minilm/ --unlabelled books.txt --loss relations --layers 2 --out encoder/
+    """
+    from kerasbert.checkpoints.loading import PRETRAINED
+    from kerasbert.checkpoints.opening import open_checkpoint
+    from kerasbert.runs.begun import is_begun
+
+    source = {name: context.get_parameter_source(name) for name in given}
+    given = {name: value for name, value in given.items() if source[name] is ParameterSource.COMMANDLINE}
+    teacher = open_checkpoint(given.pop("teacher"))
+    # A sentence encoder is an encoder too, and --loss asks for that.
+    encoder = teacher.task in PRETRAINED or (teacher.task == "sentence-embedding" and "loss" in given)
+    _check_given(given, encoder, teacher)
+    is_begun(folder, given.get("resume", False))
+    if given.get("student") == PACKAGE:
+        given["student"] = str(open_checkpoint(None).folder)
+    figures = (_distill_encoder if encoder else _distill_task)(teacher, folder, given)
+    from kerasbert.cli.table import shown
+
+    click.echo(f"{folder}: saved; " + ", ".join(f"{name} {shown(value)}" for name, value in figures.items()))
+
+
+def _check_given(given: dict, encoder: bool, teacher) -> None:
+    """Raises click.UsageError: options that mean nothing to this teacher, or that do not go together."""
+    from kerasbert.models.students import chosen_blocks
+
+    strange = [name for name in given if _means_nothing(name, encoder)]
+    if strange:
+        whose = "an encoder" if encoder else teacher.task
+        raise click.UsageError(f"{_option(strange[0])} means nothing to a teacher that is {whose}; leave it out")
+    if "student" in given and "layers" in given:
+        raise click.UsageError("--layers are blocks of the teacher; give them or --student")
+    if encoder and "unlabelled" not in given:
+        raise click.UsageError("an encoder teaches on raw text: give --unlabelled")
+    if not {"train", "unlabelled"} & given.keys():
+        raise click.UsageError("there are no texts to learn from: give --train, --unlabelled or both")
+    if not encoder and len(given.get("unlabelled", ())) > 1:
+        raise click.UsageError("--unlabelled is given twice; of a teacher with a task it is one file")
+    if encoder and len(given.get("learning_rate", ())) > 1:
+        raise click.UsageError("--learning-rate is given twice; an encoder learns with one")
+    _as_usage(lambda: chosen_blocks(teacher.config.num_hidden_layers, given.get("layers")))
+
+
+def _means_nothing(name: str, encoder: bool) -> bool:
+    return name in WITH_TASK or name.endswith(options.COLUMN) if encoder else name in OF_ENCODER
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _as_usage(check):
+    """What `check` returns; a ConfigError becomes a wrong call."""
+    try:
+        return check()
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _distill_task(teacher, folder: Path, given: dict) -> dict:
+    from kerasbert.checkpoints.tasks import answerable_task
+    from kerasbert.examples.readers import read_examples, read_unlabelled
+    from kerasbert.tasks import NAMES
+
+    task = task_named(answerable_task(teacher, NAMES))
+    _check_measures(given, task)
+    columns = options.taken_columns(given)
+    train, given["dev"] = (
+        path and read_examples(path, task, columns=columns) for path in (given.pop("train", None), given.get("dev"))
+    )
+    if "unlabelled" in given:
+        of_texts = {each.option: columns.get(each.option) for each in task.fields}
+        given["unlabelled"] = read_unlabelled(given["unlabelled"][0], task, columns=of_texts)
+    given["checkpoint"] = given.pop("student", None)
+    options.load_tensorflow()
+    from kerasbert.runs.distill import DistillOptions, teaching_of
+    from kerasbert.runs.finetune import learn
+
+    teaching = _as_usage(lambda: teaching_of(teacher, folder, DistillOptions(**given)))
+    return learn(teaching.task, train, folder, teaching.options, teaching)
+
+
+def _check_measures(given: dict, task) -> None:
+    """Raises click.UsageError: what is to be measured cannot be."""
+    known = ["loss", *task.metrics(None)]
+    if given.get("metric", "loss") not in known:
+        raise click.UsageError(f"--metric {given['metric']}: {task.name} has {', '.join(known)}")
+    if "dev" not in given:
+        several = {"learning_rate": len(given.get("learning_rate", ())) > 1, "keep": given.get("keep") == "best"}
+        needing = [name for name in ("metric", "early_stopping") if name in given]
+        needing += [name for name, needed in several.items() if needed]
+        if needing:
+            raise click.UsageError(f"{_option(needing[0])} needs held-out examples: give --dev")
+
+
+def _distill_encoder(teacher, folder: Path, given: dict) -> dict:
+    texts = list(given.pop("unlabelled"))
+    if "learning_rate" in given:
+        (given["learning_rate"],) = given["learning_rate"]
+    options.load_tensorflow()
+    from kerasbert.runs.distill_encoder import distill_encoder
+    from kerasbert.runs.distill_encoder_options import EncoderDistillOptions
+
+    chosen = _as_usage(lambda: EncoderDistillOptions(**given))
+    return distill_encoder(teacher.origin or teacher.folder, texts, folder, chosen)
+
+
+for _decorate in reversed((*STUDENT, *TASK, *ENCODER, options.run, options.columns, options.seed)):
+    _distill = _decorate(_distill)
+distill = click.command("distill")(_distill)

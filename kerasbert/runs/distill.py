@@ -1,0 +1,73 @@
+"""Distillation of a task: a small model learns the answers of a large one (arXiv 1503.02531, arXiv 1606.07947)."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from kerasbert.checkpoints.opening import open_checkpoint
+from kerasbert.checkpoints.tasks import answerable_task
+from kerasbert.models.students import chosen_blocks, student_of
+from kerasbert.runs.distill_options import DistillOptions
+from kerasbert.runs.finetune import learn
+from kerasbert.runs.teaching import Teaching
+from kerasbert.tasks import NAMES, task_named
+from kerasbert.tasks.task import Example
+
+log = logging.getLogger("kerasbert")
+
+SOFT_LABELS = "soft-labels"
+"""The folder of the teachers' answers, beside the output folder."""
+
+__all__ = ["DistillOptions", "distill"]
+
+
+def distill(
+    teacher: str | Path,
+    train: str | Path | Sequence[Example] | None,
+    folder: str | Path,
+    options: DistillOptions | None = None,
+    **changes,
+) -> dict[str, float]:
+    """Teaches a student the task of its teacher, and writes it to `folder` with a record of the run.
+
+    The teacher answers every text once; its answers are kept in a folder of their own, where another run finds them.
+    The student learns them, and beside them the right answers of `train`. Where answers are labels, places or numbers,
+    it learns the teacher's logits (`kerasbert.training.soft_losses.SoftLoss`); of a sentence encoder its vectors; of a
+    model that writes texts these texts. The run is one of `kerasbert.runs.finetune.finetune`: it can be resumed, and
+    writes the same files.
+
+    Args:
+        teacher: folder or hub id of a model with a task. Its labels and settings are the student's too.
+        train: labelled file, or the examples that were read from one; None: there are unlabelled texts alone.
+        folder: the folder to write, absent or empty.
+        options, changes: a `DistillOptions`, and fields of it that are other.
+
+    Returns:
+        The figures of the kept epoch, as `finetune` returns them.
+
+    Raises:
+        Stopped: by a signal, state saved. Diverged: the loss became no number. KerasBertError: one of its kinds for
+            what cannot be read, learned or written.
+    """
+    options, folder = replace(options or DistillOptions(), **changes), Path(folder)
+    teaching = teaching_of(teacher, folder, options)
+    return learn(teaching.task, train, folder, teaching.options, teaching)
+
+
+def teaching_of(teacher: str | Path, folder: Path, options: DistillOptions) -> Teaching:
+    """The teacher with its student, whose first weights are named or are blocks of the teacher.
+
+    Raises:
+        KerasBertError: one of its kinds, for what does not go together.
+    """
+    opened = open_checkpoint(teacher)
+    task = task_named(answerable_task(opened, NAMES))
+    blocks = None
+    if options.checkpoint is None:
+        blocks = chosen_blocks(opened.config.num_hidden_layers, options.layers)
+        listed, depth = ", ".join(map(str, blocks)), opened.config.num_hidden_layers
+        log.info("the student begins as the teacher's blocks %s of %d, counted from 0", listed, depth)
+        options = replace(options, checkpoint=student_of(opened, blocks), layers=None)
+    kept = Path(options.soft_labels or Path(folder).absolute().parent / SOFT_LABELS)
+    return Teaching(opened, task, options, kept, blocks)

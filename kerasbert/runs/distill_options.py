@@ -1,0 +1,50 @@
+"""The options of task distillation, checked before anything is read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kerasbert.errors import ConfigError
+from kerasbert.runs.finetune_options import FinetuneOptions
+from kerasbert.tasks.task import Example
+
+ALPHA, TEMPERATURE = 0.5, 2.0
+"""The usual values where a student learns from logits."""
+NOT_THESE = ("few_shot", "class_weight", "loss")
+"""Options of fine-tuning that a student does not have."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistillOptions(FinetuneOptions):
+    """How a student learns a task from its teacher. `checkpoint` is what the student begins as.
+
+    Raises:
+        ConfigError: a value that no run can have, or two that do not go together.
+    """
+
+    layers: int | Sequence[int] | None = None
+    """The number or the places of the teacher's blocks that the student begins as, without `checkpoint`
+    (`kerasbert.models.students.student_of`). None: a third of them."""
+    unlabelled: str | Path | Sequence[Example] | None = None
+    """File of texts without right answers, or examples."""
+    alpha: float | None = None
+    """The teacher's part in the loss, from 0 to 1; None: 0.5, and 1 for a teacher that writes texts. Only the right
+    answers have the rest. It has no meaning for sentence embedding, where the teacher's vectors are the right ones."""
+    temperature: float | None = None
+    """What logits are divided by; None: 2. It has a meaning only where answers are labels or places."""
+    soft_labels: str | Path | None = None
+    """Folder that keeps the teacher's answers; None: the folder `soft-labels` beside the output folder."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        given = next((name for name in NOT_THESE if getattr(self, name) is not None), None)
+        if given:
+            raise ConfigError(f"{given} is {getattr(self, given)}: a student learns without it; leave it out")
+        if self.settings:
+            raise ConfigError(f"{next(iter(self.settings))}: a student has its teacher's settings; leave it out")
+        if self.layers is not None and self.checkpoint is not None:
+            raise ConfigError("layers are blocks of the teacher, and a checkpoint is given too: leave one of them out")
+        if self.alpha is not None and not 0 <= self.alpha <= 1:
+            raise ConfigError(f"alpha is {self.alpha}: use a share from 0, the right answers alone, to 1")
+        if self.temperature is not None and not 0 < self.temperature < float("inf"):
+            raise ConfigError(f"temperature is {self.temperature}: use a number above 0, such as 2")

@@ -1,0 +1,221 @@
+"""What a student is taught: the examples of a teacher, with its answers to them."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from kerasbert.checkpoints.loading import Checkpoint
+from kerasbert.checkpoints.opening import open_checkpoint
+from kerasbert.errors import ConfigError, DataError
+from kerasbert.examples.readers import read_unlabelled
+from kerasbert.runs.distill_options import ALPHA, TEMPERATURE, DistillOptions
+from kerasbert.runs.soft import ANY_TRUTH, Soft
+from kerasbert.runs.soft_labels import SoftLabels, outputs_of, text_of
+from kerasbert.runs.task_settings import task_settings
+from kerasbert.runs.trials import Job
+from kerasbert.tasks.remarks import counted
+from kerasbert.tasks.sentence_embedding import texts_of
+from kerasbert.tasks.task import Example, Task
+from kerasbert.tasks.text_classification import NUMBER
+from kerasbert.training import distribution
+
+log = logging.getLogger("kerasbert")
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """A teacher, and how a student learns from it.
+
+    Attributes:
+        teacher: the teacher's checkpoint.
+        task: its task.
+        options: the options of the run.
+        folder: where the teacher's answers are kept.
+        blocks: the blocks of the teacher that the student begins as; None: it is another checkpoint.
+
+    Raises:
+        ConfigError: the task is not learned from a teacher, or an option means nothing to it.
+    """
+
+    teacher: Checkpoint
+    task: Task
+    options: DistillOptions
+    folder: Path
+    blocks: Sequence[int] | None = None
+
+    def __post_init__(self):
+        if self.task.name not in TAUGHT:
+            raise ConfigError(
+                f"{self.teacher.folder}: holds {self.teacher.holds}; teachers are models for {', '.join(TAUGHT)}"
+            )
+        for name, meant in self.meant.items():
+            if getattr(self.options, name) is not None and not meant:
+                raise ConfigError(f"{name} means nothing to a teacher for {self.task.name}; leave it out")
+        if self.teacher.tokenizer() is None:
+            raise ConfigError(f"{self.teacher.folder}: has no tokenizer; put vocab.txt or tokenizer.json into it")
+
+    @property
+    def by_logits(self) -> bool:
+        return self.task.name in ANY_TRUTH
+
+    @property
+    def meant(self) -> dict[str, bool]:
+        """Whether the options of a loss mean anything to this teacher."""
+        number = getattr(self._answering, "problem_type", None) == NUMBER
+        return {"alpha": self.by_logits or self.task.name == "seq2seq", "temperature": self.by_logits and not number}
+
+    @property
+    def alpha(self) -> float:
+        return self.options.alpha if self.options.alpha is not None else ALPHA if self.by_logits else 1.0
+
+    @property
+    def temperature(self) -> float:
+        return self.options.temperature or TEMPERATURE
+
+    @cached_property
+    def student(self) -> Checkpoint:
+        return open_checkpoint(self.options.checkpoint)
+
+    @cached_property
+    def _answering(self):
+        """The settings with which the teacher answers."""
+        found = task_settings(self.task, None, {"max_length": self.options.max_length}, self.teacher)
+        if self.options.max_length is None:
+            found["max_length"] = min(found["max_length"], self.student.config.max_length)
+        return self.task.Settings(**found)
+
+    @cached_property
+    def settings(self) -> dict:
+        """The settings of the student: the teacher's, but for what its own tokenizer tells.
+
+        Raises:
+            ConfigError: the student cannot learn from this teacher: it has another tokenizer, or another width.
+        """
+        names = self.task.Settings.__dataclass_fields__
+        found = {name: getattr(self._answering, name) for name in names}
+        tokenizer = self.student.tokenizer()
+        if tokenizer is None:
+            raise ConfigError(f"{self.student.folder}: has no tokenizer; put vocab.txt or tokenizer.json into it")
+        by_token = any(each.by_token for graph in self.task.graphs(self._answering) for each in graph.outputs)
+        if self.by_logits and by_token and tokenizer.content != self.teacher.tokenizer().content:
+            raise ConfigError(
+                f"{self.student.folder}: its tokenizer is not that of {self.teacher.folder}, so tokens of the two "
+                "cannot be matched; take a student with the same tokenizer, such as blocks of the teacher"
+            )
+        widths = [each.config.hidden_size for each in (self.student, self.teacher)]
+        if self.task.name == "sentence-embedding" and widths[0] != widths[1]:
+            raise ConfigError(
+                f"{self.student.folder}: its vectors have {widths[0]} numbers, and those of {self.teacher.folder} "
+                f"{widths[1]}; take a student of the same width, such as blocks of the teacher"
+            )
+        own = self.task.of_tokenizer(tokenizer) if self.task.of_tokenizer else {}
+        return {**{name: value for name, value in found.items() if name != "max_target_positions"}, **own}
+
+    @cached_property
+    def _answers(self) -> SoftLabels:
+        keep = text_of if self.task.name == "seq2seq" else outputs_of
+        settings = self._answering
+        if self.task.name == "seq2seq":
+            settings = replace(settings, num_return_sequences=1, do_sample=False)
+        return SoftLabels(self.teacher, self.task, settings, self.folder, keep=keep)
+
+    @property
+    def said(self) -> dict:
+        """What a run keeps of it."""
+        known = {name: getattr(self, name) for name, meant in self.meant.items() if meant}
+        blocks = {} if self.blocks is None else {"blocks": list(self.blocks)}
+        return {"folder": str(self.teacher.folder), "sha256": self._answers.hash, **blocks, **known}
+
+    def examples(self, labelled: Sequence[Example]) -> list[Example]:
+        """The examples to learn from: those with right answers, and those of the unlabelled file.
+
+        Raises:
+            DataError: they cannot be read.
+        """
+        given = self.options.unlabelled
+        if isinstance(given, str | Path):
+            given = read_unlabelled(given, self.task, columns=self._columns())
+        texts = [each for each in given or () if any(each.fields.values())]
+        if len(texts) < len(given or ()):
+            log.info("%s: %s left out", given[0].path, counted(len(given) - len(texts), "empty text"))
+        if not labelled and not self.alpha:
+            raise DataError(
+                "alpha is 0, so only right answers count, and there are none; give train, or a larger alpha"
+            )
+        return [*labelled, *(replace(each, truth=None) for each in texts)]
+
+    def _columns(self) -> dict:
+        known = {each.option for each in self.task.fields}
+        return {name: column for name, column in self.options.columns.items() if name in known}
+
+    def taught(self, job: Job) -> Job:
+        """The job with the teacher's answers, which are computed if they are not on disk yet."""
+        asked = [part for each in job.examples for part in TAUGHT[self.task.name].asked(each)]
+        if job.chief:
+            self._answers.answer(asked)
+        distribution.check_agreed(job.strategy, 0)  # the others read what the chief has written
+        answers = self._answers.of(asked)
+        return TAUGHT[self.task.name].job(self, job, asked, answers)
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a task is taught.
+
+    Attributes:
+        asked: an example -> the examples that the teacher answers for it.
+        job: a teaching, its job, what was asked and the answers -> the job with these.
+    """
+
+    asked: Callable[[Example], list[Example]]
+    job: Callable[..., Job]
+
+
+def _with_logits(teaching: Teaching, job: Job, asked: Sequence[Example], answers: Sequence) -> Job:
+    return replace(job, soft=Soft(job.examples, answers, teaching.alpha, teaching.temperature))
+
+
+def _with_vectors(teaching: Teaching, job: Job, asked: Sequence[Example], answers: Sequence) -> Job:
+    """Every text learns its teacher's vector."""
+    pairs = zip(asked, answers, strict=True)
+    return replace(
+        job,
+        examples=[
+            replace(each, fields={"anchor": each.fields["text"]}, truth=answer["embedding"][0][0].tolist())
+            for each, answer in pairs
+        ],
+    )
+
+
+def _with_texts(teaching: Teaching, job: Job, asked: Sequence[Example], answers: Sequence) -> Job:
+    """The teacher's texts are right answers (arXiv 1606.07947), beside them the file's own with the rest of alpha."""
+    alpha, learned, empty = teaching.alpha, [], 0
+    for each, answer in zip(job.examples, answers, strict=True):
+        text = answer["text"][0].tobytes().decode()
+        own = each.truth is not None and alpha < 1
+        empty += not text.strip()
+        if text.strip() and alpha > 0:
+            learned.append(replace(each, truth=text, weight=alpha if alpha < 1 else None))
+        if own:
+            learned.append(replace(each, weight=1 - alpha))
+    if empty:
+        log.info("the teacher wrote nothing for %s; %s", counted(empty, "text"), "they teach nothing")
+    if not learned:
+        raise DataError("the teacher wrote nothing, and there are no right answers; there is nothing to learn")
+    return replace(job, examples=learned)
+
+
+def _texts(example: Example) -> list[Example]:
+    """The texts of an example of sentence embedding, each on its own."""
+    texts = texts_of(example) if "anchor" in example.fields else [example.fields["text"]]
+    return [replace(example, fields={"text": text}, truth=None) for text in texts]
+
+
+TAUGHT: Mapping[str, Way] = {
+    **dict.fromkeys(ANY_TRUTH, Way(lambda example: [example], _with_logits)),
+    "sentence-embedding": Way(_texts, _with_vectors),
+    "seq2seq": Way(lambda example: [replace(example, truth=None)], _with_texts),
+}
+"""The tasks that a student can learn from a teacher."""

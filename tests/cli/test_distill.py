@@ -1,0 +1,88 @@
+"""kerasbert distill: the teacher's folder decides what is taught, and which options mean something."""
+
+import pytest
+
+from kerasbert.cli.distill import LOSSES, OF_ENCODER, WITH_TASK, distill
+from kerasbert.runs import distill_encoder as job
+from kerasbert.runs.distill_encoder_options import LOSSES as OF_JOB
+from kerasbert.runs.distill_encoder_options import EncoderDistillOptions
+from kerasbert.runs.distill_options import DistillOptions
+
+
+def test_a_teacher_with_a_task_teaches_it(run, tiny_classifier, opinion_file, tmp_path):
+    recipe = ("--layers", "1", "--epochs", "1", "--learning-rate", "5e-3", "--max-length", "16")
+    call = ("distill", "--teacher", tiny_classifier, "--train", opinion_file, "--dev", opinion_file, *recipe)
+    result = run(*call, "--out", "s")
+    assert result.exit_code == 0, result.output
+    assert "the teacher answers" in result.stderr
+    assert "the student begins as the teacher's blocks 0 of 2, counted from 0" in result.stderr
+    assert "s: saved; loss" in result.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {"s", "soft-labels"}
+    again = run(*call, "--out", "s")
+    assert (again.exit_code, again.stderr) == (1, "Error: s: holds a run that has ended; name another --out\n")
+
+
+def test_an_encoder_teaches_on_raw_text(run, tiny_bert, tmp_path, monkeypatch):
+    """The job gets the texts, the folder and the options that were given."""
+    called = []
+    monkeypatch.setattr(job, "distill_encoder", lambda *arguments: called.append(arguments) or {"loss": 1.5})
+    words = (
+        "--unlabelled",
+        "a.txt",
+        "--unlabelled",
+        "b.txt",
+        "--layers",
+        "0,1",
+        "--steps",
+        "3",
+        "--learning-rate",
+        "1e-3",
+    )
+    result = run("distill", "--teacher", tiny_bert, *words, "--out", "s")
+    assert (result.exit_code, result.stdout) == (0, "s: saved; loss 1.5000\n"), result.output
+    ((teacher, texts, folder, chosen),) = called
+    assert (str(teacher), [str(each) for each in texts], str(folder)) == (str(tiny_bert), ["a.txt", "b.txt"], "s")
+    assert chosen == EncoderDistillOptions(layers=(0, 1), steps=3, learning_rate=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("teacher", "words", "message"),
+    [
+        (
+            "tiny_classifier",
+            "--train a.csv --loss triple",
+            "--loss means nothing to a teacher that is text-cl",
+        ),
+        ("tiny_classifier", "", "there are no texts to learn from: give --train, --unlabelled or both"),
+        ("tiny_classifier", "--train a.csv --layers 3", "a student of 3 blocks: the teacher has 2; use 1 to 2"),
+        ("tiny_classifier", "--train a.csv --layers 1,0", "name different ones from 0 to 1, in rising order"),
+        ("tiny_classifier", "--train a.csv --layers two", "'two': give a number of blocks, such as 2, or their places"),
+        ("tiny_classifier", "--train a.csv --layers 1 --student b", "--layers are blocks of the teacher; give them or"),
+        ("tiny_classifier", "--train a.csv --metric f1", "--metric f1: text-classification has loss, accuracy"),
+        ("tiny_classifier", "--train a.csv --metric accuracy", "--metric needs held-out examples: give --dev"),
+        ("tiny_classifier", "--train a.csv --alpha 2", "2.0 is not in the range 0<=x<=1"),
+        ("tiny_classifier", "--unlabelled a.txt --unlabelled b.txt", "of a teacher with a task it is one file"),
+        ("tiny_bert", "--train a.csv --unlabelled b.txt", "--train means nothing to a teacher that is an encoder"),
+        ("tiny_bert", "--layers 1", "an encoder teaches on raw text: give --unlabelled"),
+        (
+            "tiny_bert",
+            "--unlabelled a.txt --text-column b",
+            "--text-column means nothing to a teacher that",
+        ),
+        ("tiny_bert", "--unlabelled a.txt --loss relations --mask-rate 0.2", "mask_rate is of the loss triple"),
+    ],
+)
+def test_a_wrong_call_is_told_and_writes_nothing(run, request, tmp_path, teacher, words, message):
+    result = run("distill", "--teacher", request.getfixturevalue(teacher), *words.split(), "--out", "s")
+    assert result.exit_code == 2, result.output
+    assert message in " ".join(result.stderr.split())
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_option_is_one_of_a_job():
+    names = {each.name for each in distill.params} - {"teacher", "folder", "train", "student"}
+    names -= {name for name in names if name.endswith("_column")}
+    of_task, of_encoder = (set(each.__dataclass_fields__) for each in (DistillOptions, EncoderDistillOptions))
+    assert names - set(OF_ENCODER) - {"train"} <= of_task
+    assert names - set(WITH_TASK) - {"unlabelled"} <= of_encoder
+    assert LOSSES == OF_JOB

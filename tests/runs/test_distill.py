@@ -1,0 +1,236 @@
+"""From a teacher and texts to a student: what is answered once, what is learned of it, and what goes on."""
+
+import json
+import logging
+import signal
+from dataclasses import replace
+from itertools import pairwise
+
+import keras
+import numpy as np
+import pytest
+from conftest import opinions, tagged, write_conll, write_csv
+from runs.short_runs import weights
+
+import kerasbert as kb
+from kerasbert.checkpoints.opening import open_checkpoint
+from kerasbert.errors import ConfigError, DataError, KerasBertError
+from kerasbert.models.opening import open_model
+from kerasbert.models.students import student_of
+from kerasbert.models.text_model import TextModel
+from kerasbert.runs import soft_labels, trials
+from kerasbert.runs.begun import Stopped
+from kerasbert.runs.distill import DistillOptions, distill, teaching_of
+from kerasbert.runs.soft_labels import SoftLabels, outputs_of
+from kerasbert.tasks import task_named
+from kerasbert.tasks.task import Example
+
+RECIPE = {"epochs": 4, "batch_size": 20, "learning_rate": 5e-3, "layers": 1}
+
+
+@pytest.fixture
+def answered(monkeypatch):
+    """The texts that a teacher has answered."""
+    found, usual = [], TextModel.answered
+
+    def counted(self, examples, **options):
+        for each in usual(self, examples, **options):
+            found.append(each.example)
+            yield each
+
+    monkeypatch.setattr(TextModel, "answered", counted)
+    return found
+
+
+def lines(path, texts):
+    path.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+    return path
+
+
+def test_a_student_learns_from_texts_without_labels(tiny_classifier, opinion_file, tmp_path, caplog):
+    """It is one block, it sees no right answer, and it says what the teacher says."""
+    texts = lines(tmp_path / "texts.txt", [text for text, _ in opinions(200)])
+    with caplog.at_level(logging.INFO, logger="kerasbert"):
+        figures = distill(
+            tiny_classifier, None, tmp_path / "out", **RECIPE, unlabelled=texts, dev=opinion_file, alpha=1.0
+        )
+    assert "the student begins as the teacher's blocks 0 of 2, counted from 0" in caplog.text
+    assert figures["val_accuracy"] == 1.0
+    student = open_model(tmp_path / "out")
+    assert (student.labels, student.config.num_hidden_layers) == (("negative", "positive"), 1)
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["teacher"]["blocks"] == [0]
+    assert report["teacher"]["alpha"] == 1.0
+
+
+def test_a_second_run_asks_the_teacher_nothing_and_a_changed_file_only_what_changed(
+    tiny_classifier, tmp_path, answered
+):
+    rows = opinions(30)
+    quick = {**RECIPE, "epochs": 1}
+    different = len({text for text, _ in rows})
+    distill(tiny_classifier, write_csv(tmp_path / "a.csv", rows), tmp_path / "a", **quick)
+    assert len(answered) == different
+    changed = [*rows[:-1], ("the film was new", "positive")]
+    distill(tiny_classifier, write_csv(tmp_path / "b.csv", changed), tmp_path / "b", **quick)
+    assert [each.fields["text"] for each in answered[different:]] == ["the film was new"]
+    distill(tiny_classifier, tmp_path / "a.csv", tmp_path / "c", **quick)
+    assert len(answered) == different + 1
+    assert weights(tmp_path / "a") == weights(tmp_path / "c")
+
+
+def labels_of(teacher, folder, **changes) -> SoftLabels:
+    task = task_named("text-classification")
+    settings = replace(open_model(teacher).settings, **changes)
+    return SoftLabels(open_checkpoint(teacher), task, settings, folder, keep=outputs_of)
+
+
+def test_answers_are_those_of_the_teacher_by_its_weights_and_settings(tiny_classifier, tmp_path):
+    texts = ["the film was lovely", "x", "the film was rude " * 40]  # the last one has several windows
+    examples = [Example({"text": text}) for text in texts]
+    soft = labels_of(tiny_classifier, tmp_path)
+    assert soft.answer([*examples, examples[0]]) == 3
+    found = np.stack([each["logits"][0][0] for each in soft.of(examples)])
+    np.testing.assert_allclose(found, open_model(tiny_classifier).predict_logits(texts), atol=1e-5)
+    assert soft.answer(examples) == 0
+    assert labels_of(tiny_classifier, tmp_path, max_length=16).hash != soft.hash
+    (part,) = soft.folder.iterdir()
+    part.write_bytes(part.read_bytes()[:100])
+    with pytest.raises(KerasBertError, match=r"not readable \(.*\); remove it, and its texts are answered again"):
+        soft.of(examples)
+
+
+def test_work_that_is_stopped_goes_on(tiny_classifier, tmp_path, answered, monkeypatch):
+    monkeypatch.setattr(soft_labels, "PART", 4)
+    examples = [Example({"text": f"the film was {number}"}) for number in range(7)]
+    soft, usual, seen = labels_of(tiny_classifier, tmp_path), outputs_of, []
+
+    def stopped(*arguments):
+        seen.append(arguments)
+        if len(seen) == 6:
+            raise KeyboardInterrupt
+        return usual(*arguments)
+
+    with pytest.raises(Stopped, match=r"the teacher's answers so far are in .*, and the same command goes on"):
+        SoftLabels(soft.teacher, soft.task, soft.settings, tmp_path, keep=stopped).answer(examples)
+    assert soft.answer(examples) == 2
+    assert len(list(soft.folder.iterdir())) == 3
+
+
+def test_a_tagger_teaches_its_tokens(tiny_tagger, tmp_path):
+    """From tagged words, and from texts without tags, in windows."""
+    data = write_conll(tmp_path / "few.conll", tagged(6))
+    texts = [" ".join(word for word, _ in sentence) for sentence in tagged(120)]
+    texts = lines(tmp_path / "texts.txt", [f"{one} {two}" for one, two in pairwise(texts)])
+    figures = distill(
+        tiny_tagger / "tagger", data, tmp_path / "out", **RECIPE, unlabelled=texts, dev=tiny_tagger / "train.conll"
+    )
+    assert figures["val_f1"] > 0.95
+
+
+def test_an_answerer_teaches_its_places(tiny_bert, tmp_path):
+    """Random as it is, its block comes nearer to it."""
+    keras.utils.set_random_seed(2)
+    encoder = kb.BertEncoder.from_pretrained(str(tiny_bert))
+    config = replace(encoder.config, initializer_range=0.3)
+    teacher = kb.QuestionAnswerer(kb.BertEncoder(config, tokenizer=encoder.tokenizer, pooler=False), max_length=32)
+    teacher.save_pretrained(tmp_path / "teacher")
+    nouns = ("film", "book", "hotel", "room", "staff", "food", "story")
+    rows = [
+        {"question": f"what was {noun} ?", "context": f"the {noun} was good and the {other} was bad"}
+        for noun in nouns
+        for other in nouns
+    ]
+    path = tmp_path / "texts.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    columns = [[row[name] for row in rows] for name in ("question", "context")]
+    wanted = teacher.predict_outputs(*columns)["end_logits"]
+
+    def distance(model) -> float:
+        both = zip(model.predict_outputs(*columns)["end_logits"], wanted, strict=True)
+        softened = [[np.asarray(keras.ops.softmax(x)) for x in pair] for pair in both]
+        return float(np.mean([np.abs(a - b).sum() for a, b in softened]))
+
+    options = {**RECIPE, "epochs": 10, "unlabelled": path, "alpha": 1.0, "temperature": 1.0}
+    distill(tmp_path / "teacher", None, tmp_path / "out", **options)
+    start = kb.QuestionAnswerer.from_pretrained(student_of(open_checkpoint(tmp_path / "teacher"), 1))
+    assert distance(open_model(tmp_path / "out")) < distance(start) / 2
+
+
+def test_a_student_that_is_stopped_goes_on_to_the_last_bit(tiny_classifier, opinion_file, tmp_path, monkeypatch):
+    options = {**RECIPE, "epochs": 1, "batch_size": 50}
+    distill(tiny_classifier, opinion_file, tmp_path / "whole", **options)
+    steps = []
+
+    class Stop(trials.BatchFigures):
+        def on_train_batch_end(self, batch, logs=None):
+            steps.append(batch)
+            if len(steps) == 2:
+                signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(trials, "BatchFigures", Stop)
+    with pytest.raises(Stopped):
+        distill(tiny_classifier, opinion_file, tmp_path / "out", **options)
+    with pytest.raises(ConfigError, match=r"begun with teacher alpha 0.5, now 0.7"):
+        distill(tiny_classifier, opinion_file, tmp_path / "out", **options, alpha=0.7, resume=True)
+    distill(tiny_classifier, opinion_file, tmp_path / "out", **options, resume=True)
+    assert weights(tmp_path / "out") == weights(tmp_path / "whole")
+
+
+def test_a_sentence_encoder_teaches_its_vectors(tiny_bert, tmp_path):
+    teacher = kb.SentenceEncoder.from_pretrained(str(tiny_bert), max_length=16)
+    teacher.save_pretrained(tmp_path / "teacher")
+    texts = [text for text, _ in opinions(100)]
+    path = lines(tmp_path / "texts.txt", texts)
+    distill(tmp_path / "teacher", None, tmp_path / "out", **RECIPE, unlabelled=path)
+    student = kb.SentenceEncoder.from_pretrained(str(tmp_path / "out"))
+    assert np.sum(student.encode(texts) * teacher.encode(texts), axis=1).mean() > 0.95
+
+
+@pytest.mark.slow
+def test_a_writer_teaches_its_texts(tiny_bert, tmp_path, caplog):
+    keras.utils.set_random_seed(1)
+    kb.Seq2Seq.from_pretrained(tiny_bert, max_new_tokens=6, num_beams=2).save_pretrained(tmp_path / "teacher")
+    path = lines(tmp_path / "texts.txt", ["the film was good", "the hotel was bad"])
+    teaching = teaching_of(tmp_path / "teacher", tmp_path / "out", DistillOptions(unlabelled=path))
+    assert teaching.alpha == 1.0
+    figures = distill(tmp_path / "teacher", None, tmp_path / "out", epochs=1, unlabelled=path)
+    assert figures["loss"] > 0
+    answers = open_model(tmp_path / "teacher").predict_text(["the film was good"])
+    (kept,) = teaching._answers.of([Example({"source": "the film was good"})])
+    assert kept["text"][0].tobytes().decode() == answers[0]["generated_text"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"layers": 3}, "a student of 3 blocks: the teacher has 2; use 1 to 2"),
+        ({"alpha": 2.0}, "alpha is 2.0: use a share from 0"),
+        ({"temperature": 0.0}, "temperature is 0.0: use a number above 0"),
+        ({"class_weight": "balanced"}, "class_weight is balanced: a student learns without it"),
+        ({"settings": {"pooling": "mean"}}, "pooling: a student has its teacher's settings"),
+        ({"layers": 1, "checkpoint": "x"}, "layers are blocks of the teacher, and a checkpoint is given too"),
+    ],
+)
+def test_what_no_run_can_have_is_told_before_anything_is_read(tiny_classifier, tmp_path, changes, message):
+    with pytest.raises(ConfigError, match=message):
+        distill(tiny_classifier, tmp_path / "none.csv", tmp_path / "out", **changes)
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_does_not_go_with_a_teacher_is_told(tiny_bert, tiny_tagger, tmp_path):
+    kb.SentenceEncoder.from_pretrained(str(tiny_bert)).save_pretrained(tmp_path / "teacher")
+    path = lines(tmp_path / "texts.txt", ["the film"])
+    for name in ("alpha", "temperature"):
+        with pytest.raises(ConfigError, match=f"{name} means nothing to a teacher for sentence-embedding"):
+            distill(tmp_path / "teacher", None, tmp_path / "out", unlabelled=path, **{name: 0.5})
+    kb.BertEncoder.from_pretrained(None).save_pretrained(tmp_path / "other")
+    with pytest.raises(ConfigError, match=r"its vectors have \d+ numbers, and those of .* 32; take a student of"):
+        distill(tmp_path / "teacher", None, tmp_path / "out", unlabelled=path, checkpoint=str(tmp_path / "other"))
+    with pytest.raises(ConfigError, match=r"its tokenizer is not that of .*, so tokens of the two cannot be matched"):
+        distill(tiny_tagger / "tagger", None, tmp_path / "out", unlabelled=path, checkpoint=str(tmp_path / "other"))
+    with pytest.raises(DataError, match="alpha is 0, so only right answers count, and there are none"):
+        distill(tiny_tagger / "tagger", None, tmp_path / "out", unlabelled=path, alpha=0.0)
+    with pytest.raises(DataError, match="there are no examples to learn from"):
+        distill(tmp_path / "teacher", None, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
