@@ -51,6 +51,7 @@ class PretrainingModel(Unquantized, SummedLossTrainer, keras.Model):
 
     def __init__(self, encoder: BertEncoder, *, nsp: bool | None = None, recompute: bool = False, **kwargs):
         config, dtype = encoder.config, kwargs.get("dtype")
+        config.check_blocks("pre-training")
         if nsp is None:
             nsp = encoder.pooler is not None and config.family.nsp and config.takes_token_types
         if nsp and not config.family.nsp:
@@ -171,6 +172,7 @@ class PretrainingModel(Unquantized, SummedLossTrainer, keras.Model):
             position_ids=batch.get("position_ids"),
             training=training,
         )
+        x = x if encoder.projection is None else encoder.projection(x)
         instance_ids = batch.get("instance_ids")
         if instance_ids is None:
             bias = last_bias = encoder.get_layer("attention_bias")(batch["attention_mask"])
