@@ -286,12 +286,12 @@ class EncoderDecoderConfig:
         if not self.decoder.family.decodes:
             decoders = " or ".join(name for name, family in FAMILIES.items() if family.decodes)
             raise ConfigError(f"the decoder's model_type is {self.decoder.model_type!r}: use {decoders}")
-        if self.tied_words and self.encoder.table_size != self.decoder.table_size:
-            raise ConfigError("tied_words is True, but the words of encoder and decoder differ in size: use False")
         for name in ("hidden_size", "vocab_size"):
             ours, theirs = getattr(self.decoder, name), getattr(self.encoder, name)
             if ours != theirs:
                 raise ConfigError(f"{name} of the decoder is {ours}: use {theirs}, that of the encoder")
+        if self.tied_words and self.encoder.table_size != self.decoder.table_size:
+            raise ConfigError("tied_words is True, but the words of encoder and decoder differ in size: use False")
 
     model_type = PAIR_TYPE
 
