@@ -89,7 +89,8 @@ def test_no_other_library_is_told_that_it_may_open_the_folder(static, tmp_path):
     assert "modules.json" not in files
     page = (tmp_path / "encoder" / "README.md").read_text("utf-8")
     assert "library_name: kerasbert" in page
-    assert "import transformers" not in page and "sentence_transformers" not in page
+    assert "import transformers" not in page
+    assert "sentence_transformers" not in page
     assert SentenceEncoder.from_pretrained(tmp_path / "encoder").settings.max_length == 9
 
 
