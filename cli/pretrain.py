@@ -6,8 +6,10 @@ import click
 
 from kerasbert.cli import options
 from kerasbert.cli.numbers import Number
-from kerasbert.config import FAMILIES, SIZES
+from kerasbert.config import SIZES
+from kerasbert.families import FAMILIES
 
+MODEL_TYPES = [name for name, family in FAMILIES.items() if not family.static]
 RECIPES = ("bert", "roberta", "lamb", "lamb-2", "24h")  # a test compares it with the table, which needs Keras
 
 
@@ -18,7 +20,7 @@ RECIPES = ("bert", "roberta", "lamb", "lamb-2", "24h")  # a test compares it wit
 )
 @click.option("--size", default="tiny", show_default=True, type=click.Choice(list(SIZES)), help="Size of a new model.")
 @click.option(
-    "--model-type", default="bert", show_default=True, type=click.Choice(list(FAMILIES)), help="Family of a new model."
+    "--model-type", default="bert", show_default=True, type=click.Choice(MODEL_TYPES), help="Family of a new model."
 )
 @click.option(
     "--positions",

@@ -1,72 +1,19 @@
-"""The configuration of an encoder, or of one with a decoder, the three model families and the named sizes.
-
-All differences between the models of BERT, RoBERTa and DistilBERT are data in this file, except for the names of
-tensors (`kerasbert.checkpoints.names`). The layers know nothing of families.
-"""
+"""The configuration of an encoder, or of one with a decoder, and the named sizes."""
 
 import dataclasses
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from kerasbert.errors import ConfigError
+from kerasbert.families import FAMILIES, Family
 from kerasbert.reading import read_json
 
 LARGEST = 3.4e38
 """The largest number of float32, rounded down."""
 ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "tanh", "silu")
 
-
-@dataclass(frozen=True, kw_only=True)
-class Family:
-    """One row of the families table.
-
-    Attributes:
-        positions_after_pad: whether the first token's position is `pad_token_id + 1` (as in fairseq) instead of 0.
-        pooler: whether the encoder ends in a tanh layer on the first token.
-        nsp: whether it was pre-trained with a next-sentence head.
-        classifier_dense: activation of the classifier's own hidden layer; None if it uses the pooler instead.
-        config_keys: field of `BertConfig` -> the family's key in config.json, where the two differ.
-        defaults: the family's default values, where they differ from those of `BertConfig`.
-        fixed: fields that the family's config.json does not contain, with their values.
-    """
-
-    positions_after_pad: bool = False
-    pooler: bool = True
-    nsp: bool = True
-    classifier_dense: str | None = None
-    config_keys: Mapping[str, str] = field(default_factory=dict)
-    defaults: Mapping[str, object] = field(default_factory=dict)
-    fixed: Mapping[str, object] = field(default_factory=dict)
-
-
-FAMILIES = {
-    "bert": Family(),
-    "roberta": Family(
-        positions_after_pad=True,
-        nsp=False,
-        classifier_dense="tanh",
-        defaults={"vocab_size": 50265, "max_position_embeddings": 514, "type_vocab_size": 1, "pad_token_id": 1},
-    ),
-    "distilbert": Family(
-        pooler=False,
-        nsp=False,
-        classifier_dense="relu",
-        config_keys={
-            "hidden_size": "dim",
-            "num_hidden_layers": "n_layers",
-            "num_attention_heads": "n_heads",
-            "intermediate_size": "hidden_dim",
-            "hidden_act": "activation",
-            "hidden_dropout_prob": "dropout",
-            "attention_probs_dropout_prob": "attention_dropout",
-            "classifier_dropout": "seq_classif_dropout",
-        },
-        defaults={"num_hidden_layers": 6, "classifier_dropout": 0.2},
-        fixed={"type_vocab_size": 0, "layer_norm_eps": 1e-12},
-    ),
-}
 
 # Turc et al. 2019 (arXiv 1908.08962) for tiny to medium, Devlin et al. 2018 (arXiv 1810.04805) for base and large.
 SIZES = {
@@ -85,7 +32,8 @@ _HARMLESS = frozenset(
     eos_token_id finetuning_task gradient_checkpointing id2label kerasbert label2id language mask_token_id
     model_max_length num_labels output_attentions output_hidden_states output_past pooler_fc_size
     pooler_num_attention_heads pooler_num_fc_layers pooler_size_per_head pooler_type problem_type qa_dropout
-    return_dict sep_token_id tie_weights_ tie_word_embeddings tokenizer_class torch_dtype torchscript
+    return_dict sep_token_id summary_activation summary_last_dropout summary_type summary_use_proj tie_weights_
+    tie_word_embeddings tokenizer_class torch_dtype torchscript
     transformers_version unk_token_id use_cache xla_device
     """.split()  # noqa: SIM905 - a word list reads best as words
 )
@@ -128,6 +76,9 @@ class BertConfig:
     """Number of rows of the word table."""
     hidden_size: int = 768
     """Size of each token's vector (H in the paper)."""
+    embedding_size: int | None = None
+    """Size of a row of the tables. If it is not hidden_size, a linear layer before the blocks makes hidden_size of it
+    (electra only). None means hidden_size."""
     num_hidden_layers: int = 12
     """Number of transformer blocks (L in the paper)."""
     num_attention_heads: int = 12
@@ -143,7 +94,8 @@ class BertConfig:
     classifier_dropout: float | None = None
     """Dropout rate before a task's logits, in training; None means hidden_dropout_prob."""
     max_position_embeddings: int = 512
-    """Number of rows of the position table, including RoBERTa's two for padding."""
+    """Number of rows of the position table, including RoBERTa's two for padding. A static encoder has no such table:
+    this is then only the largest number of tokens in an input."""
     type_vocab_size: int = 2
     """Number of rows of the segment table; 0 for no segments."""
     initializer_range: float = 0.02
@@ -164,16 +116,16 @@ class BertConfig:
 
     def __post_init__(self):
         _family(self.model_type)
+        self._fix()
         for name in ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"):
-            _check_integer(name, getattr(self, name), at_least=1)
-        for name, value in self.family.fixed.items():
-            if getattr(self, name) not in (value, BertConfig.__dataclass_fields__[name].default):
-                raise ConfigError(f"{name} is {getattr(self, name)!r}: {self.model_type} has {value!r} only")
-            object.__setattr__(self, name, value)  # a value equal to BertConfig's default was not set by the user
+            if name not in self.family.fixed:
+                _check_integer(name, getattr(self, name), at_least=1)
+        if "embedding_size" not in self.family.fixed:
+            _check_integer("embedding_size", self.embedding_size, at_least=1)
         _check_integer("type_vocab_size", self.type_vocab_size, at_least=0)
         _check_integer("pad_token_id", self.pad_token_id, at_least=0)
         _check_integer("max_position_embeddings", self.max_position_embeddings, at_least=self.position_offset + 1)
-        if self.hidden_size % self.num_attention_heads:
+        if self.num_attention_heads and self.hidden_size % self.num_attention_heads:
             raise ConfigError(
                 f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}"
             )
@@ -188,6 +140,15 @@ class BertConfig:
         for name, value in self._set("initializer_range", "layer_norm_eps", "mlm_layer_norm_eps"):
             if not (_is_number(value) and value > 0):
                 raise ConfigError(f"{name} is {value!r}: use a number above 0")
+
+    def _fix(self) -> None:
+        """Sets what the family fixes, and the size of the tables where none was given."""
+        for name, value in self.family.fixed.items():
+            if getattr(self, name) not in (value, BertConfig.__dataclass_fields__[name].default):
+                raise ConfigError(f"{name} is {getattr(self, name)!r}: {self.model_type} has {value!r} only")
+            object.__setattr__(self, name, value)  # a value equal to BertConfig's default was not set by the user
+        if self.embedding_size is None and "embedding_size" not in self.family.fixed:
+            object.__setattr__(self, "embedding_size", self.hidden_size)
 
     def _set(self, *names: str) -> list[tuple[str, object]]:
         """Names and values of fields, without those that may be None and are."""
@@ -206,12 +167,31 @@ class BertConfig:
     def mlm(self) -> dict:
         """`activation` and `epsilon` of the head of masked words."""
         epsilon = self.layer_norm_eps if self.mlm_layer_norm_eps is None else self.mlm_layer_norm_eps
-        return {"activation": self.mlm_hidden_act or self.hidden_act, "epsilon": epsilon}
+        return {"activation": self.mlm_hidden_act or self._usual_mlm_act, "epsilon": epsilon}
+
+    @property
+    def _usual_mlm_act(self) -> str:
+        return self.family.mlm_act or self.hidden_act
 
     @property
     def has_own_mlm(self) -> bool:
         """Whether the head of masked words differs from the blocks, which transformers does not support."""
-        return self.mlm != {"activation": self.hidden_act, "epsilon": self.layer_norm_eps}
+        return self.mlm != {"activation": self._usual_mlm_act, "epsilon": self.layer_norm_eps}
+
+    @property
+    def table_size(self) -> int:
+        """Size of a row of the tables."""
+        return self.hidden_size if self.embedding_size is None else self.embedding_size
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether transformers has no such encoder."""
+        return self.norm_first or self.family.static
+
+    def check_blocks(self, what: str) -> None:
+        """Raises ConfigError: the encoder is static, and has none of the blocks that `what` needs."""
+        if self.family.static:
+            raise ConfigError(f"{what} needs the blocks of an encoder, and a static one has none: use another model")
 
     @property
     def max_length(self) -> int:
@@ -237,7 +217,7 @@ class BertConfig:
         if size not in SIZES:
             raise ConfigError(f"no size {size!r}: use one of {', '.join(SIZES)}")
         family = _family(changes.get("model_type", "bert"))
-        return cls(**{**family.defaults, **SIZES[size], **changes})
+        return cls(**{**family.defaults, **SIZES[size], **family.fixed, **changes})
 
     @classmethod
     def from_dict(cls, values: Mapping) -> "BertConfig":
@@ -247,16 +227,19 @@ class BertConfig:
             ConfigError: `model_type` is missing or unknown, or a value is not supported.
         """
         family = FAMILIES[family_name(values)]
-        for key, wanted in _REQUIRED.items():
+        # No other library writes static encoders, so what is not one of the family's values is no relic.
+        for key, wanted in (_REQUIRED | (family.fixed if family.static else {})).items():
             if values.get(key) not in (None, wanted):
                 raise ConfigError(f"{key} is {values[key]!r}: kerasbert supports {wanted!r} only")
-        ours = {family.config_keys.get(f.name, f.name): f.name for f in dataclasses.fields(cls)}
-        unknown = sorted(set(values) - set(ours) - _HARMLESS - set(_REQUIRED) - set(family.fixed))
+        fields = (f.name for f in dataclasses.fields(cls) if f.name not in family.fixed)
+        ours = {family.config_keys.get(name, name): name for name in fields}
+        relics = {name for name, value in family.fixed.items() if value is not None}
+        unknown = sorted(set(values) - set(ours) - _HARMLESS - set(_REQUIRED) - relics)
         if unknown:
             warnings.warn(f"config.json has keys that kerasbert does not know: {', '.join(unknown)}", stacklevel=2)
         # transformers writes null for "not set".
         known = {ours[key]: value for key, value in values.items() if key in ours and value is not None}
-        return cls(**{**family.defaults, **known, **family.fixed, "model_type": family_name(values)})
+        return cls(**{**family.defaults, **known, "model_type": family_name(values)})
 
     def to_dict(self) -> dict:
         """Returns the content of a config.json that transformers can read."""
@@ -300,20 +283,23 @@ class EncoderDecoderConfig:
     def __post_init__(self):
         if self.cross_attention not in SCORES:
             raise ConfigError(f"cross_attention is {self.cross_attention!r}: use one of {', '.join(SCORES)}")
-        if self.decoder.model_type == "distilbert":
-            raise ConfigError("the decoder's model_type is 'distilbert': use bert or roberta")
+        if not self.decoder.family.decodes:
+            decoders = " or ".join(name for name, family in FAMILIES.items() if family.decodes)
+            raise ConfigError(f"the decoder's model_type is {self.decoder.model_type!r}: use {decoders}")
         for name in ("hidden_size", "vocab_size"):
             ours, theirs = getattr(self.decoder, name), getattr(self.encoder, name)
             if ours != theirs:
                 raise ConfigError(f"{name} of the decoder is {ours}: use {theirs}, that of the encoder")
+        if self.tied_words and self.encoder.table_size != self.decoder.table_size:
+            raise ConfigError("tied_words is True, but the words of encoder and decoder differ in size: use False")
 
     model_type = PAIR_TYPE
 
     @property
     def is_foreign(self) -> bool:
         """Whether transformers has no such model."""
-        norms = self.encoder.norm_first or self.decoder.norm_first
-        return norms or self.cross_attention != "dot" or self.decoder.has_own_mlm
+        either = self.encoder.is_foreign or self.decoder.is_foreign
+        return either or self.cross_attention != "dot" or self.decoder.has_own_mlm
 
     @classmethod
     def from_dict(cls, values: Mapping) -> "EncoderDecoderConfig":

@@ -7,6 +7,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Mapping
+from functools import cache
 
 
 def from_json(kind, value, place: str = "", *, whole: bool = False):
@@ -53,7 +54,7 @@ def _dataclass(kind, value, place: str, whole: bool):
     if not isinstance(value, Mapping):
         raise _wrong(place, value, "an object")
     fields = {field.name: field for field in dataclasses.fields(kind)}
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)
     unknown = [name for name in value if name not in fields]
     if unknown:
         raise ValueError(f"unknown key {_inside(place, unknown[0])!r}; expected {', '.join(fields)}")
@@ -63,6 +64,12 @@ def _dataclass(kind, value, place: str, whole: bool):
             raise ValueError(f"no key {_inside(place, name)!r}")
     read = {name: from_json(hints[name], item, _inside(place, name), whole=whole) for name, item in value.items()}
     return kind(**read)
+
+
+@cache
+def _hints(kind) -> dict:
+    """The types of a class's fields. Python takes long to find them, and every call of a pipeline asks."""
+    return typing.get_type_hints(kind)
 
 
 def _inside(place: str, name) -> str:
@@ -79,7 +86,7 @@ def part_from_json(kind, values: Mapping, place: str = "") -> dict:
     Raises:
         ValueError: an unknown key, or a value of another type; the message names the key.
     """
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)
     unknown = [name for name in values if name not in hints]
     if unknown:
         raise ValueError(f"unknown key {_inside(place, unknown[0])!r}; expected {', '.join(hints)}")

@@ -5,20 +5,26 @@ from importlib import import_module
 import keras
 
 from kerasbert import BertConfig, BertEncoder
-from kerasbert.config import FAMILIES
+from kerasbert.families import FAMILIES
 from kerasbert.tasks import NAMES, module_of
 from kerasbert.tokenizers import WordPieceTokenizer
 from kerasbert.tokenizers.training import train_bytepair
 
 WITH_BYTES = ("roberta",)
 """The families that read byte pairs; the others read word pieces."""
-WITHOUT = {("roberta", "next-sentence"), ("distilbert", "next-sentence")}
+WITHOUT = {(family, "next-sentence") for family in ("roberta", "distilbert", "electra")}
+WITHOUT |= {("static", task) for task in ("next-sentence", "fill-mask", "multiple-choice", "seq2seq")}
 """Families that were never trained for the task, and have no head for it."""
-ROWS = [(family, task) for family in FAMILIES for task in NAMES if (family, task) not in WITHOUT]
+TOLD_BY = {
+    "electra": ("text-classification", "fill-mask", "multiple-choice"),
+    "static": ("text-classification", "token-classification", "sentence-embedding", "feature-extraction"),
+}
+"""Families whose other tasks are made of parts that these and the other families have."""
+ROWS = [(family, task) for family in FAMILIES for task in TOLD_BY.get(family, NAMES) if (family, task) not in WITHOUT]
 POOLED = ("text-classification", "multiple-choice", "next-sentence")
 """The tasks whose head may stand on the pooler."""
 LABELS = ("O", "B-PER", "I-PER")
-WITHOUT_DECODER = ("distilbert",)
+WITHOUT_DECODER = ("distilbert", "electra", "static")
 """The families whose encoder has a decoder of BERT."""
 SETTINGS = {"seq2seq": {"max_new_tokens": 8, "num_beams": 2}}
 """Settings of a task's small model: what is random writes as much as it may."""
@@ -39,7 +45,9 @@ def sizes_for(tokenizer, positions: int) -> dict:
 def small_encoder(family: str, tokenizer, *, seed: int = 5, positions: int = 48, **options) -> BertEncoder:
     """The smallest encoder there is, because converting takes most of the time; with weights that make a difference."""
     keras.utils.set_random_seed(seed)
-    config = BertConfig.from_size("tiny", model_type=family, **sizes_for(tokenizer, positions))
+    sizes = {**sizes_for(tokenizer, positions), "embedding_size": 8}
+    sizes = {name: size for name, size in sizes.items() if name not in FAMILIES[family].fixed}
+    config = BertConfig.from_size("tiny", model_type=family, **sizes)
     return BertEncoder(config, tokenizer=tokenizer, **options)
 
 
@@ -54,6 +62,8 @@ def small_model(family: str, task: str, pieces: list[str], *, max_length: int = 
     needs_labels = "labels" in model_class.task.Settings.__dataclass_fields__ and task != "next-sentence"
     encoder = small_encoder(family, tokenizer_of(family, pieces), positions=positions, pooler=pooler_for(task))
     settings = {"labels": LABELS} if needs_labels else SETTINGS.get(task, {})
+    if family == "static" and task == "text-classification":
+        settings = {**settings, "pooling": "mean"}
     if task == "seq2seq" and family in WITHOUT_DECODER:
         settings = {**settings, "decoder": BertConfig.from_size("tiny", **sizes_for(encoder.tokenizer, positions))}
     return model_class(encoder, **settings, max_length=max_length)

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ARROWS = {
     "kerasbert": "quiet _version",
     "cli": "runs export explanations models runtime corpus examples training tf tasks checkpoints tokenizers config "
-    "files signals progress quiet errors _version",
+    "families files signals progress quiet errors _version",
     "runs": "export models runtime examples corpus training tasks checkpoints tf samples config files signals "
     "progress reading errors _version",
     "explanations": "layers tasks decoding files errors",
@@ -26,12 +26,13 @@ ARROWS = {
     "training": "layers errors",
     "layers": "tf",
     "tf": "tasks tokenizers protobuf errors",
-    "checkpoints": "tasks tokenizers schema presets config files protobuf reading errors",
+    "checkpoints": "tasks tokenizers schema presets config families files protobuf reading errors",
     "tasks": "decoding schema errors",
     "decoding": "",
     "tokenizers": "files schema reading errors",
     "schema": "",
-    "config": "reading errors",
+    "config": "families reading errors",
+    "families": "",
     "files": "errors",
     "reading": "errors",
     "protobuf": "",

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from kerasbert.config import FAMILIES, SIZES, BertConfig, read_config_json
+from kerasbert.config import SIZES, BertConfig, read_config_json
 from kerasbert.errors import ConfigError
+from kerasbert.families import FAMILIES
 
 FIXTURES = Path(__file__).parent / "parity" / "fixtures"
 
@@ -46,6 +47,7 @@ def test_positions_of_roberta_start_behind_its_pad_id():
         ({"model_type": "bert"}, 12, None, 0),
         ({"model_type": "roberta"}, 12, None, 1),
         ({"model_type": "distilbert"}, 6, 0.2, 0),
+        ({"model_type": "electra"}, 12, None, 0),
         ({"model_type": "distilbert", "n_layers": 3, "seq_classif_dropout": None}, 3, 0.2, 0),
     ],
 )
@@ -59,6 +61,8 @@ def test_what_a_config_leaves_out_is_what_transformers_takes(values, layers, dro
     "changes", [{}, {"sinusoidal_pos_embds": True}, {"classifier_dropout": 0.3}, {"pad_token_id": 3}]
 )
 def test_what_is_written_is_read_again(model_type, changes):
+    if changes.keys() & FAMILIES[model_type].fixed:
+        return  # there is nothing to write
     config = BertConfig.from_size("tiny", model_type=model_type, **changes)
     assert BertConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
@@ -74,9 +78,42 @@ def test_distilbert_has_no_segments_and_other_numbers_are_refused():
         BertConfig(model_type="distilbert", type_vocab_size=3)
 
 
-@pytest.mark.parametrize("name", ["bert", "bert_classifier", "roberta", "distilbert_mlm", "distilbert_classifier"])
+@pytest.mark.parametrize(
+    "name", ["bert", "bert_classifier", "roberta", "distilbert_mlm", "distilbert_classifier", "electra"]
+)
 def test_every_key_that_transformers_writes_is_known(name):
     BertConfig.read(FIXTURES / name)  # an unknown key warns, and warnings are errors here
+
+
+def test_tables_may_be_narrow_in_electra_only():
+    narrow = BertConfig.from_dict({"model_type": "electra"})
+    assert (narrow.embedding_size, narrow.table_size, narrow.hidden_size) == (128, 128, 256)
+    wide = BertConfig(model_type="electra", hidden_size=24, num_attention_heads=2)
+    assert (wide.embedding_size, wide.to_dict()["embedding_size"]) == (24, 24)
+    assert "embedding_size" not in BertConfig().to_dict()
+    with pytest.raises(ConfigError, match="embedding_size is 64: bert has None only"):
+        BertConfig(embedding_size=64)
+    with pytest.raises(ConfigError, match="embedding_size is 0: use a whole number of at least 1"):
+        BertConfig(model_type="electra", embedding_size=0)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"num_hidden_layers": 6}, "num_hidden_layers is 6: kerasbert supports 0 only"),
+        ({"type_vocab_size": 2}, "type_vocab_size is 2: kerasbert supports 0 only"),
+        ({"embedding_size": 64}, "embedding_size is 64: kerasbert supports None only"),
+        ({"norm_first": True}, "norm_first is True: kerasbert supports False only"),
+        ({"hidden_size": 0}, "hidden_size is 0"),
+    ],
+)
+def test_a_static_encoder_has_a_table_and_nothing_else(values, said):
+    folder = {"model_type": "kerasbert", "kerasbert": {"model_type": "static"}, "hidden_size": 7}
+    config = BertConfig.from_dict(folder)
+    assert (config.hidden_size, config.num_hidden_layers, config.takes_token_types) == (7, 0, False)
+    assert not {"num_hidden_layers", "num_attention_heads", "intermediate_size"} & config.to_dict().keys()
+    with pytest.raises(ConfigError, match=said):
+        BertConfig.from_dict({**folder, **values})
 
 
 def test_every_number_of_a_distilbert_config_arrives():

@@ -83,6 +83,8 @@ def convert(path: str | Path, folder: str | Path, *, to: str, approximate: bool 
         raise CheckpointError(
             f"{checkpoint.folder}: holds {checkpoint.holds}, and {FORMATS[to].said} has no place for a decoder: use hf"
         )
+    if (checkpoint.pair or checkpoint.config).is_foreign:
+        raise CheckpointError(f"{checkpoint.folder}: holds a model that has no place in other formats; use it as it is")
     checkpoint.check_whole()
     tokenizer = checkpoint.tokenizer()
     formats = FORMATS[checkpoint.format].said, FORMATS[to].said

@@ -253,7 +253,7 @@ def write_beside(
         **(settings or {}),
         "dtype": "float32",
     }
-    content = _as_own(content, config.model_type) if foreign or model.config.norm_first else content
+    content = _as_own(content, config.model_type) if foreign or model.config.is_foreign else content
     _write_json(folder, {"config.json": content, **(files or {})})
 
 

@@ -33,9 +33,9 @@ from kerasbert.checkpoints.keras_hub_names import (
 from kerasbert.checkpoints.keras_hub_writing import rows_of_padding, write
 from kerasbert.checkpoints.loading import ENCODER, Checkpoint
 from kerasbert.checkpoints.stored import Stored
-from kerasbert.config import FAMILIES as CONFIGS
 from kerasbert.config import BertConfig
 from kerasbert.errors import CheckpointError, ConfigError
+from kerasbert.families import FAMILIES as CONFIGS
 from kerasbert.reading import read_json
 from kerasbert.tokenizers import HostTokenizer
 

@@ -78,7 +78,12 @@ def write(checkpoint: Checkpoint, folder: Path, *, approximate: bool = False) ->
         CheckpointError: KerasHub has no such model, or computes it differently; tensors are missing.
         TokenizerError: KerasHub splits texts differently.
     """
-    config, family = checkpoint.config, FAMILIES[checkpoint.config.model_type]
+    config, family = checkpoint.config, FAMILIES.get(checkpoint.config.model_type)
+    if family is None:
+        raise CheckpointError(
+            f"{checkpoint.folder}: is of the family {config.model_type}, and presets of {', '.join(FAMILIES)} are "
+            "written; write Hugging Face's format instead (hf)"
+        )
     task = _held_task(checkpoint, family)
     settings = {} if task == ENCODER else stored_settings(checkpoint, task_named(task))
     checkpoint.check_usual_pooling("KerasHub")

@@ -25,12 +25,12 @@ TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json")
 GENERATION = "generation_config.json"
 """Where transformers keeps how a model writes texts. Some of it may also be in config.json."""
 
-STANDS_ON = {"classifier": ("pooler", "pooling"), "nsp": ("pooler",)}
+STANDS_ON = {"classifier": ("pooler", "summary", "pooling"), "nsp": ("pooler",)}
 """Head -> the parts between it and the encoder. A trained head is worth nothing on a part that is drawn at random."""
 
 ENCODER, UNKNOWN = "encoder", "unknown"
 """What `Checkpoint.task` says of a folder without a head, and of one whose class is not in the tables."""
-PRETRAINED = (ENCODER, "pre-training", "fill-mask", "next-sentence")
+PRETRAINED = (ENCODER, "pre-training", "replaced-token-detection", "fill-mask", "next-sentence")
 """What folders hold that were not fine-tuned for a task."""
 
 
@@ -278,9 +278,7 @@ class Checkpoint:
 
     def check_whole(self) -> None:
         """Raises CheckpointError: a tensor of the encoder or of a head is missing, unexpected or of another shape, the
-        head of the task is missing, or a copy of a tied tensor is no copy; or transformers has no such model."""
-        if self.pair.is_foreign if self.pair else self.config.norm_first:
-            raise CheckpointError(f"{self.folder}: holds a model that has no place in other formats; use it as it is")
+        head of the task is missing, or a copy of a tied tensor is no copy."""
         wanted, shapes = {}, pair_shapes(self.pair) if self.pair else encoder_shapes(self.config)
         for head, parts in head_shapes(self.config).items():
             shapes |= parts if self.has(head) else {}

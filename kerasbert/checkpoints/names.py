@@ -35,6 +35,8 @@ _BERT_BODY = {
     # Our own: transformers has neither additive scores nor a norm behind the last block.
     "block_{}/cross_attention/scale": "encoder.layer.{}.crossattention.self.scale",
     "block_{}/final_norm": "encoder.layer.{}.output.final_norm",
+    # ELECTRA's alone.
+    "embeddings_projection": "embeddings_project",
     "pooler/dense": "pooler.dense",
 }
 
@@ -54,6 +56,8 @@ ENCODER_NAMES = {
         "block_{}/output": "transformer.layer.{}.ffn.lin2",
         "block_{}/output_norm": "transformer.layer.{}.output_layer_norm",
     },
+    "electra": _BERT_BODY,
+    "static": {"embeddings/word_embeddings": "embeddings.word_embeddings.weight"},
 }
 
 # Our own: transformers has no learned pooling and leaves these tensors aside.
@@ -91,6 +95,23 @@ HEAD_NAMES = {
         "qa_outputs": "qa_outputs",
         **_POOLING,
     },
+    "electra": {
+        "mlm/dense": "generator_predictions.dense",
+        "mlm/norm": "generator_predictions.LayerNorm",
+        "mlm/bias": "generator_lm_head.bias",
+        "classifier/hidden": "classifier.dense",
+        "classifier/dense": "classifier.out_proj",
+        "classifier": "classifier",
+        "summary": "sequence_summary.summary",
+        "qa_outputs": "qa_outputs",
+        **_POOLING,
+    },
+    "static": {
+        "classifier/dense": "classifier",
+        "classifier": "classifier",
+        "qa_outputs": "qa_outputs",
+        **_POOLING,
+    },
 }
 
 # The tied matrix of the MLM head under its other names: (weight, bias), each a copy of a tensor that is read elsewhere.
@@ -104,6 +125,8 @@ TIED = {
         "lm_head.decoder.bias": "lm_head.bias",
     },
     "distilbert": {"vocab_projector.weight": "embeddings.word_embeddings.weight"},
+    "electra": {"generator_lm_head.weight": "embeddings.word_embeddings.weight"},
+    "static": {},
 }
 
 # Constants that some writers store beside the weights.
@@ -121,6 +144,10 @@ HEADS = {
     "cls.seq_relationship": "nsp",
     "classifier": "classifier",
     "pre_classifier": "classifier",
+    "generator_predictions": "mlm",
+    "generator_lm_head": "mlm",
+    "discriminator_predictions": "discriminator",
+    "sequence_summary": "summary",
     "qa_outputs": "qa_outputs",
 }
 
@@ -159,6 +186,21 @@ ARCHITECTURES = {
         "question-answering": "DistilBertForQuestionAnswering",
         "multiple-choice": "DistilBertForMultipleChoice",
     },
+    "electra": {
+        "encoder": "ElectraModel",
+        "replaced-token-detection": "ElectraForPreTraining",
+        "fill-mask": "ElectraForMaskedLM",
+        "text-classification": "ElectraForSequenceClassification",
+        "extractive-summarization": "ElectraForTokenClassification",
+        "token-classification": "ElectraForTokenClassification",
+        "question-answering": "ElectraForQuestionAnswering",
+        "multiple-choice": "ElectraForMultipleChoice",
+    },
+    # Not transformers' names: it has no such encoder, and no file of ours names these.
+    "static": dict.fromkeys(
+        ("encoder", "text-classification", "extractive-summarization", "token-classification", "question-answering"),
+        "StaticModel",
+    ),
     PAIR_TYPE: {"seq2seq": "EncoderDecoderModel"},
 }
 
@@ -188,6 +230,15 @@ EVIDENCE = {
         "token-classification": ("classifier",),
         "fill-mask": ("vocab_transform",),
     },
+    "electra": {
+        "question-answering": ("qa_outputs",),
+        "text-classification": ("classifier.out_proj",),
+        "multiple-choice": ("classifier.weight", "sequence_summary"),
+        "token-classification": ("classifier.weight",),
+        "replaced-token-detection": ("discriminator_predictions",),
+        "fill-mask": ("generator_predictions",),
+    },
+    "static": {},
 }
 
 

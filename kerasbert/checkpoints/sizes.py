@@ -28,9 +28,12 @@ def check_sizes(
     stored = sum(map(prod, shapes.values()))
     if numbers(config) <= MOST * max(stored, 1):
         return
+    told = told_sizes(shapes, place)
+    if config.embedding_size is not None:
+        told["embedding_size"] = told.pop("hidden_size")
     wrong = [
         f"{name} is {getattr(config, name)}, but the weights have {size}"
-        for name, size in told_sizes(shapes, place).items()
+        for name, size in told.items()
         if getattr(config, name) > size
     ]
     raise ConfigError(f"{'; '.join(wrong)}: correct the file, or fetch it again")
@@ -39,12 +42,21 @@ def check_sizes(
 def told_sizes(shapes: Mapping[str, tuple[int, ...]], place: Callable[[str], tuple[str, bool]]) -> dict[str, int]:
     """The sizes of an encoder as the shapes of its tensors tell them; 0 where the tensor is missing.
 
+    A family's size is left out if no tensor of the family tells it. The hidden size is the width of the word table.
+
     Args:
         shapes, place: as for `check_sizes`.
     """
-    rows = {name: shapes.get(place(path)[0], (0,)) for name, path in _TOLD_BY.items()}
+
+    def stored(path: str) -> str | None:
+        try:
+            return place(path)[0]
+        except KeyError:  # the family has no such weight
+            return None
+
+    rows = {name: shapes.get(each, (0,)) for name, path in _TOLD_BY.items() if (each := stored(path)) is not None}
     found = {name: shape[-1] if name == "hidden_size" else shape[0] for name, shape in rows.items()}
-    found["num_hidden_layers"] = next(n for n in count() if place(f"block_{n}/output/bias")[0] not in shapes)
+    found["num_hidden_layers"] = next(n for n in count() if stored(f"block_{n}/output/bias") not in shapes)
     return found
 
 
@@ -64,7 +76,9 @@ def encoder_shapes(config: BertConfig, *, cross_attention: bool = False) -> dict
     Args:
         cross_attention: whether its blocks are those of a decoder.
     """
-    size, wide = config.hidden_size, config.intermediate_size
+    size, wide, narrow = config.hidden_size, config.intermediate_size, config.table_size
+    if config.family.static:
+        return {"embeddings/word_embeddings": (config.vocab_size, narrow)}
     tables = {
         "word_embeddings": config.vocab_size,
         "position_embeddings": config.max_position_embeddings,
@@ -76,8 +90,11 @@ def encoder_shapes(config: BertConfig, *, cross_attention: bool = False) -> dict
         "intermediate": (size, wide),
         "output": (wide, size),
     }
-    shapes = {f"embeddings/{name}": (rows, size) for name, rows in tables.items() if rows}
-    norms = ["embeddings/norm"]
+    shapes = {f"embeddings/{name}": (rows, narrow) for name, rows in tables.items() if rows}
+    shapes |= {f"embeddings/norm/{leaf}": (narrow,) for leaf in ("gamma", "beta")}
+    if narrow != size:
+        shapes |= {"embeddings_projection/kernel": (narrow, size), "embeddings_projection/bias": (size,)}
+    norms = []
     for block in range(config.num_hidden_layers):
         for name, shape in dense.items():
             shapes |= {f"block_{block}/{name}/kernel": shape, f"block_{block}/{name}/bias": shape[1:]}
@@ -89,8 +106,8 @@ def encoder_shapes(config: BertConfig, *, cross_attention: bool = False) -> dict
 
 def head_shapes(config: BertConfig) -> dict[str, dict[str, tuple[int, ...]]]:
     """Head -> path of each weight that it always has -> its shape in Keras, for the heads whose sizes are known."""
-    size, words = config.hidden_size, config.vocab_size
-    mlm = {"dense/kernel": (size, size), "dense/bias": (size,), "norm/gamma": (size,), "norm/beta": (size,)}
+    size, words, narrow = config.hidden_size, config.vocab_size, config.table_size
+    mlm = {"dense/kernel": (size, narrow), "dense/bias": (narrow,), "norm/gamma": (narrow,), "norm/beta": (narrow,)}
     nsp = {"nsp": {"nsp/dense/kernel": (size, 2), "nsp/dense/bias": (2,)}} if config.family.nsp else {}
     return nsp | {
         "mlm": {f"mlm/{name}": shape for name, shape in mlm.items()} | {"mlm/bias": (words,)},
@@ -106,6 +123,7 @@ def pair_shapes(config: EncoderDecoderConfig) -> dict[str, tuple[int, ...]]:
 
 def numbers(config: BertConfig) -> int:
     """How many numbers the tables and blocks of an encoder hold."""
-    rows = config.vocab_size + config.max_position_embeddings + config.type_vocab_size
+    positions = 0 if config.family.static else config.max_position_embeddings
+    rows = config.vocab_size + positions + config.type_vocab_size
     block = 4 * config.hidden_size**2 + 2 * config.hidden_size * config.intermediate_size
-    return rows * config.hidden_size + config.num_hidden_layers * block
+    return rows * config.table_size + config.num_hidden_layers * block

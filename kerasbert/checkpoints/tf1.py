@@ -102,7 +102,9 @@ def write(checkpoint: Checkpoint, folder: Path, *, approximate: bool = False) ->
     """
     config = checkpoint.config
     if config.model_type != FAMILY:
-        raise CheckpointError(f"{checkpoint.folder}: is a {config.model_type}; TF1 checkpoints hold BERT: use --to hf")
+        raise CheckpointError(
+            f"{checkpoint.folder}: is of the family {config.model_type}; TF1 checkpoints hold BERT: use --to hf"
+        )
     if config.layer_norm_eps != EPSILON:
         raise CheckpointError(
             f"{checkpoint.config_place}: layer_norm_eps is {config.layer_norm_eps}; google-research/bert computes with "

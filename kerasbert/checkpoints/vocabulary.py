@@ -157,7 +157,8 @@ def _said(checkpoint: Checkpoint, before: int, after: int) -> str:
 def _tensors(checkpoint: Checkpoint, old: HostTokenizer, new: HostTokenizer, rows: Rows) -> Mapping[str, Stored]:
     """The tensors of a checkpoint; those with one row per token have the rows of the new vocabulary."""
     names = checkpoint.names
-    tables = {names.place(path)[0] for path in ("embeddings/word_embeddings", "mlm/bias")} | names.tied.keys()
+    paths = ("embeddings/word_embeddings", *(["mlm/bias"] if checkpoint.has("mlm") else []))
+    tables = {names.place(path)[0] for path in paths} | names.tied.keys()
     tensors = dict(checkpoint.tensors)
     for name in tables & tensors.keys():
         read = checkpoint.tensors[name].read

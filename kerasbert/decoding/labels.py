@@ -5,7 +5,8 @@ import numpy as np
 
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Probabilities that sum to 1 over the last axis, float64."""
-    shifted = np.exp(np.asarray(logits, dtype="float64") - np.max(logits, axis=-1, keepdims=True))
+    logits = np.asarray(logits, dtype="float64")
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return shifted / shifted.sum(axis=-1, keepdims=True)
 
 

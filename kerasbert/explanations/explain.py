@@ -108,7 +108,12 @@ def _text_fields(task) -> Sequence[str]:
 
 
 def attention_map(model, row: Row) -> AttentionMap:
-    """The attention of a row's tokens in every layer and head of a model's encoder."""
+    """The attention of a row's tokens in every layer and head of a model's encoder.
+
+    Raises:
+        ConfigError: the encoder is static.
+    """
+    model.config.check_blocks("an attention map")
     batch = pad_rows([row], model.graphs()[0])
     with observed("block_*/attention/weights") as seen:
         model.encoder({name: batch[name] for name in model.encoder.input}, training=False)

@@ -98,6 +98,11 @@ class Embeddings(keras.layers.Layer):
         self.norm.build((None, None, width))
         self.built = True
 
+    @property
+    def tables(self) -> tuple:
+        """The tables whose rows are added, that of the segments left out, in the order of `column_scales`."""
+        return self.word_table, self.position_table
+
     def call(self, input_ids, token_type_ids=None, position_ids=None):
         length, longest = ops.shape(input_ids)[1], self.settings["max_positions"] - self.position_offset
         if isinstance(length, int) and length > longest:
@@ -139,3 +144,45 @@ class Embeddings(keras.layers.Layer):
     def from_config(cls, config):
         words = {"words": keras.saving.deserialize_keras_object(config["words"])} if "words" in config else {}
         return cls(**{**config, **words})
+
+
+@keras.saving.register_keras_serializable("kerasbert")
+class StaticEmbeddings(keras.layers.Layer):
+    """One vector per token, the same in every text: a row of the word table.
+
+    Args:
+        vocab_size, hidden_size: size of the table.
+        stddev: standard deviation of a new table.
+
+    Call arguments:
+        input_ids: int32 (batch, sequence).
+        token_type_ids: None, because there are no segments.
+
+    Output shape: (batch, sequence, hidden_size).
+    """
+
+    def __init__(self, *, vocab_size, hidden_size, stddev=0.02, **kwargs):
+        super().__init__(**kwargs)
+        self.settings = {"vocab_size": vocab_size, "hidden_size": hidden_size, "stddev": stddev}
+
+    def build(self, input_ids_shape, token_type_ids_shape=None):
+        shape = self.settings["vocab_size"], self.settings["hidden_size"]
+        normal = keras.initializers.TruncatedNormal(stddev=self.settings["stddev"])
+        self.word_table = self.add_weight(shape=shape, initializer=normal, name="word_embeddings")
+        self.built = True
+
+    @property
+    def tables(self) -> tuple:
+        """The word table, as `Embeddings` has it among others."""
+        return (self.word_table,)
+
+    def call(self, input_ids, token_type_ids=None):
+        word = named(self, "words", gather(self.word_table, input_ids))
+        scales = tracing_options().column_scales
+        return named(self, "output", word if scales is None else word * scales[0])
+
+    def compute_output_shape(self, input_ids_shape, token_type_ids_shape=None):
+        return (*input_ids_shape, self.settings["hidden_size"])
+
+    def get_config(self):
+        return {**super().get_config(), **self.settings}

@@ -149,7 +149,7 @@ class MaskedLMHead(keras.layers.Layer):
         if not self.embeddings.built:
             self.embeddings.build((None, None))
         self.dense.build(x_shape)
-        self.norm.build(x_shape)
+        self.norm.build((*x_shape[:-1], self.dense.units))  # as narrow as the word table
         self.bias = self.add_weight(shape=(self.vocab_size,), initializer="zeros", name="bias", autocast=False)
         self.built = True
 

@@ -27,7 +27,7 @@ class TracingOptions:
     one_hot: Callable = one_hot
     """The function that makes rows of one 1 each, for `TokensAt`."""
     column_scales: tuple | None = None
-    """(word, position): factors for the columns of the two tables in `Embeddings`, applied after the look-up, and
+    """(word, position): factors for the columns of the `tables` of `Embeddings`, applied after the look-up, and
     before the head of masked words multiplies with the first. For an exporter that has divided the columns of the
     tables by the same numbers."""
     xla_cpu: bool = False

@@ -65,7 +65,7 @@ def _card(saved, encoder, task: str, gives: str, facts: Mapping, uses: Mapping, 
             "vocabulary": config.vocab_size,
             "parameters": saved.count_params(),
         },
-        library=library,
+        library=OWN if config.is_foreign else library,
         uses=uses,
         base=encoder.base,
     )
@@ -102,7 +102,7 @@ def _with_transformers(encoder, head: str, columns: Sequence) -> dict[str, str]:
     name, answer = known.get(head), "model({})"
     if head in ARCHITECTURES[PAIR_TYPE]:
         answer = "tokenizer.batch_decode(model.generate({}), skip_special_tokens=True)"
-    if name is None or encoder.tokenizer is None:
+    if name is None or encoder.tokenizer is None or encoder.config.is_foreign:
         return {}
     lines = [
         f"from transformers import AutoTokenizer, {name}",

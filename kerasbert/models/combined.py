@@ -67,7 +67,8 @@ def tensors_of(encoder: BertEncoder) -> dict:
     """The tensors of an encoder that other layers may stand on, by name: its inputs, its outputs, the vector of the
     first token (`first_output`), and the hidden state after each block but the last (`block_0`, ...)."""
     hidden = {block.name: block.output for block in encoder.blocks[:-1]}
-    return {**encoder.input, **encoder.output, "first_output": encoder.first_output, **hidden}
+    first = {} if encoder.first_output is None else {"first_output": encoder.first_output}
+    return {**encoder.input, **encoder.output, **first, **hidden}
 
 
 def with_head(encoder: BertEncoder, head: keras.Model) -> tuple[dict, object, tuple[Input, ...]]:

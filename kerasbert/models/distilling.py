@@ -55,6 +55,11 @@ class Distiller(SummedLossTrainer, keras.Model):
 
     def __init__(self, student, teacher, *, factors: dict[str, float], **kwargs):
         super().__init__(**kwargs)
+        static = [each for each in (student, teacher) if not _encoder_of(each).blocks]
+        if static:
+            raise ConfigError(
+                "a static encoder has no blocks: kerasbert.models.static.static_of makes one of a teacher"
+            )
         learned, taught = (_encoder_of(each).config.vocab_size for each in (student, teacher))
         if learned != taught:
             raise ConfigError(f"the student has {learned} words and the teacher {taught}: they must have the same ones")

@@ -1,4 +1,4 @@
-"""The encoder of BERT, RoBERTa and DistilBERT: it turns token ids into vectors."""
+"""The encoder of BERT, RoBERTa, DistilBERT and ELECTRA, and the static one: it turns token ids into vectors."""
 
 import keras
 
@@ -7,7 +7,8 @@ from kerasbert.checkpoints.loading import Checkpoint, read_tokenizer
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.config import BertConfig
 from kerasbert.layers.attention import AttentionBias
-from kerasbert.layers.embeddings import Embeddings
+from kerasbert.layers.dense import dense
+from kerasbert.layers.embeddings import Embeddings, StaticEmbeddings
 from kerasbert.layers.heads import Pooler
 from kerasbert.layers.transformer import TransformerBlock
 from kerasbert.models.cards import encoder_card
@@ -34,6 +35,10 @@ class BertEncoder(Unquantized, keras.Model):
     state after the fourth block. A head that reads only the first token should take `encoder.first_output`, a symbolic
     tensor (batch, 1, hidden_size): the last block then computes no other token.
 
+    A static encoder (`model_type` "static") has no blocks: a token has the same vector in every text, and tasks pool
+    the mean of a text's tokens. `kerasbert.models.static.static_of` makes one from another encoder. It has no
+    `first_output`.
+
     Args:
         config: the configuration.
         tokenizer: the model's tokenizer. `encoder.tokenizer(texts)` returns the model's inputs, and saving writes its
@@ -47,15 +52,18 @@ class BertEncoder(Unquantized, keras.Model):
 
         # Layers
         embeddings = embeddings_of(config, name="embeddings", dtype=dtype)
+        projection = projection_of(config, dtype=dtype)
         blocks = blocks_of(config, dtype=dtype)
 
         # Graph
         inputs = input_tensors(config)
         x = embeddings(inputs["input_ids"], token_type_ids=inputs.get("token_type_ids"))
-        bias = AttentionBias(name="attention_bias", dtype=dtype)(inputs["attention_mask"])
+        x = x if projection is None else projection(x)
+        if blocks:
+            bias = AttentionBias(name="attention_bias", dtype=dtype)(inputs["attention_mask"])
         for block in blocks:
             below, x = x, block(x, bias)
-        first = blocks[-1](below, bias, queries=below[:, :1])
+        first = blocks[-1](below, bias, queries=below[:, :1]) if blocks else None
         outputs = {"sequence_output": x}
         if pooler:
             outputs["pooled_output"] = Pooler(
@@ -67,6 +75,8 @@ class BertEncoder(Unquantized, keras.Model):
         self.config = config
         self.tokenizer = tokenizer and tokenizer.with_token_types(config.takes_token_types)
         self.embeddings = embeddings
+        self.projection = projection
+        """The linear layer between narrow embeddings and the blocks; None where they have the same width."""
         self.blocks = blocks
         self.pooler = self.get_layer("pooler") if pooler else None
         self.first_output = first
@@ -111,12 +121,19 @@ class BertEncoder(Unquantized, keras.Model):
         encoder.base = checkpoint.base
         return encoder
 
+    @property
+    def body(self) -> list[keras.layers.Layer]:
+        """The layers from ids to `sequence_output`, each of which takes the tensor of the one before."""
+        return [self.embeddings, *([self.projection] if self.projection else []), *self.blocks]
+
     def save_pretrained(self, folder: str) -> None:
         """Writes config.json, model.safetensors, the tokenizer's files and a model card, README.md.
 
-        transformers can open the folder. A README.md of your own stays.
+        transformers can open the folder, unless the encoder is static. A README.md of your own stays.
         """
-        huggingface.save(self, folder, card=encoder_card(self))
+        # A task on a static encoder can pool nothing but all tokens, so it does without being told.
+        settings = {"kerasbert": {"pooling": "mean"}} if self.config.family.static else None
+        huggingface.save(self, folder, card=encoder_card(self), settings=settings)
 
     def save_assets(self, folder):  # Keras calls it when it writes a .keras file
         if self.tokenizer is not None:
@@ -139,20 +156,28 @@ class BertEncoder(Unquantized, keras.Model):
         return cls(**{**config, "config": BertConfig.from_dict(config["config"])})
 
 
-def embeddings_of(config: BertConfig, **options) -> Embeddings:
+def embeddings_of(config: BertConfig, **options) -> Embeddings | StaticEmbeddings:
     """Creates the embeddings of a configuration."""
+    table = {"vocab_size": config.vocab_size, "hidden_size": config.table_size, "stddev": config.initializer_range}
+    if config.family.static:
+        return StaticEmbeddings(**table, **options)
     return Embeddings(
-        vocab_size=config.vocab_size,
-        hidden_size=config.hidden_size,
+        **table,
         max_positions=config.max_position_embeddings,
         type_vocab_size=config.type_vocab_size,
         position_offset=config.position_offset,
         sinusoidal=config.sinusoidal_pos_embds,
         dropout=config.hidden_dropout_prob,
         epsilon=config.layer_norm_eps,
-        stddev=config.initializer_range,
         **options,
     )
+
+
+def projection_of(config: BertConfig, **options):
+    """Creates the linear layer between narrow embeddings and the blocks; None where they have the same width."""
+    if config.table_size == config.hidden_size:
+        return None
+    return dense(config.hidden_size, stddev=config.initializer_range, name="embeddings_projection", **options)
 
 
 def blocks_of(config: BertConfig, **options) -> list[TransformerBlock]:

@@ -44,6 +44,7 @@ class MaskFiller(TextModel):
     def __init__(self, encoder: BertEncoder, *, max_length: int | None = None, **settings):
         kwargs = {name: settings.pop(name) for name in ("name", "dtype") if name in settings}
         dtype = kwargs.pop("dtype", None)
+        encoder.config.check_blocks("fill-mask")
         max_length = encoder.config.max_length if max_length is None else max_length
         settings = Settings(max_length=max_length, **settings)
         if encoder.tokenizer is not None:
@@ -61,7 +62,7 @@ class MaskFiller(TextModel):
         )
 
         # Graph
-        *_, below, last = [encoder.embeddings, *encoder.blocks]
+        *_, below, last = encoder.body
         positions = keras.Input((None,), dtype="int32", name="mlm_positions")
         queries = tokens_at(below.output, positions)
         bias = encoder.get_layer("attention_bias").output

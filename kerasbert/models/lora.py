@@ -43,12 +43,14 @@ class WithLora:
             alpha: None: `rank`, as Keras's and peft's defaults have it (a factor of 1).
 
         Raises:
-            ConfigError: a rank that is no whole number from 1 to `hidden_size`, or LoRA is there already.
+            ConfigError: a rank that is no whole number from 1 to `hidden_size`, LoRA is there already, or the encoder
+                is static.
         """
         if self.lora_rank is not None:
             raise ConfigError(
                 f"rank is {rank!r}, but the model has LoRA of rank {self.lora_rank}; merge_lora() ends it"
             )
+        self.config.check_blocks("LoRA")
         check_rank(rank, self.config)
         alpha = rank if alpha is None else alpha
         if not 0 < alpha < math.inf:
@@ -89,7 +91,7 @@ class WithLora:
         return super().get_compile_config() if self.lora_rank is None else None
 
     def _beneath(self) -> list:
-        return [self.encoder.embeddings, *self.encoder.blocks]
+        return self.encoder.body
 
     def _trace_anew(self) -> None:
         """Functions that were traced before compute with the weights of before."""

@@ -45,11 +45,12 @@ class MultipleChoice(TextModel):
     """
 
     task = TASK
-    heads = ("classifier",)
+    heads = ("classifier", "summary")
 
     def __init__(self, encoder: BertEncoder, *, max_length: int | None = None, **kwargs):
         max_length = encoder.config.max_length if max_length is None else max_length
         config, dtype = encoder.config, kwargs.pop("dtype", None)
+        config.check_blocks("multiple-choice")
 
         if config.family.pooler and encoder.pooler is None:
             raise ConfigError("multiple-choice needs the encoder's pooler: use BertEncoder(config, pooler=True)")
@@ -60,12 +61,17 @@ class MultipleChoice(TextModel):
 
         # Graph
         if config.family.pooler:
-            x = keras.layers.Dropout(rate, name="dropout", dtype=dtype)(encoder.pooler(encoder.first_output))
-            x = dense(1, **options)(x)
+            x = encoder.pooler(encoder.first_output)
+        else:
+            x = FirstToken(name="first_token", dtype=dtype)(encoder.first_output)
+        if config.family.summary:
+            shared = {"stddev": config.initializer_range, "name": "summary", "dtype": dtype}
+            x = dense(config.hidden_size, activation=config.family.summary, **shared)(x)
+        if config.family.pooler or config.family.summary:
+            x = dense(1, **options)(keras.layers.Dropout(rate, name="dropout", dtype=dtype)(x))
         else:
             activation = config.family.classifier_dense
-            head = ClassificationHead(num_labels=1, hidden_activation=activation, dropout=rate, **options)
-            x = head(FirstToken(name="first_token", dtype=dtype)(encoder.first_output))
+            x = ClassificationHead(num_labels=1, hidden_activation=activation, dropout=rate, **options)(x)
         logits = keras.layers.Activation("linear", name="logits", dtype="float32")(x)
         super().__init__(encoder=encoder, settings=Settings(max_length=max_length), outputs=logits, **kwargs)
         self.input_spec = None  # because `call` takes rows, and examples with their rows

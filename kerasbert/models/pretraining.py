@@ -51,6 +51,7 @@ class PretrainingModel(Unquantized, SummedLossTrainer, keras.Model):
 
     def __init__(self, encoder: BertEncoder, *, nsp: bool | None = None, recompute: bool = False, **kwargs):
         config, dtype = encoder.config, kwargs.get("dtype")
+        config.check_blocks("pre-training")
         if nsp is None:
             nsp = encoder.pooler is not None and config.family.nsp and config.takes_token_types
         if nsp and not config.family.nsp:
@@ -234,13 +235,14 @@ class PretrainingModel(Unquantized, SummedLossTrainer, keras.Model):
 
 
 def embedded(encoder: BertEncoder, batch: dict, training: bool | None = None):
-    """The embeddings (batch, sequence, hidden_size) of a batch of `PretrainingData`, packed or not."""
-    return encoder.embeddings(
+    """What the first block takes, (batch, sequence, hidden_size), of a batch of `PretrainingData`, packed or not."""
+    x = encoder.embeddings(
         batch["input_ids"],
         token_type_ids=batch["token_type_ids"] if encoder.config.takes_token_types else None,
         position_ids=batch.get("position_ids"),
         training=training,
     )
+    return x if encoder.projection is None else encoder.projection(x)
 
 
 def nsp_weights(batch: dict):

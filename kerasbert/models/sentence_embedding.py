@@ -70,6 +70,8 @@ class SentenceEncoder(TextModel):
         settings = Settings(pooling=pooling, max_length=max_length, **given)
 
         # Graph
+        if pooling == "cls":
+            encoder.config.check_blocks("pooling 'cls'")
         x = encoder.first_output if pooling == "cls" else encoder.output["sequence_output"]
         pooled = POOLINGS[pooling](name="pooling", dtype=dtype)(x, encoder.input["attention_mask"])
         outputs = UnitLength(name="unit_length", dtype="float32")(pooled)
@@ -101,7 +103,8 @@ class SentenceEncoder(TextModel):
         return joined(self.task, self.graphs(), self._asked_once(columns, named, batch_size, settings))["embedding"]
 
     def transformers_settings(self) -> dict:
-        files = modules.written(self.settings, width=self.config.hidden_size)
+        # sentence-transformers opens no folder that transformers refuses.
+        files = {} if self.config.is_foreign else modules.written(self.settings, width=self.config.hidden_size)
         return {**super().transformers_settings(), "files": files}
 
 

@@ -73,6 +73,7 @@ class Seq2Seq(TextModel):
     ):
         kwargs = {name: settings.pop(name) for name in ("name", "dtype") if name in settings}
         dtype = kwargs.pop("dtype", None)
+        encoder.config.check_blocks("seq2seq")
         saved = EncoderDecoderConfig(
             encoder=encoder.config,
             decoder=decoder or encoder.config,

@@ -71,6 +71,8 @@ class TextClassifier(Classifier):
     def usual_logits(encoder: BertEncoder, settings: Settings, dtype):
         """The usual classifier on an encoder."""
         config, pooling = encoder.config, settings.pooling
+        if pooling == "cls":
+            config.check_blocks("pooling 'cls'")
         if needs_pooler(config, pooling) and encoder.pooler is None:
             raise ConfigError("pooling 'cls' needs the encoder's pooler: use BertEncoder(config, pooler=True)")
 

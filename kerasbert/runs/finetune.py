@@ -130,10 +130,7 @@ def _job(task: Task, train, folder: Path, options: FinetuneOptions, teaching: Te
     Raises:
         KerasBertError: one of its kinds for what cannot be used.
     """
-    of_writing = [*options.new_decoder, *options.smoothing]
-    if of_writing and task.quick is None:
-        given = getattr(options, of_writing[0])
-        raise ConfigError(f"{of_writing[0]} is {given}: {task.name} writes no text; leave it out")
+    _check_writing(task, options)
     strategy = distribution.strategy_named(options.strategy)
     examples, held_out = (_read(source, task, options) for source in (train, options.dev))
     opened = open_checkpoint(options.checkpoint)
@@ -190,6 +187,14 @@ def _job(task: Task, train, folder: Path, options: FinetuneOptions, teaching: Te
         opening=f"{examples[0].path}: " * bool(examples[0].path) + f"{counted(len(examples), kind)}{_said(given)}",
         said=said,
     )
+
+
+def _check_writing(task: Task, options: FinetuneOptions) -> None:
+    """Raises ConfigError: an option is for models that write texts, and the task's do not."""
+    given = [*options.new_decoder.items(), *options.smoothing.items()]
+    if given and task.quick is None:
+        name, value = given[0]
+        raise ConfigError(f"{name} is {value}: {task.name} writes no text; leave it out")
 
 
 def _settings(task: Task, examples: Sequence[Example], options: FinetuneOptions, opened) -> dict:

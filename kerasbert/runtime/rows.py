@@ -8,7 +8,7 @@ import numpy as np
 def tokens_of(batch: Mapping[str, np.ndarray]) -> list[int]:
     """Number of each row's own tokens, padding not counted."""
     if "attention_mask" in batch:
-        return np.sum(batch["attention_mask"], axis=1).tolist()
+        return batch["attention_mask"].sum(axis=1).tolist()
     rows, length = batch["input_ids"].shape
     return [length] * rows
 

@@ -78,6 +78,8 @@ def _numbers(row: Row, each: Input) -> np.ndarray:
 
 
 def _filled(values: list, lengths: dict, each) -> np.ndarray:
+    if all(len(ids) == lengths[each.axis] for ids in values):
+        return np.array(values, np.int32)
     padded = np.full((len(values), lengths[each.axis]), each.pad, np.int32)
     for target, ids in zip(padded, values, strict=True):
         target[: len(ids)] = ids
@@ -160,9 +162,9 @@ def by_length(lengths: Iterable[int], *, batch_tokens: int, batch_rows: int | No
         batch_tokens: largest number of tokens in a batch, including padding. A longer row is a batch by itself.
         batch_rows: largest number of rows in a batch; None for no such limit.
     """
-    lengths = np.asarray(list(lengths))
+    lengths = list(lengths)
     batches, batch = [], []
-    for row in np.argsort(lengths, kind="stable"):
+    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
         if batch and ((len(batch) + 1) * lengths[row] > batch_tokens or len(batch) == batch_rows):
             batches.append(np.array(batch))
             batch = []

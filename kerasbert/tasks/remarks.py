@@ -74,6 +74,8 @@ def _from(examples: Sequence[Example]) -> str:
 def count_cut(rows: Sequence[Row]) -> int:
     """How many examples have tokens that are in none of their rows. The windows of a text have them all, unlike rows
     that share one encoding, such as those of several masks in a text."""
+    if not any(_is_cut(row.encoding, alone=True) for row in rows):
+        return 0
     parts = {id(row.encoding): row for row in rows}.values()
     counts = Counter((id(row.example), row.choice) for row in parts)
     alone = {id(row): counts[id(row.example), row.choice] == 1 for row in parts}

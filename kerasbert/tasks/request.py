@@ -71,7 +71,7 @@ def answering_with(settings, given: Mapping):
     Raises:
         ConfigError: a value is not allowed, or has no effect beside the others.
     """
-    found = dataclasses.replace(settings, **given)
+    found = dataclasses.replace(settings, **given) if given else settings
     for name in given:
         needed = settings.__dataclass_fields__[name].metadata.get("needs")
         if needed and not getattr(found, needed):

@@ -197,14 +197,14 @@ class HostTokenizer:
         texts, pairs = _columns(texts, pairs)
         rows = texts if pairs is None else list(zip(texts, pairs, strict=True))
         if max_length is None:
-            return encode_batch(self._backend, rows)
+            return _encoded(self._backend, rows, encode_batch)
         extra = self._backend.num_special_tokens_to_add(pairs is not None)
         if max_length < extra:
             what = "a text" if pairs is None else "a pair"
             raise TokenizerError(
                 f"max_length={max_length} is too small: the special tokens of {what} alone are {extra}"
             )
-        return encode_batch(self._backend_that_cuts(max_length, stride, cut), rows)
+        return _encoded(self._backend_that_cuts(max_length, stride, cut), rows, encode_batch)
 
     def _backend_that_cuts(self, *how) -> tokenizers.Tokenizer:
         """A copy that cuts to a length: the library stores the length in the tokenizer, which threads share."""
@@ -230,6 +230,14 @@ class HostTokenizer:
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / "tokenizer.json", self._backend.to_str(pretty=True))
         write_text(folder / "tokenizer_config.json", json.dumps(config, indent=2) + "\n")
+
+
+def _encoded(backend: tokenizers.Tokenizer, rows: list, encode_batch) -> list[tokenizers.Encoding]:
+    """The encodings of rows. A single one is read in this thread: to wake the library's own takes up to 0.1 ms."""
+    if len(rows) != 1:
+        return encode_batch(backend, rows)
+    (row,) = rows
+    return [backend.encode(row) if isinstance(row, str) else backend.encode(*row)]
 
 
 def _columns(texts, pairs) -> tuple[list[str], list[str] | None]:

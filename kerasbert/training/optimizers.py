@@ -25,7 +25,7 @@ def layer_factors(paths: Sequence[str], layer_decay: float) -> list[float]:
     """
     if not 0 < layer_decay <= 1:
         raise ConfigError(f"layer_decay is {layer_decay!r}: use a number above 0, up to 1, such as 0.9")
-    places = [re.search(r"(?:^|/)(?:block_(\d+)|embeddings)/", path) for path in paths]
+    places = [re.search(r"(?:^|/)(?:block_(\d+)|embeddings|embeddings_projection)/", path) for path in paths]
     depths = [place and (0 if place[1] is None else 1 + int(place[1])) for place in places]  # None: above the blocks
     blocks = max((depth for depth in depths if depth), default=0)
     if not blocks:

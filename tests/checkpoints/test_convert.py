@@ -17,8 +17,9 @@ from kerasbert.checkpoints import names
 from kerasbert.checkpoints.convert import AS_IT_IS, convert
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.checkpoints.sizes import encoder_shapes, pair_shapes
-from kerasbert.config import FAMILIES, BertConfig, EncoderDecoderConfig
+from kerasbert.config import BertConfig, EncoderDecoderConfig
 from kerasbert.errors import CheckpointError, ConfigError
+from kerasbert.families import FAMILIES
 from kerasbert.models.encoder import BertEncoder
 
 PAIRS = Path(__file__).parents[1] / "parity" / "fixtures"
@@ -27,16 +28,18 @@ KEY = "decoder.bert.encoder.layer.0.crossattention.self.key.weight"
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_shapes_of_an_encoder_are_those_that_keras_builds(family):
-    config = BertConfig(
-        model_type=family,
-        vocab_size=11,
-        hidden_size=6,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=10,
-        max_position_embeddings=8,
-        **({} if family == "distilbert" else {"type_vocab_size": 2}),
-    )
+    sizes = {
+        "vocab_size": 11,
+        "hidden_size": 6,
+        "embedding_size": 4,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 10,
+        "max_position_embeddings": 8,
+        "type_vocab_size": 2,
+    }
+    fixed = FAMILIES[family].fixed
+    config = BertConfig(model_type=family, **{name: size for name, size in sizes.items() if name not in fixed})
     built = {weight.path: tuple(weight.shape) for weight in BertEncoder(config, pooler=False).weights}
     assert encoder_shapes(config) == built
 

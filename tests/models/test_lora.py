@@ -12,8 +12,8 @@ from safetensors.numpy import load_file
 
 from kerasbert import BertConfig, BertEncoder, TextClassifier
 from kerasbert.checkpoints.huggingface import LORA
-from kerasbert.config import FAMILIES
 from kerasbert.errors import ConfigError
+from kerasbert.families import FAMILIES
 from kerasbert.models.opening import model_class
 from kerasbert.tasks import NAMES, task_named
 from kerasbert.tasks.task import Example
@@ -38,9 +38,10 @@ EXAMPLES = {
 """Task -> its settings, and the fields and the right answer of an example."""
 ATTENTION = [f"attention/{name}" for name in ("query", "key", "value", "output")]
 PATHS = [*ATTENTION, "intermediate", "output"]
+WITH_LORA = [name for name, family in FAMILIES.items() if name != "bert" and not family.static]
 CASES = [
     *((task, "bert") for task in EXAMPLES),
-    *((task, family) for task in ("text-classification", "fill-mask") for family in FAMILIES if family != "bert"),
+    *((task, family) for task in ("text-classification", "fill-mask") for family in WITH_LORA),
 ]
 """Every task on BERT, and every family with two heads that have names of their own in each."""
 

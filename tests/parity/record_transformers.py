@@ -39,6 +39,7 @@ ROBERTA = {**SMALL, "num_hidden_layers": 3, "hidden_size": 48, "intermediate_siz
 ROBERTA |= {"max_position_embeddings": 66, "type_vocab_size": 1, "layer_norm_eps": 1e-5, "pad_token_id": 1}
 DISTIL = {"dim": 32, "n_heads": 2, "n_layers": 2, "hidden_dim": 96, "vocab_size": len(PIECES)}
 DISTIL |= {"max_position_embeddings": 64}
+ELECTRA = {**BERT, "embedding_size": 12}
 LABELS = {"id2label": {0: "sad", 1: "so-so", 2: "glad"}, "label2id": {"sad": 0, "so-so": 1, "glad": 2}}
 
 MODELS = {
@@ -58,6 +59,13 @@ MODELS = {
         transformers.DistilBertForSequenceClassification,
         transformers.DistilBertConfig(**DISTIL, **LABELS, sinusoidal_pos_embds=True),
     ),
+    "electra": (transformers.ElectraForPreTraining, transformers.ElectraConfig(**ELECTRA)),
+    "electra_mlm": (transformers.ElectraForMaskedLM, transformers.ElectraConfig(**ELECTRA, hidden_act="relu")),
+    "electra_classifier": (
+        transformers.ElectraForSequenceClassification,
+        transformers.ElectraConfig(**{**ELECTRA, "embedding_size": 32}, **LABELS),
+    ),
+    "electra_choices": (transformers.ElectraForMultipleChoice, transformers.ElectraConfig(**ELECTRA)),
 }
 
 
@@ -131,19 +139,23 @@ def answers(model, case: dict) -> dict:
     names = ("input_ids", "attention_mask", "token_type_ids")
     inputs = {key: torch.from_numpy(case[key]).long() for key in names if key in case}
     body = getattr(model, model.base_model_prefix, model)
+    choices = type(model).__name__.endswith("ForMultipleChoice")
+    rows = {key: value[None] for key, value in inputs.items()} if choices else inputs
     with torch.no_grad():
         hidden = body(**inputs)
-        whole = hidden if body is model else model(**inputs)
+        whole = hidden if body is model else model(**rows)
     found = {"sequence_output": hidden[0], "pooled_output": getattr(hidden, "pooler_output", None)}
     architecture = type(model).__name__
-    if architecture.endswith("ForPreTraining"):
+    if architecture == "BertForPreTraining":
         found["nsp_logits"] = whole.seq_relationship_logits
-    if architecture.endswith(("ForPreTraining", "ForMaskedLM")):
+    if architecture.endswith(("BertForPreTraining", "ForMaskedLM")):
         logits = whole.prediction_logits if "nsp_logits" in found else whole.logits
         at = torch.from_numpy(case["mlm_positions"]).long()
         found["mlm_logits"] = logits[torch.arange(len(at))[:, None], at]
     if architecture.endswith(("ForSequenceClassification", "ForTokenClassification")):
         found["logits"] = whole.logits
+    if choices:  # the rows of a case are the choices of one example
+        found["logits"] = whole.logits.T
     found = {name: value.numpy() for name, value in found.items() if value is not None}
     if "positions" in case:
         found["sequence_output"] = found["sequence_output"][:, case["positions"]]

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from kerasbert import BertEncoder, TextClassifier, TokenClassifier
+from kerasbert import BertEncoder, MultipleChoice, TextClassifier, TokenClassifier
 from kerasbert.layers.embeddings import sinusoids
 from kerasbert.models.pretraining import PretrainingModel
 
 HERE = Path(__file__).parent
 FIXTURES = HERE / "fixtures"
 ENCODERS = ("bert", "bert_classifier", "roberta", "roberta_mlm", "roberta_classifier", "distilbert_mlm")
-ENCODERS += ("distilbert_classifier",)
+ENCODERS += ("distilbert_classifier", "electra", "electra_mlm", "electra_classifier")
 LABELS = ["sad", "so-so", "glad"]
 
 
@@ -65,7 +65,9 @@ def test_names_of_2019_with_the_prefix_and_gamma_and_beta_give_the_same_weights(
         np.testing.assert_array_equal(a.numpy(), b.numpy())
 
 
-@pytest.mark.parametrize("name", ["bert_classifier", "roberta_classifier", "distilbert_classifier"])
+@pytest.mark.parametrize(
+    "name", ["bert_classifier", "roberta_classifier", "distilbert_classifier", "electra_classifier"]
+)
 def test_classifier_logits_are_those_of_transformers(name):
     model = TextClassifier.from_pretrained(FIXTURES / name)
     assert list(model.labels) == LABELS
@@ -73,7 +75,14 @@ def test_classifier_logits_are_those_of_transformers(name):
         assert_close(model.predict_on_batch(inputs_of(model, case)), case["logits"], case=label)
 
 
-@pytest.mark.parametrize("name", ["bert", "bert_old", "roberta_mlm", "distilbert_mlm"])
+def test_the_logits_of_choices_are_those_of_transformers():
+    """BERT's, RoBERTa's and DistilBERT's stand in the tests of the task."""
+    model = MultipleChoice.from_pretrained(FIXTURES / "electra_choices")
+    for label, case in recorded("electra_choices").items():
+        assert_close(model.predict_on_batch(inputs_of(model, case)), case["logits"], case=label)
+
+
+@pytest.mark.parametrize("name", ["bert", "bert_old", "roberta_mlm", "distilbert_mlm", "electra_mlm"])
 def test_pretraining_logits_are_those_of_transformers(name):
     model = PretrainingModel.from_pretrained(FIXTURES / name)
     assert model.nsp == name.startswith("bert")
@@ -129,6 +138,9 @@ SAVED = {
     "bert_tokens": TokenClassifier,
     "roberta_tokens": TokenClassifier,
     "distilbert_tokens": TokenClassifier,
+    "electra_mlm": PretrainingModel,
+    "electra_classifier": TextClassifier,
+    "electra_choices": MultipleChoice,
 }
 
 

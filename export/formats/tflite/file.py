@@ -102,13 +102,13 @@ def _traced(model, lengths: Mapping[str, int], ends: Ends, *, integers: bool) ->
 
 
 def _even_tables(embeddings: Iterable) -> dict[str, tuple[tf.Variable, np.ndarray]]:
-    """The word and the position tables with the range of all columns made equal, and each column's divisor, by path.
+    """The tables of words and positions with the range of all columns made equal, and each column's divisor, by path.
 
     A table has one int8 scale in TFLite. In trained tables some columns are ten times as wide as others, and the narrow
     ones would keep only a few steps. On a fine-tuned MiniLM that was half of the error of int8.
     """
     tables = {}
-    for variable in (table for each in embeddings for table in (each.word_table, each.position_table)):
+    for variable in (table for each in embeddings for table in each.tables):
         if variable.path not in tables:  # a decoder may have the encoder's words
             table = keras.ops.convert_to_numpy(variable)
             widths = np.maximum(np.abs(table).max(axis=0), np.finfo(np.float32).tiny)
@@ -125,7 +125,7 @@ def _evened(embeddings, tables, attention_mask) -> Iterator[None]:
     divisors are multiplied by the first token's mask, which is always 1, but known only at run time.
     """
     first_is_real = tf.cast(attention_mask, tf.float32)[:, :1]
-    own = [(variable, *tables[variable.path]) for variable in (embeddings.word_table, embeddings.position_table)]
+    own = [(variable, *tables[variable.path]) for variable in embeddings.tables]
     mapping = [(variable, table) for variable, table, _ in own]
     scales = tuple(first_is_real * widths for *_, widths in own)
     with traced_with(column_scales=scales), keras.StatelessScope(state_mapping=mapping):
