@@ -69,6 +69,8 @@ def chosen_blocks(depth: int, layers: int | Sequence[int] | None) -> tuple[int, 
     Raises:
         ConfigError: there are none, or they are not different places from 0 to `depth - 1` in rising order.
     """
+    if not depth:
+        raise ConfigError("the teacher is a static encoder, which has no blocks; name a student")
     if layers is None or isinstance(layers, int):
         return spread(depth, usual_count(depth) if layers is None else layers)
     chosen = tuple(layers)

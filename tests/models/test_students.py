@@ -10,8 +10,8 @@ from families import sizes_for, tokenizer_of
 
 import kerasbert as kb
 from kerasbert.checkpoints.opening import open_checkpoint
-from kerasbert.config import FAMILIES
 from kerasbert.errors import ConfigError
+from kerasbert.families import FAMILIES
 from kerasbert.models.students import chosen_blocks, spread, student_of
 
 DEPTH, CHOSEN = 4, (1, 2)
@@ -30,6 +30,11 @@ def test_blocks_are_spread_from_the_first_to_the_last(depth, count, blocks):
 def test_blocks_that_a_teacher_lacks_are_refused(layers):
     with pytest.raises(ConfigError, match=r"the teacher has 6; use 1 to 6|name different ones from 0 to 5"):
         chosen_blocks(6, layers)
+
+
+def test_a_static_teacher_has_none():
+    with pytest.raises(ConfigError, match="the teacher is a static encoder, which has no blocks; name a student"):
+        chosen_blocks(0, None)
 
 
 def test_a_third_is_usual():
@@ -58,7 +63,7 @@ def check_blocks(found: dict, of_teacher: dict, blocks, part: str = "block") -> 
 
 
 @pytest.mark.parametrize("norm_first", [False, True])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [name for name, family in FAMILIES.items() if not family.static])
 def test_a_student_has_the_weights_of_the_teachers_blocks(family, norm_first, tmp_path):
     if norm_first and family != "bert":
         return
