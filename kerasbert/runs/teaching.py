@@ -183,7 +183,7 @@ def _with_vectors(teaching: Teaching, job: Job, asked: Sequence[Example], answer
     return replace(
         job,
         examples=[
-            replace(each, fields={"anchor": each.fields["text"]}, truth=answer["embedding"][0][0].tolist())
+            replace(each, fields={"anchor": each.fields["text"]}, truth=answer["embedding"][0][0])
             for each, answer in pairs
         ],
     )
