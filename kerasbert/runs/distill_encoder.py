@@ -156,6 +156,7 @@ def _rows(texts: Sequence, place: Path, model: Distiller, options: EncoderDistil
     source = Path(texts[0])
     if not _is_prepared(texts):
         source = place
+        _check_length(options.max_length, ", ".join(map(str, texts)), model)
         if not (place / INDEX).is_file():
             log.info("%s: cut into rows of up to %d tokens", ", ".join(map(str, texts)), options.max_length)
             words = place.with_name("tokenizer")
@@ -167,13 +168,18 @@ def _rows(texts: Sequence, place: Path, model: Distiller, options: EncoderDistil
         data = PlainData(source, **chosen)
     else:
         data = PretrainingData(source, masking=Masking(rate=options.mask_rate), **chosen)
-    longest = min(each.config.max_length for each in (model.student, model.teacher))
-    if data.settings["max_length"] > longest:
-        raise ConfigError(
-            f"{source}: its rows have up to {data.settings['max_length']} tokens, but student and teacher take "
-            f"{longest}; use a max_length of {longest} or less"
-        )
+    _check_length(data.settings["max_length"], source, model)
     return data
+
+
+def _check_length(length: int, source: str | Path, model: Distiller) -> None:
+    """Raises ConfigError: rows of some text are longer than student and teacher take."""
+    longest = min(each.config.max_length for each in (model.student, model.teacher))
+    if length > longest:
+        raise ConfigError(
+            f"{source}: its rows have up to {length} tokens, but student and teacher take {longest}; use a max_length "
+            f"of {longest} or less"
+        )
 
 
 def _models(teacher: str | Path | None, options: EncoderDistillOptions) -> tuple[Distiller, dict]:
@@ -207,12 +213,11 @@ def _student(checkpoint: Checkpoint, teacher, options: EncoderDistillOptions, dt
     """The student, and what it begins as, in words."""
     if options.config is not None:
         encoder = BertEncoder(options.config, tokenizer=teacher.tokenizer, pooler=False, dtype=dtype)
-        return encoder if options.loss == "relations" else PretrainingModel(
-            encoder, nsp=False, dtype=dtype
-        ), "new weights"
+        alone = options.loss == "relations"
+        return encoder if alone else PretrainingModel(encoder, nsp=False, dtype=dtype), "new weights"
     if options.student is None:
         chosen = chosen_blocks(checkpoint.config.num_hidden_layers, options.layers)
-        student = _opened(student_of(checkpoint, options.layers), options.loss, dtype)
+        student = _opened(student_of(checkpoint, chosen), options.loss, dtype)
         return student, f"blocks {', '.join(map(str, chosen))} of the teacher"
     student = _opened(open_checkpoint(options.student), options.loss, dtype)
     if student.tokenizer is None or vocabulary_hash(student.tokenizer) != vocabulary_hash(teacher.tokenizer):
