@@ -71,7 +71,8 @@ def distill_encoder(
     strategy = distribution.strategy_named(options.strategy)
     chief = distribution.is_chief(strategy)
     sources = {"text": texts, **({"dev": [options.dev]} if options.dev else {})}
-    about = {name: _about(source, chief) for name, source in sources.items()}
+    alone = distribution.is_alone(strategy)
+    about = {name: _about(source, alone) for name, source in sources.items()}
     begun = is_begun(folder, options.resume)
 
     keras.utils.set_random_seed(options.seed)
@@ -131,17 +132,17 @@ def _train(model, batches, held_out, folder, options, strategy, settings, callba
     return run.journal.figures()
 
 
-def _about(texts: Sequence, chief: bool) -> dict:
+def _about(texts: Sequence, alone: bool) -> dict:
     """What a run's settings say of some text, so that a run does not go on with another one.
 
     Raises:
-        DataError: there is no such text. ConfigError: other machines would have to wait for its rows.
+        DataError: there is no such text. ConfigError: the text is raw, and several processes would need its rows.
     """
     if _is_prepared(texts):
         index = Index.read(texts[0])
         return {"files": Path(texts[0]).name, **{name: index.total(name) for name in ("rows", "tokens")}}
     files = find_files(list(map(str, texts)))
-    if not chief:
+    if not alone:
         raise ConfigError(f"{files[0]}: several machines need prepared rows; make them with kerasbert prepare")
     return {"files": ", ".join(path.name for path in files), "bytes": sum(path.stat().st_size for path in files)}
 

@@ -196,6 +196,17 @@ def test_a_length_that_does_not_fit_is_told_before_the_text_is_read(tiny_bert, p
     assert not list(tmp_path.rglob("*.*"))
 
 
+def test_several_machines_need_prepared_rows_and_the_first_of_them_says_so(tiny_bert, place, tmp_path, monkeypatch):
+    """If only the others said so, the first one would wait for them."""
+    cluster = SimpleNamespace(as_dict=lambda: {"worker": ["one:1", "two:1"]})
+    resolver = SimpleNamespace(task_type="worker", task_id=0, cluster_spec=lambda: cluster)
+    strategy = SimpleNamespace(cluster_resolver=resolver)
+    monkeypatch.setattr(job.distribution, "strategy_named", lambda name: strategy)
+    with pytest.raises(ConfigError, match=r"text\.txt: several machines need prepared rows; make them with kerasbert"):
+        distil(tiny_bert, place.text, tmp_path / "out")
+    assert job.distribution.is_chief(strategy)
+
+
 def test_text_that_is_not_there_is_named(tiny_bert, tmp_path):
     with pytest.raises(DataError, match=r"none\.txt"):
         distil(tiny_bert, tmp_path / "none.txt", tmp_path / "out")
