@@ -9,7 +9,7 @@ from pathlib import Path
 from kerasbert.checkpoints.loading import Checkpoint
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.errors import ConfigError, DataError
-from kerasbert.examples.readers import read_unlabelled
+from kerasbert.examples.readers import columns_of_texts, read_unlabelled
 from kerasbert.runs.distill_options import ALPHA, TEMPERATURE, DistillOptions
 from kerasbert.runs.soft import ANY_TRUTH, Soft
 from kerasbert.runs.soft_labels import SoftLabels, outputs_of, text_of
@@ -136,7 +136,7 @@ class Teaching:
         """
         given = self.options.unlabelled
         if isinstance(given, str | Path):
-            given = read_unlabelled(given, self.task, columns=self._columns())
+            given = read_unlabelled(given, self.task, columns=columns_of_texts(self.task, self.options.columns))
         texts = [each for each in given or () if any(each.fields.values())]
         if len(texts) < len(given or ()):
             log.info("%s: %s left out", given[0].path, counted(len(given) - len(texts), "empty text"))
@@ -145,10 +145,6 @@ class Teaching:
                 "alpha is 0, so only right answers count, and there are none; give train, or a larger alpha"
             )
         return [*labelled, *(replace(each, truth=None) for each in texts)]
-
-    def _columns(self) -> dict:
-        known = {each.option for each in self.task.fields}
-        return {name: column for name, column in self.options.columns.items() if name in known}
 
     def taught(self, job: Job) -> Job:
         """The job with the teacher's answers, which are computed if they are not on disk yet."""
