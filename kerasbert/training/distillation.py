@@ -75,7 +75,7 @@ def _log_relations(x, bias, heads: int):
 
 
 def _divergence(taught, learned):
-    """Of two tensors (..., K) of logarithms of probabilities: (...)."""
+    """The Kullback-Leibler divergence from logarithms of probabilities: two tensors (..., K) -> (...)."""
     return ops.sum(ops.exp(taught) * (taught - learned), axis=-1)
 
 
