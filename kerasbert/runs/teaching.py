@@ -140,9 +140,9 @@ class Teaching:
         texts = [each for each in given or () if any(each.fields.values())]
         if len(texts) < len(given or ()):
             log.info("%s: %s left out", given[0].path, counted(len(given) - len(texts), "empty text"))
-        if not labelled and not self.alpha:
+        if texts and not self.alpha:
             raise DataError(
-                "alpha is 0, so only right answers count, and there are none; give train, or a larger alpha"
+                "alpha is 0, so only right answers count, and unlabelled has none; leave it out, or give a larger alpha"
             )
         return [*labelled, *(replace(each, truth=None) for each in texts)]
 

@@ -255,7 +255,7 @@ def test_what_does_not_go_with_a_teacher_is_told(tiny_bert, tiny_tagger, tmp_pat
         distill(tmp_path / "teacher", None, tmp_path / "out", unlabelled=path, checkpoint=str(tmp_path / "other"))
     with pytest.raises(ConfigError, match=r"its tokenizer is not that of .*, so tokens of the two cannot be matched"):
         distill(tiny_tagger / "tagger", None, tmp_path / "out", unlabelled=path, checkpoint=str(tmp_path / "other"))
-    with pytest.raises(DataError, match="alpha is 0, so only right answers count, and there are none"):
+    with pytest.raises(DataError, match="alpha is 0, so only right answers count, and unlabelled has none"):
         distill(tiny_tagger / "tagger", None, tmp_path / "out", unlabelled=path, alpha=0.0)
     with pytest.raises(DataError, match="token-classification has no column for 'question': name "):
         distill(tiny_tagger / "tagger", None, tmp_path / "out", unlabelled=path, columns={"question": "q"})
