@@ -110,6 +110,8 @@ class Teaching:
                 f"{self.student.folder}: its vectors have {widths[0]} numbers, and those of {self.teacher.folder} "
                 f"{widths[1]}; take a student of the same width, such as blocks of the teacher"
             )
+        if found.get("pooling") == "cls":
+            self.student.config.check_blocks("the teacher's pooling 'cls'")
         own = self.task.of_tokenizer(tokenizer) if self.task.of_tokenizer else {}
         return {**{name: value for name, value in found.items() if name != "max_target_positions"}, **own}
 

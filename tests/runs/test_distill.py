@@ -244,6 +244,20 @@ def test_what_no_run_can_have_is_told_before_anything_is_read(tiny_classifier, t
     assert not (tmp_path / "out").exists()
 
 
+def test_a_static_student_of_a_pooling_that_it_lacks_is_told_before_the_teacher_works(
+    tiny_classifier, tmp_path, answered
+):
+    tokenizer = kb.BertEncoder.from_pretrained(str(tiny_classifier)).tokenizer
+    config = kb.BertConfig(model_type="static", vocab_size=tokenizer.vocab_size, hidden_size=4)
+    kb.BertEncoder(config, tokenizer=tokenizer).save_pretrained(tmp_path / "static")
+    path = lines(tmp_path / "texts.txt", ["the film"])
+    with pytest.raises(
+        ConfigError, match="the teacher's pooling 'cls' needs the blocks of an encoder, and a static one"
+    ):
+        distill(tiny_classifier, None, tmp_path / "out", unlabelled=path, checkpoint=str(tmp_path / "static"))
+    assert not answered
+
+
 def test_what_does_not_go_with_a_teacher_is_told(tiny_bert, tiny_tagger, tmp_path):
     kb.SentenceEncoder.from_pretrained(str(tiny_bert)).save_pretrained(tmp_path / "teacher")
     path = lines(tmp_path / "texts.txt", ["the film"])
