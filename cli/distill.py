@@ -178,10 +178,11 @@ def _check_given(given: dict, encoder: bool, teacher) -> None:
     if not {"train", "unlabelled"} & given.keys():
         raise click.UsageError("there are no texts to learn from: give --train, --unlabelled or both")
     if not encoder and len(given.get("unlabelled", ())) > 1:
-        raise click.UsageError("--unlabelled is given twice; of a teacher with a task it is one file")
+        raise click.UsageError("--unlabelled is given twice; a teacher with a task takes one file")
     if encoder and len(given.get("learning_rate", ())) > 1:
         raise click.UsageError("--learning-rate is given twice; an encoder learns with one")
-    _as_usage(lambda: chosen_blocks(teacher.config.num_hidden_layers, given.get("layers")))
+    if "student" not in given:
+        _as_usage(lambda: chosen_blocks(teacher.config.num_hidden_layers, given.get("layers")))
 
 
 def _means_nothing(name: str, encoder: bool) -> bool:
@@ -202,7 +203,7 @@ def _as_usage(check):
 
 def _distill_task(teacher, folder: Path, given: dict) -> dict:
     from kerasbert.checkpoints.tasks import answerable_task
-    from kerasbert.examples.readers import read_examples, read_unlabelled
+    from kerasbert.examples.readers import columns_of_texts, read_examples, read_unlabelled
     from kerasbert.tasks import NAMES
 
     task = task_named(answerable_task(teacher, NAMES))
@@ -212,7 +213,7 @@ def _distill_task(teacher, folder: Path, given: dict) -> dict:
         path and read_examples(path, task, columns=columns) for path in (given.pop("train", None), given.get("dev"))
     )
     if "unlabelled" in given:
-        of_texts = {each.option: columns.get(each.option) for each in task.fields}
+        of_texts = columns_of_texts(task, columns)
         given["unlabelled"] = read_unlabelled(given["unlabelled"][0], task, columns=of_texts)
     given["checkpoint"] = given.pop("student", None)
     options.load_tensorflow()

@@ -52,7 +52,7 @@ MASKING = {
 }
 """How KerasHub's preprocessor masks words, by its own defaults."""
 LEARNING_RATE = 5e-5
-"""Of the optimizer that KerasHub's tasks are made with."""
+"""The rate of the optimizer that KerasHub's tasks are made with."""
 SAME = {"gelu_pytorch_tanh": "gelu_new"}
 """An activation -> another name of it."""
 CLOSE, SMALL = ("gelu", "gelu_new", "gelu_pytorch_tanh"), 1e-5

@@ -19,7 +19,7 @@ FAMILY = "bert"
 DEFAULTS = {"model_type": FAMILY, "type_vocab_size": 16}
 """What a bert_config.json means that does not say it. Source: google-research/bert, modeling.py."""
 EPSILON = 1e-12
-"""Of every LayerNorm; google-research/bert has no other."""
+"""The epsilon of every LayerNorm; google-research/bert has no other."""
 ACTIVATIONS = ("gelu", "relu", "tanh")
 """Those of google-research/bert that kerasbert has. Source: modeling.py, get_activation."""
 CLOSE = ("gelu_new", "gelu_pytorch_tanh")

@@ -120,13 +120,23 @@ def read_unlabelled(path: str | Path, task: Task, *, columns: Mapping[str, str |
     return [Example({required[0].name: text}, None, line, str(path)) for line, text in enumerate(lines, 1)]
 
 
+def columns_of_texts(task: Task, columns: Mapping[str, str | None]) -> dict[str, str | None]:
+    """The columns that a file without right answers has, of those that are named for it and for a labelled file.
+
+    Raises:
+        DataError: neither file has such a column.
+    """
+    _named(replace(task, fields=(*task.fields, *task.to_train().fields)), columns)
+    return {each.option: columns.get(each.option) for each in task.fields}
+
+
 def _is_line(required: list[Field]) -> bool:
     """Whether a line of plain text can be a whole example. Args: required: the fields that an example must have."""
     return len(required) == 1 and required[0].holds("")
 
 
 def _named(task: Task, columns: Mapping[str, str | None] | None) -> dict[str, str | None]:
-    words = [*(each.option for each in task.fields), TRUTH]
+    words = dict.fromkeys((*(each.option for each in task.fields), TRUTH))
     unknown = [word for word, name in (columns or {}).items() if name is not None and word not in words]
     if unknown:
         raise DataError(f"{task.name} has no column for {unknown[0]!r}: name {', '.join(words)}")

@@ -4,8 +4,8 @@ A name is the path of a layer and what the layer computes there:
 
 | name | shape |
 |---|---|
-| `embeddings/words` | (batch, sequence, hidden_size), the rows of the word table before anything is added |
-| `embeddings/output` | (batch, sequence, hidden_size) |
+| `embeddings/words` | (batch, sequence, embedding_size), the rows of the word table before anything is added |
+| `embeddings/output` | (batch, sequence, embedding_size); without narrow tables this is the hidden_size |
 | `block_3/attention/queries`, `keys`, `values` | (batch, heads, sequence, head size) |
 | `block_3/attention/weights` | (batch, heads, queries, sequence), the softmax |
 | `block_3/output` | (batch, sequence, hidden_size) |

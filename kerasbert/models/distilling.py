@@ -92,6 +92,18 @@ class Distiller(SummedLossTrainer, keras.Model):
         return dataclasses.replace(own, said=f"{own.said} It was distilled from {teacher} with {self.method}.")
 
     @property
+    def untaught(self) -> list[keras.Variable]:
+        """Variables of the student that no loss reaches."""
+        pooler = _encoder_of(self.student).pooler
+        return [] if pooler is None else pooler.variables
+
+    @property
+    def trainable_variables(self) -> list[keras.Variable]:
+        """Without the untaught ones: their gradients are 0, so weight decay alone would change them."""
+        aside = set(map(id, self.untaught))
+        return [each for each in super().trainable_variables if id(each) not in aside]
+
+    @property
     def summed(self) -> dict[str, tuple[str, ...]]:
         return dict.fromkeys(self.factors, ("loss",))
 
@@ -145,6 +157,14 @@ class RelationDistiller(Distiller):
         super().__init__(student, teacher, factors=dict.fromkeys(KINDS, 1.0), **kwargs)
         self.heads = relation_heads_of(teacher.config.hidden_size, student.config.hidden_size, heads)
         self.block = teaching_block(teacher.config.num_hidden_layers, block)
+
+    @property
+    def untaught(self) -> list[keras.Variable]:
+        last = self.student.blocks[-1]
+        learning = [last.attention.query, last.attention.key, last.attention.value]
+        learning += [last.attention_norm] if last.norm_first else []
+        reached = {id(each) for layer in learning for each in layer.variables}
+        return [*super().untaught, *(each for each in last.variables if id(each) not in reached)]
 
     def weights_of(self, batch: dict) -> dict:
         """The divisor of each loss: the number of the batch's tokens, float32."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.checkpoints.tasks import answerable_task
+from kerasbert.errors import ConfigError
 from kerasbert.models.students import chosen_blocks, student_of
 from kerasbert.runs.distill_options import DistillOptions
 from kerasbert.runs.finetune import learn
@@ -61,6 +62,10 @@ def teaching_of(teacher: str | Path, folder: Path, options: DistillOptions) -> T
     Raises:
         KerasBertError: one of its kinds, for what does not go together.
     """
+    folder = Path(folder).absolute()
+    kept = Path(options.soft_labels or folder.parent / SOFT_LABELS)
+    if folder in (kept.absolute(), *kept.absolute().parents):
+        raise ConfigError(f"soft_labels is {kept}: the output folder must begin empty, so name a folder outside of it")
     opened = open_checkpoint(teacher)
     task = task_named(answerable_task(opened, NAMES))
     blocks = None
@@ -69,5 +74,4 @@ def teaching_of(teacher: str | Path, folder: Path, options: DistillOptions) -> T
         listed, depth = ", ".join(map(str, blocks)), opened.config.num_hidden_layers
         log.info("the student begins as the teacher's blocks %s of %d, counted from 0", listed, depth)
         options = replace(options, checkpoint=student_of(opened, blocks), layers=None)
-    kept = Path(options.soft_labels or Path(folder).absolute().parent / SOFT_LABELS)
     return Teaching(opened, task, options, kept, blocks)

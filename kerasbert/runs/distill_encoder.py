@@ -71,7 +71,8 @@ def distill_encoder(
     strategy = distribution.strategy_named(options.strategy)
     chief = distribution.is_chief(strategy)
     sources = {"text": texts, **({"dev": [options.dev]} if options.dev else {})}
-    about = {name: _about(source, chief) for name, source in sources.items()}
+    alone = distribution.is_alone(strategy)
+    about = {name: _about(source, alone) for name, source in sources.items()}
     begun = is_begun(folder, options.resume)
 
     keras.utils.set_random_seed(options.seed)
@@ -131,17 +132,17 @@ def _train(model, batches, held_out, folder, options, strategy, settings, callba
     return run.journal.figures()
 
 
-def _about(texts: Sequence, chief: bool) -> dict:
+def _about(texts: Sequence, alone: bool) -> dict:
     """What a run's settings say of some text, so that a run does not go on with another one.
 
     Raises:
-        DataError: there is no such text. ConfigError: other machines would have to wait for its rows.
+        DataError: there is no such text. ConfigError: the text is raw, and several processes would need its rows.
     """
     if _is_prepared(texts):
         index = Index.read(texts[0])
         return {"files": Path(texts[0]).name, **{name: index.total(name) for name in ("rows", "tokens")}}
     files = find_files(list(map(str, texts)))
-    if not chief:
+    if not alone:
         raise ConfigError(f"{files[0]}: several machines need prepared rows; make them with kerasbert prepare")
     return {"files": ", ".join(path.name for path in files), "bytes": sum(path.stat().st_size for path in files)}
 
@@ -156,6 +157,7 @@ def _rows(texts: Sequence, place: Path, model: Distiller, options: EncoderDistil
     source = Path(texts[0])
     if not _is_prepared(texts):
         source = place
+        _check_length(options.max_length, ", ".join(map(str, texts)), model)
         if not (place / INDEX).is_file():
             log.info("%s: cut into rows of up to %d tokens", ", ".join(map(str, texts)), options.max_length)
             words = place.with_name("tokenizer")
@@ -167,13 +169,18 @@ def _rows(texts: Sequence, place: Path, model: Distiller, options: EncoderDistil
         data = PlainData(source, **chosen)
     else:
         data = PretrainingData(source, masking=Masking(rate=options.mask_rate), **chosen)
-    longest = min(each.config.max_length for each in (model.student, model.teacher))
-    if data.settings["max_length"] > longest:
-        raise ConfigError(
-            f"{source}: its rows have up to {data.settings['max_length']} tokens, but student and teacher take "
-            f"{longest}; use a max_length of {longest} or less"
-        )
+    _check_length(data.settings["max_length"], source, model)
     return data
+
+
+def _check_length(length: int, source: str | Path, model: Distiller) -> None:
+    """Raises ConfigError: rows of some text are longer than student and teacher take."""
+    longest = min(each.config.max_length for each in (model.student, model.teacher))
+    if length > longest:
+        raise ConfigError(
+            f"{source}: its rows have up to {length} tokens, but student and teacher take {longest}; use a max_length "
+            f"of {longest} or less"
+        )
 
 
 def _models(teacher: str | Path | None, options: EncoderDistillOptions) -> tuple[Distiller, dict]:
@@ -207,12 +214,11 @@ def _student(checkpoint: Checkpoint, teacher, options: EncoderDistillOptions, dt
     """The student, and what it begins as, in words."""
     if options.config is not None:
         encoder = BertEncoder(options.config, tokenizer=teacher.tokenizer, pooler=False, dtype=dtype)
-        return encoder if options.loss == "relations" else PretrainingModel(
-            encoder, nsp=False, dtype=dtype
-        ), "new weights"
+        alone = options.loss == "relations"
+        return encoder if alone else PretrainingModel(encoder, nsp=False, dtype=dtype), "new weights"
     if options.student is None:
         chosen = chosen_blocks(checkpoint.config.num_hidden_layers, options.layers)
-        student = _opened(student_of(checkpoint, options.layers), options.loss, dtype)
+        student = _opened(student_of(checkpoint, chosen), options.loss, dtype)
         return student, f"blocks {', '.join(map(str, chosen))} of the teacher"
     student = _opened(open_checkpoint(options.student), options.loss, dtype)
     if student.tokenizer is None or vocabulary_hash(student.tokenizer) != vocabulary_hash(teacher.tokenizer):

@@ -92,6 +92,8 @@ class EncoderDistillOptions(RunOptions):
         begun = [name for name in ("layers", "student", "config") if getattr(self, name) is not None]
         if len(begun) > 1:
             raise ConfigError(f"{' and '.join(begun)}: a student begins as one of them, so give one")
+        if self.steps is not None and self.epochs != type(self).epochs:
+            raise ConfigError(f"steps is {self.steps} and epochs is {self.epochs}: either ends the run, so give one")
         if not self.soft_weight + self.mlm_weight + self.cosine_weight:
             raise ConfigError("soft_weight, mlm_weight and cosine_weight are 0, so there is no loss: give one of them")
         fields = type(self).__dataclass_fields__

@@ -7,6 +7,7 @@ from pathlib import Path
 from kerasbert.errors import ConfigError
 from kerasbert.runs.finetune_options import FinetuneOptions
 from kerasbert.tasks.task import Example
+from kerasbert.training.soft_losses import check_parts
 
 ALPHA, TEMPERATURE = 0.5, 2.0
 """The usual values where a student learns from logits."""
@@ -28,8 +29,8 @@ class DistillOptions(FinetuneOptions):
     unlabelled: str | Path | Sequence[Example] | None = None
     """File of texts without right answers, or examples."""
     alpha: float | None = None
-    """The teacher's part in the loss, from 0 to 1; None: 0.5, and 1 for a teacher that writes texts. Only the right
-    answers have the rest. It has no meaning for sentence embedding, where the teacher's vectors are the right ones."""
+    """The teacher's part in the loss, from 0 to 1; the right answers have the rest. None: 0.5, and 1 for a teacher that
+    writes texts. Sentence embedding has no such option, because the teacher's vectors are the right answers."""
     temperature: float | None = None
     """What logits are divided by; None: 2. It has a meaning only where answers are labels or places."""
     soft_labels: str | Path | None = None
@@ -44,7 +45,6 @@ class DistillOptions(FinetuneOptions):
             raise ConfigError(f"{next(iter(self.settings))}: a student has its teacher's settings; leave it out")
         if self.layers is not None and self.checkpoint is not None:
             raise ConfigError("layers are blocks of the teacher, and a checkpoint is given too: leave one of them out")
-        if self.alpha is not None and not 0 <= self.alpha <= 1:
-            raise ConfigError(f"alpha is {self.alpha}: use a share from 0, the right answers alone, to 1")
-        if self.temperature is not None and not 0 < self.temperature < float("inf"):
-            raise ConfigError(f"temperature is {self.temperature}: use a number above 0, such as 2")
+        check_parts(
+            ALPHA if self.alpha is None else self.alpha, TEMPERATURE if self.temperature is None else self.temperature
+        )

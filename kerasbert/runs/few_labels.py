@@ -67,8 +67,9 @@ def contrast(texts: Sequence[str], labels: Sequence[str], count: int, seed: int)
     """Pairs of texts with the same label, for sentence embedding: in a batch, texts of other labels are the negatives.
 
     Args:
-        count: number of pairs that begin with each text, if its label has so many others. A text that is alone with its
-            label has one pair, with itself, whose two vectors differ by their dropout (SimCSE, arXiv 2104.08821).
+        count: number of pairs that begin with each text, fewer if its label has fewer other texts. A text that is alone
+            with its label has one pair, with itself, whose two vectors differ by their dropout (SimCSE, arXiv
+            2104.08821).
         seed: seed of the draw. The pairs depend on nothing else.
     """
     draw, places = np.random.default_rng(seed), defaultdict(list)

@@ -11,8 +11,10 @@ import json
 import logging
 import time
 import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +70,7 @@ def teacher_hash(teacher: Checkpoint, settings) -> str:
     """The hash of all that a teacher's answers depend on: its weights, its configuration, its tokenizer and the task's
     settings."""
     digest = hashlib.sha256()
-    said = {"config": teacher.config.to_dict(), "task": teacher.task, "settings": asdict(settings)}
+    said = {"config": (teacher.pair or teacher.config).to_dict(), "task": teacher.task, "settings": asdict(settings)}
     digest.update(json.dumps(said, sort_keys=True).encode())
     for name in sorted(teacher.shapes):
         digest.update(f"{name} {teacher.shapes[name]}".encode())
@@ -102,7 +104,7 @@ class SoftLabels:
             Stopped: by a signal; the answers so far are kept. KerasBertError: one of its kinds: a text that the
                 teacher cannot answer, a file that cannot be written.
         """
-        known = self._read()
+        known = set(self._read(_keys))
         missing = {key: each for each in examples if (key := key_of(each)) not in known}
         kept = len({key_of(each) for each in examples}) - len(missing)
         log.info(
@@ -110,6 +112,11 @@ class SoftLabels:
             self.teacher.folder, remarks.counted(len(missing), "text"), f"; {kept} are in {self.folder}" * bool(kept),
         )  # fmt: skip
         if missing:
+            try:  # before the teacher's work, not after it
+                self.folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                mend = "name another folder for the teacher's answers with --soft-labels"
+                raise KerasBertError(f"{self.folder}: cannot be made ({error.strerror}); {mend}") from None
             model = model_class(self.task.name).from_pretrained(self.teacher, **asdict(self.settings))
             answered = model.answered(missing.values(), batch_size=batch_size)
             with counted(len(missing), label="teacher") as count:
@@ -119,9 +126,20 @@ class SoftLabels:
         return len(missing)
 
     def of(self, examples: Sequence[Example]) -> list[Answer]:
-        """The answers to examples, in their order; `answer` must have answered them."""
-        known = self._read()
-        return [known[key_of(each)] for each in examples]
+        """The answers to examples, in their order; `answer` must have answered them.
+
+        Raises:
+            KerasBertError: one has no answer, as on a machine that does not see the folder; or a file is not readable.
+        """
+        keys = [key_of(each) for each in examples]
+        known = dict(self._read(partial(_answers, wanted=frozenset(keys))))
+        without = next((each for key, each in zip(keys, examples, strict=True) if key not in known), None)
+        if without is not None:
+            raise KerasBertError(
+                f"{without.place}: no answer of the teacher is in {self.folder}; machines that share the work need a "
+                "folder that all of them see, so name it with --soft-labels"
+            )
+        return [known[key] for key in keys]
 
     def _keep(self, answered: Iterable[tuple[bytes, Answered]], count: Count) -> None:
         """Writes answers as they come; also the last ones before the work is stopped."""
@@ -148,31 +166,37 @@ class SoftLabels:
             arrays[f"{name}.rows"] = np.array([len(answer[name]) for answer in answers], np.int32)
             arrays[f"{name}.lengths"] = np.array([len(row) for row in rows], np.int32)
             arrays[f"{name}.values"] = np.concatenate(rows)
-        self.folder.mkdir(parents=True, exist_ok=True)
         name = hashlib.sha256(keys).hexdigest()[:32]
         with new_file(self.folder / f"{name}.npz") as building, open(building, "wb") as stream:
             np.savez(stream, **arrays)
 
-    def _read(self) -> dict[bytes, Answer]:
-        """All answers on disk, by the hash of the text."""
-        found = {}
+    def _read(self, read: Callable) -> Iterator:
+        """What `read` finds in each file on disk."""
         for path in sorted(self.folder.glob("*.npz")):
             try:
-                found |= _read_part(path)
-            except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+                with open(path, "rb") as stream, np.load(stream) as part:
+                    found = list(read(part))
+            except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
                 mend = "remove it, and its texts are answered again"
                 raise KerasBertError(f"{path}: not readable ({error}); {mend}") from None
-        return found
+            yield from found
 
 
-def _read_part(path: Path) -> dict[bytes, Answer]:
-    with open(path, "rb") as stream, np.load(stream) as part:
-        arrays = dict(part)
-    keys = [row.tobytes() for row in arrays.pop("keys")]
-    answers: list[dict] = [{} for _ in keys]
-    for name in (each.removesuffix(".rows") for each in arrays if each.endswith(".rows")):
-        ends = np.cumsum(arrays[f"{name}.lengths"])[:-1]
-        rows = iter(np.split(arrays[f"{name}.values"], ends))
-        for answer, count in zip(answers, arrays[f"{name}.rows"], strict=True):
-            answer[name] = [next(rows) for _ in range(count)]
-    return dict(zip(keys, answers, strict=True))
+def _keys(part: Mapping) -> list[bytes]:
+    """The hashes of the texts of a file."""
+    return [row.tobytes() for row in part["keys"]]
+
+
+def _answers(part: Mapping, wanted: Collection[bytes]) -> Iterator[tuple[bytes, Answer]]:
+    """The answers of a file to the texts with the wanted hashes, as copies: a view would keep the whole file."""
+    keys = _keys(part)
+    found: dict[bytes, dict] = {key: {} for key in keys if key in wanted}
+    names = [each.removesuffix(".rows") for each in part if each.endswith(".rows")] if found else []
+    for name in names:
+        ends = np.cumsum(part[f"{name}.lengths"])[:-1]
+        rows = iter(np.split(part[f"{name}.values"], ends))
+        for key, count in zip(keys, part[f"{name}.rows"], strict=True):
+            own = list(islice(rows, count))
+            if key in found:
+                found[key][name] = [row.copy() for row in own]
+    yield from found.items()

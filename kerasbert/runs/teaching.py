@@ -9,7 +9,7 @@ from pathlib import Path
 from kerasbert.checkpoints.loading import Checkpoint
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.errors import ConfigError, DataError
-from kerasbert.examples.readers import read_unlabelled
+from kerasbert.examples.readers import columns_of_texts, read_unlabelled
 from kerasbert.runs.distill_options import ALPHA, TEMPERATURE, DistillOptions
 from kerasbert.runs.soft import ANY_TRUTH, Soft
 from kerasbert.runs.soft_labels import SoftLabels, outputs_of, text_of
@@ -110,6 +110,8 @@ class Teaching:
                 f"{self.student.folder}: its vectors have {widths[0]} numbers, and those of {self.teacher.folder} "
                 f"{widths[1]}; take a student of the same width, such as blocks of the teacher"
             )
+        if found.get("pooling") == "cls":
+            self.student.config.check_blocks("the teacher's pooling 'cls'")
         own = self.task.of_tokenizer(tokenizer) if self.task.of_tokenizer else {}
         return {**{name: value for name, value in found.items() if name != "max_target_positions"}, **own}
 
@@ -136,19 +138,15 @@ class Teaching:
         """
         given = self.options.unlabelled
         if isinstance(given, str | Path):
-            given = read_unlabelled(given, self.task, columns=self._columns())
+            given = read_unlabelled(given, self.task, columns=columns_of_texts(self.task, self.options.columns))
         texts = [each for each in given or () if any(each.fields.values())]
         if len(texts) < len(given or ()):
             log.info("%s: %s left out", given[0].path, counted(len(given) - len(texts), "empty text"))
-        if not labelled and not self.alpha:
+        if texts and not self.alpha:
             raise DataError(
-                "alpha is 0, so only right answers count, and there are none; give train, or a larger alpha"
+                "alpha is 0, so only right answers count, and unlabelled has none; leave it out, or give a larger alpha"
             )
         return [*labelled, *(replace(each, truth=None) for each in texts)]
-
-    def _columns(self) -> dict:
-        known = {each.option for each in self.task.fields}
-        return {name: column for name, column in self.options.columns.items() if name in known}
 
     def taught(self, job: Job) -> Job:
         """The job with the teacher's answers, which are computed if they are not on disk yet."""
@@ -183,7 +181,7 @@ def _with_vectors(teaching: Teaching, job: Job, asked: Sequence[Example], answer
     return replace(
         job,
         examples=[
-            replace(each, fields={"anchor": each.fields["text"]}, truth=answer["embedding"][0][0].tolist())
+            replace(each, fields={"anchor": each.fields["text"]}, truth=answer["embedding"][0][0])
             for each, answer in pairs
         ],
     )

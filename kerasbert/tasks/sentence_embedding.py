@@ -162,6 +162,8 @@ def kind_of(example: Example) -> str:
 
 
 def _is_vector(value) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.ndim == 1 and len(value) > 0
     return isinstance(value, list | tuple) and len(value) > 0 and all(isinstance(each, Real) for each in value)
 
 

@@ -66,15 +66,16 @@ def relation_loss(teacher, student, bias, weights, *, heads: int):
 
 def _log_relations(x, bias, heads: int):
     """(B, N, T, H) -> (B, R, T, T), the logarithms of the relations."""
+    x = ops.cast(x, "float32")  # a product of large numbers is no number in float16, and has 3 digits in bfloat16
     batch, own, length, size = ops.shape(x)
     x = ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (batch, length, heads, own * size // heads))
     x = ops.transpose(x, (0, 2, 1, 3))  # (B, R, T, D / R)
     scores = ops.matmul(x, ops.transpose(x, (0, 1, 3, 2)))
-    return ops.log_softmax(ops.cast(scores, "float32") * (1.0 / math.sqrt(x.shape[-1])) + bias)
+    return ops.log_softmax(scores * (1.0 / math.sqrt(x.shape[-1])) + bias)
 
 
 def _divergence(taught, learned):
-    """Of two tensors (..., K) of logarithms of probabilities: (...)."""
+    """The Kullback-Leibler divergence from logarithms of probabilities: two tensors (..., K) -> (...)."""
     return ops.sum(ops.exp(taught) * (taught - learned), axis=-1)
 
 
@@ -92,9 +93,13 @@ def soft_target_loss(teacher, student, weights, *, temperature: float):
     Returns:
         The weighted sum, in nats.
     """
-    taught = ops.log_softmax(ops.stop_gradient(teacher) / temperature)
-    divergence = _divergence(taught, ops.log_softmax(student / temperature))
-    return ops.sum(divergence * weights) * temperature**2
+    return ops.sum(softened_divergence(ops.stop_gradient(teacher), student, temperature) * weights)
+
+
+def softened_divergence(teacher, student, temperature: float):
+    """The summands of `soft_target_loss`: logits (..., classes) -> (...)."""
+    taught, learned = (ops.log_softmax(x / temperature, axis=-1) for x in (teacher, student))
+    return _divergence(taught, learned) * temperature**2
 
 
 def cosine_loss(teacher, student, weights):

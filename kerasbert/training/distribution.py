@@ -172,6 +172,14 @@ def is_chief(strategy) -> bool:
     return resolver.task_type == "chief" if has_chief else resolver.task_id == 0
 
 
+def is_alone(strategy) -> bool:
+    """Whether one process does the work of a run, on one or more devices."""
+    resolver = getattr(strategy, "cluster_resolver", None)
+    if resolver is None or not resolver.task_type:
+        return True
+    return sum(map(len, resolver.cluster_spec().as_dict().values())) == 1
+
+
 def check_agreed(strategy, step: int) -> None:
     """Raises ConfigError: the workers would begin at different steps, as they do not see the same checkpoints."""
     replicas = replicas_of(strategy)

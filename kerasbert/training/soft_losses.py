@@ -6,14 +6,14 @@ import keras
 from keras import ops
 
 from kerasbert.errors import ConfigError
+from kerasbert.training.distillation import softened_divergence
 from kerasbert.training.losses import REDUCTIONS, USUAL, kind_of, own_tokens
 
 
 def _choice(right, taught, made, temperature):
     """A choice among labels: cross-entropy, and the Kullback-Leibler divergence of the softened distributions."""
     hard = -ops.sum(right * ops.log_softmax(made, axis=-1), axis=-1)
-    wanted, found = (ops.log_softmax(x / temperature, axis=-1) for x in (taught, made))
-    return hard, ops.sum(ops.exp(wanted) * (wanted - found), axis=-1) * temperature**2
+    return hard, softened_divergence(taught, made, temperature)
 
 
 def _choices(right, taught, made, temperature):

@@ -2,6 +2,7 @@
 
 import pytest
 
+import kerasbert as kb
 from kerasbert.cli.distill import LOSSES, OF_ENCODER, WITH_TASK, distill
 from kerasbert.runs import distill_encoder as job
 from kerasbert.runs.distill_encoder_options import LOSSES as OF_JOB
@@ -61,7 +62,7 @@ def test_an_encoder_teaches_on_raw_text(run, tiny_bert, tmp_path, monkeypatch):
         ("tiny_classifier", "--train a.csv --metric f1", "--metric f1: text-classification has loss, accuracy"),
         ("tiny_classifier", "--train a.csv --metric accuracy", "--metric needs held-out examples: give --dev"),
         ("tiny_classifier", "--train a.csv --alpha 2", "2.0 is not in the range 0<=x<=1"),
-        ("tiny_classifier", "--unlabelled a.txt --unlabelled b.txt", "of a teacher with a task it is one file"),
+        ("tiny_classifier", "--unlabelled a.txt --unlabelled b.txt", "a teacher with a task takes one file"),
         ("tiny_bert", "--train a.csv --unlabelled b.txt", "--train means nothing to a teacher that is an encoder"),
         ("tiny_bert", "--layers 1", "an encoder teaches on raw text: give --unlabelled"),
         (
@@ -77,6 +78,28 @@ def test_a_wrong_call_is_told_and_writes_nothing(run, request, tmp_path, teacher
     assert result.exit_code == 2, result.output
     assert message in " ".join(result.stderr.split())
     assert not list(tmp_path.iterdir())
+
+
+def test_a_column_that_no_file_of_the_task_has_is_told(run, tiny_classifier, tmp_path):
+    result = run(
+        "distill", "--teacher", tiny_classifier, "--unlabelled", "a.csv", "--question-column", "q", "--out", "s"
+    )
+    message = "Error: text-classification has no column for 'question': name text, pair, "
+    assert (result.exit_code, result.stderr[: len(message)]) == (1, message)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_static_teacher_teaches_a_student_that_is_named(run, tiny_bert, tmp_path):
+    """It goes on to the file, which is not there."""
+    tokenizer = kb.BertEncoder.from_pretrained(str(tiny_bert)).tokenizer
+    config = kb.BertConfig(model_type="static", vocab_size=tokenizer.vocab_size, hidden_size=4)
+    static = kb.BertEncoder(config, tokenizer=tokenizer)
+    kb.TextClassifier(static, labels=["a", "b"], pooling="mean").save_pretrained(tmp_path / "teacher")
+    call = ("distill", "--teacher", "teacher", "--train", "none.csv", "--out", "s")
+    result = run(*call)
+    assert (result.exit_code, "has no blocks; name a student" in result.stderr) == (2, True), result.output
+    result = run(*call, "--student", tiny_bert)
+    assert (result.exit_code, result.stderr) == (1, "Error: none.csv: no such file\n")
 
 
 def test_every_option_is_one_of_a_job():

@@ -89,6 +89,20 @@ def test_a_step_moves_the_student_alone_and_micro_batches_change_nothing(make):
     np.testing.assert_allclose(found[0][1], found[1][1], atol=1e-5)
 
 
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_weight_decay_leaves_alone_what_no_relation_reaches(norm_first):
+    student = make_model(**ANOTHER, norm_first=norm_first).encoder
+    model = RelationDistiller(student, make_model().encoder)
+    before = {each.path: np.array(each) for each in student.weights}
+    model.compile(keras.optimizers.AdamW(0.01, weight_decay=1.0))
+    model.fit(Rows("plain").dataset(), steps_per_epoch=1, verbose=0, shuffle=False)
+    still = {each.path for each in student.weights if (before[each.path] == np.asarray(each)).all()}
+    first = ("attention_norm",) if norm_first else ()
+    reached = [f"block_0/{each}/" for each in ("attention/query", "attention/key", "attention/value", *first)]
+    assert still == {path for path in before if not path.startswith(("embeddings/", *reached))}
+    assert any("pooler" in path for path in still)
+
+
 def test_the_loss_is_the_weighted_sum_and_parts_of_factor_0_are_left_out():
     batch = Rows("plain").batch(0)
     model = triple_distiller(soft_weight=3.0, mlm_weight=0.0, cosine_weight=0.5)

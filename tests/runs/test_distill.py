@@ -5,6 +5,7 @@ import logging
 import signal
 from dataclasses import replace
 from itertools import pairwise
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -14,6 +15,7 @@ from runs.short_runs import weights
 
 import kerasbert as kb
 from kerasbert.checkpoints.opening import open_checkpoint
+from kerasbert.config import EncoderDecoderConfig
 from kerasbert.errors import ConfigError, DataError, KerasBertError
 from kerasbert.models.opening import open_model
 from kerasbert.models.students import student_of
@@ -94,10 +96,32 @@ def test_answers_are_those_of_the_teacher_by_its_weights_and_settings(tiny_class
     np.testing.assert_allclose(found, open_model(tiny_classifier).predict_logits(texts), atol=1e-5)
     assert soft.answer(examples) == 0
     assert labels_of(tiny_classifier, tmp_path, max_length=16).hash != soft.hash
+    with pytest.raises(
+        KerasBertError, match=r"cannot be made \(Not a directory\); name another folder for the teacher's"
+    ):
+        labels_of(tiny_classifier, tiny_classifier / "config.json").answer(examples)
+    (alone,) = soft.of(examples[1:2])
+    np.testing.assert_array_equal(alone["logits"][0][0], found[1])
+    with pytest.raises(KerasBertError, match=r"no answer of the teacher is in .*; machines that share the work need a"):
+        soft.of([*examples, Example({"text": "another"})])
     (part,) = soft.folder.iterdir()
-    part.write_bytes(part.read_bytes()[:100])
-    with pytest.raises(KerasBertError, match=r"not readable \(.*\); remove it, and its texts are answered again"):
-        soft.of(examples)
+    for content in (part.read_bytes()[:100], b""):
+        part.write_bytes(content)
+        with pytest.raises(KerasBertError, match=r"not readable \(.*\); remove it, and its texts are answered again"):
+            soft.of(examples)
+
+
+def test_the_hash_of_a_writer_tells_its_decoder_too():
+    encoder = kb.BertConfig.from_size("tiny", vocab_size=30)
+    settings = task_named("seq2seq").Settings(max_length=8, decoder_start_token_id=1, eos_token_id=2)
+
+    def hashed(**of_decoder) -> str:
+        pair = EncoderDecoderConfig(encoder=encoder, decoder=replace(encoder, **of_decoder))
+        tokenizer = SimpleNamespace(content="")
+        teacher = SimpleNamespace(pair=pair, config=encoder, task="seq2seq", shapes={}, tokenizer=lambda: tokenizer)
+        return soft_labels.teacher_hash(teacher, settings)
+
+    assert hashed() == hashed() != hashed(hidden_act="relu")
 
 
 def test_work_that_is_stopped_goes_on(tiny_classifier, tmp_path, answered, monkeypatch):
@@ -209,13 +233,29 @@ def test_a_writer_teaches_its_texts(tiny_bert, tmp_path, caplog):
         ({"temperature": 0.0}, "temperature is 0.0: use a number above 0"),
         ({"class_weight": "balanced"}, "class_weight is balanced: a student learns without it"),
         ({"settings": {"pooling": "mean"}}, "pooling: a student has its teacher's settings"),
+        ({"soft_labels": "out/labels"}, "soft_labels is out/labels: the output folder must begin empty"),
         ({"layers": 1, "checkpoint": "x"}, "layers are blocks of the teacher, and a checkpoint is given too"),
     ],
 )
-def test_what_no_run_can_have_is_told_before_anything_is_read(tiny_classifier, tmp_path, changes, message):
+def test_what_no_run_can_have_is_told_before_anything_is_read(tiny_classifier, tmp_path, monkeypatch, changes, message):
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match=message):
         distill(tiny_classifier, tmp_path / "none.csv", tmp_path / "out", **changes)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_static_student_of_a_pooling_that_it_lacks_is_told_before_the_teacher_works(
+    tiny_classifier, tmp_path, answered
+):
+    tokenizer = kb.BertEncoder.from_pretrained(str(tiny_classifier)).tokenizer
+    config = kb.BertConfig(model_type="static", vocab_size=tokenizer.vocab_size, hidden_size=4)
+    kb.BertEncoder(config, tokenizer=tokenizer).save_pretrained(tmp_path / "static")
+    path = lines(tmp_path / "texts.txt", ["the film"])
+    with pytest.raises(
+        ConfigError, match="the teacher's pooling 'cls' needs the blocks of an encoder, and a static one"
+    ):
+        distill(tiny_classifier, None, tmp_path / "out", unlabelled=path, checkpoint=str(tmp_path / "static"))
+    assert not answered
 
 
 def test_what_does_not_go_with_a_teacher_is_told(tiny_bert, tiny_tagger, tmp_path):
@@ -229,8 +269,10 @@ def test_what_does_not_go_with_a_teacher_is_told(tiny_bert, tiny_tagger, tmp_pat
         distill(tmp_path / "teacher", None, tmp_path / "out", unlabelled=path, checkpoint=str(tmp_path / "other"))
     with pytest.raises(ConfigError, match=r"its tokenizer is not that of .*, so tokens of the two cannot be matched"):
         distill(tiny_tagger / "tagger", None, tmp_path / "out", unlabelled=path, checkpoint=str(tmp_path / "other"))
-    with pytest.raises(DataError, match="alpha is 0, so only right answers count, and there are none"):
+    with pytest.raises(DataError, match="alpha is 0, so only right answers count, and unlabelled has none"):
         distill(tiny_tagger / "tagger", None, tmp_path / "out", unlabelled=path, alpha=0.0)
+    with pytest.raises(DataError, match="token-classification has no column for 'question': name "):
+        distill(tiny_tagger / "tagger", None, tmp_path / "out", unlabelled=path, columns={"question": "q"})
     with pytest.raises(DataError, match="there are no examples to learn from"):
         distill(tmp_path / "teacher", None, tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -169,7 +169,6 @@ def test_a_run_stopped_before_its_rows_are_made_goes_on(tiny_bert, place, tmp_pa
             {"loss": "triple"},
             "the folder `bert` has no head for masked words, which the triple loss needs; use the loss",
         ),
-        ({"max_length": 80}, "its rows have up to 80 tokens, but student and teacher take 64; use a max_length of 64"),
         ({"batch_size": 10_000}, r"batch_size is 10000: use 1 to \d+, the rows of "),
         (
             {"relation_heads": 5},
@@ -185,6 +184,27 @@ def test_what_does_not_fit_is_named_and_nothing_is_left(tiny_bert, place, tmp_pa
     with pytest.raises(ConfigError, match=message):
         distil(tiny_bert, place.text, tmp_path / "out", **options)
     assert not list(tmp_path.rglob("*.*"))
+
+
+def test_a_length_that_does_not_fit_is_told_before_the_text_is_read(tiny_bert, place, tmp_path, monkeypatch):
+    monkeypatch.setattr(job, "prepare", lambda *arguments, **options: pytest.fail("the text is read"))
+    message = (
+        r"text\.txt: its rows have up to 80 tokens, but student and teacher take 64; use a max_length of 64 or less"
+    )
+    with pytest.raises(ConfigError, match=message):
+        distil(tiny_bert, place.text, tmp_path / "out", max_length=80)
+    assert not list(tmp_path.rglob("*.*"))
+
+
+def test_several_machines_need_prepared_rows_and_the_first_of_them_says_so(tiny_bert, place, tmp_path, monkeypatch):
+    """If only the others said so, the first one would wait for them."""
+    cluster = SimpleNamespace(as_dict=lambda: {"worker": ["one:1", "two:1"]})
+    resolver = SimpleNamespace(task_type="worker", task_id=0, cluster_spec=lambda: cluster)
+    strategy = SimpleNamespace(cluster_resolver=resolver)
+    monkeypatch.setattr(job.distribution, "strategy_named", lambda name: strategy)
+    with pytest.raises(ConfigError, match=r"text\.txt: several machines need prepared rows; make them with kerasbert"):
+        distil(tiny_bert, place.text, tmp_path / "out")
+    assert job.distribution.is_chief(strategy)
 
 
 def test_text_that_is_not_there_is_named(tiny_bert, tmp_path):
@@ -206,6 +226,7 @@ def test_a_student_of_another_vocabulary_is_refused(tiny_bert, place, tmp_path):
     ("options", "message"),
     [
         ({"loss": "square"}, "loss is 'square': use one of relations, triple"),
+        ({"epochs": 3, "steps": 9}, "steps is 9 and epochs is 3: either ends the run, so give one"),
         ({"epochs": 0}, "epochs is 0: use a whole number, 1 or more"),
         ({"temperature": 4.0}, "temperature is of the loss triple, and this one is relations: leave it out"),
         ({"loss": "triple", "relation_heads": 2}, "relation_heads is of the loss relations, and this one is triple"),

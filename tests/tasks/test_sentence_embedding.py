@@ -93,6 +93,8 @@ def test_scores_are_the_right_cosines():
 def test_vectors_are_learned_by_single_texts():
     _, targets, _ = batch_of(examples(["film", "room"], np.eye(2, 8)))
     np.testing.assert_array_equal(targets["embedding"], np.eye(2, 8)[:, None])
+    arrays = [Example({"anchor": text}, vector) for text, vector in zip(("film", "room"), np.eye(2, 8), strict=True)]
+    np.testing.assert_array_equal(batch_of(arrays)[1]["embedding"], np.eye(2, 8)[:, None])
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,14 @@ def test_equal_relations_cost_nothing_and_padding_has_no_part():
     assert float(relation_loss(teacher, student, bias, weights, heads=4)) == before
 
 
+def test_large_numbers_in_float16_have_the_relations_of_float32():
+    """Their products are above 65,504, the largest number of float16."""
+    half = [(drawn(4, 6, seed) * 100).astype("float16") for seed in (1, 2)]
+    single = [x.astype("float32") for x in half]
+    found, wanted = (float(relation_loss(*pair, *masks(), heads=4)) for pair in (half, single))
+    assert found == wanted > 1
+
+
 def test_only_the_student_has_a_gradient():
     teacher, student = (tf.Variable(drawn(4, 6, seed)) for seed in (1, 2))
     with tf.GradientTape() as tape:
