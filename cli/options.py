@@ -173,7 +173,10 @@ def settings_of(path: str, task: Task):
 
     checkpoint = open_checkpoint(path)
     stored = {"max_length": checkpoint.config.max_length, **stored_settings(checkpoint, task)}
-    needed = {each.name for each in dataclasses.fields(task.Settings) if each.default is dataclasses.MISSING}
+    missing = dataclasses.MISSING
+    needed = {
+        each.name for each in dataclasses.fields(task.Settings) if each.default is each.default_factory is missing
+    }
     return task.Settings(**stored) if needed <= stored.keys() else None
 
 
