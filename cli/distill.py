@@ -7,7 +7,6 @@ from click.core import ParameterSource
 
 from kerasbert.cli import options
 from kerasbert.cli.numbers import Number
-from kerasbert.errors import ConfigError
 from kerasbert.tasks import task_named
 
 PACKAGE = "package"
@@ -170,7 +169,7 @@ def _check_given(given: dict, encoder: bool, teacher) -> None:
     strange = [name for name in given if _means_nothing(name, encoder)]
     if strange:
         whose = "an encoder" if encoder else teacher.task
-        raise click.UsageError(f"{_option(strange[0])} means nothing to a teacher that is {whose}; leave it out")
+        raise click.UsageError(f"{options.flag(strange[0])} means nothing to a teacher that is {whose}; leave it out")
     if "student" in given and "layers" in given:
         raise click.UsageError("--layers are blocks of the teacher; give them or --student")
     if encoder and "unlabelled" not in given:
@@ -182,23 +181,12 @@ def _check_given(given: dict, encoder: bool, teacher) -> None:
     if encoder and len(given.get("learning_rate", ())) > 1:
         raise click.UsageError("--learning-rate is given twice; an encoder learns with one")
     if "student" not in given:
-        _as_usage(lambda: chosen_blocks(teacher.config.num_hidden_layers, given.get("layers")))
+        with options.wrong_call():
+            chosen_blocks(teacher.config.num_hidden_layers, given.get("layers"))
 
 
 def _means_nothing(name: str, encoder: bool) -> bool:
     return name in WITH_TASK or name.endswith(options.COLUMN) if encoder else name in OF_ENCODER
-
-
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
-
-
-def _as_usage(check):
-    """What `check` returns; a ConfigError becomes a wrong call."""
-    try:
-        return check()
-    except ConfigError as error:
-        raise click.UsageError(str(error)) from None
 
 
 def _distill_task(teacher, folder: Path, given: dict) -> dict:
@@ -207,7 +195,8 @@ def _distill_task(teacher, folder: Path, given: dict) -> dict:
     from kerasbert.tasks import NAMES
 
     task = task_named(answerable_task(teacher, NAMES))
-    _check_measures(given, task)
+    _check_metric(given, task)
+    options.check_dev(given)
     columns = options.taken_columns(given)
     train, given["dev"] = (
         path and read_examples(path, task, columns=columns) for path in (given.pop("train", None), given.get("dev"))
@@ -220,21 +209,16 @@ def _distill_task(teacher, folder: Path, given: dict) -> dict:
     from kerasbert.runs.distill import DistillOptions, teaching_of
     from kerasbert.runs.finetune import learn
 
-    teaching = _as_usage(lambda: teaching_of(teacher, folder, DistillOptions(**given)))
+    with options.wrong_call():
+        teaching = teaching_of(teacher, folder, DistillOptions(**given))
     return learn(teaching.task, train, folder, teaching.options, teaching)
 
 
-def _check_measures(given: dict, task) -> None:
-    """Raises click.UsageError: what is to be measured cannot be."""
+def _check_metric(given: dict, task) -> None:
+    """Raises click.UsageError: the task has no such figure."""
     known = ["loss", *task.metrics(None)]
     if given.get("metric", "loss") not in known:
         raise click.UsageError(f"--metric {given['metric']}: {task.name} has {', '.join(known)}")
-    if "dev" not in given:
-        several = {"learning_rate": len(given.get("learning_rate", ())) > 1, "keep": given.get("keep") == "best"}
-        needing = [name for name in ("metric", "early_stopping") if name in given]
-        needing += [name for name, needed in several.items() if needed]
-        if needing:
-            raise click.UsageError(f"{_option(needing[0])} needs held-out examples: give --dev")
 
 
 def _distill_encoder(teacher, folder: Path, given: dict) -> dict:
@@ -245,7 +229,8 @@ def _distill_encoder(teacher, folder: Path, given: dict) -> dict:
     from kerasbert.runs.distill_encoder import distill_encoder
     from kerasbert.runs.distill_encoder_options import EncoderDistillOptions
 
-    chosen = _as_usage(lambda: EncoderDistillOptions(**given))
+    with options.wrong_call():
+        chosen = EncoderDistillOptions(**given)
     return distill_encoder(teacher.origin or teacher.folder, texts, folder, chosen)
 
 

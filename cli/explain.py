@@ -8,7 +8,6 @@ import click
 
 from kerasbert.cli import options
 from kerasbert.cli.texts import examples_of, further_fields, option_of, utf8
-from kerasbert.errors import ConfigError
 from kerasbert.explanations.attribution import Attribution, heading
 from kerasbert.explanations.files import WRITERS, check_ending
 from kerasbert.explanations.integral import MOST_STEPS, STEPS
@@ -77,12 +76,10 @@ def _checked(model: str, out: Path, target: str | None, texts: dict):
         raise click.UsageError(f"{empty[0]} is empty, so there is nothing to explain; give it some words")
     if (Path(model) / MANIFEST).is_file():
         raise click.UsageError(f"{model} is a bundle; name the folder or .keras file that it was exported from")
-    try:
+    with options.wrong_call():
         check_ending(out)
         definition = options.task_of(model)
         check_explained(definition, target, target and options.settings_of(model, definition))
-    except ConfigError as error:
-        raise click.UsageError(str(error)) from None
     return definition
 
 

@@ -1,6 +1,5 @@
 """kerasbert export."""
 
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -96,7 +95,7 @@ def export(model, task, max_length, folder, **given):
     """
     columns = options.taken_columns(given)
     given = {name: None if value == () else value for name, value in given.items()}
-    with _as_wrong_call():
+    with options.wrong_call(ExportError):
         chosen = ExportOptions(**given, columns=columns)
     check_target(folder)
     if (Path(model) / MANIFEST).is_file():
@@ -110,19 +109,10 @@ def export(model, task, max_length, folder, **given):
 
     opened = open_model(model, task=task, max_length=max_length)
     if opened.tokenizer is not None:
-        with _as_wrong_call():
+        with options.wrong_call(ExportError):
             check_formats(opened, chosen)
     rows = export_bundle(opened, folder, chosen, progress=options.progress)
     print_rows(rows, opened.task.headline)
     click.echo(f"{folder}: written and checked")
     if chosen.web:
         click.echo(f"python -m http.server --directory {folder}  # and open http://localhost:8000/web/")
-
-
-@contextmanager
-def _as_wrong_call():
-    """Errors within the block tell how this command was called."""
-    try:
-        yield
-    except ExportError as error:
-        raise click.UsageError(str(error)) from None

@@ -256,7 +256,7 @@ def _finetune(name: str, train: Path, folder: Path, given: dict, settings: list[
 
     columns = options.taken_columns(given)
     # Common mistakes are reported before TensorFlow loads, which takes seconds.
-    _check_dev(given)
+    options.check_dev(given)
     if given["batch_size"] is not None and given["batch_tokens"] is not None:
         raise click.UsageError("--batch-size and --batch-tokens: give one of them")
     is_begun(folder, given["resume"])
@@ -276,20 +276,6 @@ def _finetune(name: str, train: Path, folder: Path, given: dict, settings: list[
     figures = teach(name, examples, folder, FinetuneOptions(**given, settings=chosen))
     _print_report(folder)
     click.echo(f"{folder}: saved; " + ", ".join(f"{name} {shown(value)}" for name, value in figures.items()))
-
-
-def _check_dev(given: dict) -> None:
-    """Raises click.UsageError: an option that measures, without a file to measure on."""
-    several = given["learning_rate"] is not None and len(given["learning_rate"]) > 1
-    measuring = {
-        "--keep best": given["keep"] == "best",
-        "--metric": given["metric"] is not None,
-        "--early-stopping": given["early_stopping"] is not None,
-        "more than one --learning-rate": several,
-    }
-    wanting = next((name for name, needed in measuring.items() if needed), None)
-    if wanting is not None and given["dev"] is None:
-        raise click.UsageError(f"{wanting} needs held-out examples: give --dev")
 
 
 def _check_lora(rank: int, checkpoint: str | None) -> None:

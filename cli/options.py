@@ -1,6 +1,8 @@
 """Options that several commands share, and the models that commands open."""
 
 import dataclasses
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -15,7 +17,7 @@ from kerasbert.runtime.manifest import Manifest
 from kerasbert.tasks import NAMES, task_named
 from kerasbert.tasks.choice import Choice
 from kerasbert.tasks.request import answering_with, is_answering
-from kerasbert.tasks.task import Example, Task
+from kerasbert.tasks.task import Example, Task, needed_settings
 
 KERAS_FILE = ".keras"
 """The ending of a model that Keras saved as one file."""
@@ -142,7 +144,7 @@ def check_settings(given: dict, task: Task, path: str) -> None:
     """Raises click.UsageError if the task has no such setting, or the model's settings do not take a value."""
     for name in given:
         if not is_answering(task, name):
-            raise click.UsageError(f"{task.name} has no --{name.replace('_', '-')}; leave it out")
+            raise click.UsageError(f"{task.name} has no {flag(name)}; leave it out")
     check_values(given, settings_of(path, task) if given else None)
 
 
@@ -158,8 +160,39 @@ def check_values(given: dict, settings) -> None:
         answering_with(settings, given)
     except ConfigError as error:
         blamed = [name for name in given if name in str(error)] or given
-        options = ", ".join(f"--{name.replace('_', '-')}" for name in blamed)
+        options = ", ".join(map(flag, blamed))
         raise click.UsageError(f"{options}: {error}") from None
+
+
+def flag(name: str) -> str:
+    """The option of a parameter, as it is typed: `top_k` -> `--top-k`."""
+    return f"--{name.replace('_', '-')}"
+
+
+@contextmanager
+def wrong_call(error: type[Exception] = ConfigError) -> Iterator[None]:
+    """Errors of a class, within the block, tell how this command was called."""
+    try:
+        yield
+    except error as found:
+        raise click.UsageError(str(found)) from None
+
+
+def check_dev(given: Mapping) -> None:
+    """Raises click.UsageError: an option that measures, without a file to measure on.
+
+    Args:
+        given: the options by name; those that are None or missing are not given.
+    """
+    measuring = {
+        "--keep best": given.get("keep") == "best",
+        "--metric": given.get("metric") is not None,
+        "--early-stopping": given.get("early_stopping") is not None,
+        "more than one --learning-rate": len(given.get("learning_rate") or ()) > 1,
+    }
+    wanting = next((name for name, needed in measuring.items() if needed), None)
+    if wanting is not None and given.get("dev") is None:
+        raise click.UsageError(f"{wanting} needs held-out examples: give --dev")
 
 
 def settings_of(path: str, task: Task):
@@ -173,11 +206,7 @@ def settings_of(path: str, task: Task):
 
     checkpoint = open_checkpoint(path)
     stored = {"max_length": checkpoint.config.max_length, **stored_settings(checkpoint, task)}
-    missing = dataclasses.MISSING
-    needed = {
-        each.name for each in dataclasses.fields(task.Settings) if each.default is each.default_factory is missing
-    }
-    return task.Settings(**stored) if needed <= stored.keys() else None
+    return task.Settings(**stored) if needed_settings(task.Settings) <= stored.keys() else None
 
 
 def out(command):

@@ -115,7 +115,7 @@ def _check_call(texts: tuple, source: Path | None, others: dict, columns: dict, 
         raise click.UsageError("options that name columns go with --input")
     limits = [name for name in ("top_k", "threshold") if choice[name] is not None]
     if choice["all_scores"] and limits:
-        raise click.UsageError(f"--all-scores shows every label; leave {_option(limits[0])} out")
+        raise click.UsageError(f"--all-scores shows every label; leave {options.flag(limits[0])} out")
 
 
 def _chosen(model: str, task, given: dict) -> Choice | None:
@@ -131,8 +131,8 @@ def _chosen(model: str, task, given: dict) -> Choice | None:
     known = chosen if settings is None else task.choices(settings)  # a model without settings is refused when opened
     strange = [name for name in chosen if name not in known]
     if strange:
-        others = f"; {', '.join(map(_option, known))} would" if known else ""
-        raise click.UsageError(f"{_option(strange[0])} means nothing to {model}, for {task.name}{others}")
+        others = f"; {', '.join(map(options.flag, known))} would" if known else ""
+        raise click.UsageError(f"{options.flag(strange[0])} means nothing to {model}, for {task.name}{others}")
     options.check_values({name: value for name, value in chosen.items() if hasattr(settings, name)}, settings)
     return Choice(**chosen)
 
@@ -155,7 +155,3 @@ def _line(answer, example, data: set[str]) -> str:
     # The texts are as the offsets in answers refer to them.
     texts = {name: value if name in data else as_text(value) for name, value in example.fields.items()}
     return json.dumps({**texts, **shown}, ensure_ascii=False)
-
-
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"

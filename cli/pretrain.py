@@ -103,7 +103,7 @@ def pretrain(data, folder, recipe, buckets, whole_words, jit_compile, **chosen):
     source_of = click.get_current_context().get_parameter_source
     for name in ("size", "model_type", "positions", "dropout"):
         if chosen["init_from"] and source_of(name) is click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--{name.replace('_', '-')} is for a new model; --init-from brings its own")
+            raise click.UsageError(f"{options.flag(name)} is for a new model; --init-from brings its own")
     options.load_tensorflow()
     from kerasbert.runs import pretrain as pretraining
     from kerasbert.runs.pretrain_options import PretrainOptions

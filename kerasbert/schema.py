@@ -59,11 +59,15 @@ def _dataclass(kind, value, place: str, whole: bool):
     if unknown:
         raise ValueError(f"unknown key {_inside(place, unknown[0])!r}; expected {', '.join(fields)}")
     for name, field in fields.items():
-        required = whole or field.default is field.default_factory is dataclasses.MISSING
-        if required and name not in value:
+        if (whole or is_required(field)) and name not in value:
             raise ValueError(f"no key {_inside(place, name)!r}")
     read = {name: from_json(hints[name], item, _inside(place, name), whole=whole) for name, item in value.items()}
     return kind(**read)
+
+
+def is_required(field: dataclasses.Field) -> bool:
+    """Whether a field of a dataclass has no default."""
+    return field.default is field.default_factory is dataclasses.MISSING
 
 
 @cache

@@ -12,7 +12,7 @@ from kerasbert.layers.gather import gather_tokens
 from kerasbert.layers.intermediates import observed
 from kerasbert.models.cards import encoder_card
 from kerasbert.models.encoder import BertEncoder
-from kerasbert.models.pretraining import LEARNED, PretrainingModel, embedded
+from kerasbert.models.pretraining import LEARNED, PretrainingModel, choice_sums, embedded
 from kerasbert.training.distillation import cosine_loss, relation_heads_of, relation_loss, soft_target_loss
 from kerasbert.training.trainer import SummedLossTrainer
 
@@ -55,11 +55,8 @@ class Distiller(SummedLossTrainer, keras.Model):
 
     def __init__(self, student, teacher, *, factors: dict[str, float], **kwargs):
         super().__init__(**kwargs)
-        static = [each for each in (student, teacher) if not _encoder_of(each).blocks]
-        if static:
-            raise ConfigError(
-                "a static encoder has no blocks: kerasbert.models.static.static_of makes one of a teacher"
-            )
+        for each in (student, teacher):
+            _encoder_of(each).config.check_blocks("distillation on text")
         learned, taught = (_encoder_of(each).config.vocab_size for each in (student, teacher))
         if learned != taught:
             raise ConfigError(f"the student has {learned} words and the teacher {taught}: they must have the same ones")
@@ -254,7 +251,7 @@ class TripleDistiller(Distiller):
         words, tokens = batch["mlm_weights"], ops.cast(batch["attention_mask"], "float32")
         found = {
             "soft": lambda: {"loss": soft_target_loss(teacher, student, words, temperature=self.temperature)},
-            "mlm": lambda: _of_true_words(student, batch["mlm_ids"], words),
+            "mlm": lambda: choice_sums(student, batch["mlm_ids"], words),
             "cosine": lambda: {"loss": cosine_loss(taught, learned, tokens)},
         }
         return {name: found[name]() for name in self.factors}
@@ -263,12 +260,6 @@ class TripleDistiller(Distiller):
         """The last hidden states (batch, sequence, hidden_size), and float32 (batch, masked, vocab_size)."""
         states = self.states(model.encoder, batch, len(model.encoder.blocks), training)
         return states, model.mlm(gather_tokens(states, batch["mlm_positions"]))
-
-
-def _of_true_words(logits, ids, weights) -> dict:
-    losses = keras.losses.sparse_categorical_crossentropy(ids, logits, from_logits=True)
-    right = ops.cast(ops.equal(ops.cast(ops.argmax(logits, axis=-1), ids.dtype), ids), "float32")
-    return {"loss": ops.sum(losses * weights), "accuracy": ops.sum(right * weights)}
 
 
 def _encoder_of(model) -> BertEncoder:

@@ -149,10 +149,7 @@ class PretrainingModel(Unquantized, SummedLossTrainer, keras.Model):
         if self.nsp:
             logits = self.nsp_head(self.encoder.pooler.dense(x[:, :pairs]), training=training)  # (B, S, 2)
             labels = ops.reshape(batch["nsp_label"], (-1, pairs))
-            weights = nsp_weights(batch)
-            losses = keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
-            right = ops.cast(ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), labels), "float32")
-            sums["nsp"] = {"loss": ops.sum(losses * weights), "accuracy": ops.sum(right * weights)}
+            sums["nsp"] = choice_sums(logits, labels, nsp_weights(batch))
         return sums
 
     def vectors(self, batch: dict, positions, training: bool | None = None):
@@ -243,6 +240,19 @@ def embedded(encoder: BertEncoder, batch: dict, training: bool | None = None):
         training=training,
     )
     return x if encoder.projection is None else encoder.projection(x)
+
+
+def choice_sums(logits, labels, weights) -> dict:
+    """The weighted sums of cross-entropies and of right choices, `{"loss", "accuracy"}`, float32 scalars.
+
+    Args:
+        logits: float32 (..., choices).
+        labels: int32 (...).
+        weights: float32 (...).
+    """
+    losses = keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+    right = ops.cast(ops.equal(ops.cast(ops.argmax(logits, axis=-1), labels.dtype), labels), "float32")
+    return {"loss": ops.sum(losses * weights), "accuracy": ops.sum(right * weights)}
 
 
 def nsp_weights(batch: dict):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kerasbert.config import BertConfig
 from kerasbert.errors import ConfigError
-from kerasbert.runs.run_options import RunOptions, is_count
+from kerasbert.runs.run_options import RunOptions, check_known, check_values, is_count
 
 LOSSES = ("relations", "triple")
 """What a student is taught with: MiniLMv2's relations from any encoder, DistilBERT's triple loss from one with a head
@@ -74,8 +74,9 @@ class EncoderDistillOptions(RunOptions):
 
     def __post_init__(self):
         super().__post_init__()
-        self.check_known(loss=LOSSES)
-        self.check(
+        check_known(self, loss=LOSSES)
+        check_values(
+            self,
             ("epochs batch_size", is_count, "a whole number, 1 or more"),
             ("relation_heads steps", lambda x: x is None or is_count(x), "a whole number, 1 or more, or None"),
             ("teacher_block", lambda x: x is None or x == 0 or is_count(x), "a whole number, 0 or more, or None"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from kerasbert.checkpoints.loading import Checkpoint
 from kerasbert.config import SCORES
 from kerasbert.errors import ConfigError
-from kerasbert.runs.run_options import PRECISIONS
+from kerasbert.runs.run_options import PRECISIONS, check_known, check_values
 from kerasbert.tasks.amounts import batching_of
 from kerasbert.tasks.lessons import BALANCED
 from kerasbert.tasks.task import Example
@@ -87,7 +87,7 @@ class FinetuneOptions:
     the number that kerasbert saved with the checkpoint. A checkpoint without one gets the task's `usual_length`, or
     what the model can take if that is less."""
     precision: str = "float32"
-    """What products are computed in, a key of `kerasbert.runs.pretrain_options.PRECISIONS`."""
+    """What products are computed in, a key of `kerasbert.runs.run_options.PRECISIONS`."""
     accumulate: int = 1
     """Micro-batches that a batch is cut into."""
     strategy: str = "auto"
@@ -104,10 +104,9 @@ class FinetuneOptions:
     """Settings of the task, such as `problem_type` and `pooling`; those left out or None are the checkpoint's."""
 
     def __post_init__(self):
-        for name, known in (("precision", PRECISIONS), ("strategy", STRATEGIES)):
-            if getattr(self, name) not in known:
-                raise ConfigError(f"{name} is {getattr(self, name)!r}: use one of {', '.join(known)}")
-        for names, fits, mend in (
+        check_known(self, precision=PRECISIONS, strategy=STRATEGIES)
+        check_values(
+            self,
             ("epochs accumulate average dev_sample", lambda x: x >= 1, "1 or more"),
             ("few_shot", lambda x: x is None or x >= 1, "a number of pairs, 1 or more, or None"),
             ("early_stopping", lambda x: x is None or x >= 1, "a number of epochs, 1 or more, or None"),
@@ -122,10 +121,8 @@ class FinetuneOptions:
             ("save_minutes", _is_rate, "a number above 0"),
             ("class_weight", lambda x: x in (None, BALANCED), f"{BALANCED!r} or None"),
             ("keep", lambda x: x in (None, *KEEP), "'best', 'last' or None"),
-        ):
-            for name in names.split():
-                if not fits(getattr(self, name)):
-                    raise ConfigError(f"{name} is {getattr(self, name)}: use {mend}")
+            shown=str,
+        )
         batching_of(None, self.batch_size, self.batch_tokens)
         twice = self.settings.get("max_length")
         if self.max_length is not None and twice is not None:

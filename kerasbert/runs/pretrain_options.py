@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kerasbert.runs.run_options import RunOptions, is_count
+from kerasbert.runs.run_options import RunOptions, check_values, is_count
 from kerasbert.tasks.masking import Masking
 
 
@@ -35,7 +35,8 @@ class PretrainOptions(RunOptions):
 
     def __post_init__(self):
         super().__post_init__()
-        self.check(
+        check_values(
+            self,
             ("positions", lambda x: x is None or is_count(x), "a whole number, 1 or more, or None"),
             ("buckets", lambda x: not x or all(map(is_count, x)), "whole numbers, 1 or more, such as 32, 64, 128"),
         )

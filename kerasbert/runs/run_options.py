@@ -16,6 +16,27 @@ def is_count(value) -> bool:
     return isinstance(value, int) and value > 0
 
 
+def check_known(options, **known) -> None:
+    """Raises ConfigError: the value of an option is not among those that are known."""
+    for name, values in known.items():
+        if getattr(options, name) not in values:
+            raise ConfigError(f"{name} is {getattr(options, name)!r}: use one of {', '.join(values)}")
+
+
+def check_values(options, *rules: tuple[str, Callable[[object], bool], str], shown: Callable = repr) -> None:
+    """Raises ConfigError: a value does not fit.
+
+    Args:
+        options: has the options as attributes.
+        rules: names of options with spaces between them, whether a value fits, and in words which do.
+        shown: how the error shows a value.
+    """
+    for names, fits, mend in rules:
+        for name in names.split():
+            if not fits(getattr(options, name)):
+                raise ConfigError(f"{name} is {shown(getattr(options, name))}: use {mend}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
     """How a run measures, saves and shares its work.
@@ -53,24 +74,12 @@ class RunOptions:
     """How often an exploding loss is forgiven."""
 
     def __post_init__(self):
-        self.check_known(precision=PRECISIONS, strategy=STRATEGIES)
-        self.check(
+        check_known(self, precision=PRECISIONS, strategy=STRATEGIES)
+        check_values(
+            self,
             ("accumulate save_every keep log_every", is_count, "a whole number, 1 or more"),
             ("evaluate_every", lambda x: x is None or is_count(x), "a whole number, 1 or more, or None"),
             ("max_rollbacks", lambda x: x == 0 or is_count(x), "a whole number, 0 or more"),
             ("save_minutes", lambda x: 0 < x < math.inf, "a number above 0"),
             ("jit_compile", lambda x: x in (True, False, "auto"), "True, False or 'auto'"),
         )
-
-    def check_known(self, **known) -> None:
-        """Raises ConfigError: the value of an option is not among those that are known."""
-        for name, values in known.items():
-            if getattr(self, name) not in values:
-                raise ConfigError(f"{name} is {getattr(self, name)!r}: use one of {', '.join(values)}")
-
-    def check(self, *rules: tuple[str, Callable[[object], bool], str]) -> None:
-        """Raises ConfigError: a value does not fit. Args: rules: names of options, whether a value fits, what does."""
-        for names, fits, mend in rules:
-            for name in names.split():
-                if not fits(getattr(self, name)):
-                    raise ConfigError(f"{name} is {getattr(self, name)!r}: use {mend}")

@@ -1,10 +1,11 @@
 """The parts of a task: an example becomes rows, rows become outputs, and outputs become an answer."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 
 import numpy as np
 
+from kerasbert.schema import is_required
 from kerasbert.tasks.choice import Choice
 from kerasbert.tasks.fields import Field
 from kerasbert.tasks.figures.pictures import Counts, Points
@@ -218,6 +219,11 @@ class Words:
     longer: str = "A longer text is cut."
     examples: str = "texts"
     files: str = ""
+
+
+def needed_settings(kind: type) -> set[str]:
+    """The names of the settings that have no default, of a task's `Settings`."""
+    return {each.name for each in fields(kind) if is_required(each)}
 
 
 def labels_of(settings) -> tuple[str, ...]:

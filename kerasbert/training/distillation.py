@@ -6,6 +6,7 @@ the sum of the same weights.
 
 import math
 
+import keras
 from keras import ops
 
 from kerasbert.errors import ConfigError
@@ -109,9 +110,5 @@ def cosine_loss(teacher, student, weights):
         teacher, student: (..., width).
         weights: float32 (...).
     """
-    taught, learned = (_unit(ops.cast(x, "float32")) for x in (ops.stop_gradient(teacher), student))
-    return ops.sum((1.0 - ops.sum(taught * learned, axis=-1)) * weights)
-
-
-def _unit(x):
-    return x * ops.rsqrt(ops.sum(ops.square(x), axis=-1, keepdims=True) + 1e-12)
+    taught, learned = (ops.cast(x, "float32") for x in (ops.stop_gradient(teacher), student))
+    return ops.sum((1.0 + keras.losses.cosine_similarity(taught, learned)) * weights)  # Keras's is negative
