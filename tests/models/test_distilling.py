@@ -6,6 +6,7 @@ import pytest
 from training.replica_runs import Rows, make_model
 from training.test_trainer import unpacked
 
+from kerasbert import BertConfig, BertEncoder
 from kerasbert.errors import ConfigError
 from kerasbert.layers.intermediates import observed
 from kerasbert.models.distilling import RelationDistiller, TripleDistiller, teaching_block
@@ -141,3 +142,11 @@ def test_what_does_not_fit_together_is_refused():
     rows = {name: x for name, x in Rows("plain").batch(0).items() if not name.startswith("mlm")}
     with pytest.raises(ConfigError, match="a batch without mlm_positions, mlm_ids, mlm_weights"):
         narrow.weights_of(rows)
+
+
+@pytest.mark.parametrize("static_student", [True, False])
+def test_a_static_encoder_is_refused(static_student):
+    encoder = make_model().encoder
+    static = BertEncoder(BertConfig(model_type="static", vocab_size=encoder.config.vocab_size, hidden_size=16))
+    with pytest.raises(ConfigError, match="distillation on text needs the blocks of an encoder, and a static one has"):
+        RelationDistiller(*((static, encoder) if static_student else (encoder, static)))
