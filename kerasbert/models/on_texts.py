@@ -285,6 +285,7 @@ class OnTexts:
             round_to=ROUND_TO,
             seed=seed,
             start=start,
+            apart=self.task.apart,
         )
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):

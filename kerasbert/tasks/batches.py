@@ -1,8 +1,8 @@
 """Makes padded batches of rows, determines the order of rows, and puts outputs together again."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 
 import numpy as np
 
@@ -172,24 +172,64 @@ def by_length(lengths: Iterable[int], *, batch_tokens: int, batch_rows: int | No
     return [*batches, np.array(batch)] if batch else batches
 
 
-def training_order(lengths: np.ndarray, batch_size: int, *, seed: int | None, epoch: int = 0) -> list[np.ndarray]:
+def training_order(
+    lengths: np.ndarray,
+    batch_size: int,
+    *,
+    seed: int | None,
+    epoch: int = 0,
+    apart: Sequence[Collection] | None = None,
+) -> list[np.ndarray]:
     """The row numbers of each batch of an epoch. They depend on nothing but the arguments.
 
     With a seed, rows are shuffled, sorted by length within windows of `WINDOW` batches and cut into batches, which are
     shuffled again. Rows of similar length then share a batch, which saves two thirds of the padding of ordinary
     sentences. Without a seed, rows keep their order.
+
+    Args:
+        apart: what each row has that it should share with no other row of its batch, such as its texts where the other
+            texts of a batch are wrong answers. Batches are then filled one by one, and only the last of an epoch hold
+            rows that share something.
     """
     order = np.arange(len(lengths))
     if seed is None:
         return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
     random = np.random.default_rng([seed, epoch])
     random.shuffle(order)
-    batches = []
+    if apart is None:
+        batches = list(_by_length(order, lengths, batch_size))
+    else:
+        batches = list(_apart(order, lengths, batch_size, apart))
+    return [batches[i] for i in random.permutation(len(batches))]
+
+
+def _by_length(order: np.ndarray, lengths: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
     for start in range(0, len(order), WINDOW * batch_size):
         window = order[start : start + WINDOW * batch_size]
         window = window[np.argsort(lengths[window], kind="stable")]
-        batches += [window[i : i + batch_size] for i in range(0, len(window), batch_size)]
-    return [batches[i] for i in random.permutation(len(batches))]
+        yield from (window[i : i + batch_size] for i in range(0, len(window), batch_size))
+
+
+def _apart(
+    order: np.ndarray, lengths: np.ndarray, batch_size: int, apart: Sequence[Collection]
+) -> Iterator[np.ndarray]:
+    """Fills batches from a window that is as large as that of `_by_length`. Each batch has the row that has waited
+    longest, and those that are nearest to it in length and share nothing with the others."""
+    window, coming = [], iter(order.tolist())
+    while window or (window := list(islice(coming, WINDOW * batch_size))):
+        nearest = np.argsort(np.abs(lengths[window] - lengths[window[0]]), kind="stable")
+        chosen, put_off, held = [], [], set()
+        for row in (window[place] for place in nearest):
+            if len(chosen) < batch_size and held.isdisjoint(apart[row]):
+                chosen.append(row)
+                held.update(apart[row])
+            else:
+                put_off.append(row)
+        chosen += put_off[: batch_size - len(chosen)]
+        taken = set(chosen)
+        window = [row for row in window if row not in taken]
+        window += islice(coming, WINDOW * batch_size - len(window))
+        yield np.array(chosen)
 
 
 def tokens_of(groups: Sequence[Sequence[Lesson]], graph: Graph, round_to: int = 1) -> np.ndarray:

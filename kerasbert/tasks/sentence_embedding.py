@@ -11,6 +11,7 @@ import numpy as np
 
 from kerasbert.errors import ConfigError, DataError
 from kerasbert.tasks import headers
+from kerasbert.tasks.batches import Lesson
 from kerasbert.tasks.encoding import TEXT_FIELDS, check_length, inputs_of, prompt_of
 from kerasbert.tasks.fields import Field
 from kerasbert.tasks.figures import similarities
@@ -267,6 +268,12 @@ def targets(tokenizer, row: Row, settings: Settings) -> tuple[dict, dict, dict]:
     return row.inputs, {"embedding": np.array(right, np.float32)}, {}
 
 
+def apart(lessons: Sequence[Lesson]) -> set[tuple]:
+    """The ids of a pair's texts. An example with one of them teaches nothing beside it: that text is no wrong answer."""
+    ids = [each.targets["embedding"] for each in lessons if each.targets]
+    return {tuple(each.tolist()) for each in ids if len(each) == len(text_id(""))}
+
+
 def check_width(examples: Sequence[Example], width: int) -> None:
     """Raises DataError: a vector to learn has not as many numbers as the model's vectors."""
     vectors = (each for each in examples if kind_of(each) == VECTORS)
@@ -372,6 +379,7 @@ TASK = Task(
     observe=observe,
     targets=targets,
     group=by_example,
+    apart=apart,
     decode=decode,
     same=same,
     figures=measured,

@@ -278,6 +278,7 @@ class Task:
         targets: tokenizer, row, settings (and, if `drawn`, the key) -> inputs, targets and weights of the row; None
             if the task cannot be trained.
         group: rows -> groups of rows that share a batch and a loss.
+        apart: a group of lessons -> what it should share with no other one in its batch; None if there is no such thing.
         unlearned: lessons (`kerasbert.tasks.batches.Lesson`), settings -> warnings about what they leave out.
         infer: runs by graph name, batch, settings -> outputs of the batch.
         decode: example, its rows, their outputs, settings -> answer.
@@ -333,6 +334,7 @@ class Task:
     observe: Callable[[Sequence[Example], Mapping], Mapping] = lambda examples, known: {}
     targets: Callable[[object, Row, object], tuple] | None = None
     group: Callable[[Sequence[Row]], list[list[Row]]] = alone
+    apart: Callable[[Sequence], Collection] | None = None
     unlearned: Callable[[Sequence, object], Iterable[str]] = lambda lessons, settings: ()
     infer: Callable[[Mapping[str, Run], dict, object], Mapping] = run_model
     decode: Callable[[Example, Sequence[Row], Outputs, object], object]

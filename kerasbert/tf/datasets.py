@@ -1,6 +1,6 @@
 """Makes tf.data pipelines of rows, and of batches of texts that are tokenised as they are read."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from itertools import count
 
@@ -23,6 +23,7 @@ def make_dataset(
     round_to: int = 1,
     seed: int | None = None,
     start: int | None = None,
+    apart: Callable[[Sequence[Lesson]], Collection] | None = None,
 ) -> tf.data.Dataset:
     """Makes a dataset of padded batches for training. The same seed gives the same order.
 
@@ -37,6 +38,8 @@ def make_dataset(
             keeps their order, and each pass is the same.
         start: None: a pass over the dataset is an epoch, and each pass is the next one. A number: the dataset has no
             end, and begins at this batch, counted over all epochs.
+        apart: a group -> what it should share with no other group of its batch
+            (`kerasbert.tasks.batches.training_order`).
 
     Returns:
         A dataset of (inputs, targets), or (inputs, targets, weights) if the lessons have weights: int32 (batch, length)
@@ -46,7 +49,7 @@ def make_dataset(
     """
     if batch_tokens is None:
         lengths = np.array([max(len(lesson.row) for lesson in group) for group in groups])
-        order_of = partial(training_order, lengths, batch_size)
+        order_of = partial(training_order, lengths, batch_size, apart=apart and list(map(apart, groups)))
     else:
         order_of = partial(order_by_tokens, tokens_of(groups, graph, round_to), batch_tokens)
     passes = count()

@@ -197,3 +197,12 @@ def test_real_sentences_that_mean_alike_are_near(minilm):
     )
     assert a @ b == pytest.approx(0.943, abs=0.01)
     assert a @ c == pytest.approx(0.257, abs=0.02)
+
+
+def test_a_text_is_once_in_a_batch_of_pairs(tiny_bert):
+    """Else it has fewer negatives; with 8 texts in pairs of 4, all batches but the last can be without repetition."""
+    texts = ["film", "room", "hotel", "staff"] * 4
+    model = SentenceEncoder.from_pretrained(tiny_bert)
+    data = model.dataset(([f"{text} {number}" for number, text in enumerate(texts)], texts), batch_size=4, seed=0)
+    for _, targets in data:
+        assert len({tuple(ids) for ids in targets.numpy()[:, 1].tolist()}) == 4

@@ -158,6 +158,38 @@ def test_sorting_by_length_halves_the_padding():
     assert padding(training_order(LENGTHS, 16, seed=0)) < 0.5 * padding(training_order(LENGTHS, 16, seed=None))
 
 
+def repeated(count: int, kinds: int) -> list[set[int]]:
+    """What rows share: some kinds are much more frequent than others."""
+    return [{int(kind)} for kind in np.random.default_rng(2).exponential(kinds / 6, count).astype(int) % kinds]
+
+
+@pytest.mark.parametrize(("count", "size"), [(1, 32), (33, 32), (1000, 16)])
+def test_rows_that_share_something_are_kept_apart(count, size):
+    apart = repeated(count, kinds=100)
+    batches = training_order(LENGTHS[:count], size, seed=3, apart=apart)
+    assert sorted(itertools.chain(*batches)) == list(range(count))
+    assert sorted(map(len, batches))[1:] == [size] * (len(batches) - 1)
+    together = [len(batch) - len(set().union(*(apart[row] for row in batch))) for batch in batches]
+    # Only the last batches of the order in which they are filled have no choice.
+    assert sum(map(bool, together)) <= WINDOW
+    if count == 1000:
+        plain = training_order(LENGTHS, size, seed=3)
+        assert sum(len(batch) - len(set().union(*(apart[row] for row in batch))) for batch in plain) > 5 * sum(together)
+
+
+def test_rows_that_all_share_something_are_batches_too():
+    batches = training_order(LENGTHS, 16, seed=0, apart=[{0}] * len(LENGTHS))
+    assert sorted(itertools.chain(*batches)) == list(range(len(LENGTHS)))
+
+
+def test_rows_kept_apart_are_still_of_like_length():
+    def padding(batches):
+        return sum(LENGTHS[batch].max() * len(batch) - LENGTHS[batch].sum() for batch in batches)
+
+    kept_apart = training_order(LENGTHS, 16, seed=0, apart=repeated(len(LENGTHS), kinds=300))
+    assert padding(kept_apart) < 0.8 * padding(training_order(LENGTHS, 16, seed=None))
+
+
 def test_parts_of_one_length_are_an_array_and_others_a_list():
     one, other = np.zeros((2, 3, 5)), np.ones((1, 4, 5))
     assert together([one, one]).shape == (4, 3, 5)

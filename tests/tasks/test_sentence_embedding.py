@@ -75,6 +75,21 @@ def test_texts_of_a_group_have_one_id():
     np.testing.assert_array_equal(targets["embedding"], np.array(wanted, "float32"))
 
 
+def test_pairs_with_a_text_or_a_group_in_common_are_kept_apart():
+    def shared(*examples: dict, truth=None) -> set:
+        made = lessons_of(TASK, TOKENIZER, [Example(each, truth) for each in examples], SETTINGS, graph=GRAPH)
+        first, second = map(TASK.apart, made)
+        return first & second
+
+    assert shared({"anchor": "film", "positive": "room"}, {"anchor": "the film", "positive": "room"})
+    assert shared({"anchor": "film", "positive": "room"}, {"anchor": "room", "positive": "the film"})
+    assert not shared({"anchor": "film", "positive": "room"}, {"anchor": "the film", "positive": "the room"})
+    grouped = {"anchor": "film", "positive": "room", "group": "a"}
+    assert shared(grouped, {"anchor": "the film", "positive": "the room", "group": "a"})
+    scored = ({"anchor": "film", "positive": "room"}, {"anchor": "film", "positive": "the room"})
+    assert not shared(*scored, truth=1.0)  # the other texts of a batch mean nothing to a score
+
+
 def test_ids_tell_texts_apart_and_float32_holds_them():
     numbers = np.array([text_id(f"text {number}") for number in range(1000)])
     assert len(np.unique(numbers, axis=0)) == 1000
