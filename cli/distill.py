@@ -14,7 +14,7 @@ PACKAGE = "package"
 COUNT = click.IntRange(min=1)
 WITH_TASK = (
     *("train", "alpha", "soft_labels", "layer_decay", "keep", "metric", "early_stopping", "average"),
-    *("batch_tokens", "dev_sample"),
+    *("batch_tokens", "dev_sample", "static", "size"),
 )
 """The options of a teacher with a task; names of columns are further ones."""
 OF_ENCODER = (
@@ -28,6 +28,8 @@ OF_ENCODER = (
     "steps",
 )
 """The options of an encoder."""
+TEXTS = {"train", "unlabelled"}
+"""The options with texts to learn from."""
 LOSSES = ("relations", "triple")  # a test compares it with the table, which needs Keras
 
 
@@ -68,6 +70,10 @@ STUDENT = (
         help=f"Folder or hub id that the student begins as; {PACKAGE!r} is the encoder in the package.  [default: "
         "blocks of the teacher]",
     ),
+    click.option(
+        "--static", is_flag=True, help="The student begins as the teacher's static encoder: one vector per token."
+    ),
+    click.option("--size", type=COUNT, help="Numbers in a vector of --static.  [default: 256, or the teacher's width]"),
     click.option(
         "--layers",
         type=Blocks(),
@@ -137,11 +143,16 @@ def _distill(context, folder, **given):
     texts) teaches the student its task: it answers every text once, its answers are kept on disk, and the student
     learns them and the labels of --train. An encoder teaches the student its inner numbers, on raw text.
 
+    With --static the student has one vector per token and no blocks. Without texts, --out is this encoder, which
+    finetune takes as a --checkpoint; with texts, the student learns the teacher's task too.
+
     \b
     Example:
       kerasbert distill --teacher model/ --train train.csv --dev dev.csv --layers 2 --out student/
       kerasbert distill --teacher model/ --unlabelled texts.txt --alpha 1 --out student/
       kerasbert distill --teacher minilm/ --unlabelled books.txt --loss relations --layers 2 --out encoder/
+      kerasbert distill --teacher minilm/ --static --size 256 --out static/
+      kerasbert distill --teacher model/ --static --train train.csv --dev dev.csv --out student/
     """
     from kerasbert.checkpoints.loading import PRETRAINED
     from kerasbert.checkpoints.opening import open_checkpoint
@@ -152,6 +163,9 @@ def _distill(context, folder, **given):
     teacher = open_checkpoint(given.pop("teacher"))
     # A sentence encoder is an encoder too, and --loss asks for that.
     encoder = teacher.task in PRETRAINED or (teacher.task == "sentence-embedding" and "loss" in given)
+    if given.get("static") and not TEXTS & given.keys():
+        _make_static(teacher, folder, given)
+        return
     _check_given(given, encoder, teacher)
     is_begun(folder, given.get("resume", False))
     if given.get("student") == PACKAGE:
@@ -162,25 +176,51 @@ def _distill(context, folder, **given):
     click.echo(f"{folder}: saved; " + ", ".join(f"{name} {shown(value)}" for name, value in figures.items()))
 
 
+def _make_static(teacher, folder: Path, given: dict) -> None:
+    """Writes the teacher's static encoder, which learns no task."""
+    from kerasbert.files import check_target
+    from kerasbert.models.students import static_size
+    from kerasbert.progress import counted
+
+    strange = next((name for name in given if name not in ("static", "size")), None)
+    if strange:
+        raise click.UsageError(f"{options.flag(strange)} means nothing to --static without texts to learn from")
+    with options.wrong_call():
+        size = static_size(teacher, given.get("size"))
+    check_target(folder)
+    options.load_tensorflow()
+    from kerasbert.runs.static import StaticOptions, make_static
+
+    chosen = StaticOptions(checkpoint=teacher, size=size)
+    with counted(teacher.config.vocab_size, label="reading the vocabulary", unit="tokens") as count:
+        made = make_static(folder, chosen, told=lambda done, total: count.reach(done))
+    click.echo(f"{folder}: saved; {made.config.vocab_size:,} vectors of {size} numbers")
+
+
 def _check_given(given: dict, encoder: bool, teacher) -> None:
     """Raises click.UsageError: options that mean nothing to this teacher, or that do not go together."""
     from kerasbert.models.students import chosen_blocks
 
+    begins = [options.flag(name) for name in ("student", "layers", "static") if name in given]
+    if len(begins) > 1:
+        raise click.UsageError(f"{' and '.join(begins)}: a student begins as one of them, so give one")
+    if "size" in given and "static" not in given:
+        raise click.UsageError("--size is for --static; leave it out, or give both")
+    if encoder and "static" in given:
+        raise click.UsageError("an encoder has no task that its static encoder could learn: leave the texts out")
     strange = [name for name in given if _means_nothing(name, encoder)]
     if strange:
         whose = "an encoder" if encoder else teacher.task
         raise click.UsageError(f"{options.flag(strange[0])} means nothing to a teacher that is {whose}; leave it out")
-    if "student" in given and "layers" in given:
-        raise click.UsageError("--layers are blocks of the teacher; give them or --student")
     if encoder and "unlabelled" not in given:
         raise click.UsageError("an encoder teaches on raw text: give --unlabelled")
-    if not {"train", "unlabelled"} & given.keys():
+    if not TEXTS & given.keys():
         raise click.UsageError("there are no texts to learn from: give --train, --unlabelled or both")
     if not encoder and len(given.get("unlabelled", ())) > 1:
         raise click.UsageError("--unlabelled is given twice; a teacher with a task takes one file")
     if encoder and len(given.get("learning_rate", ())) > 1:
         raise click.UsageError("--learning-rate is given twice; an encoder learns with one")
-    if "student" not in given:
+    if not {"student", "static"} & given.keys():
         with options.wrong_call():
             chosen_blocks(teacher.config.num_hidden_layers, given.get("layers"))
 
@@ -192,11 +232,15 @@ def _means_nothing(name: str, encoder: bool) -> bool:
 def _distill_task(teacher, folder: Path, given: dict) -> dict:
     from kerasbert.checkpoints.tasks import answerable_task
     from kerasbert.examples.readers import columns_of_texts, read_examples, read_unlabelled
+    from kerasbert.models.students import static_size
     from kerasbert.tasks import NAMES
 
     task = task_named(answerable_task(teacher, NAMES))
     _check_metric(given, task)
     options.check_dev(given)
+    if given.pop("static", False):
+        with options.wrong_call():
+            given["static"] = static_size(teacher, given.pop("size", None), task)
     columns = options.taken_columns(given)
     train, given["dev"] = (
         path and read_examples(path, task, columns=columns) for path in (given.pop("train", None), given.get("dev"))

@@ -65,6 +65,10 @@ class Count:
         if self.line.due(now):
             self.line.show(self._text(now))
 
+    def reach(self, amount: int) -> None:
+        """Counts finished work by the amount that is finished in all."""
+        self.update(amount - self.done * self.size)
+
     def end(self) -> None:
         """Leaves the last line on a terminal, unless it was there for a moment only."""
         now = time.monotonic()

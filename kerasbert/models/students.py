@@ -7,7 +7,10 @@ from kerasbert.checkpoints.loading import Checkpoint
 from kerasbert.checkpoints.stored import Stored
 from kerasbert.config import BertConfig
 from kerasbert.errors import ConfigError
+from kerasbert.tasks.task import Task
 
+STATIC_SIZE = 256
+"""Usual size of the vectors of a static student."""
 SHARE = 3
 """A student has this part of the teacher's blocks if nobody says how many: a third."""
 
@@ -61,6 +64,29 @@ def student_of(teacher: Checkpoint, layers: int | Sequence[int] | None = None) -
     for part, config in parts.items():
         tensors = _moved(teacher, tensors, part, config, chosen[part])
     return replace(teacher, settings={**teacher.settings, **saved.to_dict()}, tensors=tensors)
+
+
+def static_size(teacher: Checkpoint, size: int | None = None, task: Task | None = None) -> int:
+    """The size of the vectors of a teacher's static encoder.
+
+    Args:
+        size: the size that the user wants; None: `STATIC_SIZE`, or the teacher's width if that is less.
+        task: the task that the static encoder learns from the teacher; None: it is not taught.
+
+    Raises:
+        ConfigError: the teacher is static itself or has no vectors of this size, or the task does not pool tokens.
+    """
+    teacher.config.check_blocks("a teacher")
+    width = teacher.config.hidden_size
+    if task is not None and "pooling" not in task.Settings.__dataclass_fields__:
+        raise ConfigError(f"{task.name} does not pool the tokens of a text, so a static encoder cannot learn it")
+    if task is not None and task.name == "sentence-embedding":
+        if size not in (None, width):
+            raise ConfigError(f"size is {size}: the vectors of {teacher.folder} have {width} numbers, so use {width}")
+        return width
+    if size is not None and not 1 <= size <= width:
+        raise ConfigError(f"size is {size}: use 1 to {width}, the width of {teacher.folder}")
+    return size or min(STATIC_SIZE, width)
 
 
 def chosen_blocks(depth: int, layers: int | Sequence[int] | None) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ from kerasbert.errors import ConfigError
 from kerasbert.models.students import chosen_blocks, student_of
 from kerasbert.runs.distill_options import DistillOptions
 from kerasbert.runs.finetune import learn
+from kerasbert.runs.static import static_student
 from kerasbert.runs.teaching import Teaching
 from kerasbert.tasks import NAMES, task_named
 from kerasbert.tasks.task import Example
@@ -57,7 +58,7 @@ def distill(
 
 
 def teaching_of(teacher: str | Path, folder: Path, options: DistillOptions) -> Teaching:
-    """The teacher with its student, whose first weights are named or are blocks of the teacher.
+    """The teacher with its student, whose first weights are named, are blocks of the teacher or its static encoder.
 
     Raises:
         KerasBertError: one of its kinds, for what does not go together.
@@ -68,10 +69,13 @@ def teaching_of(teacher: str | Path, folder: Path, options: DistillOptions) -> T
         raise ConfigError(f"soft_labels is {kept}: the output folder must begin empty, so name a folder outside of it")
     opened = open_checkpoint(teacher)
     task = task_named(answerable_task(opened, NAMES))
-    blocks = None
-    if options.checkpoint is None:
+    begins = {}
+    if options.static is not None:
+        start, begins = static_student(opened, task, options.static), {"static": options.static}
+        options = replace(options, checkpoint=start, static=None)
+    elif options.checkpoint is None:
         blocks = chosen_blocks(opened.config.num_hidden_layers, options.layers)
         listed, depth = ", ".join(map(str, blocks)), opened.config.num_hidden_layers
         log.info("the student begins as the teacher's blocks %s of %d, counted from 0", listed, depth)
-        options = replace(options, checkpoint=student_of(opened, blocks), layers=None)
-    return Teaching(opened, task, options, kept, blocks)
+        options, begins = replace(options, checkpoint=student_of(opened, blocks), layers=None), {"blocks": list(blocks)}
+    return Teaching(opened, task, options, kept, begins)

@@ -26,6 +26,9 @@ class DistillOptions(FinetuneOptions):
     layers: int | Sequence[int] | None = None
     """The number or the places of the teacher's blocks that the student begins as, without `checkpoint`
     (`kerasbert.models.students.student_of`). None: a third of them."""
+    static: int | None = None
+    """Size of the vectors of the teacher's static encoder (`kerasbert.models.static.static_of`), which the student
+    begins as, without `layers` and `checkpoint`. Only tasks that pool the tokens of a text have such students."""
     unlabelled: str | Path | Sequence[Example] | None = None
     """File of texts without right answers, or examples."""
     alpha: float | None = None
@@ -45,6 +48,8 @@ class DistillOptions(FinetuneOptions):
             raise ConfigError(f"{next(iter(self.settings))}: a student has its teacher's settings; leave it out")
         if self.layers is not None and self.checkpoint is not None:
             raise ConfigError("layers are blocks of the teacher, and a checkpoint is given too: leave one of them out")
+        if self.static is not None and (self.layers, self.checkpoint) != (None, None):
+            raise ConfigError("static is an encoder without blocks, so leave layers and checkpoint out")
         check_parts(
             ALPHA if self.alpha is None else self.alpha, TEMPERATURE if self.temperature is None else self.temperature
         )

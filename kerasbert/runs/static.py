@@ -1,20 +1,28 @@
-"""A static encoder from a checkpoint: a folder in, a folder out."""
+"""A static encoder from a checkpoint: a folder in, a folder out. And the one that a student of a task begins as."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from kerasbert.checkpoints.loading import Checkpoint
 from kerasbert.files import check_target
 from kerasbert.models.encoder import BertEncoder
+from kerasbert.models.starts import checkpoint_of
 from kerasbert.models.static import static_of
+from kerasbert.models.students import static_size
+from kerasbert.progress import counted
+from kerasbert.tasks.task import Task
+
+log = logging.getLogger("kerasbert")
 
 
 @dataclass(frozen=True, kw_only=True)
 class StaticOptions:
     """How a static encoder is made (`kerasbert.models.static.static_of`)."""
 
-    checkpoint: str | None = None
-    """Folder or hub id of the teacher; None: the encoder that comes with the package."""
+    checkpoint: str | Checkpoint | None = None
+    """The teacher: a folder, a hub id or an open checkpoint; None: the encoder that comes with the package."""
     size: int = 256
     """Size of the vectors."""
     batch_size: int = 256
@@ -40,3 +48,16 @@ def make_static(
     encoder = static_of(teacher, size=options.size, batch_size=options.batch_size, told=told)
     encoder.save_pretrained(folder)
     return encoder
+
+
+def static_student(teacher: Checkpoint, task: Task, size: int) -> Checkpoint:
+    """The static encoder of a teacher, in memory, which learns the teacher's task. Progress is on stderr.
+
+    Raises:
+        ConfigError: as for `static_size`.
+    """
+    size = static_size(teacher, size, task)
+    log.info("the student begins as the teacher's static encoder, whose vectors have %d numbers", size)
+    encoder = BertEncoder.from_pretrained(teacher)
+    with counted(teacher.config.vocab_size, label="reading the vocabulary", unit="tokens") as count:
+        return checkpoint_of(static_of(encoder, size=size, told=lambda done, total: count.reach(done)), teacher)

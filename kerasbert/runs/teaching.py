@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -33,7 +33,8 @@ class Teaching:
         task: its task.
         options: the options of the run.
         folder: where the teacher's answers are kept.
-        blocks: the blocks of the teacher that the student begins as; None: it is another checkpoint.
+        begins: what the student begins as, for the record: the teacher's `blocks`, or the size of its `static` encoder;
+            empty for another checkpoint.
 
     Raises:
         ConfigError: the task is not learned from a teacher, or an option means nothing to it.
@@ -43,7 +44,7 @@ class Teaching:
     task: Task
     options: DistillOptions
     folder: Path
-    blocks: Sequence[int] | None = None
+    begins: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self):
         if self.task.name not in TAUGHT:
@@ -110,7 +111,10 @@ class Teaching:
                 f"{self.student.folder}: its vectors have {widths[0]} numbers, and those of {self.teacher.folder} "
                 f"{widths[1]}; take a student of the same width, such as blocks of the teacher"
             )
-        if found.get("pooling") == "cls":
+        if found.get("pooling") == "cls" and "static" in self.begins:
+            log.info("the teacher pools the first token, and its static student the mean of all tokens")
+            found["pooling"] = "mean"
+        elif found.get("pooling") == "cls":
             self.student.config.check_blocks("the teacher's pooling 'cls'")
         own = self.task.of_tokenizer(tokenizer) if self.task.of_tokenizer else {}
         return {**{name: value for name, value in found.items() if name != "max_target_positions"}, **own}
@@ -127,8 +131,7 @@ class Teaching:
     def said(self) -> dict:
         """What a run keeps of it."""
         known = {name: getattr(self, name) for name, meant in self.meant.items() if meant}
-        blocks = {} if self.blocks is None else {"blocks": list(self.blocks)}
-        return {"folder": str(self.teacher.folder), "sha256": self._answers.hash, **blocks, **known}
+        return {"folder": str(self.teacher.folder), "sha256": self._answers.hash, **self.begins, **known}
 
     def examples(self, labelled: Sequence[Example]) -> list[Example]:
         """The examples to learn from: those with right answers, and those of the unlabelled file.

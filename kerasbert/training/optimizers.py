@@ -190,6 +190,8 @@ def adamw(**options) -> AdamW:
 
 RATES = ((4 * 256, 3e-4), (4 * 512, 1e-4), (math.inf, 5e-5))
 """Blocks times width, of BERT-mini, of BERT-small -> the rate of models up to it."""
+STATIC_RATE = 3e-3
+"""The rate of a static encoder, measured on sentiment. Its vectors have to move further than the weights of blocks."""
 
 
 LORA_FACTOR = 10
@@ -197,7 +199,8 @@ LORA_FACTOR = 10
 
 
 def finetuning_rate(config, *, lora: bool = False) -> float:
-    """A peak to begin with, of those that google-research/bert tries on its small models (README, March 2020)."""
+    """A peak to begin with, of those that google-research/bert tries on its small models (README, March 2020), or
+    `STATIC_RATE`."""
     size = config.num_hidden_layers * config.hidden_size
-    rate = next(rate for largest, rate in RATES if size <= largest)
+    rate = STATIC_RATE if config.family.static else next(rate for largest, rate in RATES if size <= largest)
     return rate * LORA_FACTOR if lora else rate

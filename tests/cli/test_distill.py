@@ -1,5 +1,7 @@
 """kerasbert distill: the teacher's folder decides what is taught, and which options mean something."""
 
+import json
+
 import pytest
 
 import kerasbert as kb
@@ -46,9 +48,25 @@ def test_an_encoder_teaches_on_raw_text(run, tiny_bert, tmp_path, monkeypatch):
     assert chosen == EncoderDistillOptions(layers=(0, 1), steps=3, learning_rate=1e-3)
 
 
+def test_an_encoder_gives_a_static_one_that_finetune_takes(run, tiny_bert, opinion_file, tmp_path):
+    result = run("distill", "--teacher", tiny_bert, "--static", "--size", "16", "--out", "s")
+    tokens = kb.BertEncoder.from_pretrained("s").config.vocab_size
+    assert (result.exit_code, result.stdout) == (0, f"s: saved; {tokens} vectors of 16 numbers\n"), result.output
+    recipe = ("--epochs", "1", "--max-length", "16", "--out", "t")
+    result = run("finetune", "text-classification", "--checkpoint", "s", "--train", opinion_file, *recipe)
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "t" / "report.json").read_text())["recipe"]["learning_rate"] == [3e-3]
+
+
 @pytest.mark.parametrize(
     ("teacher", "words", "message"),
     [
+        ("tiny_bert", "--static --size 33", "size is 33: use 1 to 32, the width of"),
+        ("tiny_bert", "--static --epochs 2", "--epochs means nothing to --static without texts to learn from"),
+        ("tiny_bert", "--static --unlabelled a.txt", "an encoder has no task that its static encoder could learn"),
+        ("tiny_bert", "--size 8 --unlabelled a.txt", "--size is for --static; leave it out, or give both"),
+        ("tiny_classifier", "--static --layers 1 --train a.csv", "--layers and --static: a student begins as one of"),
+        ("tiny_answerer", "--static --train a.json", "question-answering does not pool the tokens of a text, so a"),
         (
             "tiny_classifier",
             "--train a.csv --loss triple",
@@ -58,7 +76,11 @@ def test_an_encoder_teaches_on_raw_text(run, tiny_bert, tmp_path, monkeypatch):
         ("tiny_classifier", "--train a.csv --layers 3", "a student of 3 blocks: the teacher has 2; use 1 to 2"),
         ("tiny_classifier", "--train a.csv --layers 1,0", "name different ones from 0 to 1, in rising order"),
         ("tiny_classifier", "--train a.csv --layers two", "'two': give a number of blocks, such as 2, or their places"),
-        ("tiny_classifier", "--train a.csv --layers 1 --student b", "--layers are blocks of the teacher; give them or"),
+        (
+            "tiny_classifier",
+            "--train a.csv --layers 1 --student b",
+            "--student and --layers: a student begins as one of them",
+        ),
         ("tiny_classifier", "--train a.csv --metric f1", "--metric f1: text-classification has loss, accuracy"),
         ("tiny_classifier", "--train a.csv --metric accuracy", "--metric needs held-out examples: give --dev"),
         ("tiny_classifier", "--train a.csv --alpha 2", "2.0 is not in the range 0<=x<=1"),
@@ -103,7 +125,7 @@ def test_a_static_teacher_teaches_a_student_that_is_named(run, tiny_bert, tmp_pa
 
 
 def test_every_option_is_one_of_a_job():
-    names = {each.name for each in distill.params} - {"teacher", "folder", "train", "student"}
+    names = {each.name for each in distill.params} - {"teacher", "folder", "train", "student", "size"}
     names -= {name for name in names if name.endswith("_column")}
     of_task, of_encoder = (set(each.__dataclass_fields__) for each in (DistillOptions, EncoderDistillOptions))
     assert names - set(OF_ENCODER) - {"train"} <= of_task

@@ -24,6 +24,7 @@ from kerasbert.runs import soft_labels, trials
 from kerasbert.runs.begun import Stopped
 from kerasbert.runs.distill import DistillOptions, distill, teaching_of
 from kerasbert.runs.soft_labels import SoftLabels, outputs_of
+from kerasbert.runs.static import StaticOptions, make_static
 from kerasbert.tasks import task_named
 from kerasbert.tasks.task import Example
 
@@ -235,6 +236,8 @@ def test_a_writer_teaches_its_texts(tiny_bert, tmp_path, caplog):
         ({"settings": {"pooling": "mean"}}, "pooling: a student has its teacher's settings"),
         ({"soft_labels": "out/labels"}, "soft_labels is out/labels: the output folder must begin empty"),
         ({"layers": 1, "checkpoint": "x"}, "layers are blocks of the teacher, and a checkpoint is given too"),
+        ({"layers": 1, "static": 8}, "static is an encoder without blocks, so leave layers and checkpoint out"),
+        ({"static": 33}, "size is 33: use 1 to 32, the width of"),
     ],
 )
 def test_what_no_run_can_have_is_told_before_anything_is_read(tiny_classifier, tmp_path, monkeypatch, changes, message):
@@ -258,6 +261,29 @@ def test_a_static_student_of_a_pooling_that_it_lacks_is_told_before_the_teacher_
     assert not answered
 
 
+def test_a_static_student_learns_the_task_of_a_teacher_that_pools_its_first_token(
+    tiny_classifier, opinion_file, tmp_path
+):
+    """It begins as the teacher's static encoder, at the rate of such models."""
+    options = {"epochs": 8, "batch_size": 20, "unlabelled": None, "dev": opinion_file}
+    figures = distill(tiny_classifier, opinion_file, tmp_path / "out", **options, static=16)
+    assert figures["val_accuracy"] == 1.0
+    student = open_model(tmp_path / "out")
+    assert (student.config.model_type, student.config.hidden_size) == ("static", 16)
+    assert (student.settings.pooling, student.labels) == ("mean", ("negative", "positive"))
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert (report["teacher"]["static"], report["recipe"]["learning_rate"]) == (16, [3e-3])
+
+
+def test_a_static_student_begins_as_the_static_encoder_of_its_teacher(tiny_classifier, tmp_path):
+    path = lines(tmp_path / "texts.txt", ["the film"])
+    teaching = teaching_of(tiny_classifier, tmp_path / "out", DistillOptions(unlabelled=path, static=16))
+    made = make_static(tmp_path / "static", StaticOptions(checkpoint=tiny_classifier, size=16))
+    found = kb.BertEncoder.from_pretrained(teaching.student)
+    np.testing.assert_array_equal(found.embeddings.word_table, made.embeddings.word_table)
+    assert found.config == made.config
+
+
 def test_what_does_not_go_with_a_teacher_is_told(tiny_bert, tiny_tagger, tmp_path):
     kb.SentenceEncoder.from_pretrained(str(tiny_bert)).save_pretrained(tmp_path / "teacher")
     path = lines(tmp_path / "texts.txt", ["the film"])
@@ -269,6 +295,10 @@ def test_what_does_not_go_with_a_teacher_is_told(tiny_bert, tiny_tagger, tmp_pat
         distill(tmp_path / "teacher", None, tmp_path / "out", unlabelled=path, checkpoint=str(tmp_path / "other"))
     with pytest.raises(ConfigError, match=r"its tokenizer is not that of .*, so tokens of the two cannot be matched"):
         distill(tiny_tagger / "tagger", None, tmp_path / "out", unlabelled=path, checkpoint=str(tmp_path / "other"))
+    with pytest.raises(ConfigError, match=r"size is 8: the vectors of .* have 32 numbers, so use 32"):
+        distill(tmp_path / "teacher", None, tmp_path / "out", unlabelled=path, static=8)
+    with pytest.raises(ConfigError, match="token-classification does not pool the tokens of a text, so a static"):
+        distill(tiny_tagger / "tagger", None, tmp_path / "out", unlabelled=path, static=8)
     with pytest.raises(DataError, match="alpha is 0, so only right answers count, and unlabelled has none"):
         distill(tiny_tagger / "tagger", None, tmp_path / "out", unlabelled=path, alpha=0.0)
     with pytest.raises(DataError, match="token-classification has no column for 'question': name "):
