@@ -6,6 +6,7 @@ import click
 from click.core import ParameterSource
 
 from kerasbert.cli import options
+from kerasbert.cli.ladder import make_ladder
 from kerasbert.cli.numbers import Number
 from kerasbert.tasks import task_named
 
@@ -73,7 +74,22 @@ STUDENT = (
     click.option(
         "--static", is_flag=True, help="The student begins as the teacher's static encoder: one vector per token."
     ),
-    click.option("--size", type=COUNT, help="Numbers in a vector of --static.  [default: 256, or the teacher's width]"),
+    click.option(
+        "--ladder",
+        is_flag=True,
+        help="Make the teacher's int8 file and those of smaller and smaller students, with a report.",
+    ),
+    click.option(
+        "--compare/--no-compare",
+        default=True,
+        show_default=True,
+        help="A ladder: also make students that only tell what ReLU, half the width and narrow tables are worth.",
+    ),
+    click.option(
+        "--size",
+        type=COUNT,
+        help="Numbers in a vector of a static encoder.  [default: 256, or the teacher's width if that is less]",
+    ),
     click.option(
         "--layers",
         type=Blocks(),
@@ -146,6 +162,10 @@ def _distill(context, folder, **given):
     With --static the student has one vector per token and no blocks. Without texts, --out is this encoder, which
     finetune takes as a --checkpoint; with texts, the student learns the teacher's task too.
 
+    With --ladder, --out has a bundle for each rung: the teacher, half of its blocks, a few blocks with narrow tables
+    and a pruned vocabulary, and a static encoder. report.md has accuracy, MB and ms of each int8 file. Without --train
+    the students learn from the teacher alone, and the report tells how far they agree with it.
+
     \b
     Example:
       kerasbert distill --teacher model/ --train train.csv --dev dev.csv --layers 2 --out student/
@@ -153,6 +173,8 @@ def _distill(context, folder, **given):
       kerasbert distill --teacher minilm/ --unlabelled books.txt --loss relations --layers 2 --out encoder/
       kerasbert distill --teacher minilm/ --static --size 256 --out static/
       kerasbert distill --teacher model/ --static --train train.csv --dev dev.csv --out student/
+      kerasbert distill --teacher model/ --ladder --train train.csv --unlabelled texts.txt --dev dev.csv --out ladder/
+      kerasbert distill --teacher model/ --ladder --unlabelled texts.txt --out ladder/
     """
     from kerasbert.checkpoints.loading import PRETRAINED
     from kerasbert.checkpoints.opening import open_checkpoint
@@ -161,6 +183,9 @@ def _distill(context, folder, **given):
     source = {name: context.get_parameter_source(name) for name in given}
     given = {name: value for name, value in given.items() if source[name] is ParameterSource.COMMANDLINE}
     teacher = open_checkpoint(given.pop("teacher"))
+    if given.pop("ladder", False):
+        make_ladder(teacher, folder, given, OF_ENCODER)
+        return
     # A sentence encoder is an encoder too, and --loss asks for that.
     encoder = teacher.task in PRETRAINED or (teacher.task == "sentence-embedding" and "loss" in given)
     if given.get("static") and not TEXTS & given.keys():
@@ -205,7 +230,9 @@ def _check_given(given: dict, encoder: bool, teacher) -> None:
     if len(begins) > 1:
         raise click.UsageError(f"{' and '.join(begins)}: a student begins as one of them, so give one")
     if "size" in given and "static" not in given:
-        raise click.UsageError("--size is for --static; leave it out, or give both")
+        raise click.UsageError("--size is for --static and --ladder; leave it out, or give one of them")
+    if "compare" in given:
+        raise click.UsageError("--compare is for --ladder; leave it out, or give both")
     if encoder and "static" in given:
         raise click.UsageError("an encoder has no task that its static encoder could learn: leave the texts out")
     strange = [name for name in given if _means_nothing(name, encoder)]

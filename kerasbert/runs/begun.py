@@ -1,7 +1,8 @@
 """What a run was begun with: whether a folder holds a run, and whether it is the same one. Imports no Keras."""
 
+import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -76,6 +77,14 @@ def check_settings(folder: Path, settings: dict, *, mend: str) -> None:
             raise ConfigError(
                 f"{path}: begun with {name} {begun.get(name)!r}, now {now.get(name)!r}; --resume wants the same, {mend}"
             )
+
+
+def fingerprint(name: str, examples: Sequence) -> dict:
+    """The number of examples, and a hash of their texts and right answers. Args: name: begins the names of both."""
+    digest = hashlib.sha256()
+    for each in examples:
+        digest.update(json.dumps([each.fields, each.truth], sort_keys=True, default=str).encode() + b"\n")
+    return {f"{name}rows": len(examples), f"{name}sha256": digest.hexdigest()}
 
 
 def _flat(settings: dict) -> dict:

@@ -1,6 +1,5 @@
 """Fine-tuning of any task, from file to folder, as the command line does it. A stopped run can be resumed."""
 
-import hashlib
 import json
 import logging
 import math
@@ -18,7 +17,7 @@ from kerasbert.files import new_folder, write_text
 from kerasbert.models.lora import check_rank
 from kerasbert.reading import read_json
 from kerasbert.runs import few_labels
-from kerasbert.runs.begun import FINISHED, check_settings, held_by, is_begun
+from kerasbert.runs.begun import FINISHED, check_settings, fingerprint, held_by, is_begun
 from kerasbert.runs.card import run_card
 from kerasbert.runs.finetune_options import FinetuneOptions
 from kerasbert.runs.journal import CSV, read_csv
@@ -157,7 +156,7 @@ def _job(task: Task, train, folder: Path, options: FinetuneOptions, teaching: Te
     rates = options.rates or (finetuning_rate(opened.config, lora=options.lora is not None),)
     said = {
         "task": task.name,
-        "data": {**_fingerprint("", examples), **_fingerprint("dev_", held_out)},
+        "data": {**fingerprint("", examples), **fingerprint("dev_", held_out)},
         "model": opened.config.to_dict(),
         "settings": given,
         "recipe": {
@@ -240,14 +239,6 @@ def _read(source: str | Path | Sequence[Example] | None, task: Task, options: Fi
     if isinstance(source, str | Path):
         return read_examples(source, task, columns=options.columns)
     return source or []
-
-
-def _fingerprint(name: str, examples: Sequence) -> dict:
-    """The number of examples, and a hash of their texts and right answers."""
-    digest = hashlib.sha256()
-    for each in examples:
-        digest.update(json.dumps([each.fields, each.truth], sort_keys=True, default=str).encode() + b"\n")
-    return {f"{name}rows": len(examples), f"{name}sha256": digest.hexdigest()}
 
 
 def _finish(trials: Trials, run: Run, tried: Sequence[dict]) -> dict[str, float]:

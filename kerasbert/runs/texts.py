@@ -57,14 +57,14 @@ class Texts:
     def __iter__(self) -> Iterator[str]:
         for path in self.labelled:
             for _, row in LABELLED[path.suffix.lower()](path, decode(path, read_bytes(path, DataError), DataError)):
-                yield from filter(str.strip, _texts_in(row))
+                yield from filter(str.strip, texts_in(row))
             self.told(path.stat().st_size)
         for spans in self.slices:
             yield from (document.text for document in read_documents(spans, self.format, self.errors))
             self.told(sum(span.end - span.start for span in spans))
 
 
-def _texts_in(value: object) -> Iterator[str]:
+def texts_in(value: object) -> Iterator[str]:
     """The texts in a value of a labelled file, at any depth."""
     if isinstance(value, str):
         yield value
@@ -72,7 +72,7 @@ def _texts_in(value: object) -> Iterator[str]:
         if value and all(isinstance(each, str) for each in value):
             yield as_text(value)
         for each in value:
-            yield from _texts_in(each)
+            yield from texts_in(each)
     elif isinstance(value, dict):
         for each in value.values():
-            yield from _texts_in(each)
+            yield from texts_in(each)

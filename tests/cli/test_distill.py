@@ -64,7 +64,7 @@ def test_an_encoder_gives_a_static_one_that_finetune_takes(run, tiny_bert, opini
         ("tiny_bert", "--static --size 33", "size is 33: use 1 to 32, the width of"),
         ("tiny_bert", "--static --epochs 2", "--epochs means nothing to --static without texts to learn from"),
         ("tiny_bert", "--static --unlabelled a.txt", "an encoder has no task that its static encoder could learn"),
-        ("tiny_bert", "--size 8 --unlabelled a.txt", "--size is for --static; leave it out, or give both"),
+        ("tiny_bert", "--size 8 --unlabelled a.txt", "--size is for --static and --ladder; leave it out, or"),
         ("tiny_classifier", "--static --layers 1 --train a.csv", "--layers and --static: a student begins as one of"),
         ("tiny_answerer", "--static --train a.json", "question-answering does not pool the tokens of a text, so a"),
         (
@@ -125,7 +125,15 @@ def test_a_static_teacher_teaches_a_student_that_is_named(run, tiny_bert, tmp_pa
 
 
 def test_every_option_is_one_of_a_job():
-    names = {each.name for each in distill.params} - {"teacher", "folder", "train", "student", "size"}
+    names = {each.name for each in distill.params} - {
+        "teacher",
+        "folder",
+        "train",
+        "student",
+        "size",
+        "ladder",
+        "compare",
+    }
     names -= {name for name in names if name.endswith("_column")}
     of_task, of_encoder = (set(each.__dataclass_fields__) for each in (DistillOptions, EncoderDistillOptions))
     assert names - set(OF_ENCODER) - {"train"} <= of_task

@@ -1,0 +1,92 @@
+"""kerasbert distill --ladder: every rung from the teacher to a table of words."""
+
+from pathlib import Path
+
+import click
+
+from kerasbert.cli import options
+from kerasbert.tasks import task_named
+from kerasbert.tasks.task import Task
+
+OF_RUNGS = ("student", "layers", "static", "learning_rate")
+"""Options of a student that each rung has its own of."""
+
+
+def make_ladder(teacher, folder: Path, given: dict, strange: tuple[str, ...]) -> None:
+    """Makes a ladder and prints its report.
+
+    Args:
+        teacher: the teacher's checkpoint.
+        given: the options that the user gave, by name.
+        strange: the options that mean nothing to a teacher with a task.
+    """
+    from kerasbert.checkpoints.tasks import answerable_task
+    from kerasbert.runs.begun import is_begun
+    from kerasbert.tasks import NAMES
+
+    task = task_named(answerable_task(teacher, NAMES))
+    _check_given(teacher, task, given, strange)
+    given["columns"] = options.taken_columns(given)
+    given["unlabelled"] = next(iter(given.get("unlabelled", ())), None)
+    _check_files(task, given)
+    is_begun(folder, given.get("resume", False))
+    options.load_tensorflow()
+    from kerasbert.runs.ladder_options import LadderOptions
+    from kerasbert.runs.ladder_run import ladder
+
+    train = given.pop("train", None)
+    with options.wrong_call():
+        chosen = LadderOptions(**given)
+    _show(folder, ladder(teacher, train, folder, chosen, progress=options.progress))
+
+
+def _check_given(teacher, task: Task, given: dict, strange: tuple[str, ...]) -> None:
+    """Raises click.UsageError: options that mean nothing to a ladder, or a teacher that has none."""
+    from kerasbert.models.students import static_size
+    from kerasbert.runs.ladder import plan_of
+
+    wrong = next((name for name in given if name in (*OF_RUNGS, *strange)), None)
+    if wrong:
+        raise click.UsageError(
+            f"{options.flag(wrong)} means nothing to --ladder, whose rungs have their own; leave it out"
+        )
+    if not {"train", "unlabelled"} & given.keys():
+        raise click.UsageError("there are no texts to learn from: give --train, --unlabelled or both")
+    if "train" in given and "dev" not in given:
+        raise click.UsageError("--ladder measures its rungs on held-out examples: give --dev")
+    if len(given.get("unlabelled", ())) > 1:
+        raise click.UsageError("--unlabelled is given twice; a teacher with a task takes one file")
+    options.check_dev(given)
+    with options.wrong_call():
+        plan = plan_of(teacher, task)
+        if "size" in given and "static" in plan.left_out:
+            raise click.UsageError(f"--size: {plan.left_out['static']}, so there is no static rung; leave it out")
+        if "static" not in plan.left_out:
+            static_size(teacher, given.get("size"), task)
+
+
+def _check_files(task: Task, given: dict) -> None:
+    """Raises DataError: a file cannot be read. The ladder reads them again."""
+    from kerasbert.examples.readers import columns_of_texts, read_examples, read_unlabelled
+
+    for name in ("train", "dev"):
+        if given.get(name):
+            read_examples(given[name], task, columns=given["columns"])
+    if given["unlabelled"]:
+        read_unlabelled(given["unlabelled"], task, columns=columns_of_texts(task, given["columns"]))
+
+
+def _show(folder: Path, report: dict) -> None:
+    from kerasbert.cli.table import print_figures
+
+    columns = (report["figure"], "MB", "ms", "of the teacher's ms")
+    for name, rows in (("rung", report["rungs"]), ("tried", report["tried"])):
+        if rows:
+            print_figures({each: {column: row[column] for column in columns} for each, row in rows.items()}, name)
+            click.echo()
+    if report["steps"]:
+        print_figures(
+            {name: {each: row[each] for each in columns[:3]} for name, row in report["steps"].items()}, "step"
+        )
+        click.echo()
+    click.echo(f"{folder}: every file is checked; report.md tells what each is made of")

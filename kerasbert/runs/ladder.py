@@ -1,0 +1,202 @@
+"""What the rungs of a ladder are made of, as data: from the teacher to a model that is a table of words.
+
+Change a row here to change a recipe. Imports no Keras.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from kerasbert.checkpoints.loading import Checkpoint
+from kerasbert.config import BertConfig
+from kerasbert.errors import ConfigError
+from kerasbert.models.students import spread, static_size
+from kerasbert.tasks.task import Task
+
+TASKS = ("text-classification", "token-classification", "question-answering", "sentence-embedding")
+"""The tasks whose teachers have ladders."""
+SMALL = 1 / 8
+"""The part of the teacher's blocks that a student of about a tenth of its time has."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Student:
+    """A student: what it begins as, and how long it learns.
+
+    Attributes:
+        blocks: share of the teacher's blocks that it has, at least one block.
+        width: share of the teacher's width. Another one than 1 begins with new weights, which first learn the relations
+            of the teacher's tokens on text (`kerasbert.runs.distill_encoder`).
+        activation: activation of the feed-forward layers; None: the teacher's.
+        table: size of a row of the tables of words and positions, as a share of the width, with a linear layer behind
+            them; None: the teacher's tables.
+        static: whether it is the teacher's static encoder, without blocks.
+        passes: how often it learns the texts, as a factor of the option `epochs`.
+        reads: how often new weights read the texts before that.
+        learning_rate: peak of the learning rate; None: that of fine-tuning.
+    """
+
+    blocks: float = 1.0
+    width: float = 1.0
+    activation: str | None = None
+    table: float | None = None
+    static: bool = False
+    passes: int = 1
+    reads: int = 1
+    learning_rate: float | None = None
+
+
+STUDENTS: Mapping[str, Student] = {
+    "half": Student(blocks=1 / 2),
+    "few": Student(blocks=SMALL, passes=2),
+    "narrow": Student(blocks=SMALL, table=1 / 3, passes=2),
+    "relu": Student(blocks=SMALL, table=1 / 3, activation="relu", passes=2),
+    "half-width": Student(blocks=SMALL, width=1 / 2, passes=2, reads=3),
+    "static": Student(static=True, passes=2),
+}
+"""The students by name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rung:
+    """A file of the ladder.
+
+    Attributes:
+        student: a key of `STUDENTS`; None: the teacher.
+        pruned: whether its vocabulary is pruned to what the texts use, after it has learned.
+        kept: whether it is a rung of the ladder. The others only tell what a step is worth.
+    """
+
+    student: str | None = None
+    pruned: bool = False
+    kept: bool = True
+
+
+RUNGS: Mapping[str, Rung] = {
+    "teacher": Rung(),
+    "half": Rung(student="half"),
+    "tenth": Rung(student="narrow", pruned=True),
+    "static": Rung(student="static"),
+    "few": Rung(student="few", kept=False),
+    "narrow": Rung(student="narrow", kept=False),
+    "relu": Rung(student="relu", kept=False),
+    "half-width": Rung(student="half-width", kept=False),
+}
+"""The files by name, in the order in which they are made."""
+STEPS: Mapping[str, tuple[str, str]] = {
+    "fewer blocks": ("half", "few"),
+    "narrow word table": ("few", "narrow"),
+    "pruned vocabulary": ("narrow", "tenth"),
+    "ReLU": ("narrow", "relu"),
+    "half width": ("few", "half-width"),
+}
+"""Step -> the files without it and with it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The ladder of one teacher.
+
+    Attributes:
+        students, rungs: the rows above as far as the teacher allows them.
+        steps: the steps that change something.
+        left_out: what the teacher does not allow -> why.
+    """
+
+    students: Mapping[str, Student]
+    rungs: Mapping[str, Rung]
+    steps: Mapping[str, tuple[str, str]]
+    left_out: Mapping[str, str]
+
+
+def check_teacher(teacher: Checkpoint, task: Task) -> None:
+    """Raises ConfigError: the teacher has no ladder."""
+    if task.name not in TASKS:
+        raise ConfigError(f"{teacher.folder}: holds {teacher.holds}; teachers of a ladder are for {', '.join(TASKS)}")
+    teacher.config.check_blocks("a ladder")
+
+
+def plan_of(teacher: Checkpoint, task: Task, *, compare: bool = True) -> Plan:
+    """The ladder of a teacher.
+
+    Args:
+        compare: whether to make the files that only tell what a step is worth.
+
+    Raises:
+        ConfigError: the teacher has no ladder.
+    """
+    check_teacher(teacher, task)
+    left_out = {part: why for part, (lacks, why) in _lacking(teacher.config, task).items() if lacks}
+    students = {
+        name: replace(student, **{part: getattr(Student, part) for part in left_out})
+        for name, student in STUDENTS.items()
+        if not (student.static and "static" in left_out)
+    }
+    first = {student: name for name, student in reversed(students.items())}
+    rungs = {
+        name: replace(rung, student=rung.student and first[students[rung.student]])
+        for name, rung in RUNGS.items()
+        if rung.student in (None, *students)
+    }
+    parts = {name: (rung.student, rung.pruned) for name, rung in rungs.items()}
+    steps = {name: pair for name, pair in STEPS.items() if compare and len({parts[each] for each in pair}) == 2}
+    needed = {each for pair in steps.values() for each in pair}
+    rungs = {name: rung for name, rung in rungs.items() if rung.kept or name in needed}
+    learning = {rung.student for rung in rungs.values()}
+    students = {name: student for name, student in students.items() if name in learning}
+    return Plan(students, rungs, steps, left_out)
+
+
+def _lacking(config: BertConfig, task: Task) -> dict[str, tuple[bool, str]]:
+    """Attribute of a `Student` -> whether the teacher allows none but its default, and why it would not."""
+    odd = config.hidden_size % 2 or config.num_attention_heads % 2 or config.intermediate_size % 2
+    vectors = task.name == "sentence-embedding"
+    return {
+        "table": (config.model_type != "bert", f"the tables of {config.model_type} cannot be made narrow"),
+        "width": (
+            bool(odd or vectors),
+            "a student has the width of its teacher's vectors" if vectors else "the teacher's width has no half",
+        ),
+        "activation": (config.hidden_act == "relu", "the teacher has ReLU already"),
+        "static": ("pooling" not in task.Settings.__dataclass_fields__, f"{task.name} does not pool tokens"),
+    }
+
+
+def blocks_of(student: Student, config: BertConfig) -> tuple[int, ...]:
+    """The places of the teacher's blocks that a student begins as."""
+    depth = config.num_hidden_layers
+    return spread(depth, max(1, round(depth * student.blocks)))
+
+
+def size_of(student: Student, width: int) -> int:
+    """The size of a row of a student's narrow tables: from 2 to the width less 1."""
+    return min(max(2, round(width * student.table)), width - 1)
+
+
+def half_config(student: Student, config: BertConfig) -> BertConfig:
+    """The configuration of a student of another width than its teacher's."""
+    names = ("hidden_size", "num_attention_heads", "intermediate_size")
+    sizes = {name: round(getattr(config, name) * student.width) for name in names}
+    return replace(config, num_hidden_layers=len(blocks_of(student, config)), **sizes)
+
+
+def said_of(plan: Plan, name: str, teacher: Checkpoint, task: Task, size: int | None) -> str:
+    """What a file is made of, in words.
+
+    Args:
+        size: size of the vectors of the static student; None: the usual one.
+    """
+    rung, config = plan.rungs[name], teacher.config
+    if rung.student is None:
+        return f"the teacher, {config.num_hidden_layers} blocks"
+    student = plan.students[rung.student]
+    if student.static:
+        return f"no blocks, one vector of {static_size(teacher, size, task)} numbers per token"
+    parts = [f"blocks {', '.join(map(str, blocks_of(student, config)))} of {config.num_hidden_layers}"]
+    if student.width != 1:
+        wide = half_config(student, config)
+        parts = [f"{wide.num_hidden_layers} new blocks of width {wide.hidden_size}"]
+    if student.table is not None:
+        parts.append(f"tables of {size_of(student, config.hidden_size)} numbers per word")
+    if student.activation is not None:
+        parts.append(f"activation {student.activation}")
+    return ", ".join([*parts, *["pruned vocabulary"] * rung.pruned])

@@ -1,0 +1,212 @@
+"""A ladder from a teacher's folder and texts: its files, its report, and what goes on."""
+
+import json
+import logging
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from conftest import opinions
+
+import kerasbert as kb
+from kerasbert.checkpoints.opening import open_checkpoint
+from kerasbert.errors import ConfigError, DataError, KerasBertError
+from kerasbert.models.opening import open_model
+from kerasbert.runs import ladder_report, ladder_run
+from kerasbert.runs.ladder import RUNGS, STEPS, STUDENTS, TASKS, plan_of
+from kerasbert.runs.ladder_run import LadderOptions, ladder
+from kerasbert.runs.teaching import TAUGHT
+from kerasbert.runtime import load
+from kerasbert.tasks import task_named
+
+RECIPE = {"epochs": 3, "batch_size": 20}
+LADDER = [name for name, rung in RUNGS.items() if rung.kept]
+
+
+@pytest.fixture(scope="module")
+def made(tiny_classifier, opinion_file, tmp_path_factory):
+    """A ladder without comparisons that was stopped behind its second rung, and then went on: `folder`, `report`, what
+    it said (`before`, `after`), and the time that the first rung was written (`written`)."""
+    folder, said = tmp_path_factory.mktemp("ladder") / "out", []
+    given = {"dev": opinion_file, "compare": False, "resume": True, **RECIPE}
+    log = logging.getLogger("kerasbert")
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())
+    level, log.level = log.level, logging.INFO
+    log.addHandler(handler)
+    usual = ladder_run.export_bundle
+
+    def stopped(model, place, *arguments, **options):
+        if place.name == "tenth":
+            raise KeyboardInterrupt
+        return usual(model, place, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ladder_report, "ROUNDS", 1)
+        patched.setattr(ladder_report, "RUNS", 2)
+        patched.setattr(ladder_run, "export_bundle", stopped)
+        with pytest.raises(KerasBertError, match="a signal ended the run; --resume goes on"):
+            ladder(tiny_classifier, opinion_file, folder, **given)
+        before, written = list(said), (folder / "teacher" / "kerasbert.json").stat().st_mtime_ns
+        said.clear()
+        patched.setattr(ladder_run, "export_bundle", usual)
+        report = ladder(tiny_classifier, opinion_file, folder, **given)
+    log.removeHandler(handler)
+    log.level = level
+    return SimpleNamespace(folder=folder, report=report, before=before, after=said, written=written, given=given)
+
+
+def test_a_ladder_has_a_checked_bundle_for_each_rung(made):
+    assert list(made.report["rungs"]) == LADDER == ["teacher", "half", "tenth", "static"]
+    assert {path.name for path in made.folder.iterdir()} == {*LADDER, "run", "report.md", "report.json"}
+    for name in LADDER:
+        (row,) = json.loads((made.folder / name / "report.json").read_text())
+        assert (row["format"], row["failed"]) == ("tflite-int8", None)
+    config = {name: open_checkpoint(made.folder / "run" / name).config for name in ("half", "narrow", "static")}
+    assert config["half"].num_hidden_layers == config["narrow"].num_hidden_layers == 1
+    assert (config["narrow"].model_type, config["narrow"].embedding_size) == ("electra", 11)
+    assert (config["static"].model_type, config["static"].hidden_size) == ("static", 32)
+    pruned = open_checkpoint(made.folder / "run" / "narrow-pruned").config
+    assert pruned.vocab_size < config["narrow"].vocab_size
+
+
+def test_the_report_is_about_the_files(made, opinion_file):
+    """Accuracy and size are those of the files on disk."""
+    assert made.report == json.loads((made.folder / "report.json").read_text())
+    texts, labels = zip(*opinions(200), strict=True)
+    for name, row in made.report["rungs"].items():
+        found = load(made.folder / name).predict_text(list(texts))
+        right = np.mean([each["label"] == label for each, label in zip(found, labels, strict=True)])
+        assert row["accuracy"] == pytest.approx(right, abs=1e-4)
+        assert row["MB"] == pytest.approx((made.folder / row["file"]).stat().st_size / 1e6, abs=1e-3)
+        assert row["ms"] > 0
+    assert made.report["rungs"]["half"]["accuracy"] > 0.9
+    assert "| tenth | blocks 0 of 2, tables of 11 numbers per word, pruned vocab" in (
+        (made.folder / "report.md").read_text()
+    )
+    assert made.report["data"] | {"teacher": ""} == {
+        "teacher": "", "dev": str(opinion_file), "examples": 200, "tokens of the timed text": 32
+    }  # fmt: skip
+
+
+def test_a_ladder_that_is_stopped_goes_on_and_repeats_nothing(made):
+    assert "rung 3 of 4: tenth (blocks 0 of 2, tables of 11 numbers per word, pruned vocabulary)" in made.before
+    assert [line for line in made.after if line.endswith("was made before")] == [
+        f"{made.folder / name}: was made before" for name in ("teacher", "half")
+    ]
+    assert sum("the teacher answers" in line for line in made.before) == 2
+    assert sum("the teacher answers 0 texts" in line for line in made.after) == 1  # of the static rung
+    assert (made.folder / "teacher" / "kerasbert.json").stat().st_mtime_ns == made.written
+
+
+def test_a_ladder_that_has_ended_is_not_made_again(made, tiny_classifier, opinion_file):
+    assert ladder(tiny_classifier, opinion_file, made.folder, **made.given) == made.report
+    with pytest.raises(KerasBertError, match="holds a run that has ended; name another --out"):
+        ladder(tiny_classifier, opinion_file, made.folder, **{**made.given, "resume": False})
+    with pytest.raises(ConfigError, match="begun with options epochs 3, now 4"):
+        ladder(tiny_classifier, opinion_file, made.folder, **{**made.given, "epochs": 4})
+
+
+@pytest.mark.slow
+def test_texts_alone_make_a_ladder_whose_steps_are_compared(tiny_classifier, tmp_path, monkeypatch):
+    """Files are compared with the teacher on texts that no student has learned."""
+    monkeypatch.setattr(ladder_report, "ROUNDS", 1)
+    monkeypatch.setattr(ladder_report, "RUNS", 2)
+    texts = [text for text, _ in opinions(200)]
+    (tmp_path / "texts.txt").write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+    report = ladder(tiny_classifier, None, tmp_path / "out", unlabelled=tmp_path / "texts.txt", **RECIPE)
+    held_out, figure = texts[::10], "agreement with the teacher"
+    assert (report["figure"], report["data"]["examples"], report["data"]["dev"]) == (figure, len(held_out), None)
+    learned = json.loads((tmp_path / "out" / "run" / "half" / "report.json").read_text())["data"]["rows"]
+    assert learned == len(texts) - len(held_out)
+    wanted = [each["label"] for each in open_model(tiny_classifier).predict_text(held_out)]
+    rows = {**report["rungs"], **report["tried"]}
+    assert set(rows) == set(RUNGS)
+    for name in ("half", "half-width"):
+        place = (tmp_path / "out" / rows[name]["file"]).parent
+        found = [each["label"] for each in load(place).predict_text(held_out)]
+        assert rows[name][figure] == pytest.approx(np.mean([a == b for a, b in zip(found, wanted, strict=True)]))
+    assert set(report["steps"]) == set(STEPS)
+    step = report["steps"]["half width"]
+    assert step["MB"] == pytest.approx(rows["half-width"]["MB"] - rows["few"]["MB"])
+    assert open_checkpoint(tmp_path / "out" / "run" / "relu").config.hidden_act == "relu"
+    assert open_checkpoint(tmp_path / "out" / "run" / "half-width").config.hidden_size == 16
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"layers": 1}, "layers: each rung of a ladder has its own"),
+        ({"learning_rate": 1e-3}, "learning_rate: each rung of a ladder has its own"),
+        ({"static": 8}, "static: each rung of a ladder has its own"),
+        ({"size": 33, "dev": "a.csv"}, "size is 33: use 1 to 32"),
+        ({"dev": None}, "a ladder measures its rungs on held-out examples: give dev"),
+    ],
+)
+def test_what_no_ladder_can_have_is_told(tiny_classifier, tmp_path, changes, message):
+    with pytest.raises(ConfigError, match=message):
+        ladder(tiny_classifier, tmp_path / "none.csv", tmp_path / "out", **changes)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_ladder_needs_texts(tiny_classifier, tmp_path):
+    (tmp_path / "texts.txt").write_text("one text\n", encoding="utf-8")
+    with pytest.raises(DataError, match="there are no texts to learn from: give train, or two texts"):
+        ladder(tiny_classifier, None, tmp_path / "out", unlabelled=tmp_path / "texts.txt")
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_rung_has_a_student_and_every_step_two_files():
+    assert {rung.student for rung in RUNGS.values()} == {None, *STUDENTS}
+    assert {name for pair in STEPS.values() for name in pair} <= set(RUNGS)
+    assert set(TASKS) == set(TAUGHT) - {"seq2seq"}
+    assert set(LadderOptions().of_student().__dataclass_fields__) < set(LadderOptions.__dataclass_fields__)
+
+
+def test_a_plan_has_what_the_teacher_allows(tiny_bert, tiny_tagger, tiny_answerer):
+    classification = task_named("text-classification")
+    plan = plan_of(open_checkpoint(tiny_tagger / "tagger"), task_named("token-classification"), compare=False)
+    assert (list(plan.rungs), list(plan.students)) == (["teacher", "half", "tenth"], ["half", "narrow"])
+    assert plan.left_out == {"static": "token-classification does not pool tokens"}
+    assert not plan.steps
+    sentences = plan_of(open_checkpoint(tiny_bert), task_named("sentence-embedding"))
+    assert "half width" not in sentences.steps
+    assert list(sentences.rungs)[:4] == LADDER
+    teacher = open_checkpoint(tiny_bert)
+    roberta = replace(teacher, settings={**teacher.settings, "model_type": "roberta", "hidden_act": "relu"})
+    plan = plan_of(roberta, classification)
+    assert {name: rung.student for name, rung in plan.rungs.items()} == {
+        "teacher": None, "half": "half", "tenth": "few", "static": "static", "few": "few", "narrow": "few",
+        "half-width": "half-width",
+    }  # fmt: skip
+    assert list(plan.steps) == ["fewer blocks", "pruned vocabulary", "half width"]
+    static = replace(teacher, settings={"model_type": "static", "vocab_size": 30, "hidden_size": 32}, tensors={})
+    with pytest.raises(ConfigError, match="a ladder needs the blocks of an encoder"):
+        plan_of(static, classification)
+    with pytest.raises(ConfigError, match="teachers of a ladder are for text-classification, token-classification"):
+        plan_of(open_checkpoint(tiny_answerer), task_named("multiple-choice"))
+
+
+def test_files_of_vectors_and_of_numbers_are_compared_as_such():
+    vectors = [{"embedding": np.array(each)} for each in ([1.0, 0.0], [0.0, 2.0])]
+    assert ladder_report._mean_cosine(vectors, vectors) == pytest.approx(1.0)
+    assert ladder_report._mean_cosine(vectors, vectors[::-1]) == pytest.approx(0.0)
+    numbers = [{"score": each} for each in (1.0, 2.0, 4.0)]
+    assert ladder_report._correlation(numbers, [{"score": 3 * each["score"] - 1} for each in numbers]) == 1.0
+    assert ladder_report._correlation(numbers, numbers[:1] * 3) == 0.0
+
+
+def test_narrow_tables_and_another_activation_begin_as_the_teacher(tiny_classifier):
+    """In memory, with the weights that are left."""
+    from kerasbert.models.narrow import narrowed
+    from kerasbert.models.starts import narrow_start, with_activation
+
+    teacher = open_checkpoint(tiny_classifier)
+    start = narrow_start(with_activation(teacher, "relu"), 11)
+    found = kb.BertEncoder.from_pretrained(start)
+    wanted = narrowed(kb.BertEncoder.from_pretrained(teacher), 11)
+    assert found.config == replace(wanted.config, hidden_act="relu")
+    for ours, theirs in zip(found.get_weights(), wanted.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert start.tokenizer().content == teacher.tokenizer().content
