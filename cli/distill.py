@@ -6,7 +6,7 @@ import click
 from click.core import ParameterSource
 
 from kerasbert.cli import options
-from kerasbert.cli.ladder import make_ladder
+from kerasbert.cli.ladder import check_metric, make_ladder
 from kerasbert.cli.numbers import Number
 from kerasbert.tasks import task_named
 
@@ -263,7 +263,7 @@ def _distill_task(teacher, folder: Path, given: dict) -> dict:
     from kerasbert.tasks import NAMES
 
     task = task_named(answerable_task(teacher, NAMES))
-    _check_metric(given, task)
+    check_metric(given, task)
     options.check_dev(given)
     if given.pop("static", False):
         with options.wrong_call():
@@ -283,13 +283,6 @@ def _distill_task(teacher, folder: Path, given: dict) -> dict:
     with options.wrong_call():
         teaching = teaching_of(teacher, folder, DistillOptions(**given))
     return learn(teaching.task, train, folder, teaching.options, teaching)
-
-
-def _check_metric(given: dict, task) -> None:
-    """Raises click.UsageError: the task has no such figure."""
-    known = ["loss", *task.metrics(None)]
-    if given.get("metric", "loss") not in known:
-        raise click.UsageError(f"--metric {given['metric']}: {task.name} has {', '.join(known)}")
 
 
 def _distill_encoder(teacher, folder: Path, given: dict) -> dict:

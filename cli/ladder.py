@@ -56,6 +56,7 @@ def _check_given(teacher, task: Task, given: dict, strange: tuple[str, ...]) -> 
         raise click.UsageError("--ladder measures its rungs on held-out examples: give --dev")
     if len(given.get("unlabelled", ())) > 1:
         raise click.UsageError("--unlabelled is given twice; a teacher with a task takes one file")
+    check_metric(given, task)
     options.check_dev(given)
     with options.wrong_call():
         plan = plan_of(teacher, task)
@@ -63,6 +64,13 @@ def _check_given(teacher, task: Task, given: dict, strange: tuple[str, ...]) -> 
             raise click.UsageError(f"--size: {plan.left_out['static']}, so there is no static rung; leave it out")
         if "static" not in plan.left_out:
             static_size(teacher, given.get("size"), task)
+
+
+def check_metric(given: dict, task: Task) -> None:
+    """Raises click.UsageError: the task has no such figure."""
+    known = ["loss", *task.metrics(None)]
+    if given.get("metric", "loss") not in known:
+        raise click.UsageError(f"--metric {given['metric']}: {task.name} has {', '.join(known)}")
 
 
 def _check_files(task: Task, given: dict) -> None:

@@ -82,14 +82,30 @@ RUNGS: Mapping[str, Rung] = {
     "half-width": Rung(student="half-width", kept=False),
 }
 """The files by name, in the order in which they are made."""
-STEPS: Mapping[str, tuple[str, str]] = {
-    "fewer blocks": ("half", "few"),
-    "narrow word table": ("few", "narrow"),
-    "pruned vocabulary": ("narrow", "tenth"),
-    "ReLU": ("narrow", "relu"),
-    "half width": ("few", "half-width"),
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a change is worth.
+
+    Attributes:
+        before, after: the files without it and with it.
+        part: the attribute of a `Student` that it is about; None: every teacher allows it.
+    """
+
+    before: str
+    after: str
+    part: str | None = None
+
+
+STEPS: Mapping[str, Step] = {
+    "fewer blocks": Step("half", "few"),
+    "narrow word table": Step("few", "narrow", "table"),
+    "pruned vocabulary": Step("narrow", "tenth"),
+    "ReLU": Step("narrow", "relu", "activation"),
+    "half width": Step("few", "half-width", "width"),
 }
-"""Step -> the files without it and with it."""
+"""The changes that the report compares."""
 
 
 @dataclass(frozen=True)
@@ -98,13 +114,13 @@ class Plan:
 
     Attributes:
         students, rungs: the rows above as far as the teacher allows them.
-        steps: the steps that change something.
+        steps: the changes that are compared.
         left_out: what the teacher does not allow -> why.
     """
 
     students: Mapping[str, Student]
     rungs: Mapping[str, Rung]
-    steps: Mapping[str, tuple[str, str]]
+    steps: Mapping[str, Step]
     left_out: Mapping[str, str]
 
 
@@ -126,23 +142,15 @@ def plan_of(teacher: Checkpoint, task: Task, *, compare: bool = True) -> Plan:
     """
     check_teacher(teacher, task)
     left_out = {part: why for part, (lacks, why) in _lacking(teacher.config, task).items() if lacks}
-    students = {
-        name: replace(student, **{part: getattr(Student, part) for part in left_out})
-        for name, student in STUDENTS.items()
-        if not (student.static and "static" in left_out)
-    }
-    first = {student: name for name, student in reversed(students.items())}
+    usual = {part: getattr(Student, part) for part in left_out}
+    steps = {name: step for name, step in STEPS.items() if compare and step.part not in left_out}
+    compared = {name for step in steps.values() for name in (step.before, step.after)}
+    static = {name for name, student in STUDENTS.items() if student.static and "static" in left_out}
     rungs = {
-        name: replace(rung, student=rung.student and first[students[rung.student]])
-        for name, rung in RUNGS.items()
-        if rung.student in (None, *students)
+        name: rung for name, rung in RUNGS.items() if (rung.kept or name in compared) and rung.student not in static
     }
-    parts = {name: (rung.student, rung.pruned) for name, rung in rungs.items()}
-    steps = {name: pair for name, pair in STEPS.items() if compare and len({parts[each] for each in pair}) == 2}
-    needed = {each for pair in steps.values() for each in pair}
-    rungs = {name: rung for name, rung in rungs.items() if rung.kept or name in needed}
     learning = {rung.student for rung in rungs.values()}
-    students = {name: student for name, student in students.items() if name in learning}
+    students = {name: replace(student, **usual) for name, student in STUDENTS.items() if name in learning}
     return Plan(students, rungs, steps, left_out)
 
 

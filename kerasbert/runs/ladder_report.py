@@ -76,12 +76,12 @@ def write_ladder_report(folder: Path, made: Made, progress: Callable[[str], None
     }
     measured = (figure, "MB", "ms")
     steps = {
-        step: {
-            "from": before,
-            "to": after,
-            **{each: round(rows[after][each] - rows[before][each], 4) for each in measured},
+        name: {
+            "from": step.before,
+            "to": step.after,
+            **{each: round(rows[step.after][each] - rows[step.before][each], 4) for each in measured},
         }
-        for step, (before, after) in made.plan.steps.items()
+        for name, step in made.plan.steps.items()
     }
     report = {
         "figure": figure,

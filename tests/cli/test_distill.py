@@ -5,8 +5,10 @@ import json
 import pytest
 
 import kerasbert as kb
+from kerasbert.cli import options
 from kerasbert.cli.distill import LOSSES, OF_ENCODER, WITH_TASK, distill
 from kerasbert.runs import distill_encoder as job
+from kerasbert.runs import ladder_run
 from kerasbert.runs.distill_encoder_options import LOSSES as OF_JOB
 from kerasbert.runs.distill_encoder_options import EncoderDistillOptions
 from kerasbert.runs.distill_options import DistillOptions
@@ -62,6 +64,7 @@ def test_an_encoder_gives_a_static_one_that_finetune_takes(run, tiny_bert, opini
     ("teacher", "words", "message"),
     [
         ("tiny_bert", "--static --size 33", "size is 33: use 1 to 32, the width of"),
+        ("tiny_classifier", "--no-compare --train a.csv", "--compare is for --ladder; leave it out, or give both"),
         ("tiny_bert", "--static --epochs 2", "--epochs means nothing to --static without texts to learn from"),
         ("tiny_bert", "--static --unlabelled a.txt", "an encoder has no task that its static encoder could learn"),
         ("tiny_bert", "--size 8 --unlabelled a.txt", "--size is for --static and --ladder; leave it out, or"),
@@ -122,6 +125,54 @@ def test_a_static_teacher_teaches_a_student_that_is_named(run, tiny_bert, tmp_pa
     assert (result.exit_code, "has no blocks; name a student" in result.stderr) == (2, True), result.output
     result = run(*call, "--student", tiny_bert)
     assert (result.exit_code, result.stderr) == (1, "Error: none.csv: no such file\n")
+
+
+def test_a_ladder_is_made_and_shown(run, tiny_classifier, opinion_file, monkeypatch):
+    """The job gets the files and the options that were given."""
+    called = []
+    rungs = {
+        name: {"made of": "x", "accuracy": accuracy, "MB": 1.5, "ms": 2.0, "of the teacher's ms": 1.0, "file": "y"}
+        for name, accuracy in (("teacher", 0.75), ("half", 0.5))
+    }
+    steps = {"ReLU": {"from": "few", "to": "relu", "accuracy": -0.25, "MB": 0.0, "ms": -0.5}}
+    report = {"figure": "accuracy", "rungs": rungs, "tried": {}, "steps": steps}
+    monkeypatch.setattr(ladder_run, "ladder", lambda *given, **named: called.append(given) or report)
+    words = ("--train", opinion_file, "--dev", opinion_file, "--epochs", "2", "--size", "8", "--no-compare")
+    result = run("distill", "--ladder", "--teacher", tiny_classifier, *words, "--out", "l")
+    assert result.exit_code == 0, result.output
+    ((teacher, train, folder, chosen),) = called
+    assert (teacher.folder, train, str(folder)) == (tiny_classifier, opinion_file, "l")
+    assert (chosen.dev, chosen.epochs, chosen.size, chosen.compare) == (opinion_file, 2, 8, False)
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert lines == [
+        "rung accuracy MB ms of the teacher's ms", "teacher 0.7500 1.5000 2.0000 1.0000",
+        "half 0.5000 1.5000 2.0000 1.0000", "", "step accuracy MB ms", "ReLU -0.2500 0.0000 -0.5000", "",
+        "l: every file is checked; report.md tells what each is made of",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("teacher", "words", "code", "message"),
+    [
+        ("tiny_classifier", "--train a.csv", 2, "--ladder measures its rungs on held-out examples: give --dev"),
+        ("tiny_classifier", "", 2, "there are no texts to learn from: give --train, --unlabelled or both"),
+        ("tiny_classifier", "--unlabelled a.txt --layers 1", 2, "--layers means nothing to --ladder, whose rungs have"),
+        ("tiny_classifier", "--unlabelled a.txt --steps 3", 2, "--steps means nothing to --ladder, whose rungs have"),
+        ("tiny_classifier", "--unlabelled a.txt --size 33", 2, "size is 33: use 1 to 32, the width of"),
+        ("tiny_classifier", "--unlabelled a.txt --metric f2", 2, "--metric f2: text-classification has loss, accuracy"),
+        ("tiny_answerer", "--unlabelled a.json --size 8", 2, "--size: question-answering does not pool tokens, so"),
+        ("tiny_classifier", "--unlabelled none.txt", 1, "none.txt: no such file"),
+        ("tiny_bert", "--unlabelled a.txt", 1, "holds an encoder (BertModel), which kerasbert cannot answer with yet"),
+    ],
+)
+def test_a_ladder_that_cannot_be_made_is_told_and_writes_nothing(
+    run, request, tmp_path, monkeypatch, teacher, words, code, message
+):
+    monkeypatch.setattr(options, "load_tensorflow", lambda: pytest.fail("this can be told before TensorFlow loads"))
+    call = ("distill", "--ladder", "--teacher", request.getfixturevalue(teacher), *words.split(), "--out", "l")
+    result = run(*call)
+    assert (result.exit_code, message in " ".join(result.stderr.split())) == (code, True), result.output
+    assert not list(tmp_path.iterdir())
 
 
 def test_every_option_is_one_of_a_job():

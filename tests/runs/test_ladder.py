@@ -14,7 +14,7 @@ from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.errors import ConfigError, DataError, KerasBertError
 from kerasbert.models.opening import open_model
 from kerasbert.runs import ladder_report, ladder_run
-from kerasbert.runs.ladder import RUNGS, STEPS, STUDENTS, TASKS, plan_of
+from kerasbert.runs.ladder import RUNGS, STEPS, STUDENTS, TASKS, Student, plan_of
 from kerasbert.runs.ladder_run import LadderOptions, ladder
 from kerasbert.runs.teaching import TAUGHT
 from kerasbert.runtime import load
@@ -159,33 +159,31 @@ def test_a_ladder_needs_texts(tiny_classifier, tmp_path):
 
 def test_every_rung_has_a_student_and_every_step_two_files():
     assert {rung.student for rung in RUNGS.values()} == {None, *STUDENTS}
-    assert {name for pair in STEPS.values() for name in pair} <= set(RUNGS)
+    assert {name for step in STEPS.values() for name in (step.before, step.after)} <= set(RUNGS)
+    assert {step.part for step in STEPS.values()} <= {None, *Student.__dataclass_fields__}
     assert set(TASKS) == set(TAUGHT) - {"seq2seq"}
     assert set(LadderOptions().of_student().__dataclass_fields__) < set(LadderOptions.__dataclass_fields__)
 
 
-def test_a_plan_has_what_the_teacher_allows(tiny_bert, tiny_tagger, tiny_answerer):
-    classification = task_named("text-classification")
-    plan = plan_of(open_checkpoint(tiny_tagger / "tagger"), task_named("token-classification"), compare=False)
+def test_a_plan_has_what_the_teacher_allows(tiny_bert):
+    teacher, classification = open_checkpoint(tiny_bert), task_named("text-classification")
+    plan = plan_of(teacher, task_named("token-classification"), compare=False)
     assert (list(plan.rungs), list(plan.students)) == (["teacher", "half", "tenth"], ["half", "narrow"])
     assert plan.left_out == {"static": "token-classification does not pool tokens"}
     assert not plan.steps
-    sentences = plan_of(open_checkpoint(tiny_bert), task_named("sentence-embedding"))
+    sentences = plan_of(teacher, task_named("sentence-embedding"))
     assert "half width" not in sentences.steps
     assert list(sentences.rungs)[:4] == LADDER
-    teacher = open_checkpoint(tiny_bert)
     roberta = replace(teacher, settings={**teacher.settings, "model_type": "roberta", "hidden_act": "relu"})
     plan = plan_of(roberta, classification)
-    assert {name: rung.student for name, rung in plan.rungs.items()} == {
-        "teacher": None, "half": "half", "tenth": "few", "static": "static", "few": "few", "narrow": "few",
-        "half-width": "half-width",
-    }  # fmt: skip
+    assert list(plan.rungs) == [*LADDER, "few", "narrow", "half-width"]
+    assert (plan.students["narrow"].table, plan.students["narrow"].blocks) == (None, STUDENTS["narrow"].blocks)
     assert list(plan.steps) == ["fewer blocks", "pruned vocabulary", "half width"]
-    static = replace(teacher, settings={"model_type": "static", "vocab_size": 30, "hidden_size": 32}, tensors={})
+    static = SimpleNamespace(config=kb.BertConfig(model_type="static", vocab_size=30, hidden_size=32))
     with pytest.raises(ConfigError, match="a ladder needs the blocks of an encoder"):
         plan_of(static, classification)
     with pytest.raises(ConfigError, match="teachers of a ladder are for text-classification, token-classification"):
-        plan_of(open_checkpoint(tiny_answerer), task_named("multiple-choice"))
+        plan_of(teacher, task_named("multiple-choice"))
 
 
 def test_files_of_vectors_and_of_numbers_are_compared_as_such():
