@@ -51,7 +51,7 @@ STUDENTS: Mapping[str, Student] = {
     "narrow": Student(blocks=SMALL, table=1 / 3, passes=2),
     "relu": Student(blocks=SMALL, table=1 / 3, activation="relu", passes=2),
     "half-width": Student(blocks=SMALL, width=1 / 2, passes=2, reads=3),
-    "static": Student(static=True, passes=2),
+    "static": Student(static=True, passes=5),
 }
 """The students by name."""
 
@@ -141,7 +141,12 @@ def plan_of(teacher: Checkpoint, task: Task, *, compare: bool = True) -> Plan:
         ConfigError: the teacher has no ladder.
     """
     check_teacher(teacher, task)
-    left_out = {part: why for part, (lacks, why) in _lacking(teacher.config, task).items() if lacks}
+    wanted = [STUDENTS[rung.student] for rung in RUNGS.values() if rung.student and (rung.kept or compare)]
+    left_out = {
+        part: why
+        for part, (lacks, why) in _lacking(teacher.config, task).items()
+        if lacks and any(getattr(student, part) != getattr(Student, part) for student in wanted)
+    }
     usual = {part: getattr(Student, part) for part in left_out}
     steps = {name: step for name, step in STEPS.items() if compare and step.part not in left_out}
     compared = {name for step in steps.values() for name in (step.before, step.after)}

@@ -5,6 +5,7 @@ import logging
 from dataclasses import replace
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 from conftest import opinions
@@ -134,6 +135,22 @@ def test_texts_alone_make_a_ladder_whose_steps_are_compared(tiny_classifier, tmp
     assert open_checkpoint(tmp_path / "out" / "run" / "half-width").config.hidden_size == 16
 
 
+@pytest.mark.slow
+def test_a_sentence_encoder_has_a_ladder_of_its_width(tiny_bert, tmp_path, monkeypatch):
+    monkeypatch.setattr(ladder_report, "ROUNDS", 1)
+    monkeypatch.setattr(ladder_report, "RUNS", 2)
+    keras.utils.set_random_seed(1)
+    kb.SentenceEncoder.from_pretrained(str(tiny_bert), max_length=16).save_pretrained(tmp_path / "teacher")
+    (tmp_path / "texts.txt").write_text("".join(f"{text}\n" for text, _ in opinions(100)), encoding="utf-8")
+    given = {"unlabelled": tmp_path / "texts.txt", "compare": False, "epochs": 4, "batch_size": 10}
+    report = ladder(tmp_path / "teacher", None, tmp_path / "out", **given)
+    found = {name: row["cosine with the teacher"] for name, row in report["rungs"].items()}
+    assert list(found) == LADDER
+    assert found["half"] > 0.99
+    assert found["static"] > 0.5
+    assert open_checkpoint(tmp_path / "out" / "run" / "static").config.hidden_size == 32
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -173,6 +190,8 @@ def test_a_plan_has_what_the_teacher_allows(tiny_bert):
     assert not plan.steps
     sentences = plan_of(teacher, task_named("sentence-embedding"))
     assert "half width" not in sentences.steps
+    assert sentences.left_out == {"width": "a student has the width of its teacher's vectors"}
+    assert not plan_of(teacher, task_named("sentence-embedding"), compare=False).left_out
     assert list(sentences.rungs)[:4] == LADDER
     roberta = replace(teacher, settings={**teacher.settings, "model_type": "roberta", "hidden_act": "relu"})
     plan = plan_of(roberta, classification)
