@@ -6,15 +6,16 @@ import click
 from click.core import ParameterSource
 
 from kerasbert.cli import options
-from kerasbert.cli.ladder import check_metric, make_ladder
+from kerasbert.cli.ladder import check_augment, check_metric, make_ladder
 from kerasbert.cli.numbers import Number
+from kerasbert.config import ACTIVATIONS
 from kerasbert.tasks import task_named
 
 PACKAGE = "package"
 """What `--student` calls the encoder in the package."""
 COUNT = click.IntRange(min=1)
 WITH_TASK = (
-    *("train", "alpha", "soft_labels", "layer_decay", "keep", "metric", "early_stopping", "average"),
+    *("train", "augment", "alpha", "soft_labels", "layer_decay", "keep", "metric", "early_stopping", "average"),
     *("batch_tokens", "dev_sample", "static", "size"),
 )
 """The options of a teacher with a task; names of columns are further ones."""
@@ -96,8 +97,25 @@ STUDENT = (
         help="Blocks of the teacher that the student begins as: their number, such as 2, or their places counted from "
         "0, such as 0,2,5.  [default: a third of them, from the first to the last]",
     ),
+    click.option(
+        "--intermediate-size",
+        type=COUNT,
+        help="Neurons of a feed-forward layer of these blocks, of which the largest are kept.  [default: all]",
+    ),
+    click.option(
+        "--hidden-act",
+        type=click.Choice(ACTIVATIONS),
+        help="Activation of these layers; relu is faster than gelu.  [default: the teacher's]",
+    ),
 )
 TASK = (
+    click.option(
+        "--augment",
+        metavar="N",
+        type=COUNT,
+        help="Make N further texts of each text, such as parts of it, which the teacher answers. For texts that get "
+        "labels, entities or vectors.",
+    ),
     click.option(
         "--alpha",
         type=Number(0, 1),
@@ -229,6 +247,9 @@ def _check_given(given: dict, encoder: bool, teacher) -> None:
     begins = [options.flag(name) for name in ("student", "layers", "static") if name in given]
     if len(begins) > 1:
         raise click.UsageError(f"{' and '.join(begins)}: a student begins as one of them, so give one")
+    changed = next((options.flag(name) for name in ("intermediate_size", "hidden_act") if name in given), None)
+    if changed and {"student", "static"} & given.keys():
+        raise click.UsageError(f"{changed} is for blocks of the teacher, so it does not go with {begins[0]}")
     if "size" in given and "static" not in given:
         raise click.UsageError("--size is for --static and --ladder; leave it out, or give one of them")
     if "compare" in given:
@@ -264,6 +285,7 @@ def _distill_task(teacher, folder: Path, given: dict) -> dict:
 
     task = task_named(answerable_task(teacher, NAMES))
     check_metric(given, task)
+    check_augment(given, task)
     options.check_dev(given)
     if given.pop("static", False):
         with options.wrong_call():

@@ -8,7 +8,7 @@ from kerasbert.cli import options
 from kerasbert.tasks import task_named
 from kerasbert.tasks.task import Task
 
-OF_RUNGS = ("student", "layers", "static", "learning_rate")
+OF_RUNGS = ("student", "layers", "static", "intermediate_size", "hidden_act", "learning_rate")
 """Options of a student that each rung has its own of."""
 
 
@@ -57,6 +57,7 @@ def _check_given(teacher, task: Task, given: dict, strange: tuple[str, ...]) -> 
     if len(given.get("unlabelled", ())) > 1:
         raise click.UsageError("--unlabelled is given twice; a teacher with a task takes one file")
     check_metric(given, task)
+    check_augment(given, task)
     options.check_dev(given)
     with options.wrong_call():
         plan = plan_of(teacher, task)
@@ -71,6 +72,14 @@ def check_metric(given: dict, task: Task) -> None:
     known = ["loss", *task.metrics(None)]
     if given.get("metric", "loss") not in known:
         raise click.UsageError(f"--metric {given['metric']}: {task.name} has {', '.join(known)}")
+
+
+def check_augment(given: dict, task: Task) -> None:
+    """Raises click.UsageError: the task's examples are not single texts, so no further ones can be made."""
+    from kerasbert.runs.made_texts import TASKS
+
+    if "augment" in given and task.name not in TASKS:
+        raise click.UsageError(f"--augment means nothing to a teacher that is {task.name}; leave it out")
 
 
 def _check_files(task: Task, given: dict) -> None:

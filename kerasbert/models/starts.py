@@ -1,5 +1,6 @@
-"""Checkpoints in memory that students begin as: any encoder, one with narrow tables, one with another activation."""
+"""Checkpoints in memory that students begin as: blocks of a teacher, any encoder, one with narrow tables."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -7,8 +8,11 @@ from kerasbert.checkpoints.huggingface import numbers
 from kerasbert.checkpoints.loading import Checkpoint
 from kerasbert.checkpoints.names import names_of
 from kerasbert.checkpoints.stored import Stored
+from kerasbert.errors import ConfigError
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.narrow import narrowed
+from kerasbert.models.students import student_of
+from kerasbert.models.thin import thinned
 
 
 def checkpoint_of(encoder: BertEncoder, teacher: Checkpoint) -> Checkpoint:
@@ -41,7 +45,30 @@ def narrow_start(teacher: Checkpoint, size: int) -> Checkpoint:
     return checkpoint_of(narrowed(BertEncoder.from_pretrained(teacher), size), teacher)
 
 
-def with_activation(teacher: Checkpoint, hidden_act: str) -> Checkpoint:
-    """A checkpoint whose feed-forward layers have another activation, with the same weights."""
-    changed = replace(teacher.config, hidden_act=hidden_act).to_dict()
-    return replace(teacher, settings={**teacher.settings, **changed})
+def blocks_start(
+    teacher: Checkpoint,
+    layers: int | Sequence[int] | None = None,
+    *,
+    intermediate_size: int | None = None,
+    hidden_act: str | None = None,
+) -> Checkpoint:
+    """Blocks of a checkpoint with its embeddings and heads (`kerasbert.models.students.student_of`).
+
+    Args:
+        layers: the number of blocks, or their places.
+        intermediate_size: neurons of a feed-forward layer, fewer than the teacher has
+            (`kerasbert.models.thin.thinned`); None: the teacher's.
+        hidden_act: activation of these layers, whose weights stay; None: the teacher's.
+
+    Raises:
+        ConfigError: the teacher has no such blocks, fewer neurons or a decoder, or there is no such activation.
+    """
+    start = student_of(teacher, layers)
+    if intermediate_size is not None:
+        start = thinned(start, intermediate_size)
+    if hidden_act is not None:
+        if teacher.pair is not None:
+            raise ConfigError(f"{teacher.folder}: holds {teacher.holds}, whose activations stay; leave hidden_act out")
+        changed = replace(start.config, hidden_act=hidden_act).to_dict()
+        start = replace(start, settings={**start.settings, **changed})
+    return start

@@ -8,8 +8,9 @@ from pathlib import Path
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.checkpoints.tasks import answerable_task
 from kerasbert.errors import ConfigError
-from kerasbert.models.students import chosen_blocks, student_of
-from kerasbert.runs.distill_options import DistillOptions
+from kerasbert.models.starts import blocks_start
+from kerasbert.models.students import chosen_blocks
+from kerasbert.runs.distill_options import OF_BLOCKS, DistillOptions
 from kerasbert.runs.finetune import learn
 from kerasbert.runs.static import static_student
 from kerasbert.runs.teaching import Teaching
@@ -77,5 +78,7 @@ def teaching_of(teacher: str | Path, folder: Path, options: DistillOptions) -> T
         blocks = chosen_blocks(opened.config.num_hidden_layers, options.layers)
         listed, depth = ", ".join(map(str, blocks)), opened.config.num_hidden_layers
         log.info("the student begins as the teacher's blocks %s of %d, counted from 0", listed, depth)
-        options, begins = replace(options, checkpoint=student_of(opened, blocks), layers=None), {"blocks": list(blocks)}
+        changed = {name: value for name in OF_BLOCKS if (value := getattr(options, name)) is not None}
+        start, begins = blocks_start(opened, blocks, **changed), {"blocks": list(blocks), **changed}
+        options = replace(options, checkpoint=start, layers=None, **dict.fromkeys(changed))
     return Teaching(opened, task, options, kept, begins)

@@ -22,9 +22,11 @@ from kerasbert.files import check_target
 from kerasbert.models.distilling import Distiller, RelationDistiller, TripleDistiller
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.pretraining import PretrainingModel
-from kerasbert.models.students import chosen_blocks, student_of
+from kerasbert.models.starts import blocks_start
+from kerasbert.models.students import chosen_blocks
 from kerasbert.runs.begun import begin_settings, check_settings, held_by, is_begun
 from kerasbert.runs.distill_encoder_options import OF_LOSS, EncoderDistillOptions
+from kerasbert.runs.distill_options import OF_BLOCKS
 from kerasbert.runs.rows import about_data, check_alike, rows_run, tokens_per_step, train_on_rows, write_model
 from kerasbert.runs.run_options import PRECISIONS
 from kerasbert.tasks.masking import Masking
@@ -218,7 +220,8 @@ def _student(checkpoint: Checkpoint, teacher, options: EncoderDistillOptions, dt
         return encoder if alone else PretrainingModel(encoder, nsp=False, dtype=dtype), "new weights"
     if options.student is None:
         chosen = chosen_blocks(checkpoint.config.num_hidden_layers, options.layers)
-        student = _opened(student_of(checkpoint, chosen), options.loss, dtype)
+        changed = {name: getattr(options, name) for name in OF_BLOCKS}
+        student = _opened(blocks_start(checkpoint, chosen, **changed), options.loss, dtype)
         return student, f"blocks {', '.join(map(str, chosen))} of the teacher"
     student = _opened(open_checkpoint(options.student), options.loss, dtype)
     if student.tokenizer is None or vocabulary_hash(student.tokenizer) != vocabulary_hash(teacher.tokenizer):

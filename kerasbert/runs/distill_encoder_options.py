@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kerasbert.config import BertConfig
 from kerasbert.errors import ConfigError
+from kerasbert.runs.distill_options import check_blocks_alone
 from kerasbert.runs.run_options import RunOptions, check_known, check_values, is_count
 
 LOSSES = ("relations", "triple")
@@ -35,6 +36,10 @@ class EncoderDistillOptions(RunOptions):
     layers: int | Sequence[int] | None = None
     """The student's blocks: their number, or their places in the teacher counted from 0. None: a third of the
     teacher's; see `kerasbert.models.students.spread`."""
+    intermediate_size: int | None = None
+    """Neurons of a feed-forward layer of these blocks; see `kerasbert.runs.distill_options.DistillOptions`."""
+    hidden_act: str | None = None
+    """Activation of these layers; None: the teacher's."""
     student: str | Path | None = None
     """Model folder or hub id that the student begins as, instead of blocks of the teacher."""
     config: BertConfig | None = None
@@ -93,6 +98,7 @@ class EncoderDistillOptions(RunOptions):
         begun = [name for name in ("layers", "student", "config") if getattr(self, name) is not None]
         if len(begun) > 1:
             raise ConfigError(f"{' and '.join(begun)}: a student begins as one of them, so give one")
+        check_blocks_alone(self, "student", "config")
         if self.steps is not None and self.epochs != type(self).epochs:
             raise ConfigError(f"steps is {self.steps} and epochs is {self.epochs}: either ends the run, so give one")
         if not self.soft_weight + self.mlm_weight + self.cosine_weight:

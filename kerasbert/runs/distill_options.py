@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kerasbert.errors import ConfigError
 from kerasbert.runs.finetune_options import FinetuneOptions
+from kerasbert.runs.run_options import is_count
 from kerasbert.tasks.task import Example
 from kerasbert.training.soft_losses import check_parts
 
@@ -13,6 +14,8 @@ ALPHA, TEMPERATURE = 0.5, 2.0
 """The usual values where a student learns from logits."""
 NOT_THESE = ("few_shot", "class_weight", "loss")
 """Options of fine-tuning that a student does not have."""
+OF_BLOCKS = ("intermediate_size", "hidden_act")
+"""What blocks of a teacher are changed to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +32,16 @@ class DistillOptions(FinetuneOptions):
     static: int | None = None
     """Size of the vectors of the teacher's static encoder (`kerasbert.models.static.static_of`), which the student
     begins as, without `layers` and `checkpoint`. Only tasks that pool the tokens of a text have such students."""
+    intermediate_size: int | None = None
+    """Neurons of a feed-forward layer of these blocks, of which the largest are kept (`kerasbert.models.thin`). None:
+    the teacher's number."""
+    hidden_act: str | None = None
+    """Activation of these layers, such as "relu", which is faster than "gelu"; None: the teacher's."""
     unlabelled: str | Path | Sequence[Example] | None = None
     """File of texts without right answers, or examples."""
+    augment: int | None = None
+    """How many further texts are made of each text (`kerasbert.runs.made_texts`), for the teacher to answer. None:
+    none. It has a meaning only where an example is one text."""
     alpha: float | None = None
     """The teacher's part in the loss, from 0 to 1; the right answers have the rest. None: 0.5, and 1 for a teacher that
     writes texts. Sentence embedding has no such option, because the teacher's vectors are the right answers."""
@@ -48,8 +59,24 @@ class DistillOptions(FinetuneOptions):
             raise ConfigError(f"{next(iter(self.settings))}: a student has its teacher's settings; leave it out")
         if self.layers is not None and self.checkpoint is not None:
             raise ConfigError("layers are blocks of the teacher, and a checkpoint is given too: leave one of them out")
+        check_blocks_alone(self, "checkpoint", "static")
+        if self.augment is not None and not (is_count(self.augment)):
+            raise ConfigError(f"augment is {self.augment!r}: use a whole number, 1 or more, or None")
         if self.static is not None and (self.layers, self.checkpoint) != (None, None):
             raise ConfigError("static is an encoder without blocks, so leave layers and checkpoint out")
         check_parts(
             ALPHA if self.alpha is None else self.alpha, TEMPERATURE if self.temperature is None else self.temperature
         )
+
+
+def check_blocks_alone(options, *others: str) -> None:
+    """Raises ConfigError: blocks of the teacher are to be changed, but the student begins as something else.
+
+    Args:
+        others: the fields that name something else.
+    """
+    changed, other = (
+        next((x for x in names if getattr(options, x) is not None), None) for names in (OF_BLOCKS, others)
+    )
+    if changed and other:
+        raise ConfigError(f"{changed} is of blocks of the teacher, and {other} is given too: leave one of them out")

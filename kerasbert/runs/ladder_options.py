@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from kerasbert.errors import ConfigError
 from kerasbert.runs.distill_options import DistillOptions
 
-OF_STUDENT = ("checkpoint", "layers", "static", "learning_rate")
+OF_STUDENT = ("checkpoint", "layers", "static", "intermediate_size", "hidden_act", "learning_rate")
 """Options of a student that each rung has its own of."""
 
 

@@ -17,8 +17,8 @@ from kerasbert.examples.readers import columns_of_texts, read_examples, read_unl
 from kerasbert.export.bundle import export_bundle
 from kerasbert.files import write_text
 from kerasbert.models.opening import model_class
-from kerasbert.models.starts import narrow_start, with_activation
-from kerasbert.models.students import static_size, student_of
+from kerasbert.models.starts import blocks_start, narrow_start
+from kerasbert.models.students import static_size
 from kerasbert.reading import read_json
 from kerasbert.runs.begun import FINISHED, SETTINGS, begin_settings, check_settings, fingerprint, held_by, is_begun
 from kerasbert.runs.distill import SOFT_LABELS, distill
@@ -242,9 +242,7 @@ class Making:
             return {"static": static_size(self.teacher, self.options.size, self.task)}
         if student.width != 1:
             return {"checkpoint": str(self._read(student, folder.with_name(f"{folder.name}-encoder")))}
-        start = student_of(self.teacher, blocks_of(student, self.teacher.config))
-        if student.activation is not None:
-            start = with_activation(start, student.activation)
+        start = blocks_start(self.teacher, blocks_of(student, self.teacher.config), hidden_act=student.activation)
         if student.table is not None:
             start = narrow_start(start, size_of(student, self.teacher.config.hidden_size))
         return {"checkpoint": start}

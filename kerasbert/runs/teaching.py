@@ -11,6 +11,7 @@ from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.errors import ConfigError, DataError
 from kerasbert.examples.readers import columns_of_texts, read_unlabelled
 from kerasbert.runs.distill_options import ALPHA, TEMPERATURE, DistillOptions
+from kerasbert.runs.made_texts import TASKS, made_texts
 from kerasbert.runs.soft import ANY_TRUTH, Soft
 from kerasbert.runs.soft_labels import SoftLabels, outputs_of, text_of
 from kerasbert.runs.task_settings import task_settings
@@ -65,7 +66,11 @@ class Teaching:
     def meant(self) -> dict[str, bool]:
         """Whether the options of a loss mean anything to this teacher."""
         number = getattr(self._answering, "problem_type", None) == NUMBER
-        return {"alpha": self.by_logits or self.task.name == "seq2seq", "temperature": self.by_logits and not number}
+        return {
+            "alpha": self.by_logits or self.task.name == "seq2seq",
+            "temperature": self.by_logits and not number,
+            "augment": self.task.name in TASKS,
+        }
 
     @property
     def alpha(self) -> float:
@@ -74,6 +79,10 @@ class Teaching:
     @property
     def temperature(self) -> float:
         return self.options.temperature or TEMPERATURE
+
+    @property
+    def augment(self) -> int:
+        return self.options.augment or 0
 
     @cached_property
     def student(self) -> Checkpoint:
@@ -149,7 +158,23 @@ class Teaching:
             raise DataError(
                 "alpha is 0, so only right answers count, and unlabelled has none; leave it out, or give a larger alpha"
             )
-        return [*labelled, *(replace(each, truth=None) for each in texts)]
+        texts = [replace(each, truth=None) for each in texts]
+        return [*labelled, *texts, *self._made([*labelled, *texts])]
+
+    def _made(self, given: Sequence[Example]) -> list[Example]:
+        """The texts that are made of those that are given."""
+        if not self.augment:
+            return []
+        if not self.alpha:
+            raise ConfigError(
+                f"augment is {self.augment}, and alpha is 0: only right answers count, and made texts have none"
+            )
+        single = self.task.name == "sentence-embedding"
+        made = made_texts(
+            [part for each in given for part in _texts(each)] if single else given, self.augment, self.options.seed
+        )
+        log.info("%s made of %s", counted(len(made), "text"), counted(len(given), "example"))
+        return made
 
     def taught(self, job: Job) -> Job:
         """The job with the teacher's answers, which are computed if they are not on disk yet."""

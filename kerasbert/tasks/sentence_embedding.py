@@ -269,7 +269,7 @@ def targets(tokenizer, row: Row, settings: Settings) -> tuple[dict, dict, dict]:
 
 
 def apart(lessons: Sequence[Lesson]) -> set[tuple]:
-    """The ids of a pair's texts. An example with one of them teaches nothing beside it: that text is no wrong answer."""
+    """The ids of a pair's texts. Beside an example that has one of them, a batch has fewer wrong answers."""
     ids = [each.targets["embedding"] for each in lessons if each.targets]
     return {tuple(each.tolist()) for each in ids if len(each) == len(text_id(""))}
 

@@ -17,6 +17,7 @@ import kerasbert as kb
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.config import EncoderDecoderConfig
 from kerasbert.errors import ConfigError, DataError, KerasBertError
+from kerasbert.examples.readers import read_examples
 from kerasbert.models.opening import open_model
 from kerasbert.models.students import student_of
 from kerasbert.models.text_model import TextModel
@@ -80,6 +81,33 @@ def test_a_second_run_asks_the_teacher_nothing_and_a_changed_file_only_what_chan
     distill(tiny_classifier, tmp_path / "a.csv", tmp_path / "c", **quick)
     assert len(answered) == different + 1
     assert weights(tmp_path / "a") == weights(tmp_path / "c")
+
+
+def test_made_texts_are_answered_by_the_teacher_too(tiny_classifier, opinion_file, tmp_path, answered, caplog):
+    """The student has fewer neurons and another activation; it is as good as one without."""
+    shape = {"intermediate_size": 40, "hidden_act": "relu"}
+    with caplog.at_level(logging.INFO, logger="kerasbert"):
+        figures = distill(
+            tiny_classifier, opinion_file, tmp_path / "out", **RECIPE, **shape, augment=2, dev=opinion_file
+        )
+    given = {each.fields["text"] for each in read_examples(opinion_file, task_named("text-classification"))}
+    made = {each.fields["text"] for each in answered} - given
+    assert len(made) > len(given)
+    assert f"{len(made)} texts made of" in caplog.text
+    assert figures["val_accuracy"] == 1.0
+    config = open_model(tmp_path / "out").config
+    assert (config.intermediate_size, config.hidden_act) == (40, "relu")
+    taught = json.loads((tmp_path / "out" / "report.json").read_text())["teacher"]
+    assert {name: taught[name] for name in (*shape, "augment")} == {**shape, "augment": 2}
+
+
+def test_a_sentence_encoder_answers_made_texts_one_by_one(tiny_bert, tmp_path, answered):
+    kb.SentenceEncoder.from_pretrained(str(tiny_bert)).save_pretrained(tmp_path / "teacher")
+    pairs = write_csv(
+        tmp_path / "pairs.csv", [("the film was lovely today", "a very good film it was")], ("anchor", "positive")
+    )
+    distill(tmp_path / "teacher", pairs, tmp_path / "out", layers=1, epochs=1, augment=3)
+    assert len(answered) == 2 + 2 * 3
 
 
 def labels_of(teacher, folder, **changes) -> SoftLabels:
@@ -237,6 +265,11 @@ def test_a_writer_teaches_its_texts(tiny_bert, tmp_path, caplog):
         ({"soft_labels": "out/labels"}, "soft_labels is out/labels: the output folder must begin empty"),
         ({"layers": 1, "checkpoint": "x"}, "layers are blocks of the teacher, and a checkpoint is given too"),
         ({"layers": 1, "static": 8}, "static is an encoder without blocks, so leave layers and checkpoint out"),
+        ({"augment": 0}, "augment is 0: use a whole number, 1 or more"),
+        ({"checkpoint": "x", "hidden_act": "relu"}, "hidden_act is of blocks of the teacher, and checkpoint is given"),
+        ({"static": 8, "intermediate_size": 8}, "intermediate_size is of blocks of the teacher, and static is given"),
+        ({"intermediate_size": 65}, "intermediate_size is 65: use a whole number from 1 to 64"),
+        ({"hidden_act": "sin"}, "hidden_act is 'sin': use one of gelu"),
         ({"static": 33}, "size is 33: use 1 to 32, the width of"),
     ],
 )

@@ -217,10 +217,10 @@ def test_files_of_vectors_and_of_numbers_are_compared_as_such():
 def test_narrow_tables_and_another_activation_begin_as_the_teacher(tiny_classifier):
     """In memory, with the weights that are left."""
     from kerasbert.models.narrow import narrowed
-    from kerasbert.models.starts import narrow_start, with_activation
+    from kerasbert.models.starts import blocks_start, narrow_start
 
     teacher = open_checkpoint(tiny_classifier)
-    start = narrow_start(with_activation(teacher, "relu"), 11)
+    start = narrow_start(blocks_start(teacher, teacher.config.num_hidden_layers, hidden_act="relu"), 11)
     found = kb.BertEncoder.from_pretrained(start)
     wanted = narrowed(kb.BertEncoder.from_pretrained(teacher), 11)
     assert found.config == replace(wanted.config, hidden_act="relu")
