@@ -26,6 +26,7 @@ class Student:
         blocks: share of the teacher's blocks that it has, at least one block.
         width: share of the teacher's width. Another one than 1 begins with new weights, which first learn the relations
             of the teacher's tokens on text (`kerasbert.runs.distill_encoder`).
+        neurons: share of the neurons of the teacher's feed-forward layers.
         activation: activation of the feed-forward layers; None: the teacher's.
         table: size of a row of the tables of words and positions, as a share of the width, with a linear layer behind
             them; None: the teacher's tables.
@@ -37,6 +38,7 @@ class Student:
 
     blocks: float = 1.0
     width: float = 1.0
+    neurons: float = 1.0
     activation: str | None = None
     table: float | None = None
     static: bool = False
@@ -48,8 +50,9 @@ class Student:
 STUDENTS: Mapping[str, Student] = {
     "half": Student(blocks=1 / 2),
     "few": Student(blocks=SMALL, passes=2),
-    "narrow": Student(blocks=SMALL, table=1 / 3, passes=2),
-    "relu": Student(blocks=SMALL, table=1 / 3, activation="relu", passes=2),
+    "thin": Student(blocks=SMALL, neurons=1 / 4, passes=2),
+    "narrow": Student(blocks=SMALL, neurons=1 / 4, table=1 / 3, passes=2),
+    "relu": Student(blocks=SMALL, neurons=1 / 4, table=1 / 3, activation="relu", passes=2),
     "half-width": Student(blocks=SMALL, width=1 / 2, passes=2, reads=3),
     "static": Student(static=True, passes=5),
 }
@@ -77,6 +80,7 @@ RUNGS: Mapping[str, Rung] = {
     "tenth": Rung(student="narrow", pruned=True),
     "static": Rung(student="static"),
     "few": Rung(student="few", kept=False),
+    "thin": Rung(student="thin", kept=False),
     "narrow": Rung(student="narrow", kept=False),
     "relu": Rung(student="relu", kept=False),
     "half-width": Rung(student="half-width", kept=False),
@@ -100,7 +104,8 @@ class Step:
 
 STEPS: Mapping[str, Step] = {
     "fewer blocks": Step("half", "few"),
-    "narrow word table": Step("few", "narrow", "table"),
+    "fewer neurons": Step("few", "thin"),
+    "narrow word table": Step("thin", "narrow", "table"),
     "pruned vocabulary": Step("narrow", "tenth"),
     "ReLU": Step("narrow", "relu", "activation"),
     "half width": Step("few", "half-width", "width"),
@@ -156,6 +161,11 @@ def plan_of(teacher: Checkpoint, task: Task, *, compare: bool = True) -> Plan:
     }
     learning = {rung.student for rung in rungs.values()}
     students = {name: replace(student, **usual) for name, student in STUDENTS.items() if name in learning}
+    first = {student: name for name, student in reversed(students.items())}  # equal students learn once
+    rungs = {
+        name: replace(rung, student=rung.student and first[students[rung.student]]) for name, rung in rungs.items()
+    }
+    students = {name: student for name, student in students.items() if first[student] == name}
     return Plan(students, rungs, steps, left_out)
 
 
@@ -178,6 +188,11 @@ def blocks_of(student: Student, config: BertConfig) -> tuple[int, ...]:
     """The places of the teacher's blocks that a student begins as."""
     depth = config.num_hidden_layers
     return spread(depth, max(1, round(depth * student.blocks)))
+
+
+def neurons_of(student: Student, config: BertConfig) -> int:
+    """The number of neurons of a student's feed-forward layers."""
+    return max(1, round(config.intermediate_size * student.neurons))
 
 
 def size_of(student: Student, width: int) -> int:
@@ -208,6 +223,8 @@ def said_of(plan: Plan, name: str, teacher: Checkpoint, task: Task, size: int | 
     if student.width != 1:
         wide = half_config(student, config)
         parts = [f"{wide.num_hidden_layers} new blocks of width {wide.hidden_size}"]
+    if student.neurons != 1:
+        parts.append(f"{neurons_of(student, config)} of {config.intermediate_size} neurons")
     if student.table is not None:
         parts.append(f"tables of {size_of(student, config.hidden_size)} numbers per word")
     if student.activation is not None:

@@ -24,7 +24,7 @@ from kerasbert.runs.begun import FINISHED, SETTINGS, begin_settings, check_setti
 from kerasbert.runs.distill import SOFT_LABELS, distill
 from kerasbert.runs.distill_encoder import distill_encoder
 from kerasbert.runs.distill_encoder_options import EncoderDistillOptions
-from kerasbert.runs.ladder import Plan, Rung, Student, blocks_of, half_config, plan_of, said_of, size_of
+from kerasbert.runs.ladder import Plan, Rung, Student, blocks_of, half_config, neurons_of, plan_of, said_of, size_of
 from kerasbert.runs.ladder_options import LadderOptions
 from kerasbert.runs.ladder_report import Made, write_ladder_report
 from kerasbert.runs.teaching import Teaching
@@ -242,9 +242,13 @@ class Making:
             return {"static": static_size(self.teacher, self.options.size, self.task)}
         if student.width != 1:
             return {"checkpoint": str(self._read(student, folder.with_name(f"{folder.name}-encoder")))}
-        start = blocks_start(self.teacher, blocks_of(student, self.teacher.config), hidden_act=student.activation)
+        config = self.teacher.config
+        neurons = None if student.neurons == 1 else neurons_of(student, config)
+        start = blocks_start(
+            self.teacher, blocks_of(student, config), intermediate_size=neurons, hidden_act=student.activation
+        )
         if student.table is not None:
-            start = narrow_start(start, size_of(student, self.teacher.config.hidden_size))
+            start = narrow_start(start, size_of(student, config.hidden_size))
         return {"checkpoint": start}
 
     def _read(self, student: Student, folder: Path) -> Path:

@@ -83,7 +83,7 @@ def test_the_report_is_about_the_files(made, opinion_file):
         assert row["MB"] == pytest.approx((made.folder / row["file"]).stat().st_size / 1e6, abs=1e-3)
         assert row["ms"] > 0
     assert made.report["rungs"]["half"]["accuracy"] > 0.9
-    assert "| tenth | blocks 0 of 2, tables of 11 numbers per word, pruned vocab" in (
+    assert "| tenth | blocks 0 of 2, 16 of 64 neurons, tables of 11 numbers per word, pruned vocab" in (
         (made.folder / "report.md").read_text()
     )
     assert made.report["data"] | {"teacher": ""} == {
@@ -92,7 +92,10 @@ def test_the_report_is_about_the_files(made, opinion_file):
 
 
 def test_a_ladder_that_is_stopped_goes_on_and_repeats_nothing(made):
-    assert "rung 3 of 4: tenth (blocks 0 of 2, tables of 11 numbers per word, pruned vocabulary)" in made.before
+    assert (
+        "rung 3 of 4: tenth (blocks 0 of 2, 16 of 64 neurons, tables of 11 numbers per word, pruned vocabulary)"
+        in made.before
+    )
     assert [line for line in made.after if line.endswith("was made before")] == [
         f"{made.folder / name}: was made before" for name in ("teacher", "half")
     ]
@@ -195,9 +198,10 @@ def test_a_plan_has_what_the_teacher_allows(tiny_bert):
     assert list(sentences.rungs)[:4] == LADDER
     roberta = replace(teacher, settings={**teacher.settings, "model_type": "roberta", "hidden_act": "relu"})
     plan = plan_of(roberta, classification)
-    assert list(plan.rungs) == [*LADDER, "few", "narrow", "half-width"]
-    assert (plan.students["narrow"].table, plan.students["narrow"].blocks) == (None, STUDENTS["narrow"].blocks)
-    assert list(plan.steps) == ["fewer blocks", "pruned vocabulary", "half width"]
+    assert list(plan.rungs) == [*LADDER, "few", "thin", "narrow", "half-width"]
+    assert plan.rungs["tenth"].student == plan.rungs["narrow"].student == plan.rungs["thin"].student == "thin"
+    assert plan.students["thin"] == STUDENTS["thin"]
+    assert list(plan.steps) == ["fewer blocks", "fewer neurons", "pruned vocabulary", "half width"]
     static = SimpleNamespace(config=kb.BertConfig(model_type="static", vocab_size=30, hidden_size=32))
     with pytest.raises(ConfigError, match="a ladder needs the blocks of an encoder"):
         plan_of(static, classification)
