@@ -243,6 +243,7 @@ def _make_static(teacher, folder: Path, given: dict) -> None:
 def _check_given(given: dict, encoder: bool, teacher) -> None:
     """Raises click.UsageError: options that mean nothing to this teacher, or that do not go together."""
     from kerasbert.models.students import chosen_blocks
+    from kerasbert.models.thin import check_neurons
 
     begins = [options.flag(name) for name in ("student", "layers", "static") if name in given]
     if len(begins) > 1:
@@ -271,6 +272,8 @@ def _check_given(given: dict, encoder: bool, teacher) -> None:
     if not {"student", "static"} & given.keys():
         with options.wrong_call():
             chosen_blocks(teacher.config.num_hidden_layers, given.get("layers"))
+            if "intermediate_size" in given:
+                check_neurons(teacher, given["intermediate_size"])
 
 
 def _means_nothing(name: str, encoder: bool) -> bool:
@@ -304,6 +307,7 @@ def _distill_task(teacher, folder: Path, given: dict) -> dict:
 
     with options.wrong_call():
         teaching = teaching_of(teacher, folder, DistillOptions(**given))
+        teaching.check([*(train or ()), *given.get("unlabelled", ())])
     return learn(teaching.task, train, folder, teaching.options, teaching)
 
 

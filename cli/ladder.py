@@ -8,9 +8,6 @@ from kerasbert.cli import options
 from kerasbert.tasks import task_named
 from kerasbert.tasks.task import Task
 
-OF_RUNGS = ("student", "layers", "static", "intermediate_size", "hidden_act", "learning_rate")
-"""Options of a student that each rung has its own of."""
-
 
 def make_ladder(teacher, folder: Path, given: dict, strange: tuple[str, ...]) -> None:
     """Makes a ladder and prints its report.
@@ -31,25 +28,29 @@ def make_ladder(teacher, folder: Path, given: dict, strange: tuple[str, ...]) ->
     _check_files(task, given)
     is_begun(folder, given.get("resume", False))
     options.load_tensorflow()
+    from kerasbert.runs import ladder_run
     from kerasbert.runs.ladder_options import LadderOptions
-    from kerasbert.runs.ladder_run import ladder
 
     train = given.pop("train", None)
     with options.wrong_call():
-        chosen = LadderOptions(**given)
-    _show(folder, ladder(teacher, train, folder, chosen, progress=options.progress))
+        making = ladder_run.Making.of(teacher, train, folder, LadderOptions(**given))
+    _show(folder, ladder_run.make_ladder(making, options.progress))
 
 
 def _check_given(teacher, task: Task, given: dict, strange: tuple[str, ...]) -> None:
     """Raises click.UsageError: options that mean nothing to a ladder, or a teacher that has none."""
     from kerasbert.models.students import static_size
-    from kerasbert.runs.ladder import plan_of
+    from kerasbert.runs.ladder import NO_LOSS, OF_STUDENT, plan_of
 
-    wrong = next((name for name in given if name in (*OF_RUNGS, *strange)), None)
-    if wrong:
-        raise click.UsageError(
-            f"{options.flag(wrong)} means nothing to --ladder, whose rungs have their own; leave it out"
-        )
+    for names, meaning in (
+        (("student", *OF_STUDENT), "--ladder, whose rungs have their own"),
+        (strange, f"a teacher that is {teacher.task}"),
+    ):
+        wrong = next((name for name in given if name in names), None)
+        if wrong:
+            raise click.UsageError(f"{options.flag(wrong)} means nothing to {meaning}; leave it out")
+    if given.get("metric") == "loss":
+        raise click.UsageError(f"--metric loss: {NO_LOSS}")
     if not {"train", "unlabelled"} & given.keys():
         raise click.UsageError("there are no texts to learn from: give --train, --unlabelled or both")
     if "train" in given and "dev" not in given:

@@ -15,7 +15,7 @@ ALPHA, TEMPERATURE = 0.5, 2.0
 NOT_THESE = ("few_shot", "class_weight", "loss")
 """Options of fine-tuning that a student does not have."""
 OF_BLOCKS = ("intermediate_size", "hidden_act")
-"""What blocks of a teacher are changed to."""
+"""Options that change the blocks of the teacher that a student begins as."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,11 +62,22 @@ class DistillOptions(FinetuneOptions):
         check_blocks_alone(self, "checkpoint", "static")
         if self.augment is not None and not (is_count(self.augment)):
             raise ConfigError(f"augment is {self.augment!r}: use a whole number, 1 or more, or None")
+        self._check_alpha()
+        if self.static is not None and self.layer_decay is not None:
+            raise ConfigError(f"layer_decay is {self.layer_decay}: a static student has no blocks; leave it out")
         if self.static is not None and (self.layers, self.checkpoint) != (None, None):
             raise ConfigError("static is an encoder without blocks, so leave layers and checkpoint out")
         check_parts(
             ALPHA if self.alpha is None else self.alpha, TEMPERATURE if self.temperature is None else self.temperature
         )
+
+    def _check_alpha(self) -> None:
+        for name in ("unlabelled", "augment"):
+            if self.alpha == 0 and getattr(self, name) is not None:
+                raise ConfigError(
+                    f"alpha is 0, so only right answers count, and the texts of {name} have none; leave {name} out, or "
+                    "give a larger alpha"
+                )
 
 
 def check_blocks_alone(options, *others: str) -> None:
@@ -79,4 +90,4 @@ def check_blocks_alone(options, *others: str) -> None:
         next((x for x in names if getattr(options, x) is not None), None) for names in (OF_BLOCKS, others)
     )
     if changed and other:
-        raise ConfigError(f"{changed} is of blocks of the teacher, and {other} is given too: leave one of them out")
+        raise ConfigError(f"{changed} changes blocks of the teacher, and {other} is given too: leave one of them out")

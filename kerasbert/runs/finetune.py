@@ -133,6 +133,8 @@ def _job(task: Task, train, folder: Path, options: FinetuneOptions, teaching: Te
     strategy = distribution.strategy_named(options.strategy)
     examples, held_out = (_read(source, task, options) for source in (train, options.dev))
     opened = open_checkpoint(options.checkpoint)
+    if options.layer_decay is not None and opened.config.family.static:
+        raise ConfigError(f"layer_decay is {options.layer_decay}: {opened.folder} has no blocks; leave it out")
     labelled = examples
     if teaching is not None:
         examples = teaching.examples(labelled)
@@ -151,7 +153,7 @@ def _job(task: Task, train, folder: Path, options: FinetuneOptions, teaching: Te
         few_labels.check_examples(examples)
     if options.loss is not None:
         _check_loss(task, options.loss, examples)
-    metric, better = _deciding(task, options.metric, held_out, settings)
+    metric, better = deciding(task, options.metric, held_out, settings)
     kind = "pair" if {"text_pair", "positive"} & examples[0].fields.keys() else "example"
     rates = options.rates or (finetuning_rate(opened.config, lora=options.lora is not None),)
     said = {
@@ -214,7 +216,7 @@ def _check_loss(task: Task, loss: str, examples: Sequence[Example]) -> None:
     task.losses[loss](examples)
 
 
-def _deciding(task: Task, metric: str | None, held_out: Sequence[Example], settings) -> tuple[str, str]:
+def deciding(task: Task, metric: str | None, held_out: Sequence[Example], settings) -> tuple[str, str]:
     """The figure that decides which epoch is the best, and whether its best value is the largest or the smallest.
 
     Args:

@@ -16,6 +16,10 @@ TASKS = ("text-classification", "token-classification", "question-answering", "s
 """The tasks whose teachers have ladders."""
 SMALL = 1 / 8
 """The part of the teacher's blocks that a student of about a tenth of its time has."""
+OF_STUDENT = ("checkpoint", "layers", "static", "intermediate_size", "hidden_act", "learning_rate")
+"""Options of distillation that each rung has its own of."""
+NO_LOSS = "the report of a ladder has figures of answers; name one of them, or leave it out"
+"""Why the metric of a ladder is not the loss."""
 
 
 @dataclass(frozen=True, kw_only=True)

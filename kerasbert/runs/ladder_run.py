@@ -3,6 +3,7 @@
 import gc
 import json
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -24,20 +25,24 @@ from kerasbert.runs.begun import FINISHED, SETTINGS, begin_settings, check_setti
 from kerasbert.runs.distill import SOFT_LABELS, distill
 from kerasbert.runs.distill_encoder import distill_encoder
 from kerasbert.runs.distill_encoder_options import EncoderDistillOptions
+from kerasbert.runs.finetune import deciding
 from kerasbert.runs.ladder import Plan, Rung, Student, blocks_of, half_config, neurons_of, plan_of, said_of, size_of
 from kerasbert.runs.ladder_options import LadderOptions
 from kerasbert.runs.ladder_report import Made, write_ladder_report
-from kerasbert.runs.teaching import Teaching
+from kerasbert.runs.soft_labels import key_of
+from kerasbert.runs.teaching import Teaching, not_empty
 from kerasbert.runs.texts import texts_in
 from kerasbert.runtime.manifest import NAME as MANIFEST
 from kerasbert.tasks import NAMES, task_named
+from kerasbert.tasks.remarks import counted
 from kerasbert.tasks.task import Example, Task
 from kerasbert.training import distribution
 
 log = logging.getLogger("kerasbert")
 
 EVERY, MOST = 10, 1000
-"""Without labelled examples, one of this number of texts is not learned, but measured; up to this number of texts."""
+"""Without labelled examples, one of this number of texts is not learned, but measured; up to this number of texts,
+which come from all parts of the file."""
 LONGEST = 128
 """Tokens of a row when new weights read texts."""
 
@@ -73,10 +78,13 @@ def ladder(
             or written; what was made stays, and `resume` goes on with it.
     """
     options, folder = replace(options or LadderOptions(), **changes), Path(folder)
-    if not distribution.is_alone(distribution.strategy_named(options.strategy)):
-        raise ConfigError(f"strategy is {options.strategy}: a ladder is made on one machine; use one or mirrored")
-    begun = is_begun(folder, options.resume)
-    making = Making.of(open_checkpoint(teacher), train, folder, options)
+    is_begun(folder, options.resume)
+    return make_ladder(Making.of(open_checkpoint(teacher), train, folder, options), progress)
+
+
+def make_ladder(making: "Making", progress: Callable[[str], None]) -> dict:
+    """`ladder`, of what is read and checked."""
+    folder, begun = making.folder, is_begun(making.folder, making.options.resume)
     if begun:
         check_settings(folder / "run", making.said, mend="another --out begins a new ladder")
     with held_by(True, folder):
@@ -92,6 +100,14 @@ def ladder(
         report = write_ladder_report(folder, making.made(), progress)
         write_text(folder / "run" / FINISHED, json.dumps(report) + "\n")
         return report
+
+
+def parted(texts: Sequence[Example]) -> tuple[list[Example], list[Example]]:
+    """The texts to measure on, each once, and those to learn: all that are different from these."""
+    different = {key_of(each): each for each in texts}
+    step = max(EVERY, math.ceil(len(different) / MOST))
+    measured = dict(list(different.items())[::step])
+    return list(measured.values()), [each for each in texts if key_of(each) not in measured]
 
 
 @dataclass(frozen=True)
@@ -121,8 +137,10 @@ class Making:
         """Reads and checks everything that is given.
 
         Raises:
-            KerasBertError: one of its kinds for what cannot be used.
+            KerasBertError: one of its kinds for what cannot be used. A `ConfigError` is about the options.
         """
+        if not distribution.is_alone(distribution.strategy_named(options.strategy)):
+            raise ConfigError(f"strategy is {options.strategy}: a ladder is made on one machine; use one or mirrored")
         task = task_named(answerable_task(teacher, NAMES))
         plan = plan_of(teacher, task, compare=options.compare)
         if any(student.static for student in plan.students.values()):
@@ -131,34 +149,48 @@ class Making:
             raise ConfigError("a ladder measures its rungs on held-out examples: give dev")
         read = [path and read_examples(path, task, columns=options.columns) for path in (train, options.dev)]
         labelled, held_out = (examples or [] for examples in read)
-        texts = []
+        given = []
         if options.unlabelled is not None:
-            columns = columns_of_texts(task, options.columns)
-            texts = read_unlabelled(options.unlabelled, task, columns=columns)
-            texts = [each for each in texts if any(each.fields.values())]
-        if not held_out:
-            held_out, texts = texts[::EVERY][:MOST], [each for number, each in enumerate(texts) if number % EVERY]
+            given = read_unlabelled(options.unlabelled, task, columns=columns_of_texts(task, options.columns))
+        texts = not_empty(given)
+        empty = len(given) - len(texts)
+        if options.dev is None:
+            held_out, texts = parted(texts)
+        log.info(
+            "%s and %s to learn from, %s to measure on, %s left out",
+            *(counted(len(labelled), "labelled example"), counted(len(texts), "text")),
+            *(counted(len(held_out), "example"), counted(empty, "empty text")),
+        )
         if not (labelled or texts):
-            raise DataError("there are no texts to learn from: give train, or two texts or more as unlabelled")
-        return cls(teacher, task, folder, options, plan, labelled, texts, held_out)
+            raise DataError("there are no texts to learn from: give train, or two different texts as unlabelled")
+        making = cls(teacher, task, folder, options, plan, labelled, texts, held_out)
+        making.check()
+        return making
 
-    @property
+    def check(self) -> None:
+        """Raises KerasBertError: what would stop a student later, when the teacher's files are made."""
+        settings, right = self.task.Settings(**self.teaching.settings), self.options.dev is not None
+        self.teaching.check([*self.train, *self.unlabelled])
+        for each in filter(None, (self.train, self.held_out if right else [])):
+            self.task.check(each, settings)
+        deciding(self.task, self.options.metric, self.held_out if right else [], settings)
+
+    @cached_property
+    def teaching(self) -> Teaching:
+        """What students of blocks are taught. Each begins as other blocks than this one does."""
+        return Teaching(self.teacher, self.task, self.options.of_student(checkpoint=self.teacher), self.soft_labels)
+
+    @cached_property
     def said(self) -> dict:
-        """What a ladder must keep to be the same ladder."""
-        recipe = self.options.of_student(checkpoint=self.teacher)
-        teaching = Teaching(self.teacher, self.task, recipe, self.soft_labels)
-        students = {name: asdict(student) for name, student in self.plan.students.items()}
-        named = ("epochs", "batch_size", "batch_tokens", "max_length", "seed", "precision", "size", "max_drop")
+        """What a ladder must keep to be the same ladder. The options are first, so that a message names them."""
         examples = {"": self.train, "unlabelled_": self.unlabelled, "dev_": self.held_out}
-        data = {}
-        for part, each in examples.items():
-            data |= fingerprint(part, each)
+        data = [fingerprint(part, each) for part, each in examples.items()]
         return {
-            "teacher": teaching.said,
-            "data": data,
-            "students": students,
+            "options": self.options.recipe,
+            "teacher": self.teaching.said,
+            "data": {name: value for each in data for name, value in each.items()},
+            "students": {name: asdict(student) for name, student in self.plan.students.items()},
             "rungs": list(self.plan.rungs),
-            "options": {name: getattr(self.options, name) for name in named},
         }
 
     @property
@@ -230,6 +262,8 @@ class Making:
         """Teaches a student the teacher's task, or goes on with that."""
         rate, epochs = student.learning_rate, self.options.epochs * student.passes
         given = {"learning_rate": rate, "epochs": epochs, "dev": self.held_out if self.options.dev else None}
+        if student.static:
+            given["layer_decay"] = None  # it has no blocks
         begins = self._begins(student, folder)
         options = self.options.of_student(
             **begins, **given, unlabelled=self.unlabelled or None, soft_labels=self.soft_labels, resume=True
@@ -258,7 +292,7 @@ class Making:
         path = self.run / "texts.txt"
         if not path.exists():
             write_text(path, "\n\n".join(" ".join(text.split()) for text in self.texts) + "\n")
-        same = ("seed", "strategy", "accumulate", "precision", "save_minutes")
+        same = ("seed", "strategy", "precision", "save_minutes")  # its batches are small, so accumulate is left out
         config = half_config(student, self.teacher.config)
         options = EncoderDistillOptions(
             config=config,

@@ -1,7 +1,7 @@
 """Further texts to learn from, made of those that are there. A teacher answers them, so they need no labels.
 
-A student sees few texts of a task, and learns more of its teacher from many. As in arXiv 1903.12136, section 3.2, they
-need not be good texts: some are a part of one, some join parts of two, and in some, words are left out or exchanged.
+A student sees few texts of a task, and learns more of its teacher from many. After arXiv 1903.12136, they need not be
+good texts: some are a part of one, some join parts of two, and in some, words are left out or exchanged.
 """
 
 import random
@@ -36,11 +36,9 @@ def made_texts(examples: Sequence[Example], times: int, seed: int) -> list[Examp
         given as words is made as words.
 
     Raises:
-        ConfigError: an example has another field, such as the second text of a pair.
+        ConfigError: as for `check_single`.
     """
-    other = next((name for each in examples for name in each.fields if name != "text"), None)
-    if other is not None:
-        raise ConfigError(f"augment is {times}: texts can be made of single texts alone, and these have {other} too")
+    check_single(examples, times)
     given = [_words(each.fields["text"]) for each in examples]
     every = [word for words in given for word in words]
     draw, seen, found = random.Random(seed), set(map(tuple, given)), []
@@ -54,6 +52,17 @@ def made_texts(examples: Sequence[Example], times: int, seed: int) -> list[Examp
             as_given = as_text(new) if isinstance(example.fields["text"], str) else list(new)
             found.append(Example({"text": as_given}))
     return found
+
+
+def check_single(examples: Sequence[Example], times: int) -> None:
+    """Raises ConfigError: an example has another field, such as the second text of a pair."""
+    for each in examples:
+        other = next((name for name in each.fields if name != "text"), None)
+        if other is not None:
+            raise ConfigError(
+                f"{each.place}: augment is {times}, and texts are made of single texts alone, but this example has "
+                f"{other} too; leave augment out"
+            )
 
 
 def _words(value: str | Words) -> Words:

@@ -11,7 +11,7 @@ from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.errors import ConfigError, DataError
 from kerasbert.examples.readers import columns_of_texts, read_unlabelled
 from kerasbert.runs.distill_options import ALPHA, TEMPERATURE, DistillOptions
-from kerasbert.runs.made_texts import TASKS, made_texts
+from kerasbert.runs.made_texts import TASKS, check_single, made_texts
 from kerasbert.runs.soft import ANY_TRUTH, Soft
 from kerasbert.runs.soft_labels import SoftLabels, outputs_of, text_of
 from kerasbert.runs.task_settings import task_settings
@@ -23,6 +23,11 @@ from kerasbert.tasks.text_classification import NUMBER
 from kerasbert.training import distribution
 
 log = logging.getLogger("kerasbert")
+
+
+def not_empty(examples: Sequence[Example]) -> list[Example]:
+    """The examples that have a text."""
+    return [each for each in examples if any(each.fields.values())]
 
 
 @dataclass(frozen=True)
@@ -101,13 +106,20 @@ class Teaching:
         """The settings of the student: the teacher's, but for what its own tokenizer tells.
 
         Raises:
-            ConfigError: the student cannot learn from this teacher: it has another tokenizer, or another width.
+            ConfigError: the student cannot learn from this teacher: it has another tokenizer, or another width. Or
+            one of the two takes fewer tokens than `max_length`.
         """
         names = self.task.Settings.__dataclass_fields__
         found = {name: getattr(self._answering, name) for name in names}
         tokenizer = self.student.tokenizer()
         if tokenizer is None:
             raise ConfigError(f"{self.student.folder}: has no tokenizer; put vocab.txt or tokenizer.json into it")
+        for each in (self.student, self.teacher):
+            if found["max_length"] > each.config.max_length:
+                raise ConfigError(
+                    f"max_length is {found['max_length']}: {each.folder} takes {each.config.max_length} tokens; use "
+                    f"{each.config.max_length} or less"
+                )
         by_token = any(each.by_token for graph in self.task.graphs(self._answering) for each in graph.outputs)
         if self.by_logits and by_token and tokenizer.content != self.teacher.tokenizer().content:
             raise ConfigError(
@@ -151,13 +163,9 @@ class Teaching:
         given = self.options.unlabelled
         if isinstance(given, str | Path):
             given = read_unlabelled(given, self.task, columns=columns_of_texts(self.task, self.options.columns))
-        texts = [each for each in given or () if any(each.fields.values())]
+        texts = not_empty(given or ())
         if len(texts) < len(given or ()):
             log.info("%s: %s left out", given[0].path, counted(len(given) - len(texts), "empty text"))
-        if texts and not self.alpha:
-            raise DataError(
-                "alpha is 0, so only right answers count, and unlabelled has none; leave it out, or give a larger alpha"
-            )
         texts = [replace(each, truth=None) for each in texts]
         return [*labelled, *texts, *self._made([*labelled, *texts])]
 
@@ -165,16 +173,19 @@ class Teaching:
         """The texts that are made of those that are given."""
         if not self.augment:
             return []
-        if not self.alpha:
-            raise ConfigError(
-                f"augment is {self.augment}, and alpha is 0: only right answers count, and made texts have none"
-            )
-        single = self.task.name == "sentence-embedding"
-        made = made_texts(
-            [part for each in given for part in _texts(each)] if single else given, self.augment, self.options.seed
-        )
+        made = made_texts(self._single(given), self.augment, self.options.seed)
         log.info("%s made of %s", counted(len(made), "text"), counted(len(given), "example"))
         return made
+
+    def check(self, given: Sequence[Example]) -> None:
+        """Raises ConfigError: no further texts can be made of these examples, and `augment` asks for that."""
+        if self.augment:
+            check_single(self._single(given), self.augment)
+
+    def _single(self, given: Sequence[Example]) -> Sequence[Example]:
+        """Examples of one text each, where the teacher answers the texts of a pair one by one."""
+        pairs = self.task.name == "sentence-embedding"
+        return [part for each in given for part in _texts(each)] if pairs else given
 
     def taught(self, job: Job) -> Job:
         """The job with the teacher's answers, which are computed if they are not on disk yet."""

@@ -93,6 +93,12 @@ def test_an_encoder_gives_a_static_one_that_finetune_takes(run, tiny_bert, opini
             "--ladder --train a.csv --dev a.csv --hidden-act relu",
             "--hidden-act means nothing to --l",
         ),
+        (
+            "tiny_classifier",
+            "--train a.csv --intermediate-size 5000",
+            "intermediate_size is 5000: use a whole number from",
+        ),
+        ("tiny_bert", "--unlabelled a.txt --intermediate-size 5000", "intermediate_size is 5000: use a whole number f"),
         ("tiny_classifier", "--train a.csv --metric f1", "--metric f1: text-classification has loss, accuracy"),
         ("tiny_classifier", "--train a.csv --metric accuracy", "--metric needs held-out examples: give --dev"),
         ("tiny_classifier", "--train a.csv --alpha 2", "2.0 is not in the range 0<=x<=1"),
@@ -145,12 +151,13 @@ def test_a_ladder_is_made_and_shown(run, tiny_classifier, opinion_file, monkeypa
     }
     steps = {"ReLU": {"from": "few", "to": "relu", "accuracy": -0.25, "MB": 0.0, "ms": -0.5}}
     report = {"figure": "accuracy", "rungs": rungs, "tried": {}, "steps": steps}
-    monkeypatch.setattr(ladder_run, "ladder", lambda *given, **named: called.append(given) or report)
+    monkeypatch.setattr(ladder_run, "make_ladder", lambda making, progress: called.append(making) or report)
     words = ("--train", opinion_file, "--dev", opinion_file, "--epochs", "2", "--size", "8", "--no-compare")
     result = run("distill", "--ladder", "--teacher", tiny_classifier, *words, "--out", "l")
     assert result.exit_code == 0, result.output
-    ((teacher, train, folder, chosen),) = called
-    assert (teacher.folder, train, str(folder)) == (tiny_classifier, opinion_file, "l")
+    (making,) = called
+    chosen = making.options
+    assert (making.teacher.folder, len(making.train), str(making.folder)) == (tiny_classifier, 200, "l")
     assert (chosen.dev, chosen.epochs, chosen.size, chosen.compare) == (opinion_file, 2, 8, False)
     lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
     assert lines == [
@@ -166,7 +173,9 @@ def test_a_ladder_is_made_and_shown(run, tiny_classifier, opinion_file, monkeypa
         ("tiny_classifier", "--train a.csv", 2, "--ladder measures its rungs on held-out examples: give --dev"),
         ("tiny_classifier", "", 2, "there are no texts to learn from: give --train, --unlabelled or both"),
         ("tiny_classifier", "--unlabelled a.txt --layers 1", 2, "--layers means nothing to --ladder, whose rungs have"),
-        ("tiny_classifier", "--unlabelled a.txt --steps 3", 2, "--steps means nothing to --ladder, whose rungs have"),
+        ("tiny_classifier", "--unlabelled a.txt --steps 3", 2, "--steps means nothing to a teacher that is text-cl"),
+        ("tiny_classifier", "--unlabelled a.txt --loss triple", 2, "--loss means nothing to a teacher that is text-cl"),
+        ("tiny_classifier", "--unlabelled a.txt --metric loss", 2, "--metric loss: the report of a ladder has figures"),
         ("tiny_classifier", "--unlabelled a.txt --size 33", 2, "size is 33: use 1 to 32, the width of"),
         ("tiny_classifier", "--unlabelled a.txt --metric f2", 2, "--metric f2: text-classification has loss, accuracy"),
         ("tiny_answerer", "--unlabelled a.json --size 8", 2, "--size: question-answering does not pool tokens, so"),
@@ -182,6 +191,37 @@ def test_a_ladder_that_cannot_be_made_is_told_and_writes_nothing(
     result = run(*call)
     assert (result.exit_code, message in " ".join(result.stderr.split())) == (code, True), result.output
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("ladder", [(), ("--ladder",)])
+@pytest.mark.parametrize(
+    ("teacher", "words", "message"),
+    [
+        ("encoder", "--unlabelled texts.txt --alpha 1", "alpha means nothing to a teacher for sentence-embedding"),
+        (
+            "encoder",
+            "--unlabelled texts.txt --temperature 1",
+            "temperature means nothing to a teacher for sentence-emb",
+        ),
+        (
+            "tiny_classifier",
+            "--unlabelled texts.txt --alpha 0",
+            "the texts of unlabelled have none; leave unlabelled out",
+        ),
+        ("tiny_classifier", "--unlabelled pairs.csv --augment 2", "augment is 2, and texts are made of single texts"),
+    ],
+)
+def test_options_that_do_not_suit_the_teacher_are_a_wrong_call(
+    run, request, tiny_bert, tmp_path, teacher, words, message, ladder
+):
+    (tmp_path / "texts.txt").write_text("a text\nanother\n", encoding="utf-8")
+    (tmp_path / "pairs.csv").write_text("text,text_pair\na,b\nc,d\n", encoding="utf-8")
+    if teacher == "encoder":
+        kb.SentenceEncoder.from_pretrained(str(tiny_bert)).save_pretrained(tmp_path / teacher)
+    folder = teacher if teacher == "encoder" else request.getfixturevalue(teacher)
+    result = run("distill", *ladder, "--teacher", folder, *words.split(), "--out", "s")
+    assert (result.exit_code, message in " ".join(result.stderr.split())) == (2, True), result.output
+    assert not (tmp_path / "s").exists()
 
 
 def test_every_option_is_one_of_a_job():

@@ -266,9 +266,14 @@ def test_a_writer_teaches_its_texts(tiny_bert, tmp_path, caplog):
         ({"layers": 1, "checkpoint": "x"}, "layers are blocks of the teacher, and a checkpoint is given too"),
         ({"layers": 1, "static": 8}, "static is an encoder without blocks, so leave layers and checkpoint out"),
         ({"augment": 0}, "augment is 0: use a whole number, 1 or more"),
-        ({"checkpoint": "x", "hidden_act": "relu"}, "hidden_act is of blocks of the teacher, and checkpoint is given"),
-        ({"static": 8, "intermediate_size": 8}, "intermediate_size is of blocks of the teacher, and static is given"),
+        (
+            {"checkpoint": "x", "hidden_act": "relu"},
+            "hidden_act changes blocks of the teacher, and checkpoint",
+        ),
+        ({"static": 8, "intermediate_size": 8}, "intermediate_size changes blocks of the teacher, and static"),
         ({"intermediate_size": 65}, "intermediate_size is 65: use a whole number from 1 to 64"),
+        ({"static": 8, "layer_decay": 0.9}, "layer_decay is 0.9: a static student has no blocks; leave it out"),
+        ({"alpha": 0.0, "augment": 2}, "the texts of augment have none; leave augment out"),
         ({"hidden_act": "sin"}, "hidden_act is 'sin': use one of gelu"),
         ({"static": 33}, "size is 33: use 1 to 32, the width of"),
     ],
@@ -332,7 +337,7 @@ def test_what_does_not_go_with_a_teacher_is_told(tiny_bert, tiny_tagger, tmp_pat
         distill(tmp_path / "teacher", None, tmp_path / "out", unlabelled=path, static=8)
     with pytest.raises(ConfigError, match="token-classification does not pool the tokens of a text, so a static"):
         distill(tiny_tagger / "tagger", None, tmp_path / "out", unlabelled=path, static=8)
-    with pytest.raises(DataError, match="alpha is 0, so only right answers count, and unlabelled has none"):
+    with pytest.raises(ConfigError, match="alpha is 0, so only right answers count, and the texts of unlabelled have"):
         distill(tiny_tagger / "tagger", None, tmp_path / "out", unlabelled=path, alpha=0.0)
     with pytest.raises(DataError, match="token-classification has no column for 'question': name "):
         distill(tiny_tagger / "tagger", None, tmp_path / "out", unlabelled=path, columns={"question": "q"})

@@ -8,18 +8,20 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
-from conftest import opinions
+from conftest import opinions, write_csv
 
 import kerasbert as kb
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.errors import ConfigError, DataError, KerasBertError
 from kerasbert.models.opening import open_model
 from kerasbert.runs import ladder_report, ladder_run
-from kerasbert.runs.ladder import RUNGS, STEPS, STUDENTS, TASKS, Student, plan_of
-from kerasbert.runs.ladder_run import LadderOptions, ladder
+from kerasbert.runs.ladder import OF_STUDENT, RUNGS, STEPS, STUDENTS, TASKS, Student, plan_of
+from kerasbert.runs.ladder_options import FREE, OF_DATA, OF_TEACHING
+from kerasbert.runs.ladder_run import LadderOptions, ladder, parted
 from kerasbert.runs.teaching import TAUGHT
 from kerasbert.runtime import load
 from kerasbert.tasks import task_named
+from kerasbert.tasks.task import Example
 
 RECIPE = {"epochs": 3, "batch_size": 20}
 LADDER = [name for name, rung in RUNGS.items() if rung.kept]
@@ -108,8 +110,69 @@ def test_a_ladder_that_has_ended_is_not_made_again(made, tiny_classifier, opinio
     assert ladder(tiny_classifier, opinion_file, made.folder, **made.given) == made.report
     with pytest.raises(KerasBertError, match="holds a run that has ended; name another --out"):
         ladder(tiny_classifier, opinion_file, made.folder, **{**made.given, "resume": False})
-    with pytest.raises(ConfigError, match="begun with options epochs 3, now 4"):
-        ladder(tiny_classifier, opinion_file, made.folder, **{**made.given, "epochs": 4})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epochs": 4}, "begun with options epochs 3, now 4"),
+        ({"weight_decay": 0.1}, "begun with options weight_decay 0.01, now 0.1"),
+        ({"layer_decay": 0.9}, "begun with options layer_decay None, now 0.9"),
+        ({"average": 2}, "begun with options average 1, now 2"),
+        ({"keep": "best"}, "begun with options keep None, now 'best'"),
+        ({"max_length": 16}, "begun with options max_length None, now 16"),
+        ({"compare": True}, "begun with options compare False, now True"),
+        ({"alpha": 0.7}, "begun with teacher alpha 0.5, now 0.7"),
+        ({"augment": 2}, "begun with teacher augment 0, now 2"),
+    ],
+)
+def test_a_ladder_goes_on_with_its_recipe_alone(made, tiny_classifier, opinion_file, changes, message):
+    with pytest.raises(ConfigError, match=message):
+        ladder(tiny_classifier, opinion_file, made.folder, **{**made.given, **changes})
+
+
+def test_how_a_ladder_is_computed_may_change(made, tiny_classifier, opinion_file):
+    free = {"accumulate": 2, "save_minutes": 1.0, "strategy": "one"}
+    assert ladder(tiny_classifier, opinion_file, made.folder, **{**made.given, **free}) == made.report
+
+
+def test_every_option_is_of_a_student_or_of_the_recipe_or_free():
+    """A new option of distillation is compared when a ladder goes on, unless it is listed."""
+    every = set(LadderOptions.__dataclass_fields__)
+    listed = {*FREE, *OF_DATA, *OF_TEACHING, *OF_STUDENT}
+    assert listed < every
+    assert LadderOptions().recipe.keys() == every - listed
+
+
+@pytest.mark.parametrize(("most", "count"), [(1000, 5), (3, 3), (1, 1)])
+def test_texts_are_measured_or_learned(monkeypatch, most, count):
+    """All that are not measured are learned, however many there are; a text that is there twice is not both."""
+    monkeypatch.setattr(ladder_run, "MOST", most)
+    texts = [Example({"text": str(number % 50)}) for number in range(120)]
+    measured, learned = ([each.fields["text"] for each in part] for part in parted(texts))
+    assert len(measured) == len(set(measured)) == count
+    assert learned == [each.fields["text"] for each in texts if each.fields["text"] not in measured]
+
+
+def test_what_would_stop_a_student_is_told_before_the_ladder_begins(tiny_classifier, tmp_path, opinion_file):
+    strange = write_csv(tmp_path / "strange.csv", [("the film", "unheard-of")])
+    (tmp_path / "pairs.csv").write_text("text,text_pair\na,b\nc,d\n", encoding="utf-8")
+    labelled = {"train": opinion_file, "dev": opinion_file}
+    pairs = {"unlabelled": tmp_path / "pairs.csv"}
+    for given, error, message in (
+        ({**labelled, "max_length": 9999}, ConfigError, "max_length is 9999: .* takes 64 tokens; use 64 or less"),
+        ({**labelled, "train": strange}, DataError, "strange.csv, line 2: .*unheard-of"),
+        ({**labelled, "dev": strange}, DataError, "strange.csv, line 2: .*unheard-of"),
+        ({**labelled, "metric": "pearson"}, ConfigError, "metric is 'pearson': use one of loss, accuracy"),
+        ({**labelled, "metric": "loss"}, ConfigError, "metric is loss: the report of a ladder has figures"),
+        ({**labelled, "alpha": 0.0, "augment": 1}, ConfigError, "the texts of augment have none; leave augment out"),
+        ({**pairs, "alpha": 0.0}, ConfigError, "the texts of unlabelled have none; leave unlabelled out"),
+        ({**pairs, "augment": 1}, ConfigError, "pairs.csv, line 3: augment is 1, and texts are made of single texts"),
+    ):
+        train = given.pop("train", None)
+        with pytest.raises(error, match=message):
+            ladder(tiny_classifier, train, tmp_path / "out", **given)
+        assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow
@@ -120,10 +183,10 @@ def test_texts_alone_make_a_ladder_whose_steps_are_compared(tiny_classifier, tmp
     texts = [text for text, _ in opinions(200)]
     (tmp_path / "texts.txt").write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
     report = ladder(tiny_classifier, None, tmp_path / "out", unlabelled=tmp_path / "texts.txt", **RECIPE)
-    held_out, figure = texts[::10], "agreement with the teacher"
+    held_out, figure = list(dict.fromkeys(texts))[::10], "agreement with the teacher"
     assert (report["figure"], report["data"]["examples"], report["data"]["dev"]) == (figure, len(held_out), None)
     learned = json.loads((tmp_path / "out" / "run" / "half" / "report.json").read_text())["data"]["rows"]
-    assert learned == len(texts) - len(held_out)
+    assert learned == sum(text not in held_out for text in texts)
     wanted = [each["label"] for each in open_model(tiny_classifier).predict_text(held_out)]
     rows = {**report["rungs"], **report["tried"]}
     assert set(rows) == set(RUNGS)
@@ -172,7 +235,7 @@ def test_what_no_ladder_can_have_is_told(tiny_classifier, tmp_path, changes, mes
 
 def test_a_ladder_needs_texts(tiny_classifier, tmp_path):
     (tmp_path / "texts.txt").write_text("one text\n", encoding="utf-8")
-    with pytest.raises(DataError, match="there are no texts to learn from: give train, or two texts"):
+    with pytest.raises(DataError, match="there are no texts to learn from: give train, or two different texts"):
         ladder(tiny_classifier, None, tmp_path / "out", unlabelled=tmp_path / "texts.txt")
     assert not (tmp_path / "out").exists()
 

@@ -63,6 +63,6 @@ def test_chinese_characters_are_words_and_get_no_spaces():
 
 def test_pairs_are_refused():
     with pytest.raises(
-        ConfigError, match="augment is 2: texts can be made of single texts alone, and these have text_pair"
+        ConfigError, match="augment is 2, and texts are made of single texts alone, but this example has text_pair"
     ):
         made_texts([Example({"text": "a", "text_pair": "b"})], 2, 0)
