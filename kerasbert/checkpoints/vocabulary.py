@@ -13,9 +13,11 @@ from kerasbert.checkpoints.derived import write_page
 from kerasbert.checkpoints.loading import Checkpoint
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.checkpoints.stored import Stored
+from kerasbert.checkpoints.tasks import stored_settings
 from kerasbert.errors import CheckpointError, TokenizerError
 from kerasbert.files import check_target, new_folder
 from kerasbert.reading import read_json
+from kerasbert.tasks import task_named
 from kerasbert.tasks.fill_mask import target_ids
 from kerasbert.tokenizers import HostTokenizer
 from kerasbert.tokenizers.resizing import Usage, pruned, with_tokens
@@ -64,7 +66,8 @@ def add_tokens(path: str | Path | None, folder: str | Path, tokens: Sequence[str
 def prune_vocabulary(path: str | Path | None, folder: str | Path, texts: Iterable[str]) -> Resized:
     """Writes a model whose vocabulary is pruned to what a corpus uses as a new folder.
 
-    For every text of the corpus the new model has the same tokens, with other ids, and the same outputs.
+    For every text of the corpus the new model has the same tokens, with other ids, and the same outputs. So it has for
+    such a text behind a prompt of the model's own.
     `kerasbert.tokenizers.resizing.pruned` says which tokens stay, and what becomes of other texts. A masked-language
     head knows only the kept tokens, so their probabilities grow.
 
@@ -81,7 +84,7 @@ def prune_vocabulary(path: str | Path | None, folder: str | Path, texts: Iterabl
     if checkpoint.config.family.positions_after_pad:  # the id of padding says where positions begin
         named.update(range(checkpoint.config.pad_token_id + 1))
     keep = [tokenizer.vocabulary[index] for index in named if index < tokenizer.vocab_size]
-    smaller, usage = pruned(tokenizer, texts, keep=keep)
+    smaller, usage = pruned(tokenizer, texts, keep=keep, prompts=_prompts(checkpoint))
     ids = _ids(smaller)
     kept = [index for index, token in enumerate(tokenizer.vocabulary) if token in ids]
     return replace(_write(checkpoint, folder, tokenizer, smaller, lambda table: table[kept]), usage=usage)
@@ -119,6 +122,14 @@ def _special_ids(checkpoint: Checkpoint) -> dict[str, int]:
         for key, value in checkpoint.settings.items()
         if key.endswith("_token_id") and isinstance(value, int) and not isinstance(value, bool) and value >= 0
     }
+
+
+def _prompts(checkpoint: Checkpoint) -> set[str]:
+    """The texts that a sentence encoder puts before the texts that it reads."""
+    if checkpoint.task != "sentence-embedding":
+        return set()
+    stored = stored_settings(checkpoint, task_named(checkpoint.task))
+    return {stored.get("prompt", ""), *stored.get("prompts", {}).values()} - {""}
 
 
 def _ids(tokenizer: HostTokenizer) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from kerasbert.errors import TokenizerError
@@ -89,7 +90,20 @@ def _check_new(tokenizer: HostTokenizer, known: set[str], number: int, token: st
         raise TokenizerError(f"token {number}, {token!r}, is in the vocabulary already, as {held[0]!r}; leave it out")
 
 
-def pruned(tokenizer: HostTokenizer, texts: Iterable[str], *, keep: Iterable[str] = ()) -> tuple[HostTokenizer, Usage]:
+@dataclass(frozen=True)
+class _Prompted:
+    """Texts with another text before each, which can be read again and again."""
+
+    prompt: str
+    texts: Iterable[str]
+
+    def __iter__(self) -> Iterator[str]:
+        return (self.prompt + text for text in self.texts)
+
+
+def pruned(
+    tokenizer: HostTokenizer, texts: Iterable[str], *, keep: Iterable[str] = (), prompts: Iterable[str] = ()
+) -> tuple[HostTokenizer, Usage]:
     """A tokenizer with the tokens that a corpus uses, which gives each of its texts the same tokens as before.
 
     Special and added tokens, and single characters (RoBERTa: single bytes) stay in any case. A word that the corpus
@@ -100,6 +114,7 @@ def pruned(tokenizer: HostTokenizer, texts: Iterable[str], *, keep: Iterable[str
         tokenizer: stays as it is.
         texts: the corpus. It is read twice, so an iterator does not work; a list does.
         keep: further tokens to keep.
+        prompts: what may stand before a text of the corpus; such texts keep their tokens too. They are not counted.
 
     Raises:
         TokenizerError: `texts` is an iterator, holds no text, or something else than strings.
@@ -109,6 +124,11 @@ def pruned(tokenizer: HostTokenizer, texts: Iterable[str], *, keep: Iterable[str
     usage, used, unknown = _used(tokenizer, texts)
     if not usage.tokens:
         raise TokenizerError("the corpus holds no text to prune a vocabulary to")
+    corpora = [texts, *(_Prompted(each, texts) for each in prompts)]
+    for each in corpora[1:]:
+        _, more, failed = _used(tokenizer, each)
+        used |= more
+        unknown |= failed
     special, further = tokenizer.special_tokens | tokenizer.matched_whole, set(keep)
     needed = tokenizer.needed((used | further) - special, unknown)
     kept: set[str] = set()
@@ -117,7 +137,7 @@ def pruned(tokenizer: HostTokenizer, texts: Iterable[str], *, keep: Iterable[str
         usage.kept[kind] = len(tokens & set(tokenizer.vocabulary) - kept)
         kept |= tokens
     smaller = tokenizer.reduced(kept)
-    for batch in _batches(texts):
+    for batch in chain.from_iterable(map(_batches, corpora)):
         before, after = tokenizer.piece_ids(batch), smaller.piece_ids(batch)
         for text, old, new in zip(batch, before, after, strict=True):
             if [tokenizer.vocabulary[index] for index in old] != [smaller.vocabulary[index] for index in new]:

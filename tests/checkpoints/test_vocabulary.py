@@ -155,6 +155,26 @@ def test_a_sentence_encoder_keeps_its_modules_and_its_length(tiny_bert, tmp_path
     assert (small.settings.max_length, limit) == (24, 24)
 
 
+@pytest.mark.parametrize("name", ["bert", "roberta"])
+def test_a_prompt_has_the_same_tokens_before_each_text(name, tmp_path):
+    """With RoBERTa the first word of a text is another token behind a prompt."""
+    model = kb.SentenceEncoder.from_pretrained(FIXTURES / name, prompt="this is ", prompts={"other": "is 7 to: "})
+    model.save_pretrained(tmp_path / "model")
+    text = CORPUS[0]
+    kb.prune_vocabulary(tmp_path / "model", tmp_path / "small", [text])
+    small = kb.SentenceEncoder.from_pretrained(tmp_path / "small")
+
+    def pieces(encoder, prompt: str) -> list[int]:
+        return encoder.tokenizer.piece_ids([prompt + text])[0]
+
+    for prompt in ("", "this is ", "is 7 to: "):
+        before, after = (
+            [each.tokenizer.vocabulary[index] for index in pieces(each, prompt)] for each in (model, small)
+        )
+        assert before == after
+        assert np.array_equal(*(bits(each.encode([text], prompt=prompt)) for each in (model, small)))
+
+
 @pytest.mark.parametrize("to", ["tf1", "keras-hub"])
 def test_a_vocabulary_of_another_format_changes_too(to, tmp_path):
     encoder = own_model("bert", "encoder")
