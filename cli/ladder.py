@@ -107,4 +107,6 @@ def _show(folder: Path, report: dict) -> None:
             {name: {each: row[each] for each in columns[:3]} for name, row in report["steps"].items()}, "step"
         )
         click.echo()
+    for name, why in report["failed"].items():
+        click.echo(f"{name} could not be made: {why}")
     click.echo(f"{folder}: every file is checked; report.md tells what each is made of")

@@ -10,6 +10,7 @@ from kerasbert.checkpoints.loading import Checkpoint
 from kerasbert.config import BertConfig
 from kerasbert.errors import ConfigError
 from kerasbert.models.students import spread, static_size
+from kerasbert.tasks.remarks import counted
 from kerasbert.tasks.task import Task
 
 TASKS = ("text-classification", "token-classification", "question-answering", "sentence-embedding")
@@ -52,7 +53,7 @@ class Student:
 
 
 STUDENTS: Mapping[str, Student] = {
-    "half": Student(blocks=1 / 2),
+    "half": Student(blocks=1 / 2, passes=2),
     "few": Student(blocks=SMALL, passes=2),
     "thin": Student(blocks=SMALL, neurons=1 / 4, passes=2),
     "narrow": Student(blocks=SMALL, neurons=1 / 4, table=1 / 3, passes=2),
@@ -60,7 +61,7 @@ STUDENTS: Mapping[str, Student] = {
     "half-width": Student(blocks=SMALL, width=1 / 2, passes=2, reads=3),
     "static": Student(static=True, passes=5),
 }
-"""The students by name."""
+"""The students by name. Those of blocks learn equally long, so that a step is worth its change alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,12 +166,37 @@ def plan_of(teacher: Checkpoint, task: Task, *, compare: bool = True) -> Plan:
     }
     learning = {rung.student for rung in rungs.values()}
     students = {name: replace(student, **usual) for name, student in STUDENTS.items() if name in learning}
-    first = {student: name for name, student in reversed(students.items())}  # equal students learn once
+    return _without_repeats(Plan(students, rungs, steps, left_out), teacher.config)
+
+
+def _without_repeats(plan: Plan, config: BertConfig) -> Plan:
+    """A plan whose equal students learn once, whose equal files are made once, and whose steps change something."""
+    same = {name: _counted(student, config) for name, student in plan.students.items()}
+    first = {each: name for name, each in reversed(same.items())}
     rungs = {
-        name: replace(rung, student=rung.student and first[students[rung.student]]) for name, rung in rungs.items()
+        name: replace(rung, student=rung.student and first[same[rung.student]]) for name, rung in plan.rungs.items()
     }
-    students = {name: student for name, student in students.items() if first[student] == name}
-    return Plan(students, rungs, steps, left_out)
+    made = {(rung.student, rung.pruned): name for name, rung in reversed(rungs.items())}
+    files = {name: made[rung.student, rung.pruned] for name, rung in rungs.items()}
+    steps = {
+        name: replace(step, before=files[step.before], after=files[step.after]) for name, step in plan.steps.items()
+    }
+    return replace(
+        plan,
+        students={name: student for name, student in plan.students.items() if first[same[name]] == name},
+        rungs={name: rung for name, rung in rungs.items() if rung.kept or files[name] == name},
+        steps={name: step for name, step in steps.items() if step.before != step.after},
+    )
+
+
+def _counted(student: Student, config: BertConfig) -> Student:
+    """A student with numbers in place of the shares of its teacher."""
+    return replace(
+        student,
+        blocks=len(blocks_of(student, config)),
+        neurons=neurons_of(student, config),
+        table=student.table and size_of(student, config.hidden_size),
+    )
 
 
 def _lacking(config: BertConfig, task: Task) -> dict[str, tuple[bool, str]]:
@@ -219,14 +245,14 @@ def said_of(plan: Plan, name: str, teacher: Checkpoint, task: Task, size: int | 
     """
     rung, config = plan.rungs[name], teacher.config
     if rung.student is None:
-        return f"the teacher, {config.num_hidden_layers} blocks"
+        return f"the teacher, {counted(config.num_hidden_layers, 'block')}"
     student = plan.students[rung.student]
     if student.static:
         return f"no blocks, one vector of {static_size(teacher, size, task)} numbers per token"
     parts = [f"blocks {', '.join(map(str, blocks_of(student, config)))} of {config.num_hidden_layers}"]
     if student.width != 1:
         wide = half_config(student, config)
-        parts = [f"{wide.num_hidden_layers} new blocks of width {wide.hidden_size}"]
+        parts = [f"{counted(wide.num_hidden_layers, 'new block')} of width {wide.hidden_size}"]
     if student.neurons != 1:
         parts.append(f"{neurons_of(student, config)} of {config.intermediate_size} neurons")
     if student.table is not None:

@@ -37,6 +37,7 @@ class Made:
     Attributes:
         teacher, task, plan: see `kerasbert.runs.ladder`.
         bundles: name of a file -> its bundle.
+        failed: name of a file that could not be made -> why.
         words: name of a file -> what it is made of.
         held_out: the examples to measure on.
         dev: the labelled file that they come from; None: they have no right answers.
@@ -47,6 +48,7 @@ class Made:
     task: Task
     plan: Plan
     bundles: Mapping[str, Path]
+    failed: Mapping[str, str]
     words: Mapping[str, str]
     held_out: Sequence[Example]
     dev: str | Path | None
@@ -82,12 +84,14 @@ def write_ladder_report(folder: Path, made: Made, progress: Callable[[str], None
             **{each: round(rows[step.after][each] - rows[step.before][each], 4) for each in measured},
         }
         for name, step in made.plan.steps.items()
+        if {step.before, step.after} <= rows.keys()
     }
     report = {
         "figure": figure,
         "rungs": {name: row for name, row in rows.items() if made.plan.rungs[name].kept},
         "tried": {name: row for name, row in rows.items() if not made.plan.rungs[name].kept},
         "steps": steps,
+        "failed": dict(made.failed),
         "left out": dict(made.plan.left_out),
         "data": {
             "teacher": str(made.teacher.folder),
@@ -114,6 +118,7 @@ def _page(report: dict) -> str:
         "rungs": about,
         "tried": "These files only tell what a step is worth. They are in run/tried.",
         "steps": "What a step changes: the second file less the first.",
+        "failed": "These files could not be made.",
         "left out": "What this teacher does not allow.",
     }
     lines = ["# Ladder report"]
@@ -153,7 +158,7 @@ def _figures(made: Made) -> tuple[str, dict[str, float]]:
     known, usual = list(found["teacher"]), made.task.headline
     if made.task.measures is not None:
         usual = made.task.measures(made.held_out)[0]
-    figure = made.metric if made.metric in known else usual if usual in known else known[0]
+    figure = made.metric or (usual if usual in known else known[0])
     return figure, {name: figures[figure] for name, figures in found.items()}
 
 

@@ -4,7 +4,7 @@ import gc
 import json
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from kerasbert.checkpoints.loading import Checkpoint
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.checkpoints.tasks import answerable_task
 from kerasbert.checkpoints.vocabulary import prune_vocabulary
-from kerasbert.errors import ConfigError, DataError, KerasBertError
+from kerasbert.errors import ConfigError, DataError, ExportError, KerasBertError
 from kerasbert.examples.readers import columns_of_texts, read_examples, read_unlabelled
 from kerasbert.export.bundle import export_bundle
 from kerasbert.files import write_text
@@ -29,6 +29,7 @@ from kerasbert.runs.finetune import deciding
 from kerasbert.runs.ladder import Plan, Rung, Student, blocks_of, half_config, neurons_of, plan_of, said_of, size_of
 from kerasbert.runs.ladder_options import LadderOptions
 from kerasbert.runs.ladder_report import Made, write_ladder_report
+from kerasbert.runs.run import Diverged
 from kerasbert.runs.soft_labels import key_of
 from kerasbert.runs.teaching import Teaching, not_empty
 from kerasbert.runs.texts import texts_in
@@ -36,6 +37,7 @@ from kerasbert.runtime.manifest import NAME as MANIFEST
 from kerasbert.tasks import NAMES, task_named
 from kerasbert.tasks.remarks import counted
 from kerasbert.tasks.task import Example, Task
+from kerasbert.tasks.words import as_text
 from kerasbert.training import distribution
 
 log = logging.getLogger("kerasbert")
@@ -92,12 +94,18 @@ def make_ladder(making: "Making", progress: Callable[[str], None]) -> dict:
             log.info("%s: the ladder had been finished", folder)
             return read_json(folder / "run" / FINISHED, KerasBertError)
         begin_settings(folder / "run", making.said)
-        rungs = making.plan.rungs
+        rungs, failed = making.plan.rungs, {}
         for number, name in enumerate(rungs, 1):
             log.info("rung %d of %d: %s (%s)", number, len(rungs), name, making.words(name))
-            making.make(name, progress)
+            try:
+                making.make(name, progress)
+            except (ExportError, Diverged) as error:
+                if rungs[name].kept:
+                    raise
+                failed[name] = str(error)
+                log.warning("%s cannot be made: %s; the ladder goes on without it", name, error)
             gc.collect()
-        report = write_ladder_report(folder, making.made(), progress)
+        report = write_ladder_report(folder, making.made(failed), progress)
         write_text(folder / "run" / FINISHED, json.dumps(report) + "\n")
         return report
 
@@ -202,11 +210,18 @@ class Making:
         """Where the teacher's answers are kept for all rungs."""
         return Path(self.options.soft_labels or self.run / SOFT_LABELS)
 
-    @cached_property
-    def texts(self) -> list[str]:
-        """The texts that are learned."""
-        examples = (*self.train, *self.unlabelled)
-        return [text for each in examples for text in texts_in(dict(each.fields)) if text.strip()]
+    def fields(self) -> Iterator[object]:
+        """What the examples hold that are learned: texts, words and other values."""
+        return (value for each in (*self.train, *self.unlabelled) for value in each.fields.values())
+
+    def words_and_texts(self) -> list[str]:
+        """The texts that are learned, and each word of those that are given as words, which are read alone too."""
+        return [text for value in self.fields() for text in texts_in(value) if text.strip()]
+
+    def documents(self) -> list[str]:
+        """The texts that are learned, each in one line."""
+        texts = (" ".join(as_text(value).split()) for value in self.fields() if isinstance(value, str | list))
+        return list(filter(None, texts))
 
     def words(self, name: str) -> str:
         """What a file is made of."""
@@ -216,13 +231,14 @@ class Making:
         """The folder of a bundle."""
         return self.folder / name if self.plan.rungs[name].kept else self.run / "tried" / name
 
-    def made(self) -> Made:
-        """What the report is about."""
+    def made(self, failed: Mapping[str, str]) -> Made:
+        """What the report is about. Args: failed: as `Made` has it."""
         return Made(
             teacher=self.teacher,
             task=self.task,
             plan=self.plan,
-            bundles={name: self.place(name) for name in self.plan.rungs},
+            bundles={name: self.place(name) for name in self.plan.rungs if name not in failed},
+            failed=failed,
             words={name: self.words(name) for name in self.plan.rungs},
             held_out=self.held_out,
             dev=self.options.dev,
@@ -255,7 +271,7 @@ class Making:
             return folder
         pruned = folder.with_name(f"{rung.student}-pruned")
         if not (pruned / "config.json").exists():
-            prune_vocabulary(folder, pruned, self.texts)
+            prune_vocabulary(folder, pruned, self.words_and_texts())
         return pruned
 
     def _teach(self, student: Student, folder: Path) -> None:
@@ -291,7 +307,7 @@ class Making:
             return folder
         path = self.run / "texts.txt"
         if not path.exists():
-            write_text(path, "\n\n".join(" ".join(text.split()) for text in self.texts) + "\n")
+            write_text(path, "\n\n".join(self.documents()) + "\n")
         same = ("seed", "strategy", "precision", "save_minutes")  # its batches are small, so accumulate is left out
         config = half_config(student, self.teacher.config)
         options = EncoderDistillOptions(

@@ -150,7 +150,7 @@ def test_a_ladder_is_made_and_shown(run, tiny_classifier, opinion_file, monkeypa
         for name, accuracy in (("teacher", 0.75), ("half", 0.5))
     }
     steps = {"ReLU": {"from": "few", "to": "relu", "accuracy": -0.25, "MB": 0.0, "ms": -0.5}}
-    report = {"figure": "accuracy", "rungs": rungs, "tried": {}, "steps": steps}
+    report = {"figure": "accuracy", "rungs": rungs, "tried": {}, "steps": steps, "failed": {"few": "too far"}}
     monkeypatch.setattr(ladder_run, "make_ladder", lambda making, progress: called.append(making) or report)
     words = ("--train", opinion_file, "--dev", opinion_file, "--epochs", "2", "--size", "8", "--no-compare")
     result = run("distill", "--ladder", "--teacher", tiny_classifier, *words, "--out", "l")
@@ -163,6 +163,7 @@ def test_a_ladder_is_made_and_shown(run, tiny_classifier, opinion_file, monkeypa
     assert lines == [
         "rung accuracy MB ms of the teacher's ms", "teacher 0.7500 1.5000 2.0000 1.0000",
         "half 0.5000 1.5000 2.0000 1.0000", "", "step accuracy MB ms", "ReLU -0.2500 0.0000 -0.5000", "",
+        "few could not be made: too far",
         "l: every file is checked; report.md tells what each is made of",
     ]  # fmt: skip
 
