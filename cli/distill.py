@@ -84,12 +84,13 @@ STUDENT = (
         "--compare/--no-compare",
         default=True,
         show_default=True,
-        help="A ladder: also make students that only tell what ReLU, half the width and narrow tables are worth.",
+        help="With --ladder: make further students, to tell what ReLU, half the width and narrow tables are worth.",
     ),
     click.option(
         "--size",
         type=COUNT,
-        help="Numbers in a vector of a static encoder.  [default: 256, or the teacher's width if that is less]",
+        help="Numbers in a vector of a static encoder; as a student of a sentence encoder it has the teacher's width.  "
+        "[default: 256, or the teacher's width if that is less]",
     ),
     click.option(
         "--layers",
@@ -100,12 +101,14 @@ STUDENT = (
     click.option(
         "--intermediate-size",
         type=COUNT,
-        help="Neurons of a feed-forward layer of these blocks, of which the largest are kept.  [default: all]",
+        help="Neurons kept in each feed-forward layer of the teacher's blocks, those with the largest weights.  "
+        "[default: all]",
     ),
     click.option(
         "--hidden-act",
         type=click.Choice(ACTIVATIONS),
-        help="Activation of these layers; relu is faster than gelu.  [default: the teacher's]",
+        help="Activation of the feed-forward layers of the teacher's blocks; relu is faster than gelu.  [default: the "
+        "teacher's]",
     ),
 )
 TASK = (
@@ -145,7 +148,10 @@ TASK = (
     options.weight_decay,
     click.option("--max-length", type=click.IntRange(min=3), help="Most tokens in a row.  [default: the teacher's]"),
     click.option("--keep", type=click.Choice(["best", "last"]), help="Which epoch is saved.  [default: last]"),
-    click.option("--metric", help="Figure on --dev that decides.  [default: the task's]"),
+    click.option(
+        "--metric",
+        help="Figure on --dev that decides, and that the report of --ladder has.  [default: the task's]",
+    ),
     click.option("--early-stopping", metavar="N", type=COUNT, help="End after N epochs that are not better."),
     click.option("--average", metavar="N", type=COUNT, help="Save the mean of the weights after N epochs."),
     click.option("--dev-sample", metavar="N", type=COUNT, help="Texts of --dev that are written after each epoch."),
@@ -182,7 +188,8 @@ def _distill(context, folder, **given):
 
     With --ladder, --out has a bundle for each rung: the teacher, half of its blocks, a few blocks with narrow tables
     and a pruned vocabulary, and a static encoder. report.md has accuracy, MB and ms of each int8 file. Without --train
-    the students learn from the teacher alone, and the report tells how far they agree with it.
+    the students learn from the teacher alone; without --dev too, the report tells how far they agree with it. With
+    --dev, an int8 file that loses more than 2 points of the task's headline figure is replaced by one of float16.
 
     \b
     Example:
@@ -236,7 +243,7 @@ def _make_static(teacher, folder: Path, given: dict) -> None:
 
     chosen = StaticOptions(checkpoint=teacher, size=size)
     with counted(teacher.config.vocab_size, label="reading the vocabulary", unit="tokens") as count:
-        made = make_static(folder, chosen, told=lambda done, total: count.reach(done))
+        made = make_static(folder, chosen, told=count.reach)
     click.echo(f"{folder}: saved; {made.config.vocab_size:,} vectors of {size} numbers")
 
 
@@ -256,7 +263,8 @@ def _check_given(given: dict, encoder: bool, teacher) -> None:
     if "compare" in given:
         raise click.UsageError("--compare is for --ladder; leave it out, or give both")
     if encoder and "static" in given:
-        raise click.UsageError("an encoder has no task that its static encoder could learn: leave the texts out")
+        which = "--loss" if teacher.task == "sentence-embedding" else "the texts"
+        raise click.UsageError(f"an encoder has no task that its static encoder could learn: leave {which} out")
     strange = [name for name in given if _means_nothing(name, encoder)]
     if strange:
         whose = "an encoder" if encoder else teacher.task

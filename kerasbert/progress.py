@@ -65,8 +65,9 @@ class Count:
         if self.line.due(now):
             self.line.show(self._text(now))
 
-    def reach(self, amount: int) -> None:
-        """Counts finished work by the amount that is finished in all."""
+    def reach(self, amount: int, total: int) -> None:
+        """Takes the amount that is finished in all, and of how much, from work that knows both."""
+        self.total = total / self.size
         self.update(amount - self.done * self.size)
 
     def end(self) -> None:

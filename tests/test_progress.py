@@ -5,7 +5,7 @@ import io
 import pytest
 
 from kerasbert import progress as line_module
-from kerasbert.progress import Line
+from kerasbert.progress import Count, Line
 
 
 class Terminal(io.StringIO):
@@ -48,3 +48,10 @@ def test_a_terminal_line_is_cut_to_the_terminal_and_the_last_is_whole(clock, mon
     monkeypatch.setenv("COLUMNS", "5")
     shown = show(Line(Terminal()), clock, seconds=1.0, texts=["step 1/100"])
     assert shown == "\r\x1b[Kstep\r\x1b[Kthe last\n"
+
+
+def test_work_that_knows_its_amount_tells_how_much_there_is(clock):
+    count = Count(100, "reading", "tokens")
+    count.reach(20, 50)
+    count.reach(50, 50)
+    assert count._text(clock.now + 1).startswith("reading 50/50")

@@ -37,9 +37,10 @@ class EncoderDistillOptions(RunOptions):
     """The student's blocks: their number, or their places in the teacher counted from 0. None: a third of the
     teacher's; see `kerasbert.models.students.spread`."""
     intermediate_size: int | None = None
-    """Neurons of a feed-forward layer of these blocks; see `kerasbert.runs.distill_options.DistillOptions`."""
+    """Neurons that are kept in each feed-forward layer of the teacher's blocks; see
+    `kerasbert.runs.distill_options.DistillOptions`."""
     hidden_act: str | None = None
-    """Activation of these layers; None: the teacher's."""
+    """Activation of the feed-forward layers of the teacher's blocks; None: the teacher's."""
     student: str | Path | None = None
     """Model folder or hub id that the student begins as, instead of blocks of the teacher."""
     config: BertConfig | None = None

@@ -33,10 +33,11 @@ class DistillOptions(FinetuneOptions):
     """Size of the vectors of the teacher's static encoder (`kerasbert.models.static.static_of`), which the student
     begins as, without `layers` and `checkpoint`. Only tasks that pool the tokens of a text have such students."""
     intermediate_size: int | None = None
-    """Neurons of a feed-forward layer of these blocks, of which the largest are kept (`kerasbert.models.thin`). None:
-    the teacher's number."""
+    """Neurons that are kept in each feed-forward layer of the teacher's blocks: those with the largest weights
+    (`kerasbert.models.thin`). None: all."""
     hidden_act: str | None = None
-    """Activation of these layers, such as "relu", which is faster than "gelu"; None: the teacher's."""
+    """Activation of the feed-forward layers of the teacher's blocks, such as "relu", which is faster than "gelu". None:
+    the teacher's."""
     unlabelled: str | Path | Sequence[Example] | None = None
     """File of texts without right answers, or examples."""
     augment: int | None = None

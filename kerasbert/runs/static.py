@@ -60,4 +60,4 @@ def static_student(teacher: Checkpoint, task: Task, size: int) -> Checkpoint:
     log.info("the student begins as the teacher's static encoder, whose vectors have %d numbers", size)
     encoder = BertEncoder.from_pretrained(teacher)
     with counted(teacher.config.vocab_size, label="reading the vocabulary", unit="tokens") as count:
-        return checkpoint_of(static_of(encoder, size=size, told=lambda done, total: count.reach(done)), teacher)
+        return checkpoint_of(static_of(encoder, size=size, told=count.reach), teacher)

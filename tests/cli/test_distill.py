@@ -14,6 +14,14 @@ from kerasbert.runs.distill_encoder_options import EncoderDistillOptions
 from kerasbert.runs.distill_options import DistillOptions
 
 
+@pytest.fixture(scope="module")
+def encoder(tiny_bert, tmp_path_factory):
+    """The folder of a sentence encoder."""
+    folder = tmp_path_factory.mktemp("sentences") / "encoder"
+    kb.SentenceEncoder.from_pretrained(str(tiny_bert)).save_pretrained(folder)
+    return folder
+
+
 def test_a_teacher_with_a_task_teaches_it(run, tiny_classifier, opinion_file, tmp_path):
     recipe = ("--layers", "1", "--epochs", "1", "--learning-rate", "5e-3", "--max-length", "16")
     call = ("distill", "--teacher", tiny_classifier, "--train", opinion_file, "--dev", opinion_file, *recipe)
@@ -67,6 +75,7 @@ def test_an_encoder_gives_a_static_one_that_finetune_takes(run, tiny_bert, opini
         ("tiny_classifier", "--no-compare --train a.csv", "--compare is for --ladder; leave it out, or give both"),
         ("tiny_bert", "--static --epochs 2", "--epochs means nothing to --static without texts to learn from"),
         ("tiny_bert", "--static --unlabelled a.txt", "an encoder has no task that its static encoder could learn"),
+        ("encoder", "--static --loss relations --unlabelled a.txt", "its static encoder could learn: leave --loss out"),
         ("tiny_bert", "--size 8 --unlabelled a.txt", "--size is for --static and --ladder; leave it out, or"),
         ("tiny_classifier", "--static --layers 1 --train a.csv", "--layers and --static: a student begins as one of"),
         ("tiny_answerer", "--static --train a.json", "question-answering does not pool the tokens of a text, so a"),
@@ -212,15 +221,10 @@ def test_a_ladder_that_cannot_be_made_is_told_and_writes_nothing(
         ("tiny_classifier", "--unlabelled pairs.csv --augment 2", "augment is 2, and texts are made of single texts"),
     ],
 )
-def test_options_that_do_not_suit_the_teacher_are_a_wrong_call(
-    run, request, tiny_bert, tmp_path, teacher, words, message, ladder
-):
+def test_options_that_do_not_suit_the_teacher_are_a_wrong_call(run, request, tmp_path, teacher, words, message, ladder):
     (tmp_path / "texts.txt").write_text("a text\nanother\n", encoding="utf-8")
     (tmp_path / "pairs.csv").write_text("text,text_pair\na,b\nc,d\n", encoding="utf-8")
-    if teacher == "encoder":
-        kb.SentenceEncoder.from_pretrained(str(tiny_bert)).save_pretrained(tmp_path / teacher)
-    folder = teacher if teacher == "encoder" else request.getfixturevalue(teacher)
-    result = run("distill", *ladder, "--teacher", folder, *words.split(), "--out", "s")
+    result = run("distill", *ladder, "--teacher", request.getfixturevalue(teacher), *words.split(), "--out", "s")
     assert (result.exit_code, message in " ".join(result.stderr.split())) == (2, True), result.output
     assert not (tmp_path / "s").exists()
 

@@ -84,7 +84,7 @@ def test_a_second_run_asks_the_teacher_nothing_and_a_changed_file_only_what_chan
 
 
 def test_made_texts_are_answered_by_the_teacher_too(tiny_classifier, opinion_file, tmp_path, answered, caplog):
-    """The student has fewer neurons and another activation; it is as good as one without."""
+    """The student has fewer neurons and another activation; it makes no mistake."""
     shape = {"intermediate_size": 40, "hidden_act": "relu"}
     with caplog.at_level(logging.INFO, logger="kerasbert"):
         figures = distill(

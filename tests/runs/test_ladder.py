@@ -2,6 +2,7 @@
 
 import json
 import logging
+import signal
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -9,13 +10,15 @@ import keras
 import numpy as np
 import pytest
 from conftest import opinions, write_csv
+from runs.short_runs import weights
 
 import kerasbert as kb
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.errors import ConfigError, DataError, ExportError, KerasBertError
 from kerasbert.examples.readers import read_examples
 from kerasbert.models.opening import open_model
-from kerasbert.runs import ladder_report, ladder_run
+from kerasbert.runs import ladder_report, ladder_run, trials
+from kerasbert.runs.begun import Stopped
 from kerasbert.runs.ladder import OF_STUDENT, RUNGS, STEPS, STUDENTS, TASKS, Student, plan_of
 from kerasbert.runs.ladder_options import FREE, OF_DATA, OF_TEACHING
 from kerasbert.runs.ladder_run import LadderOptions, ladder, parted
@@ -316,6 +319,31 @@ def test_a_rung_that_cannot_be_made_stops_the_ladder(tiny_classifier, opinion_fi
     monkeypatch.setattr(ladder_run, "export_bundle", failing)
     with pytest.raises(ExportError, match="too far from the model"):
         ladder(tiny_classifier, opinion_file, tmp_path / "out", dev=opinion_file)
+
+
+def test_a_student_that_is_stopped_in_an_epoch_goes_on(tiny_classifier, opinion_file, tmp_path, monkeypatch):
+    """No step is made twice, and the weights are those of a ladder that was not stopped."""
+    usual, steps = ladder_run.plan_of, []
+    alone = {"rungs": {"half": RUNGS["half"]}, "students": {"half": STUDENTS["half"]}}
+    monkeypatch.setattr(ladder_run, "plan_of", lambda *given, **named: replace(usual(*given, **named), **alone))
+    monkeypatch.setattr(ladder_run, "export_bundle", lambda *given, **named: None)
+    monkeypatch.setattr(ladder_run, "write_ladder_report", lambda *given: {})
+
+    class Stop(trials.BatchFigures):
+        def on_train_batch_end(self, batch, logs=None):
+            steps.append(batch)
+            if len(steps) == 2:
+                signal.raise_signal(signal.SIGTERM)
+
+    given = {"dev": opinion_file, "compare": False, "epochs": 1, "batch_size": 50, "resume": True}
+    ladder(tiny_classifier, opinion_file, tmp_path / "whole", **given)
+    monkeypatch.setattr(trials, "BatchFigures", Stop)
+    with pytest.raises(Stopped):
+        ladder(tiny_classifier, opinion_file, tmp_path / "out", **given)
+    assert len(steps) < 200 / 50
+    ladder(tiny_classifier, opinion_file, tmp_path / "out", **given)
+    assert len(steps) == STUDENTS["half"].passes * 200 / 50
+    assert weights(tmp_path / "out" / "run" / "half") == weights(tmp_path / "whole" / "run" / "half")
 
 
 def test_files_of_vectors_and_of_numbers_are_compared_as_such():
