@@ -278,7 +278,7 @@ class Task:
         targets: tokenizer, row, settings (and, if `drawn`, the key) -> inputs, targets and weights of the row; None
             if the task cannot be trained.
         group: rows -> groups of rows that share a batch and a loss.
-        apart: a group of lessons -> what it should share with no other one in its batch; None if there is no such thing.
+        apart: a group of lessons -> what it should share with no other one in its batch; None: it may share all.
         unlearned: lessons (`kerasbert.tasks.batches.Lesson`), settings -> warnings about what they leave out.
         infer: runs by graph name, batch, settings -> outputs of the batch.
         decode: example, its rows, their outputs, settings -> answer.
