@@ -1,5 +1,6 @@
 """Makes padded batches of rows, determines the order of rows, and puts outputs together again."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -188,8 +189,8 @@ def training_order(
 
     Args:
         apart: what each row has that it should share with no other row of its batch, such as its texts where the other
-            texts of a batch are wrong answers. Batches are then filled one by one, and only the last of an epoch hold
-            rows that share something.
+            texts of a batch are wrong answers. What is rare in a window is then once in a batch, and what is frequent
+            has its share of every batch.
     """
     order = np.arange(len(lengths))
     if seed is None:
@@ -214,13 +215,16 @@ def _apart(
     order: np.ndarray, lengths: np.ndarray, batch_size: int, apart: Sequence[Collection]
 ) -> Iterator[np.ndarray]:
     """Fills batches from a window that is as large as that of `_by_length`. Each batch has the row that has waited
-    longest, and those that are nearest to it in length and share nothing with the others."""
+    longest, and those that are nearest to it in length, but of rows that share something only their share of the
+    window, or one."""
     window, coming = [], iter(order.tolist())
     while window or (window := list(islice(coming, WINDOW * batch_size))):
-        nearest = np.argsort(np.abs(lengths[window] - lengths[window[0]]), kind="stable")
-        chosen, put_off, held = [], [], set()
-        for row in (window[place] for place in nearest):
-            if len(chosen) < batch_size and held.isdisjoint(apart[row]):
+        counts, held = Counter(each for row in window for each in apart[row]), Counter()
+        chosen, put_off = [], []
+        for place in np.argsort(np.abs(lengths[window] - lengths[window[0]]), kind="stable"):
+            row = window[place]
+            few = all(held[each] < max(1, counts[each] * batch_size // len(window)) for each in apart[row])
+            if few and len(chosen) < batch_size:
                 chosen.append(row)
                 held.update(apart[row])
             else:

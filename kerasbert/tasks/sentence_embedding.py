@@ -270,8 +270,9 @@ def targets(tokenizer, row: Row, settings: Settings) -> tuple[dict, dict, dict]:
 
 def apart(lessons: Sequence[Lesson]) -> set[tuple]:
     """The ids of a pair's texts. Beside an example that has one of them, a batch has fewer wrong answers."""
-    ids = [each.targets["embedding"] for each in lessons if each.targets]
-    return {tuple(each.tolist()) for each in ids if len(each) == len(text_id(""))}
+    if kind_of(lessons[0].row.example) != PAIRS:
+        return set()
+    return {tuple(each.targets["embedding"].tolist()) for each in lessons}
 
 
 def check_width(examples: Sequence[Example], width: int) -> None:

@@ -49,7 +49,8 @@ def make_dataset(
     """
     if batch_tokens is None:
         lengths = np.array([max(len(lesson.row) for lesson in group) for group in groups])
-        order_of = partial(training_order, lengths, batch_size, apart=apart and list(map(apart, groups)))
+        shared = list(map(apart, groups)) if apart else []
+        order_of = partial(training_order, lengths, batch_size, apart=shared if any(shared) else None)
     else:
         order_of = partial(order_by_tokens, tokens_of(groups, graph, round_to), batch_tokens)
     passes = count()

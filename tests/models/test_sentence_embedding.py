@@ -200,7 +200,7 @@ def test_real_sentences_that_mean_alike_are_near(minilm):
 
 
 def test_a_text_is_once_in_a_batch_of_pairs(tiny_bert):
-    """Else it has fewer negatives; with 8 texts in pairs of 4, all batches but the last can be without repetition."""
+    """Four texts are the positives of sixteen pairs: each batch of four has each of them."""
     texts = ["film", "room", "hotel", "staff"] * 4
     model = SentenceEncoder.from_pretrained(tiny_bert)
     data = model.dataset(([f"{text} {number}" for number, text in enumerate(texts)], texts), batch_size=4, seed=0)

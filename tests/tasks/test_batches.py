@@ -169,12 +169,22 @@ def test_rows_that_share_something_are_kept_apart(count, size):
     batches = training_order(LENGTHS[:count], size, seed=3, apart=apart)
     assert sorted(itertools.chain(*batches)) == list(range(count))
     assert sorted(map(len, batches))[1:] == [size] * (len(batches) - 1)
-    together = [len(batch) - len(set().union(*(apart[row] for row in batch))) for batch in batches]
-    # Only the last batches of the order in which they are filled have no choice.
-    assert sum(map(bool, together)) <= WINDOW
     if count == 1000:
-        plain = training_order(LENGTHS, size, seed=3)
-        assert sum(len(batch) - len(set().union(*(apart[row] for row in batch))) for batch in plain) > 5 * sum(together)
+        assert repetitions(batches, apart) < repetitions(training_order(LENGTHS, size, seed=3), apart) / 5
+
+
+def repetitions(batches, apart) -> int:
+    """How many rows share something with one before them in their batch."""
+    return sum(len(batch) - len(set().union(*(apart[row] for row in batch))) for batch in batches)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_what_is_frequent_has_its_share_of_every_batch(share):
+    """Else it is put off, and the last batches hold nothing else."""
+    frequent = np.random.default_rng(4).random(len(LENGTHS)) < share
+    apart = [{-1} if each else {row} for row, each in enumerate(frequent)]
+    parts = [frequent[batch].mean() for batch in training_order(LENGTHS, 20, seed=0, apart=apart)]
+    assert max(parts) < share + 0.3
 
 
 def test_rows_that_all_share_something_are_batches_too():

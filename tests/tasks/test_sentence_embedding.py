@@ -88,6 +88,7 @@ def test_pairs_with_a_text_or_a_group_in_common_are_kept_apart():
     assert shared(grouped, {"anchor": "the film", "positive": "the room", "group": "a"})
     scored = ({"anchor": "film", "positive": "room"}, {"anchor": "film", "positive": "the room"})
     assert not shared(*scored, truth=1.0)  # the other texts of a batch mean nothing to a score
+    assert not shared({"anchor": "film"}, {"anchor": "film"}, truth=[1.0, 0.0])  # a vector of two numbers is no id
 
 
 def test_ids_tell_texts_apart_and_float32_holds_them():
