@@ -32,7 +32,7 @@ from pathlib import Path
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.examples.readers import read_examples
 from kerasbert.export import ExportOptions, export_bundle
-from kerasbert.export.benchmark import benchmark
+from kerasbert.export.benchmark.measure import benchmark
 from kerasbert.models.opening import open_model
 from kerasbert.models.starts import blocks_start
 from kerasbert.runs.distill import distill
