@@ -272,7 +272,7 @@ def apart(lessons: Sequence[Lesson]) -> set[tuple]:
     """The ids of a pair's texts. Beside an example that has one of them, a batch has fewer wrong answers."""
     if kind_of(lessons[0].row.example) != PAIRS:
         return set()
-    return {tuple(each.targets["embedding"].tolist()) for each in lessons}
+    return {tuple(each.targets["embedding"].tolist()) for each in lessons if each.targets}
 
 
 def check_width(examples: Sequence[Example], width: int) -> None:
