@@ -8,7 +8,7 @@ import numpy as np
 
 from kerasbert.checkpoints import modules
 from kerasbert.layers.heads import POOLINGS, UnitLength
-from kerasbert.models.by_example import on_rows
+from kerasbert.models.by_example import on_first_and_others
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.text_model import TextModel
 from kerasbert.tasks.ask import joined
@@ -80,7 +80,9 @@ class SentenceEncoder(TextModel):
 
     def call(self, inputs, training=None, mask=None):
         call = partial(super().call, training=training)
-        return call(inputs, mask=mask) if len(inputs["input_ids"].shape) == 2 else on_rows(call, inputs)
+        if len(inputs["input_ids"].shape) == 2:
+            return call(inputs, mask=mask)
+        return on_first_and_others(call, inputs)
 
     def lessons_of(self, examples, class_weight=None):
         check_width(examples, self.config.hidden_size)

@@ -154,7 +154,7 @@ class TrainStep:
             if name not in self._passes:
 
                 def traced(*arguments):
-                    with traced_with(xla_cpu=not _has_accelerator()):
+                    with traced_with(xla=True, xla_cpu=not _has_accelerator()):
                         return function(*arguments)
 
                 self._passes[name] = tf.function(traced, autograph=False, jit_compile=True, reduce_retracing=False)

@@ -199,6 +199,28 @@ def test_real_sentences_that_mean_alike_are_near(minilm):
     assert a @ c == pytest.approx(0.257, abs=0.02)
 
 
+@pytest.mark.parametrize("examples", [([("a film", "the hotel was dark and rude"), ("bad", "x")]), ["bad", "the film"]])
+def test_texts_of_examples_have_the_vectors_that_they_have_alone(tiny_bert, examples):
+    """The first texts of a batch are padded to another length than the others."""
+    model = SentenceEncoder.from_pretrained(tiny_bert)
+    texts = [list(each) if isinstance(each, tuple) else [each] for each in examples]
+    rows = model.tokenizer([text for each in texts for text in each], max_length=64)
+    inputs = {name: np.reshape(x, (len(texts), -1, x.shape[-1])) for name, x in rows.items()}
+    alone = np.stack([model.encode(each) for each in texts])
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(model(inputs)), alone, atol=2e-6)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_pairs_and_vectors_are_learned_with_xla_too(tiny_bert, jit_compile):
+    model = SentenceEncoder.from_pretrained(tiny_bert)
+    pairs = (["a film", "bad", "dark"], ["the hotel was dark and rude", "good", "x"])
+    for x, y in ((pairs, None), (["a film", "dark"], np.eye(2, 32))):
+        model.compile("sgd", jit_compile=jit_compile)
+        before = model.evaluate(x, y, verbose=0, return_dict=True)["loss"]
+        model.fit(x, y, epochs=3, verbose=0)
+        assert model.evaluate(x, y, verbose=0, return_dict=True)["loss"] < before
+
+
 def test_a_text_is_once_in_a_batch_of_pairs(tiny_bert):
     """Four texts are the positives of sixteen pairs: each batch of four has each of them."""
     texts = ["film", "room", "hotel", "staff"] * 4
