@@ -6,7 +6,7 @@ import click
 from click.core import ParameterSource
 
 from kerasbert.cli import options
-from kerasbert.cli.ladder import check_augment, check_metric, make_ladder
+from kerasbert.cli.ladder import TEXTS, check_augment, check_metric, check_texts, make_ladder
 from kerasbert.cli.numbers import Number
 from kerasbert.config import ACTIVATIONS
 from kerasbert.tasks import task_named
@@ -30,8 +30,6 @@ OF_ENCODER = (
     "steps",
 )
 """The options of an encoder."""
-TEXTS = {"train", "unlabelled"}
-"""The options with texts to learn from."""
 LOSSES = ("relations", "triple")  # a test compares it with the table, which needs Keras
 
 
@@ -271,10 +269,8 @@ def _check_given(given: dict, encoder: bool, teacher) -> None:
         raise click.UsageError(f"{options.flag(strange[0])} means nothing to a teacher that is {whose}; leave it out")
     if encoder and "unlabelled" not in given:
         raise click.UsageError("an encoder teaches on raw text: give --unlabelled")
-    if not TEXTS & given.keys():
-        raise click.UsageError("there are no texts to learn from: give --train, --unlabelled or both")
-    if not encoder and len(given.get("unlabelled", ())) > 1:
-        raise click.UsageError("--unlabelled is given twice; a teacher with a task takes one file")
+    if not encoder:
+        check_texts(given)
     if encoder and len(given.get("learning_rate", ())) > 1:
         raise click.UsageError("--learning-rate is given twice; an encoder learns with one")
     if not {"student", "static"} & given.keys():

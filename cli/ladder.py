@@ -8,6 +8,9 @@ from kerasbert.cli import options
 from kerasbert.tasks import task_named
 from kerasbert.tasks.task import Task
 
+TEXTS = {"train", "unlabelled"}
+"""The options with texts to learn from."""
+
 
 def make_ladder(teacher, folder: Path, given: dict, strange: tuple[str, ...]) -> None:
     """Makes a ladder and prints its report.
@@ -51,12 +54,9 @@ def _check_given(teacher, task: Task, given: dict, strange: tuple[str, ...]) -> 
             raise click.UsageError(f"{options.flag(wrong)} means nothing to {meaning}; leave it out")
     if given.get("metric") == "loss":
         raise click.UsageError(f"--metric loss: {NO_LOSS}")
-    if not {"train", "unlabelled"} & given.keys():
-        raise click.UsageError("there are no texts to learn from: give --train, --unlabelled or both")
+    check_texts(given)
     if "train" in given and "dev" not in given:
         raise click.UsageError("--ladder measures its rungs on held-out examples: give --dev")
-    if len(given.get("unlabelled", ())) > 1:
-        raise click.UsageError("--unlabelled is given twice; a teacher with a task takes one file")
     check_metric(given, task)
     check_augment(given, task)
     options.check_dev(given)
@@ -66,6 +66,14 @@ def _check_given(teacher, task: Task, given: dict, strange: tuple[str, ...]) -> 
             raise click.UsageError(f"--size: {plan.left_out['static']}, so there is no static rung; leave it out")
         if "static" not in plan.left_out:
             static_size(teacher, given.get("size"), task)
+
+
+def check_texts(given: dict) -> None:
+    """Raises click.UsageError: a teacher with a task has no texts to teach, or several files of unlabelled ones."""
+    if not TEXTS & given.keys():
+        raise click.UsageError("there are no texts to learn from: give --train, --unlabelled or both")
+    if len(given.get("unlabelled", ())) > 1:
+        raise click.UsageError("--unlabelled is given twice; a teacher with a task takes one file")
 
 
 def check_metric(given: dict, task: Task) -> None:

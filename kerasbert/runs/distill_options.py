@@ -61,7 +61,7 @@ class DistillOptions(FinetuneOptions):
         if self.layers is not None and self.checkpoint is not None:
             raise ConfigError("layers are blocks of the teacher, and a checkpoint is given too: leave one of them out")
         check_blocks_alone(self, "checkpoint", "static")
-        if self.augment is not None and not (is_count(self.augment)):
+        if self.augment is not None and not is_count(self.augment):
             raise ConfigError(f"augment is {self.augment!r}: use a whole number, 1 or more, or None")
         self._check_alpha()
         if self.static is not None and self.layer_decay is not None:

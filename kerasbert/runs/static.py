@@ -10,7 +10,7 @@ from kerasbert.files import check_target
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.starts import checkpoint_of
 from kerasbert.models.static import static_of
-from kerasbert.models.students import static_size
+from kerasbert.models.students import STATIC_SIZE, static_size
 from kerasbert.progress import counted
 from kerasbert.tasks.task import Task
 
@@ -23,7 +23,7 @@ class StaticOptions:
 
     checkpoint: str | Checkpoint | None = None
     """The teacher: a folder, a hub id or an open checkpoint; None: the encoder that comes with the package."""
-    size: int = 256
+    size: int = STATIC_SIZE
     """Size of the vectors."""
     batch_size: int = 256
     """Number of tokens that the teacher reads at a time."""
