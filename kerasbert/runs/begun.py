@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -11,6 +11,8 @@ from kerasbert.files import check_target, held, write_text
 from kerasbert.reading import read_json
 
 SETTINGS, FINISHED = "settings.json", "finished.json"
+LABELLED = ""
+"""The part of the data that is a run's own, whose names need no word before them."""
 
 
 class Stopped(KerasBertError):
@@ -79,12 +81,25 @@ def check_settings(folder: Path, settings: dict, *, mend: str) -> None:
             )
 
 
-def fingerprint(name: str, examples: Sequence) -> dict:
-    """The number of examples, and a hash of their texts and right answers. Args: name: begins the names of both."""
-    digest = hashlib.sha256()
-    for each in examples:
-        digest.update(json.dumps([each.fields, each.truth], sort_keys=True, default=str).encode() + b"\n")
-    return {f"{name}rows": len(examples), f"{name}sha256": digest.hexdigest()}
+def fingerprints(parts: Mapping[str, Sequence]) -> dict[str, int | str]:
+    """The number of examples of each part, and a hash of their texts and right answers; nothing of an empty part.
+
+    Args:
+        parts: name of a part, such as `LABELLED` or "dev" -> its examples.
+    """
+    found = {}
+    for name, examples in parts.items():
+        digest = hashlib.sha256()
+        for each in examples:
+            digest.update(json.dumps([each.fields, each.truth], sort_keys=True, default=str).encode() + b"\n")
+        if examples:
+            found |= {f"{name}_rows".lstrip("_"): len(examples), f"{name}_sha256".lstrip("_"): digest.hexdigest()}
+    return found
+
+
+def files_of(**parts: Sequence) -> dict[str, str]:
+    """The file that each part of the examples comes from, if it comes from one."""
+    return {name: str(each[0].path) for name, each in parts.items() if each and each[0].path}
 
 
 def _flat(settings: dict) -> dict:

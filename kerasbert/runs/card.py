@@ -10,8 +10,8 @@ from kerasbert.examples.parallel import pair_of
 
 HELD_OUT = "val_"
 """Before the names of figures on held-out data."""
-PLACES = ("train", "dev", "folder")
-"""What of the data is a path."""
+PLACES = ("train", "unlabelled", "dev", "folder")
+"""What of the data and of a teacher is a path."""
 
 
 def run_card(card: Card, figures: Mapping[str, float], told: Mapping[str, object], *, dev: str | Path | None) -> Card:
@@ -20,7 +20,8 @@ def run_card(card: Card, figures: Mapping[str, float], told: Mapping[str, object
     Args:
         card: the model's own.
         figures: where the run ended; those on held-out data begin with `HELD_OUT`.
-        told: the parts of the report: "data", "recipe", "seed" and "precision", and others, which are left out here.
+        told: the parts of the report: "data", "recipe", "seed", "precision" and of a student "teacher"; others are left
+            out here.
         dev: the file or folder with the held-out data; None for examples that come from no file.
     """
     held_out = {name.removeprefix(HELD_OUT): x for name, x in figures.items() if name.startswith(HELD_OUT)}
@@ -28,11 +29,16 @@ def run_card(card: Card, figures: Mapping[str, float], told: Mapping[str, object
     own = {name: x for name, x in figures.items() if not name.startswith(HELD_OUT)}
     columns = {"training": own, shown: held_out} if held_out else {"training": own}
     rows = {name: {column: x[name] for column, x in columns.items() if name in x} for name in {**own, **held_out}}
-    # The names of files, not where they were on somebody's machine.
-    data = {name: _named(x) if name in PLACES else x for name, x in told["data"].items()}
     recipe = {**told["recipe"], "seed": told["seed"], "precision": told["precision"], "kerasbert": __version__}
-    parts = {"Figures": rows, "Data": data, "Recipe": recipe}
-    return replace(card, data=shown if held_out else "", figures=held_out, parts=parts)
+    parts = {"Figures": rows, "Data": _without_folders(told["data"])}
+    if "teacher" in told:
+        parts["Teacher"] = _without_folders(told["teacher"])
+    return replace(card, data=shown if held_out else "", figures=held_out, parts={**parts, "Recipe": recipe})
+
+
+def _without_folders(part: Mapping[str, object]) -> dict[str, object]:
+    """The names of files, not where they were on somebody's machine."""
+    return {name: _named(x) if name in PLACES else x for name, x in part.items()}
 
 
 def _named(path: str | Path) -> str:

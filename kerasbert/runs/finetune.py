@@ -17,7 +17,7 @@ from kerasbert.files import new_folder, write_text
 from kerasbert.models.lora import check_rank
 from kerasbert.reading import read_json
 from kerasbert.runs import few_labels
-from kerasbert.runs.begun import FINISHED, check_settings, fingerprint, held_by, is_begun
+from kerasbert.runs.begun import FINISHED, LABELLED, check_settings, files_of, fingerprints, held_by, is_begun
 from kerasbert.runs.card import run_card
 from kerasbert.runs.finetune_options import FinetuneOptions
 from kerasbert.runs.journal import CSV, read_csv
@@ -136,8 +136,8 @@ def _job(task: Task, train, folder: Path, options: FinetuneOptions, teaching: Te
     if options.layer_decay is not None and opened.config.family.static:
         raise ConfigError(f"layer_decay is {options.layer_decay}: {opened.folder} has no blocks; leave it out")
     labelled = examples
-    if teaching is not None:
-        examples = teaching.examples(labelled)
+    parts = {LABELLED: labelled} if teaching is None else teaching.examples(labelled)
+    examples = [each for part in parts.values() for each in part]
     if not examples:
         raise DataError("there are no examples to learn from")
     if options.lora is not None:
@@ -158,7 +158,7 @@ def _job(task: Task, train, folder: Path, options: FinetuneOptions, teaching: Te
     rates = options.rates or (finetuning_rate(opened.config, lora=options.lora is not None),)
     said = {
         "task": task.name,
-        "data": {**fingerprint("", examples), **fingerprint("dev_", held_out)},
+        "data": fingerprints({**parts, "dev": held_out}),
         "model": opened.config.to_dict(),
         "settings": given,
         "recipe": {
@@ -185,7 +185,8 @@ def _job(task: Task, train, folder: Path, options: FinetuneOptions, teaching: Te
         rates=rates,
         metric=metric,
         better=better,
-        opening=f"{examples[0].path}: " * bool(examples[0].path) + f"{counted(len(examples), kind)}{_said(given)}",
+        opening=_opening(parts, kind) + _said(given),
+        files=files_of(train=labelled, unlabelled=parts.get("unlabelled", ()), dev=held_out),
         said=said,
     )
 
@@ -317,8 +318,7 @@ def _table(tried: Sequence[dict]) -> dict[str, dict]:
 
 def _told(job: Job, parts: Mapping[str, dict]) -> dict:
     """The parts of the report, with the files that were read."""
-    files = {name: str(each[0].path) for name, each in (("train", job.examples), ("dev", job.held_out)) if each}
-    told = {**parts, **job.said, "data": {**files, **job.said["data"]}}
+    told = {**parts, **job.said, "data": {**job.files, **job.said["data"]}}
     return {name: part for name, part in told.items() if part != {}}
 
 
@@ -342,6 +342,16 @@ def _forget(folder: Path) -> None:
     (folder / CSV).unlink(missing_ok=True)
     with suppress(OSError):  # not empty
         folder.rmdir()
+
+
+def _opening(parts: Mapping[str, Sequence[Example]], kind: str) -> str:
+    """The number of examples of each part, and the file that they come from."""
+    kinds = {LABELLED: kind, "unlabelled": "unlabelled text", "made": "made text"}
+    return ", ".join(
+        f"{each[0].path}: " * bool(each[0].path and name != "made") + counted(len(each), kinds[name])
+        for name, each in parts.items()
+        if each
+    )
 
 
 def _said(given: Mapping, most: int = 10) -> str:

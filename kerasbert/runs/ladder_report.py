@@ -40,8 +40,9 @@ class Made:
         failed: name of a file that could not be made -> why.
         words: name of a file -> what it is made of.
         held_out: the examples to measure on.
-        dev: the labelled file that they come from; None: they have no right answers.
+        right: whether they have right answers.
         metric: the figure to measure; None: the task's.
+        data: files and numbers of the examples. recipe: how students learned.
     """
 
     teacher: Checkpoint
@@ -51,8 +52,10 @@ class Made:
     failed: Mapping[str, str]
     words: Mapping[str, str]
     held_out: Sequence[Example]
-    dev: str | Path | None
+    right: bool
     metric: str | None
+    data: Mapping[str, object]
+    recipe: Mapping[str, object]
 
 
 def write_ladder_report(folder: Path, made: Made, progress: Callable[[str], None]) -> dict:
@@ -95,10 +98,10 @@ def write_ladder_report(folder: Path, made: Made, progress: Callable[[str], None
         "left out": dict(made.plan.left_out),
         "data": {
             "teacher": str(made.teacher.folder),
-            "dev": made.dev and str(made.dev),
-            "examples": len(made.held_out),
+            **made.data,
             "tokens of the timed text": _tokens(made.bundles["teacher"]),
         },
+        "recipe": {name: value for name, value in made.recipe.items() if value is not None},
         "hardware": hardware(),
         "versions": {"kerasbert": __version__, **{name: version(name) for name in PACKAGES}},
     }
@@ -109,10 +112,11 @@ def write_ladder_report(folder: Path, made: Made, progress: Callable[[str], None
 
 
 def _page(report: dict) -> str:
-    figure = report["figure"]
+    figure, data = report["figure"], report["data"]
+    kept = "" if "dev" in data else f", which were kept from `{data['unlabelled']}` and not learned"
     about = (
-        f"`{figure}` is that of the file on {report['data']['examples']:,} held-out examples. `ms` is the median time "
-        f"of the file for a text of {report['data']['tokens of the timed text']} tokens on one thread."
+        f"`{figure}` is that of the file on {data['dev_rows']:,} held-out examples{kept}. `ms` is the median time "
+        f"of the file for a text of {data['tokens of the timed text']} tokens on one thread."
     )
     heads = {
         "rungs": about,
@@ -145,7 +149,7 @@ def _times(bundles: Mapping[str, Path]) -> dict[str, float]:
 
 def _figures(made: Made) -> tuple[str, dict[str, float]]:
     """The name of the figure, and the figure of each file."""
-    if made.dev is None:
+    if not made.right:
         return _agreements(made)
     found = {}
     with counted(len(made.held_out) * len(made.bundles)) as count:

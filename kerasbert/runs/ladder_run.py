@@ -21,13 +21,23 @@ from kerasbert.models.opening import model_class
 from kerasbert.models.starts import blocks_start, narrow_start
 from kerasbert.models.students import static_size
 from kerasbert.reading import read_json
-from kerasbert.runs.begun import FINISHED, SETTINGS, begin_settings, check_settings, fingerprint, held_by, is_begun
+from kerasbert.runs.begun import (
+    FINISHED,
+    LABELLED,
+    SETTINGS,
+    begin_settings,
+    check_settings,
+    files_of,
+    fingerprints,
+    held_by,
+    is_begun,
+)
 from kerasbert.runs.distill import SOFT_LABELS, distill
 from kerasbert.runs.distill_encoder import distill_encoder
 from kerasbert.runs.distill_encoder_options import EncoderDistillOptions
 from kerasbert.runs.finetune import deciding
 from kerasbert.runs.ladder import Plan, Rung, Student, blocks_of, half_config, neurons_of, plan_of, said_of, size_of
-from kerasbert.runs.ladder_options import LadderOptions
+from kerasbert.runs.ladder_options import OF_TEACHING, LadderOptions
 from kerasbert.runs.ladder_report import Made, write_ladder_report
 from kerasbert.runs.run import Diverged
 from kerasbert.runs.soft_labels import key_of
@@ -96,7 +106,7 @@ def make_ladder(making: "Making", progress: Callable[[str], None]) -> dict:
         begin_settings(folder / "run", making.said)
         rungs, failed = making.plan.rungs, {}
         for number, name in enumerate(rungs, 1):
-            log.info("rung %d of %d: %s (%s)", number, len(rungs), name, making.words(name))
+            log.info("file %d of %d: %s (%s)", number, len(rungs), name, making.words(name))
             try:
                 making.make(name, progress)
             except (ExportError, Diverged) as error:
@@ -191,12 +201,10 @@ class Making:
     @cached_property
     def said(self) -> dict:
         """What a ladder must keep to be the same ladder. The options are first, so that a message names them."""
-        examples = {"": self.train, "unlabelled_": self.unlabelled, "dev_": self.held_out}
-        data = [fingerprint(part, each) for part, each in examples.items()]
         return {
             "options": self.options.recipe,
             "teacher": self.teaching.said,
-            "data": {name: value for each in data for name, value in each.items()},
+            "data": fingerprints({LABELLED: self.train, "unlabelled": self.unlabelled, "dev": self.held_out}),
             "students": {name: asdict(student) for name, student in self.plan.students.items()},
             "rungs": list(self.plan.rungs),
         }
@@ -233,6 +241,8 @@ class Making:
 
     def made(self, failed: Mapping[str, str]) -> Made:
         """What the report is about. Args: failed: as `Made` has it."""
+        labelled = self.held_out if self.options.dev is not None else ()
+        told = {name: self.teaching.said[name] for name in OF_TEACHING if name in self.teaching.said}
         return Made(
             teacher=self.teacher,
             task=self.task,
@@ -241,8 +251,10 @@ class Making:
             failed=failed,
             words={name: self.words(name) for name in self.plan.rungs},
             held_out=self.held_out,
-            dev=self.options.dev,
+            right=self.options.dev is not None,
             metric=self.options.metric,
+            data={**files_of(train=self.train, unlabelled=self.unlabelled, dev=labelled), **self.said["data"]},
+            recipe={**self.options.recipe, **told},
         )
 
     def make(self, name: str, progress: Callable[[str], None]) -> None:

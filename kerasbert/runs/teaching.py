@@ -10,6 +10,7 @@ from kerasbert.checkpoints.loading import Checkpoint
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.errors import ConfigError, DataError
 from kerasbert.examples.readers import columns_of_texts, read_unlabelled
+from kerasbert.runs.begun import LABELLED
 from kerasbert.runs.distill_options import ALPHA, TEMPERATURE, DistillOptions
 from kerasbert.runs.made_texts import TASKS, check_single, made_texts
 from kerasbert.runs.soft import ANY_TRUTH, Soft
@@ -20,14 +21,16 @@ from kerasbert.tasks.remarks import counted
 from kerasbert.tasks.sentence_embedding import texts_of
 from kerasbert.tasks.task import Example, Task
 from kerasbert.tasks.text_classification import NUMBER
+from kerasbert.tasks.words import as_text
 from kerasbert.training import distribution
 
 log = logging.getLogger("kerasbert")
 
 
 def not_empty(examples: Sequence[Example]) -> list[Example]:
-    """The examples that have a text."""
-    return [each for each in examples if any(each.fields.values())]
+    """The examples that have a text, which is more than spaces."""
+    texts = ([value for value in each.fields.values() if isinstance(value, str | list)] for each in examples)
+    return [each for each, values in zip(examples, texts, strict=True) if any(as_text(x).strip() for x in values)]
 
 
 @dataclass(frozen=True)
@@ -154,8 +157,8 @@ class Teaching:
         known = {name: getattr(self, name) for name, meant in self.meant.items() if meant}
         return {"folder": str(self.teacher.folder), "sha256": self._answers.hash, **self.begins, **known}
 
-    def examples(self, labelled: Sequence[Example]) -> list[Example]:
-        """The examples to learn from: those with right answers, and those of the unlabelled file.
+    def examples(self, labelled: Sequence[Example]) -> dict[str, Sequence[Example]]:
+        """The examples to learn from, by where they come from: labelled, unlabelled or made.
 
         Raises:
             DataError: they cannot be read.
@@ -167,7 +170,7 @@ class Teaching:
         if len(texts) < len(given or ()):
             log.info("%s: %s left out", given[0].path, counted(len(given) - len(texts), "empty text"))
         texts = [replace(each, truth=None) for each in texts]
-        return [*labelled, *texts, *self._made([*labelled, *texts])]
+        return {LABELLED: labelled, "unlabelled": texts, "made": self._made([*labelled, *texts])}
 
     def _made(self, given: Sequence[Example]) -> list[Example]:
         """The texts that are made of those that are given."""

@@ -58,6 +58,7 @@ class Job:
         rates: the learning rates to try.
         metric, better: the figure that decides, and which of its values are better, a key of `BETTER`.
         opening: what a line says of the examples before the first step.
+        files: which of "train", "unlabelled" and "dev" comes from a file -> its path.
         said: what a run must keep to be the same run.
         soft: a teacher's logits for the examples, or None.
     """
@@ -73,6 +74,7 @@ class Job:
     metric: str
     better: str
     opening: str
+    files: Mapping[str, str]
     said: Mapping[str, object]
     soft: Soft | None = None
 

@@ -67,8 +67,9 @@ def tell_windows(task: Task, examples: Sequence[Example], rows: Sequence[Row], s
 
 
 def _from(examples: Sequence[Example]) -> str:
-    """The file that examples are from, for the beginning of a line; empty if they are from none."""
-    return f"{examples[0].path}: " if examples[0].line or (examples[0].path and examples[0].spot) else ""
+    """The files that examples are from, for the beginning of a line; empty if they are from none."""
+    files = dict.fromkeys(str(each.path) for each in examples if each.line or (each.path and each.spot))
+    return f"{', '.join(files)}: " if files else ""
 
 
 def count_cut(rows: Sequence[Row]) -> int:

@@ -67,6 +67,26 @@ def test_a_student_learns_from_texts_without_labels(tiny_classifier, opinion_fil
     assert report["teacher"]["alpha"] == 1.0
 
 
+def test_report_and_card_tell_apart_what_was_given_and_made(tiny_classifier, tmp_path, caplog):
+    """Each kind of example has its number and its file, and the card names the teacher."""
+    train = write_csv(tmp_path / "train.csv", opinions(6))
+    texts = lines(tmp_path / "texts.txt", ["the film was lovely today", "a very good film it was", " "])
+    with caplog.at_level(logging.INFO, logger="kerasbert"):
+        distill(tiny_classifier, train, tmp_path / "out", layers=1, epochs=1, augment=2, unlabelled=texts)
+    data = json.loads((tmp_path / "out" / "report.json").read_text())["data"]
+    made = data["made_rows"]
+    assert 8 < made <= 16
+    assert {name: value for name, value in data.items() if "sha256" not in name} == {
+        "train": str(train), "unlabelled": str(texts), "rows": 6, "unlabelled_rows": 2, "made_rows": made
+    }  # fmt: skip
+    assert f"{train}: 6 examples, {texts}: 2 unlabelled texts, {made} made texts, labels negative" in caplog.text
+    card = (tmp_path / "out" / "README.md").read_text()
+    for row in ("train | train.csv", "unlabelled | texts.txt", "made_rows | ", "alpha | 0.5", "augment | 2"):
+        assert f"| {row}" in card
+    assert f"## Teacher\n\n| | |\n|---|---|\n| folder | {tiny_classifier.name} |" in card
+    assert "dev_" not in card
+
+
 def test_a_second_run_asks_the_teacher_nothing_and_a_changed_file_only_what_changed(
     tiny_classifier, tmp_path, answered
 ):

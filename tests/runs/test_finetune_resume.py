@@ -195,7 +195,7 @@ def test_a_stopped_run_holds_a_checkpoint_and_no_model(begun):
         ({"settings": {"pooling": "mean"}}, "settings pooling None, now 'mean'"),
         ({"seed": 1}, "seed 0, now 1"),
         ({"precision": "bf16"}, "precision 'float32', now 'bf16'"),
-        ({"dev": None}, "data dev_rows 200, now 0"),
+        ({"dev": None}, "data dev_rows 200, now None"),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )

@@ -93,14 +93,22 @@ def test_the_report_is_about_the_files(made, opinion_file):
     assert "| tenth | blocks 0 of 2, 16 of 64 neurons, tables of 11 numbers per word, pruned vocab" in (
         (made.folder / "report.md").read_text()
     )
-    assert made.report["data"] | {"teacher": ""} == {
-        "teacher": "", "dev": str(opinion_file), "examples": 200, "tokens of the timed text": 32
-    }  # fmt: skip
+
+
+def test_the_report_tells_what_was_learned_and_how(made, opinion_file):
+    """The same as the report of a student tells."""
+    student = json.loads((made.folder / "run" / "half" / "report.json").read_text())
+    own = {"teacher": student["teacher"]["folder"], "tokens of the timed text": 32}
+    assert made.report["data"] == own | student["data"]
+    assert student["data"]["train"] == student["data"]["dev"] == str(opinion_file)
+    learned = {**student["recipe"], **student["teacher"]}
+    same = ("batch_size", "alpha", "temperature", "weight_decay")
+    assert {name: made.report["recipe"][name] for name in same} == {name: learned[name] for name in same}
 
 
 def test_a_ladder_that_is_stopped_goes_on_and_repeats_nothing(made):
     assert (
-        "rung 3 of 4: tenth (blocks 0 of 2, 16 of 64 neurons, tables of 11 numbers per word, pruned vocabulary)"
+        "file 3 of 4: tenth (blocks 0 of 2, 16 of 64 neurons, tables of 11 numbers per word, pruned vocabulary)"
         in made.before
     )
     assert [line for line in made.after if line.endswith("was made before")] == [
@@ -189,9 +197,10 @@ def test_texts_alone_make_a_ladder_whose_steps_are_compared(tiny_classifier, tmp
     (tmp_path / "texts.txt").write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
     report = ladder(tiny_classifier, None, tmp_path / "out", unlabelled=tmp_path / "texts.txt", **RECIPE)
     held_out, figure = list(dict.fromkeys(texts))[::10], "agreement with the teacher"
-    assert (report["figure"], report["data"]["examples"], report["data"]["dev"]) == (figure, len(held_out), None)
-    learned = json.loads((tmp_path / "out" / "run" / "half" / "report.json").read_text())["data"]["rows"]
-    assert learned == sum(text not in held_out for text in texts)
+    assert (report["figure"], report["data"]["dev_rows"], "dev" in report["data"]) == (figure, len(held_out), False)
+    assert report["data"]["unlabelled"] == str(tmp_path / "texts.txt")
+    learned = json.loads((tmp_path / "out" / "run" / "half" / "report.json").read_text())["data"]
+    assert learned["unlabelled_rows"] == sum(text not in held_out for text in texts)
     wanted = [each["label"] for each in open_model(tiny_classifier).predict_text(held_out)]
     rows = {**report["rungs"], **report["tried"]}
     assert set(rows) == set(RUNGS) - {"few"}  # of two blocks, an eighth is one, and so is a half
