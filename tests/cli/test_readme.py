@@ -16,7 +16,8 @@ Every command with its help page. `kerasbert COMMAND --help` prints the same tex
 {{commands}}
 
 Results go to standard output; `predict` prints one JSON object per line. Progress and errors go to standard error. The
-exit code is 0 for success, 1 for a run that failed, and 2 for a wrong call. An error is one line that says what to do.
+exit code is 0 for success, 1 for a run that failed, and 2 for a wrong call. An error is one line that says what to do;
+after a wrong call the usage stands above it.
 A run that fails leaves no half-written files. `kerasbert --debug COMMAND` shows tracebacks. `python -m kerasbert.cli`
 is the same program.
 
