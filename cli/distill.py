@@ -185,9 +185,9 @@ def _distill(context, folder, **given):
     finetune takes as a --checkpoint; with texts, the student learns the teacher's task too.
 
     With --ladder, --out has a bundle for each rung: the teacher, half of its blocks, a few blocks with narrow tables
-    and a pruned vocabulary, and a static encoder. report.md has the task's figure, MB and ms of each file. Without --train
-    the students learn from the teacher alone; without --dev too, the report tells how far they agree with it. With
-    --dev, an int8 file that loses more than 2 points of the task's headline figure is replaced by one of float16.
+    and a pruned vocabulary, and a static encoder. report.md has the task's figure, MB and ms of each file. Without
+    --train the students learn from the teacher alone; without --dev too, the report tells how far they agree with it.
+    With --dev, an int8 file that loses more than 2 points of the task's headline figure is replaced by one of float16.
 
     \b
     Example:

@@ -161,14 +161,7 @@ def _job(task: Task, train, folder: Path, options: FinetuneOptions, teaching: Te
         "data": fingerprints({**parts, "dev": held_out}),
         "model": opened.config.to_dict(),
         "settings": given,
-        "recipe": {
-            "learning_rate": list(rates),
-            "metric": metric,
-            "keep": "best" if options.keeps_best else "last",
-            **batching_of(task.usual_batch_tokens, options.batch_size, options.batch_tokens),
-            **({"dev_sample": options.dev_sample} if task.quick else {}),
-            **{name: getattr(options, name) for name in RECIPE},
-        },
+        "recipe": {"learning_rate": list(rates), "metric": metric, **_recipe(task, options)},
         "seed": options.seed,
         "precision": options.precision,
         "checkpoint": options.checkpoint and str(getattr(options.checkpoint, "folder", options.checkpoint)),
@@ -189,6 +182,16 @@ def _job(task: Task, train, folder: Path, options: FinetuneOptions, teaching: Te
         files=files_of(train=labelled, unlabelled=parts.get("unlabelled", ()), dev=held_out),
         said=said,
     )
+
+
+def _recipe(task: Task, options: FinetuneOptions) -> dict:
+    """How a run learns, as far as options say it."""
+    return {
+        "keep": "best" if options.keeps_best else "last",
+        **batching_of(task.usual_batch_tokens, options.batch_size, options.batch_tokens),
+        **({"dev_sample": options.dev_sample} if task.quick else {}),
+        **{name: getattr(options, name) for name in RECIPE},
+    }
 
 
 def _check_writing(task: Task, options: FinetuneOptions) -> None:
