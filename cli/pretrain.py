@@ -77,7 +77,7 @@ RECIPES = ("bert", "roberta", "lamb", "lamb-2", "24h")  # a test compares it wit
     default=10,
     show_default=True,
     type=click.IntRange(min=1),
-    help="Steps between two lines of training.csv.",
+    help="Most steps between two lines of training.csv; a short run has ten lines or more.",
 )
 @click.option(
     "--max-rollbacks",

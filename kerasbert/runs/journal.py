@@ -15,8 +15,19 @@ from kerasbert.progress import Line, time_left
 from kerasbert.tf.events import EventFile
 
 CSV = "training.csv"
+POINTS = 10
+"""Records that a run has at the least, if it has as many steps."""
 SOON = 3.0
 """Seconds behind the first step until the first line with a speed."""
+
+
+def every_of(total: int, most: int) -> int:
+    """Steps between records: `most`, but fewer in a short run, whose curves would have too few points.
+
+    Args:
+        total: steps of the run.
+    """
+    return max(1, min(most, total // POINTS))
 
 
 @dataclasses.dataclass

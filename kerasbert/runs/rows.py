@@ -11,7 +11,7 @@ from kerasbert.errors import ConfigError
 from kerasbert.files import new_folder
 from kerasbert.runs.card import run_card
 from kerasbert.runs.guard import LossGuard
-from kerasbert.runs.journal import Journal, latest, read_csv
+from kerasbert.runs.journal import Journal, every_of, latest, read_csv
 from kerasbert.runs.plots import plot_curves
 from kerasbert.runs.report import write_report
 from kerasbert.runs.resume import Checkpoints
@@ -46,7 +46,7 @@ def rows_run(
     return Run(
         model,
         Checkpoints(folder / "run" / "checkpoints", keep=options.keep),
-        Journal(folder if chief else None, every=options.log_every, total=steps, amount=tokens),
+        Journal(folder if chief else None, every=every_of(steps, options.log_every), total=steps, amount=tokens),
         total=steps,
         save_every=options.save_every,
         save_seconds=options.save_minutes * 60,

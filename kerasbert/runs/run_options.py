@@ -69,7 +69,7 @@ class RunOptions:
     evaluate_every: int | None = None
     """Steps between measurements on `dev`. None: `save_every`."""
     log_every: int = 10
-    """Steps between records in training.csv."""
+    """Most steps between records in training.csv; a run of fewer than ten times as many has ten or more of them."""
     max_rollbacks: int = 3
     """How often an exploding loss is forgiven."""
 

@@ -20,7 +20,7 @@ from kerasbert.reading import read_json
 from kerasbert.runs.begun import SETTINGS, begin_settings
 from kerasbert.runs.finetune_options import FinetuneOptions
 from kerasbert.runs.guard import LossGuard
-from kerasbert.runs.journal import CSV, Journal
+from kerasbert.runs.journal import CSV, Journal, every_of
 from kerasbert.runs.resume import Checkpoints
 from kerasbert.runs.run import BETTER, Diverged, Measurement, Run
 from kerasbert.runs.run_options import PRECISIONS
@@ -38,7 +38,7 @@ log = logging.getLogger("kerasbert")
 
 OUTCOME = "outcome.json"
 EVERY = 10
-"""Steps between records in training.csv."""
+"""Steps between records in training.csv, at the most."""
 
 
 class BatchFigures(keras.callbacks.Callback):
@@ -222,7 +222,7 @@ class Trials:
             Journal(
                 records if job.chief else None,
                 logs=logs / place.name if several else logs,
-                every=EVERY,
+                every=every_of(total, EVERY),
                 total=total,
                 amount=len(job.examples) / epoch,
                 unit="texts",

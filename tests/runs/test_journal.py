@@ -14,7 +14,7 @@ from runs.short_runs import small_model
 
 from kerasbert.errors import DataError
 from kerasbert.runs import journal as journal_module
-from kerasbert.runs.journal import CSV, Journal, latest, read_csv
+from kerasbert.runs.journal import CSV, Journal, every_of, latest, read_csv
 
 
 class Terminal(io.StringIO):
@@ -50,6 +50,11 @@ def test_a_record_is_the_mean_since_the_last_one(tmp_path):
 def test_the_last_step_is_recorded_wherever_it_falls(tmp_path):
     feed(journal_of(tmp_path, every=4), *[3.0] * 6)
     assert [row["step"] for row in read_csv(tmp_path)] == [4, 6]
+
+
+@pytest.mark.parametrize(("total", "every"), [(1, 1), (9, 1), (20, 2), (99, 9), (100, 10), (5000, 10)])
+def test_a_short_run_has_ten_records_if_it_has_ten_steps(total, every):
+    assert every_of(total, 10) == every
 
 
 def test_held_out_figures_stand_in_the_record_of_their_step_or_in_one_of_their_own(tmp_path):

@@ -6,6 +6,7 @@ import struct
 
 import pytest
 from huggingface_hub import ModelCard
+from matplotlib.figure import Figure
 from runs.short_runs import train
 
 from kerasbert.corpus.batches import PretrainingData
@@ -40,7 +41,20 @@ PAIRS = {**PLAIN, "nsp_loss": 0.7, "nsp_accuracy": 0.5}
 )
 def test_any_record_has_its_curves(tmp_path, rows):
     plot_curves(rows, tmp_path / "curves.png")
-    assert size_of_png(tmp_path / "curves.png") == (960, 840)
+    assert size_of_png(tmp_path / "curves.png") == (960, 840 if rows else 440)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_a_short_run_has_panels_with_values_and_whole_steps(tmp_path, monkeypatch, count):
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *arguments, **options: drawn.append(figure))
+    plot_curves([{"step": step, "loss": 3.0, "learning_rate": 1e-3} for step in range(1, count + 1)], tmp_path / "a")
+    (figure,) = drawn
+    assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "learning rate"]
+    for axes in figure.axes:
+        left, right = axes.get_xlim()
+        assert (left, right) == (0.5, count + 0.5)
+        assert [tick for tick in axes.get_xticks() if left <= tick <= right] == list(range(1, count + 1))
 
 
 @pytest.fixture(scope="module")
