@@ -142,11 +142,11 @@ def truth(example: Example, settings: Settings):
     """
     if settings.problem_type == NUMBER:
         return _finite(example)
-    names = _names(example) if settings.problem_type == SEVERAL else [_name(example)]
+    known = settings.labels
+    names = _names(example, known) if settings.problem_type == SEVERAL else [_name(example, known)]
     for name in names:
-        if name not in settings.labels:
-            known = ", ".join(settings.labels[:10]) + (", ..." if len(settings.labels) > 10 else "")
-            raise DataError(f"{example.place}: unknown label {name!r}; the model knows {known}")
+        if name not in known:
+            raise DataError(f"{example.place}: unknown label {name!r}; {_known(known)}")
     return frozenset(names) if settings.problem_type == SEVERAL else names[0]
 
 
@@ -213,22 +213,26 @@ def labels_of(examples: Sequence[Example], problem_type: str, known: Sequence[st
     return tuple(sorted(found, key=lambda name: (int(name), name)) if numbers else sorted(found))
 
 
-def _name(example: Example) -> str:
+def _known(labels: Sequence[str]) -> str:
+    return f"the model knows {', '.join(labels[:10])}" + (", ..." if len(labels) > 10 else "")
+
+
+def _name(example: Example, known: Sequence[str] = ()) -> str:
     if isinstance(example.truth, list):
         raise DataError(
             f"{example.place}: a list of labels; for several labels per text, choose multi_label_classification"
         )
-    return _text(example, example.truth)
+    return _text(example, example.truth, known)
 
 
-def _names(example: Example) -> list[str]:
+def _names(example: Example, known: Sequence[str] = ()) -> list[str]:
     """The labels of an example, from a JSON list or from text such as "urgent|billing". There may be none.
 
     In a CSV file the list is the text of a cell: `["urgent", "billing"]`.
     """
     listed = _listed(example.truth) if isinstance(example.truth, str) else example.truth
     if isinstance(listed, list):
-        return [_text(example, label) for label in listed]
+        return [_text(example, label, known) for label in listed]
     return [name.strip() for name in str(example.truth).split(SEPARATOR) if name.strip()]
 
 
@@ -241,11 +245,13 @@ def _listed(text: str) -> list | None:
     return value if isinstance(value, list) else None
 
 
-def _text(example: Example, label) -> str:
+def _text(example: Example, label, known: Sequence[str]) -> str:
     """A label as text. In JSON it may also be a whole number, true or false."""
     name = str(label).strip() if isinstance(label, str | int) else ""
     if not name:
-        raise DataError(f"{example.place}: {label!r} is not a label")
+        missing = label is None or isinstance(label, str)
+        what = "the label is missing" if missing else f"{label!r} is not a label"
+        raise DataError(f"{example.place}: {what}; {_known(known) if known else 'give it a name'}")
     return name
 
 

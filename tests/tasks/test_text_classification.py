@@ -144,11 +144,11 @@ def test_known_labels_keep_their_order_if_they_are_the_same(problem_type, known,
     [
         (SINGLE, ["a", "a"], r"^a.csv: labels found: a; at least 2 are needed to learn$"),
         (SEVERAL, ["", "|"], r"^a.csv: labels found: none; at least 1 are needed to learn$"),
-        (SINGLE, ["a", "  "], r"^a.csv, line 3: '  ' is not a label$"),
-        (SINGLE, ["a", 0.5], r"^a.csv, line 3: 0.5 is not a label$"),
-        (SINGLE, ["a", {"b": 1}], r"^a.csv, line 3: {'b': 1} is not a label$"),
+        (SINGLE, ["a", "  "], r"^a.csv, line 3: the label is missing; give it a name$"),
+        (SINGLE, ["a", 0.5], r"^a.csv, line 3: 0.5 is not a label; give it a name$"),
+        (SINGLE, ["a", {"b": 1}], r"^a.csv, line 3: {'b': 1} is not a label; give it a name$"),
         (SINGLE, [["a"], "b"], r"^a.csv, line 2: a list of labels; for several labels per text, choose multi_label"),
-        (SEVERAL, ["a", ["b", None]], r"^a.csv, line 3: None is not a label$"),
+        (SEVERAL, ["a", ["b", None]], r"^a.csv, line 3: the label is missing; give it a name$"),
     ],
 )
 def test_what_is_no_label_is_named_with_its_line(problem_type, truths, message):
