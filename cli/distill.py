@@ -218,6 +218,8 @@ def _distill(context, folder, **given):
     is_begun(folder, given.get("resume", False))
     if given.get("student") == PACKAGE:
         given["student"] = str(open_checkpoint(None).folder)
+    if "student" in given:
+        open_checkpoint(given["student"])  # a folder that is broken is not a wrong call
     figures = (_distill_encoder if encoder else _distill_task)(teacher, folder, given)
     from kerasbert.cli.table import shown
 
@@ -291,7 +293,7 @@ def _distill_task(teacher, folder: Path, given: dict) -> dict:
     from kerasbert.tasks import NAMES
 
     task = task_named(answerable_task(teacher, NAMES))
-    check_metric(given, task)
+    check_metric(given, task, teacher)
     check_augment(given, task)
     options.check_dev(given)
     if given.pop("static", False):
@@ -307,12 +309,13 @@ def _distill_task(teacher, folder: Path, given: dict) -> dict:
     given["checkpoint"] = given.pop("student", None)
     options.load_tensorflow()
     from kerasbert.runs.distill import DistillOptions, teaching_of
-    from kerasbert.runs.finetune import learn
+    from kerasbert.runs.finetune import carry_out, job_of
 
     with options.wrong_call():
         teaching = teaching_of(teacher, folder, DistillOptions(**given))
         teaching.check([*(train or ()), *given.get("unlabelled", ())])
-    return learn(teaching.task, train, folder, teaching.options, teaching)
+        job = job_of(task, train, folder, teaching.options, teaching)
+    return carry_out(job, teaching)
 
 
 def _distill_encoder(teacher, folder: Path, given: dict) -> dict:
@@ -320,12 +323,12 @@ def _distill_encoder(teacher, folder: Path, given: dict) -> dict:
     if "learning_rate" in given:
         (given["learning_rate"],) = given["learning_rate"]
     options.load_tensorflow()
-    from kerasbert.runs.distill_encoder import distill_encoder
+    from kerasbert.runs import distill_encoder
     from kerasbert.runs.distill_encoder_options import EncoderDistillOptions
 
     with options.wrong_call():
-        chosen = EncoderDistillOptions(**given)
-    return distill_encoder(teacher.origin or teacher.folder, texts, folder, chosen)
+        plan = distill_encoder.plan_of(teacher, texts, folder, EncoderDistillOptions(**given))
+    return distill_encoder.carry_out(plan)
 
 
 for _decorate in reversed((*STUDENT, *TASK, *ENCODER, options.run, options.columns, options.seed)):

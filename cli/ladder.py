@@ -6,7 +6,7 @@ import click
 
 from kerasbert.cli import options
 from kerasbert.tasks import task_named
-from kerasbert.tasks.task import Task
+from kerasbert.tasks.task import Task, needed_settings
 
 TEXTS = {"train", "unlabelled"}
 """The options with texts to learn from."""
@@ -57,7 +57,7 @@ def _check_given(teacher, task: Task, given: dict, strange: tuple[str, ...]) -> 
     check_texts(given)
     if "train" in given and "dev" not in given:
         raise click.UsageError("--ladder measures its rungs on held-out examples: give --dev")
-    check_metric(given, task)
+    check_metric(given, task, teacher)
     check_augment(given, task)
     options.check_dev(given)
     with options.wrong_call():
@@ -76,11 +76,17 @@ def check_texts(given: dict) -> None:
         raise click.UsageError("--unlabelled is given twice; a teacher with a task takes one file")
 
 
-def check_metric(given: dict, task: Task) -> None:
-    """Raises click.UsageError: the task has no such figure."""
-    known = ["loss", *task.metrics(None)]
-    if given.get("metric", "loss") not in known:
-        raise click.UsageError(f"--metric {given['metric']}: {task.name} has {', '.join(known)}")
+def check_metric(given: dict, task: Task, teacher) -> None:
+    """Raises click.UsageError: the teacher's answers have no such figure."""
+    from kerasbert.runs.task_settings import task_settings
+
+    if "metric" not in given:
+        return
+    stored = task_settings(task, None, {}, teacher)
+    settings = task.Settings(**stored) if needed_settings(task.Settings) <= stored.keys() else None
+    known = ["loss", *task.metrics(settings)]
+    if given["metric"] not in known:
+        raise click.UsageError(f"--metric {given['metric']}: this teacher for {task.name} has {', '.join(known)}")
 
 
 def check_augment(given: dict, task: Task) -> None:

@@ -9,6 +9,7 @@ import click
 
 from kerasbert.cli.backend import check_backend
 from kerasbert.cli.numbers import AnyNumber, Number
+from kerasbert.cli.typed import typed
 from kerasbert.errors import ConfigError
 from kerasbert.quiet import quiet
 from kerasbert.runtime.kinds import KINDS
@@ -171,11 +172,11 @@ def flag(name: str) -> str:
 
 @contextmanager
 def wrong_call(error: type[Exception] = ConfigError) -> Iterator[None]:
-    """Errors of a class, within the block, tell how this command was called."""
+    """Errors of a class, within the block, tell how this command was called, and name its options as they are typed."""
     try:
         yield
     except error as found:
-        raise click.UsageError(str(found)) from None
+        raise click.UsageError(typed(str(found))) from None
 
 
 def check_dev(given: Mapping) -> None:

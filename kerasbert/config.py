@@ -198,6 +198,11 @@ class BertConfig:
         """Largest number of tokens in an input."""
         return self.max_position_embeddings - self.position_offset
 
+    def check_length(self, length: int) -> None:
+        """Raises ConfigError: a `max_length` is above the positions of the model."""
+        if length > self.max_length:
+            raise ConfigError(f"max_length is {length}: use 3 to {self.max_length}, the model's positions")
+
     @property
     def takes_token_types(self) -> bool:
         """Whether the model has an input `token_type_ids`: it needs at least two segment rows."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import keras
 
-from kerasbert.errors import CheckpointError, ConfigError
+from kerasbert.errors import CheckpointError
 from kerasbert.models.text_model import TextModel
 
 ENDING = ".keras"
@@ -38,7 +38,6 @@ def open_keras_file(path: str | Path, *, max_length: int | None = None) -> TextM
             f"{path}: holds a {type(model).__name__}, which answers no task; save a model such as kb.TextClassifier"
         )
     if max_length is not None:
-        if max_length > model.config.max_length:
-            raise ConfigError(f"max_length is {max_length}: use 3 to {model.config.max_length}, the model's positions")
+        model.config.check_length(max_length)
         model.settings = dataclasses.replace(model.settings, max_length=max_length)
     return model

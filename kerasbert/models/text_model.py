@@ -57,10 +57,7 @@ class TextModel(OnTexts, Unquantized, WithLora, CompiledLossTrainer, keras.Model
     """The settings that decide the shape of `heads`: a checkpoint with other ones gets new heads."""
 
     def __init__(self, *, encoder: BertEncoder, settings, outputs, inputs=None, head=None, **kwargs):
-        if settings.max_length > encoder.config.max_length:
-            raise ConfigError(
-                f"max_length is {settings.max_length}: use 3 to {encoder.config.max_length}, the model's positions"
-            )
+        encoder.config.check_length(settings.max_length)
         inputs, numbers = {**encoder.input, **(inputs or {})}, ()
         if head is not None:
             head = head if isinstance(head, keras.Model) else head_of(encoder, head)

@@ -1,6 +1,5 @@
 """Distillation of a task: a small model learns the answers of a large one (arXiv 1503.02531, arXiv 1606.07947)."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +15,6 @@ from kerasbert.runs.static import static_student
 from kerasbert.runs.teaching import Teaching
 from kerasbert.tasks import NAMES, task_named
 from kerasbert.tasks.task import Example
-
-log = logging.getLogger("kerasbert")
 
 SOFT_LABELS = "soft-labels"
 """The folder of the teachers' answers, beside the output folder."""
@@ -76,8 +73,6 @@ def teaching_of(teacher: str | Path, folder: Path, options: DistillOptions) -> T
         options = replace(options, checkpoint=start, static=None)
     elif options.checkpoint is None:
         blocks = chosen_blocks(opened.config.num_hidden_layers, options.layers)
-        listed, depth = ", ".join(map(str, blocks)), opened.config.num_hidden_layers
-        log.info("the student begins as the teacher's blocks %s of %d, counted from 0", listed, depth)
         changed = {name: value for name in OF_BLOCKS if (value := getattr(options, name)) is not None}
         start, begins = blocks_start(opened, blocks, **changed), {"blocks": list(blocks), **changed}
         options = replace(options, checkpoint=start, layers=None, **dict.fromkeys(changed))

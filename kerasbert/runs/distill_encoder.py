@@ -4,6 +4,7 @@ import hashlib
 import logging
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -17,7 +18,7 @@ from kerasbert.corpus.documents import find_files
 from kerasbert.corpus.index import INDEX, Index, vocabulary_hash
 from kerasbert.corpus.pipelines import prepare
 from kerasbert.corpus.preparation import Settings
-from kerasbert.errors import ConfigError, DataError
+from kerasbert.errors import ConfigError, DataError, TokenizerError
 from kerasbert.files import check_target
 from kerasbert.models.distilling import Distiller, RelationDistiller, TripleDistiller
 from kerasbert.models.encoder import BertEncoder
@@ -68,20 +69,61 @@ def distill_encoder(
         Stopped: by a signal, state saved. ConfigError: teacher, student and options do not fit together.
         KerasBertError: one of its kinds for whatever cannot be read, trained or written; checkpoints stay.
     """
-    folder, options = Path(folder), options or EncoderDistillOptions()
+    return carry_out(plan_of(teacher, text, folder, options or EncoderDistillOptions()), callbacks)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run of distillation whose options suit student, teacher and text.
+
+    Attributes:
+        model: the student beside its teacher.
+        texts: what it reads.
+        strategy: which devices share the work.
+        settings: what the run must keep to be the same run.
+    """
+
+    model: Distiller
+    texts: Sequence[str | Path]
+    folder: Path
+    options: EncoderDistillOptions
+    strategy: object
+    settings: dict
+
+
+def plan_of(
+    teacher: str | Path | Checkpoint | None,
+    text: str | Path | Sequence[str | Path],
+    folder: str | Path,
+    options: EncoderDistillOptions,
+) -> Plan:
+    """Opens and checks what is given to `distill_encoder`, and writes nothing.
+
+    Raises:
+        ConfigError: teacher, student, text and options do not fit together. KerasBertError: another of its kinds for
+            what cannot be read, or a folder that holds a run.
+    """
+    folder = Path(folder)
     texts = [text] if isinstance(text, str | Path) else list(text)
     strategy = distribution.strategy_named(options.strategy)
-    chief = distribution.is_chief(strategy)
     sources = {"text": texts, **({"dev": [options.dev]} if options.dev else {})}
     alone = distribution.is_alone(strategy)
     about = {name: _about(source, alone) for name, source in sources.items()}
-    begun = is_begun(folder, options.resume)
-
+    is_begun(folder, options.resume)
     keras.utils.set_random_seed(options.seed)
     with strategy.scope():
         model, settings = _models(teacher, options)
     settings |= about
     distribution.check_batch(options.batch_size, strategy, options.accumulate)
+    for source in sources.values():
+        _check_length(source, model, options)
+    return Plan(model, texts, folder, options, strategy, settings)
+
+
+def carry_out(plan: Plan, callbacks: Sequence[keras.callbacks.Callback] = ()) -> dict[str, float]:
+    """Makes the run of a plan, and writes its student. Returns and raises what `distill_encoder` does."""
+    model, folder, options, settings = plan.model, plan.folder, plan.options, plan.settings
+    begun, chief = is_begun(folder, options.resume), distribution.is_chief(plan.strategy)
     with held_by(chief, folder):
         if begun:
             check_settings(folder / "run", settings, mend="or name another folder to begin a new run")
@@ -89,7 +131,7 @@ def distill_encoder(
             check_target(folder, megabytes=model.count_params() * 12e-6 * (options.keep + 1))
             begin_settings(folder / "run", settings)
         try:
-            batches = _rows(texts, folder / "run" / "data", model, options)
+            batches = _rows(plan.texts, folder / "run" / "data", model, options)
             held_out = options.dev and _rows([options.dev], folder / "run" / "dev", model, options)
             if held_out:
                 check_alike(held_out, batches)
@@ -97,11 +139,12 @@ def distill_encoder(
             if not begun and chief:  # nothing was trained, so the same call may be made again
                 shutil.rmtree(folder / "run")
             raise
-        return _train(model, batches, held_out or None, folder, options, strategy, settings, callbacks)
+        return _train(plan, batches, held_out or None, callbacks)
 
 
-def _train(model, batches, held_out, folder, options, strategy, settings, callbacks) -> dict[str, float]:
+def _train(plan: Plan, batches, held_out, callbacks) -> dict[str, float]:
     """Makes the steps and writes the student."""
+    model, folder, options, strategy = plan.model, plan.folder, plan.options, plan.strategy
     steps, tokens = options.steps or options.epochs * batches.steps_per_epoch, tokens_per_step(batches)
     with strategy.scope():
         optimizer = make_optimizer(
@@ -128,8 +171,8 @@ def _train(model, batches, held_out, folder, options, strategy, settings, callba
         log.info(_opening(batches, model, steps, run.place.step))
         train_on_rows(run, batches, held_out, strategy)
     if run.chief:
-        recipe = {**settings["recipe"], "steps": steps}
-        told = {**settings, "recipe": recipe, "data": about_data(batches), "preparation": batches.settings}
+        recipe = {**plan.settings["recipe"], "steps": steps}
+        told = {**plan.settings, "recipe": recipe, "data": about_data(batches), "preparation": batches.settings}
         write_model(folder, run, told, tokens, dev=options.dev, title="Distillation report")
     return run.journal.figures()
 
@@ -159,7 +202,6 @@ def _rows(texts: Sequence, place: Path, model: Distiller, options: EncoderDistil
     source = Path(texts[0])
     if not _is_prepared(texts):
         source = place
-        _check_length(options.max_length, ", ".join(map(str, texts)), model)
         if not (place / INDEX).is_file():
             log.info("%s: cut into rows of up to %d tokens", ", ".join(map(str, texts)), options.max_length)
             words = place.with_name("tokenizer")
@@ -168,32 +210,33 @@ def _rows(texts: Sequence, place: Path, model: Distiller, options: EncoderDistil
             prepare(list(map(str, texts)), words, place, settings=settings)
     chosen = {"batch_size": options.batch_size, "seed": options.seed, "tokenizer": tokenizer}
     if options.loss == "relations":
-        data = PlainData(source, **chosen)
-    else:
-        data = PretrainingData(source, masking=Masking(rate=options.mask_rate), **chosen)
-    _check_length(data.settings["max_length"], source, model)
-    return data
+        return PlainData(source, **chosen)
+    return PretrainingData(source, masking=Masking(rate=options.mask_rate), **chosen)
 
 
-def _check_length(length: int, source: str | Path, model: Distiller) -> None:
+def _check_length(texts: Sequence, model: Distiller, options: EncoderDistillOptions) -> None:
     """Raises ConfigError: rows of some text are longer than student and teacher take."""
+    length = Index.read(texts[0]).settings["max_length"] if _is_prepared(texts) else options.max_length
     longest = min(each.config.max_length for each in (model.student, model.teacher))
     if length > longest:
         raise ConfigError(
-            f"{source}: its rows have up to {length} tokens, but student and teacher take {longest}; use a max_length "
-            f"of {longest} or less"
+            f"{', '.join(map(str, texts))}: its rows have up to {length} tokens, but student and teacher take "
+            f"{longest}; use a max_length of {longest} or less"
         )
 
 
-def _models(teacher: str | Path | None, options: EncoderDistillOptions) -> tuple[Distiller, dict]:
+def _models(teacher: str | Path | Checkpoint | None, options: EncoderDistillOptions) -> tuple[Distiller, dict]:
     """The student beside its teacher, and what a run must keep to be the same run."""
     dtype, checkpoint = PRECISIONS[options.precision], open_checkpoint(teacher)
     name = checkpoint.base.title
     if options.loss == "triple" and not checkpoint.has("mlm"):
-        raise ConfigError(f"{name} has no head for masked words, which the triple loss needs; use the loss relations")
+        raise ConfigError(
+            f"{checkpoint.origin or checkpoint.folder}: has no head for masked words, which the triple loss needs; use "
+            "the loss relations"
+        )
     taught = _opened(checkpoint, options.loss, dtype)
     if taught.tokenizer is None:
-        raise ConfigError(f"{name} has no tokenizer, so text cannot be cut into rows for it")
+        raise TokenizerError(f"{name} has no tokenizer, so text cannot be cut into rows for it; give its folder one")
     student, begins = _student(checkpoint, taught, options, dtype)
     if options.loss == "relations":
         model = RelationDistiller(student, taught, heads=options.relation_heads, block=options.teacher_block)
@@ -226,7 +269,8 @@ def _student(checkpoint: Checkpoint, teacher, options: EncoderDistillOptions, dt
     student = _opened(open_checkpoint(options.student), options.loss, dtype)
     if student.tokenizer is None or vocabulary_hash(student.tokenizer) != vocabulary_hash(teacher.tokenizer):
         raise ConfigError(
-            f"{options.student}: has another vocabulary than the teacher, so their tokens are not the same"
+            f"{options.student}: has another vocabulary than the teacher, so their tokens are not the same; give "
+            "layers instead, or a teacher of sentence vectors, whose student may have another vocabulary"
         )
     return student, str(options.student)
 

@@ -81,13 +81,7 @@ def finetune(
         Stopped: by a signal, state saved. Diverged: the loss became no number. KerasBertError: one of its kinds for
             whatever cannot be read, trained or written; checkpoints stay.
     """
-    definition = task_named(task)
-    if definition.targets is None:
-        raise ConfigError(f"{task}: learns nothing from a labelled file")
-    options = replace(options or FinetuneOptions(), **changes)
-    if options.few_shot is not None:
-        few_labels.check(task, options)
-    return learn(definition, train, Path(folder), options)
+    return learn(task_named(task), train, Path(folder), replace(options or FinetuneOptions(), **changes))
 
 
 def learn(
@@ -103,8 +97,14 @@ def learn(
         train: None: there are only the teacher's examples.
         teaching: the teacher and its examples (`kerasbert.runs.teaching`), or None.
     """
+    is_begun(folder, options.resume)
+    return carry_out(job_of(task, train, folder, options, teaching), teaching)
+
+
+def carry_out(job: Job, teaching: Teaching | None = None) -> dict[str, float]:
+    """Makes the run of a job that is checked, and writes its model. Returns and raises what `finetune` does."""
+    folder, options = job.folder, job.options
     begun = is_begun(folder, options.resume)
-    job = _job(task, train, folder, options, teaching)
     if begun:
         check_settings(folder / "run", job.said, mend="another --out begins a new run")
     with held_by(job.chief, folder):
@@ -123,12 +123,17 @@ def learn(
         return _finish(trials, run, tried)
 
 
-def _job(task: Task, train, folder: Path, options: FinetuneOptions, teaching: Teaching | None = None) -> Job:
-    """Reads and checks everything that is given.
+def job_of(task: Task, train, folder: Path, options: FinetuneOptions, teaching: Teaching | None = None) -> Job:
+    """Reads and checks everything that is given to `learn`, and writes nothing.
 
     Raises:
-        KerasBertError: one of its kinds for what cannot be used.
+        ConfigError: options that do not suit the task, the checkpoint or the examples. KerasBertError: another of its
+            kinds for what cannot be used.
     """
+    if task.targets is None:
+        raise ConfigError(f"{task.name}: learns nothing from a labelled file")
+    if options.few_shot is not None:
+        few_labels.check(task.name, options)
     _check_writing(task, options)
     strategy = distribution.strategy_named(options.strategy)
     examples, held_out = (_read(source, task, options) for source in (train, options.dev))
@@ -144,15 +149,7 @@ def _job(task: Task, train, folder: Path, options: FinetuneOptions, teaching: Te
         check_rank(options.lora, opened.config)
     given = _settings(task, examples, options, opened) if teaching is None else dict(teaching.settings)
     settings = task.Settings(**given)
-    if options.class_weight is not None:
-        check_class_weight(task, settings)
-    for each in filter(None, (labelled, held_out)):
-        task.check(each, settings)
-        warn(task, each, settings)
-    if options.few_shot is not None:
-        few_labels.check_examples(examples)
-    if options.loss is not None:
-        _check_loss(task, options.loss, examples)
+    _check_suited(task, options, opened, settings, labelled, examples, held_out)
     metric, better = deciding(task, options.metric, held_out, settings)
     kind = "pair" if {"text_pair", "positive"} & examples[0].fields.keys() else "example"
     rates = options.rates or (finetuning_rate(opened.config, lora=options.lora is not None),)
@@ -192,6 +189,24 @@ def _recipe(task: Task, options: FinetuneOptions) -> dict:
         **({"dev_sample": options.dev_sample} if task.quick else {}),
         **{name: getattr(options, name) for name in RECIPE},
     }
+
+
+def _check_suited(task: Task, options: FinetuneOptions, opened, settings, labelled, examples, held_out) -> None:
+    """Warns about examples, and raises ConfigError or DataError: they and the options do not suit task and checkpoint.
+
+    Args:
+        labelled: those of the examples that have right answers.
+    """
+    opened.config.check_length(settings.max_length)
+    if options.class_weight is not None:
+        check_class_weight(task, settings)
+    for each in filter(None, (labelled, held_out)):
+        task.check(each, settings)
+        warn(task, each, settings)
+    if options.few_shot is not None:
+        few_labels.check_examples(examples)
+    if options.loss is not None:
+        _check_loss(task, options.loss, examples)
 
 
 def _check_writing(task: Task, options: FinetuneOptions) -> None:

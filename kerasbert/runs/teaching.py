@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kerasbert.checkpoints.loading import Checkpoint
 from kerasbert.checkpoints.opening import open_checkpoint
-from kerasbert.errors import ConfigError, DataError
+from kerasbert.errors import ConfigError, DataError, TokenizerError
 from kerasbert.examples.readers import columns_of_texts, read_unlabelled
 from kerasbert.runs.begun import LABELLED
 from kerasbert.runs.distill_options import ALPHA, TEMPERATURE, DistillOptions
@@ -46,7 +46,8 @@ class Teaching:
             empty for another checkpoint.
 
     Raises:
-        ConfigError: the task is not learned from a teacher, or an option means nothing to it.
+        ConfigError: the task is not learned from a teacher, or an option means nothing to it. TokenizerError: the
+            teacher has no tokenizer.
     """
 
     teacher: Checkpoint
@@ -64,7 +65,7 @@ class Teaching:
             if getattr(self.options, name) is not None and not meant:
                 raise ConfigError(f"{name} means nothing to a teacher for {self.task.name}; leave it out")
         if self.teacher.tokenizer() is None:
-            raise ConfigError(f"{self.teacher.folder}: has no tokenizer; put vocab.txt or tokenizer.json into it")
+            raise TokenizerError(f"{self.teacher.folder}: has no tokenizer; put vocab.txt or tokenizer.json into it")
 
     @property
     def by_logits(self) -> bool:
@@ -110,13 +111,13 @@ class Teaching:
 
         Raises:
             ConfigError: the student cannot learn from this teacher: it has another tokenizer, or another width. Or
-            one of the two takes fewer tokens than `max_length`.
+            one of the two takes fewer tokens than `max_length`. TokenizerError: the student has no tokenizer.
         """
         names = self.task.Settings.__dataclass_fields__
         found = {name: getattr(self._answering, name) for name in names}
         tokenizer = self.student.tokenizer()
         if tokenizer is None:
-            raise ConfigError(f"{self.student.folder}: has no tokenizer; put vocab.txt or tokenizer.json into it")
+            raise TokenizerError(f"{self.student.folder}: has no tokenizer; put vocab.txt or tokenizer.json into it")
         for each in (self.student, self.teacher):
             if found["max_length"] > each.config.max_length:
                 raise ConfigError(
@@ -192,6 +193,9 @@ class Teaching:
 
     def taught(self, job: Job) -> Job:
         """The job with the teacher's answers, which are computed if they are not on disk yet."""
+        if "blocks" in self.begins:
+            blocks, depth = ", ".join(map(str, self.begins["blocks"])), self.teacher.config.num_hidden_layers
+            log.info("the student begins as the teacher's blocks %s of %d, counted from 0", blocks, depth)
         asked = [part for each in job.examples for part in TAUGHT[self.task.name].asked(each)]
         if job.chief:
             self._answers.answer(asked)

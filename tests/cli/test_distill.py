@@ -1,12 +1,15 @@
 """kerasbert distill: the teacher's folder decides what is taught, and which options mean something."""
 
 import json
+import shutil
 
+import click
 import pytest
 
 import kerasbert as kb
 from kerasbert.cli import options
 from kerasbert.cli.distill import LOSSES, OF_ENCODER, WITH_TASK, distill
+from kerasbert.errors import ConfigError
 from kerasbert.runs import distill_encoder as job
 from kerasbert.runs import ladder_run
 from kerasbert.runs.distill_encoder_options import LOSSES as OF_JOB
@@ -38,7 +41,8 @@ def test_a_teacher_with_a_task_teaches_it(run, tiny_classifier, opinion_file, tm
 def test_an_encoder_teaches_on_raw_text(run, tiny_bert, tmp_path, monkeypatch):
     """The job gets the texts, the folder and the options that were given."""
     called = []
-    monkeypatch.setattr(job, "distill_encoder", lambda *arguments: called.append(arguments) or {"loss": 1.5})
+    monkeypatch.setattr(job, "plan_of", lambda *arguments: called.append(arguments))
+    monkeypatch.setattr(job, "carry_out", lambda plan: {"loss": 1.5})
     words = (
         "--unlabelled",
         "a.txt",
@@ -54,7 +58,7 @@ def test_an_encoder_teaches_on_raw_text(run, tiny_bert, tmp_path, monkeypatch):
     result = run("distill", "--teacher", tiny_bert, *words, "--out", "s")
     assert (result.exit_code, result.stdout) == (0, "s: saved; loss 1.5000\n"), result.output
     ((teacher, texts, folder, chosen),) = called
-    assert (str(teacher), [str(each) for each in texts], str(folder)) == (str(tiny_bert), ["a.txt", "b.txt"], "s")
+    assert (teacher.folder, [str(each) for each in texts], str(folder)) == (tiny_bert, ["a.txt", "b.txt"], "s")
     assert chosen == EncoderDistillOptions(layers=(0, 1), steps=3, learning_rate=1e-3)
 
 
@@ -105,10 +109,18 @@ def test_an_encoder_gives_a_static_one_that_finetune_takes(run, tiny_bert, opini
         (
             "tiny_classifier",
             "--train a.csv --intermediate-size 5000",
-            "intermediate_size is 5000: use a whole number from",
+            "--intermediate-size is 5000: use a whole number from",
         ),
-        ("tiny_bert", "--unlabelled a.txt --intermediate-size 5000", "intermediate_size is 5000: use a whole number f"),
-        ("tiny_classifier", "--train a.csv --metric f1", "--metric f1: text-classification has loss, accuracy"),
+        (
+            "tiny_bert",
+            "--unlabelled a.txt --intermediate-size 5000",
+            "--intermediate-size is 5000: use a whole number f",
+        ),
+        (
+            "tiny_classifier",
+            "--train a.csv --metric f1",
+            "--metric f1: this teacher for text-classification has loss, accuracy, macro_f1",
+        ),
         ("tiny_classifier", "--train a.csv --metric accuracy", "--metric needs held-out examples: give --dev"),
         ("tiny_classifier", "--train a.csv --alpha 2", "2.0 is not in the range 0<=x<=1"),
         ("tiny_classifier", "--unlabelled a.txt --unlabelled b.txt", "a teacher with a task takes one file"),
@@ -119,7 +131,7 @@ def test_an_encoder_gives_a_static_one_that_finetune_takes(run, tiny_bert, opini
             "--unlabelled a.txt --text-column b",
             "--text-column means nothing to a teacher that",
         ),
-        ("tiny_bert", "--unlabelled a.txt --loss relations --mask-rate 0.2", "mask_rate is of the loss triple"),
+        ("tiny_bert", "--unlabelled a.txt --loss relations --mask-rate 0.2", "--mask-rate is of the loss triple"),
     ],
 )
 def test_a_wrong_call_is_told_and_writes_nothing(run, request, tmp_path, teacher, words, message):
@@ -187,7 +199,12 @@ def test_a_ladder_is_made_and_shown(run, tiny_classifier, opinion_file, monkeypa
         ("tiny_classifier", "--unlabelled a.txt --loss triple", 2, "--loss means nothing to a teacher that is text-cl"),
         ("tiny_classifier", "--unlabelled a.txt --metric loss", 2, "--metric loss: the report of a ladder has figures"),
         ("tiny_classifier", "--unlabelled a.txt --size 33", 2, "size is 33: use 1 to 32, the width of"),
-        ("tiny_classifier", "--unlabelled a.txt --metric f2", 2, "--metric f2: text-classification has loss, accuracy"),
+        (
+            "tiny_classifier",
+            "--unlabelled a.txt --metric f2",
+            2,
+            "--metric f2: this teacher for text-classification has lo",
+        ),
         ("tiny_answerer", "--unlabelled a.json --size 8", 2, "--size: question-answering does not pool tokens, so"),
         ("tiny_classifier", "--unlabelled none.txt", 1, "none.txt: no such file"),
         ("tiny_bert", "--unlabelled a.txt", 1, "holds an encoder (BertModel), which kerasbert cannot answer with yet"),
@@ -216,9 +233,10 @@ def test_a_ladder_that_cannot_be_made_is_told_and_writes_nothing(
         (
             "tiny_classifier",
             "--unlabelled texts.txt --alpha 0",
-            "the texts of unlabelled have none; leave unlabelled out",
+            "the texts of unlabelled have none; leave --unlabelled out",
         ),
-        ("tiny_classifier", "--unlabelled pairs.csv --augment 2", "augment is 2, and texts are made of single texts"),
+        ("tiny_classifier", "--unlabelled pairs.csv --augment 2", "--augment is 2, and texts are made of single texts"),
+        ("tiny_classifier", "--unlabelled texts.txt --max-length 1000", "--max-length is 1000: "),
     ],
 )
 def test_options_that_do_not_suit_the_teacher_are_a_wrong_call(run, request, tmp_path, teacher, words, message, ladder):
@@ -227,6 +245,41 @@ def test_options_that_do_not_suit_the_teacher_are_a_wrong_call(run, request, tmp
     result = run("distill", *ladder, "--teacher", request.getfixturevalue(teacher), *words.split(), "--out", "s")
     assert (result.exit_code, message in " ".join(result.stderr.split())) == (2, True), result.output
     assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--relation-heads 7", "--relation-heads is 7, which does not divide the teacher's width 32"),
+        ("--teacher-block 9", "--teacher-block is 9: the teacher has 2 blocks, so use 0 to 1"),
+        ("--loss triple", "has no head for masked words, which the triple loss needs; use the loss relations"),
+        ("--max-length 80", "texts.txt: its rows have up to 80 tokens, but student and teacher take 64; use a --max-l"),
+        ("--steps 3 --epochs 2", "--steps is 3 and --epochs is 2: either ends the run, so give one"),
+    ],
+)
+def test_options_that_do_not_suit_an_encoder_are_a_wrong_call(run, tiny_bert, tmp_path, words, message):
+    (tmp_path / "texts.txt").write_text("a text\nanother\n", encoding="utf-8")
+    result = run("distill", "--teacher", tiny_bert, "--unlabelled", "texts.txt", *words.split(), "--out", "s")
+    assert (result.exit_code, message in " ".join(result.stderr.split())) == (2, True), result.output
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize("teacher", ["tiny_bert", "tiny_classifier"])
+def test_a_folder_without_a_tokenizer_is_a_failed_run(run, request, tmp_path, teacher):
+    folder = shutil.copytree(request.getfixturevalue(teacher), tmp_path / "teacher")
+    for name in ("tokenizer.json", "vocab.txt"):
+        (folder / name).unlink(missing_ok=True)
+    (tmp_path / "texts.txt").write_text("a text\nanother\n", encoding="utf-8")
+    result = run("distill", "--teacher", "teacher", "--unlabelled", "texts.txt", "--out", "s")
+    assert (result.exit_code, "has no tokenizer" in result.stderr) == (1, True), result.output
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_wrong_label_is_told_before_the_student_begins(run, tiny_classifier, tmp_path):
+    (tmp_path / "a.csv").write_text("text,label\na text,positive\nanother,strange\n", encoding="utf-8")
+    result = run("distill", "--teacher", tiny_classifier, "--train", "a.csv", "--out", "s")
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1), result.output
+    assert "line 3: unknown label 'strange'" in result.stderr
 
 
 def test_every_option_is_one_of_a_job():
@@ -244,3 +297,18 @@ def test_every_option_is_one_of_a_job():
     assert names - set(OF_ENCODER) - {"train"} <= of_task
     assert names - set(WITH_TASK) - {"unlabelled"} <= of_encoder
     assert LOSSES == OF_JOB
+
+
+def test_a_message_names_the_options_as_they_are_typed():
+    """Words of a sentence, paths and values stay as they are."""
+    said = {
+        "batch_size is 8 and batch_tokens is 5: give one": "--batch-size is 8 and --batch-tokens is 5: give one",
+        "keep is best: give dev": "--keep is best: give --dev",
+        "a.csv, line 2: augment is 2; leave augment out": "a.csv, line 2: --augment is 2; leave --augment out",
+        **{same: same for same in ("a/max_length/b: the student is of 'max_length'", "num_hidden_layers is 3")},
+    }
+    with distill.make_context("distill", ["--teacher", "t", "--out", "o"]):
+        for message, shown in said.items():
+            with pytest.raises(click.UsageError) as found, options.wrong_call():
+                raise ConfigError(message)
+            assert found.value.message == shown

@@ -93,6 +93,21 @@ def test_what_is_said_of_a_file_is_said_once(run, file):
     assert result.stderr.count("1 blank line (the first is line 3) is left out") == 1
 
 
+@pytest.mark.parametrize(
+    ("task", "content", "words", "message"),
+    [
+        ("sentence-embedding", "sentence1,sentence2,score\na,b,1\nc,d,2\n", "--score-max 0", "--score-max is 0"),
+        (TASK.name, "text,label\na,x\nb,y\n", "--metric pearson --dev train.csv", "--metric is 'pearson': use one of"),
+        (TASK.name, "text,label\na,x\nb,y\n", "--max-length 1000", "--max-length is 1000: use 3 to 512, "),
+    ],
+)
+def test_a_value_that_does_not_suit_the_examples_is_a_wrong_call(run, file, tmp_path, task, content, words, message):
+    path = file("train.csv", content)
+    result = run("finetune", task, "--train", path, *words.split(), "--out", "model")
+    assert (result.exit_code, message in " ".join(result.stderr.split())) == (2, True), result.output
+    assert not (tmp_path / "model").exists()
+
+
 @pytest.mark.parametrize("problem", ["multi_label_classification", "regression"])
 def test_weights_of_labels_are_refused_before_tensorflow_loads(run, file, problem, monkeypatch):
     monkeypatch.setattr("kerasbert.cli.options.load_tensorflow", lambda: pytest.fail("loads TensorFlow"))

@@ -8,7 +8,7 @@ import pytest
 
 from kerasbert import TextClassifier
 from kerasbert.errors import CheckpointError, ConfigError, DataError, KerasBertError
-from kerasbert.runs.finetune import FinetuneOptions, _job, finetune
+from kerasbert.runs.finetune import FinetuneOptions, finetune, job_of
 from kerasbert.runs.run import Diverged
 from kerasbert.tasks import task_named
 from kerasbert.tasks.text_classification import NUMBER, SEVERAL, Settings
@@ -218,7 +218,7 @@ def saved_with_24(tiny_bert, tmp_path_factory):
 )
 def test_a_checkpoint_keeps_the_length_it_was_saved_with(saved_with_24, opinion_file, tmp_path, options, length):
     options = FinetuneOptions(checkpoint=str(saved_with_24), **options)
-    assert _job(DEFINITION, opinion_file, tmp_path, options).settings["max_length"] == length
+    assert job_of(DEFINITION, opinion_file, tmp_path, options).settings["max_length"] == length
 
 
 def test_a_length_of_0_is_refused(saved_with_24, opinion_file, tmp_path):
