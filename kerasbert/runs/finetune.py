@@ -29,7 +29,7 @@ from kerasbert.runs.teaching import Teaching
 from kerasbert.runs.trials import Job, Trials
 from kerasbert.tasks import task_named
 from kerasbert.tasks.amounts import batching_of
-from kerasbert.tasks.remarks import counted, warn
+from kerasbert.tasks.remarks import counted, warn, warn_unknown
 from kerasbert.tasks.task import Example, Task
 from kerasbert.training import distribution
 from kerasbert.training.optimizers import finetuning_rate
@@ -203,6 +203,8 @@ def _check_suited(task: Task, options: FinetuneOptions, opened, settings, labell
     for each in filter(None, (labelled, held_out)):
         task.check(each, settings)
         warn(task, each, settings)
+    for each in filter(None, (examples, held_out)):
+        warn_unknown(opened.tokenizer(), each)
     if options.few_shot is not None:
         few_labels.check_examples(examples)
     if options.loss is not None:

@@ -9,11 +9,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from kerasbert.tasks.ask import Answered
 from kerasbert.tasks.batches import Lesson
 from kerasbert.tasks.task import Example, Row, Task
+from kerasbert.tasks.words import as_text
 
 log = logging.getLogger("kerasbert")
 
 MISSING = ("nan", "<na>", "null")
 """What programs write for a missing value, in lower case."""
+MANY_UNKNOWN = 0.1
+"""The share of unknown tokens that is told."""
+_ASKED = 1000
+"""Examples that are tokenised to find it, at the most, evenly spaced."""
 _DECIMAL = re.compile(r"[+-]?\d+\.\d+")
 _SHOWN = 5
 
@@ -66,6 +71,23 @@ def tell_windows(task: Task, examples: Sequence[Example], rows: Sequence[Row], s
         log.info("%s are longer than %d tokens and are read in %d windows", what, settings.max_length, sum(several))
 
 
+def warn_unknown(tokenizer, examples: Sequence[Example]) -> None:
+    """Logs the share of unknown tokens in the texts of examples, if it is large: they may be of another language.
+
+    Args:
+        tokenizer: of the model that reads them; None: there is none to ask.
+    """
+    if tokenizer is None or tokenizer.id_of("unk") is None:
+        return
+    asked = examples[:: -(-len(examples) // _ASKED) or 1]
+    values = [value for each in asked for value in each.fields.values() if isinstance(value, str | list | tuple)]
+    ids = [index for row in tokenizer.piece_ids([as_text(value) for value in values]) for index in row]
+    share = ids.count(tokenizer.id_of("unk")) / max(1, len(ids))
+    if share >= MANY_UNKNOWN:
+        what = "of the tokens of the texts are unknown to the model, as in texts of another language"
+        log.warning("%s%.0f %% %s", _from(examples), 100 * share, what)
+
+
 def _from(examples: Sequence[Example]) -> str:
     """The files that examples are from, for the beginning of a line; empty if they are from none."""
     files = dict.fromkeys(str(each.path) for each in examples if each.line or (each.path and each.spot))
@@ -91,6 +113,7 @@ def _is_cut(encoding, *, alone: bool) -> bool:
 def _about_texts(task: Task, examples: Sequence[Example]) -> Iterator[str]:
     kinds: tuple[tuple[str, Callable[[str], bool]], ...] = (
         ("empty", lambda text: not text.strip()),
+        ("broken by the character NUL, which no text has", lambda text: "\0" in text),
         ("'nan' or 'null', which programs write for a missing value", lambda text: text.strip().lower() in MISSING),
     )
     for each in task.fields:

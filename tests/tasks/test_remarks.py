@@ -7,7 +7,9 @@ import pytest
 from kerasbert import MultipleChoice, TextClassifier
 from kerasbert.examples.readers import read_examples
 from kerasbert.tasks import task_named
-from kerasbert.tasks.remarks import count_cut, counted, warn
+from kerasbert.tasks.remarks import count_cut, counted, warn, warn_unknown
+from kerasbert.tasks.task import Example
+from kerasbert.tokenizers.wordpiece import WordPieceTokenizer
 
 TASK = task_named("text-classification")
 
@@ -37,6 +39,10 @@ def said(file, caplog):
         (
             "text,label\nnan,x\nNaN,y\nnanny,y\nnull,x\n",
             ["3 of 4 texts (the first on line 2) are 'nan' or 'null', which programs write for a missing value"],
+        ),
+        (
+            "text,label\na\0b,x\nb,y\n",
+            ["1 of 2 texts (the first on line 2) is broken by the character NUL, which no text has"],
         ),
         ("text,pair,label\na,b,x\nc,,y\n", ["1 of 2 text_pairs (the first on line 3) is empty"]),
         (
@@ -151,3 +157,22 @@ def test_training_records_whether_there_were_pairs(file, tiny_bert, tmp_path):
 
 def test_a_number_agrees_with_its_noun():
     assert [counted(count, "step") for count in (0, 1, 2)] == ["0 steps", "1 step", "2 steps"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (["the film", "a film"], []),
+        (["\u7535\u5f71", "\u597d"], ["a.txt: 100 % of the tokens of the texts are unknown to the model"]),
+        (["film \u7535"] * 5000, ["a.txt: 50 % of the tokens of the texts are unknown to the model"]),
+        ([["film", "\u7535"]], ["a.txt: 50 % of the tokens of the texts are unknown to the model"]),
+        ([""], []),
+    ],
+)
+def test_texts_of_another_language_are_told(caplog, texts, said):
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "a", "film"]
+    tokenizer = WordPieceTokenizer(words)
+    with caplog.at_level(logging.WARNING, "kerasbert"):
+        warn_unknown(tokenizer, [Example({"text": text}, None, 1, "a.txt") for text in texts])
+        warn_unknown(None, [Example({"text": "x"}, None, 1, "a.txt")])
+    assert [record.getMessage().partition(",")[0] for record in caplog.records] == said
