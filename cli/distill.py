@@ -6,6 +6,7 @@ import click
 from click.core import ParameterSource
 
 from kerasbert.cli import options
+from kerasbert.cli.folders import opened
 from kerasbert.cli.ladder import TEXTS, check_augment, check_metric, check_texts, make_ladder
 from kerasbert.cli.numbers import Number
 from kerasbert.config import ACTIVATIONS
@@ -200,12 +201,11 @@ def _distill(context, folder, **given):
       kerasbert distill --teacher model/ --ladder --unlabelled texts.txt --out ladder/
     """
     from kerasbert.checkpoints.loading import PRETRAINED
-    from kerasbert.checkpoints.opening import open_checkpoint
     from kerasbert.runs.begun import is_begun
 
     source = {name: context.get_parameter_source(name) for name in given}
     given = {name: value for name, value in given.items() if source[name] is ParameterSource.COMMANDLINE}
-    teacher = open_checkpoint(given.pop("teacher"))
+    teacher = opened(given.pop("teacher"))
     if given.pop("ladder", False):
         make_ladder(teacher, folder, given, OF_ENCODER)
         return
@@ -217,9 +217,9 @@ def _distill(context, folder, **given):
     _check_given(given, encoder, teacher)
     is_begun(folder, given.get("resume", False))
     if given.get("student") == PACKAGE:
-        given["student"] = str(open_checkpoint(None).folder)
+        given["student"] = str(opened(None).folder)
     if "student" in given:
-        open_checkpoint(given["student"])  # a folder that is broken is not a wrong call
+        opened(given["student"])
     figures = (_distill_encoder if encoder else _distill_task)(teacher, folder, given)
     from kerasbert.cli.table import shown
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from kerasbert.cli import options
+from kerasbert.cli.folders import opened
 from kerasbert.cli.numbers import Number
 from kerasbert.config import SCORES
 from kerasbert.tasks import NAMES, task_named
@@ -251,7 +252,6 @@ def _with_columns(task) -> str:
 
 
 def _finetune(name: str, train: Path, folder: Path, given: dict, settings: list[str]) -> None:
-    from kerasbert.checkpoints.opening import open_checkpoint
     from kerasbert.examples.readers import read_examples
     from kerasbert.runs.begun import is_begun
 
@@ -262,14 +262,14 @@ def _finetune(name: str, train: Path, folder: Path, given: dict, settings: list[
         raise click.UsageError("--batch-size and --batch-tokens: give one of them")
     is_begun(folder, given["resume"])
     if given["lora"] is not None:
-        _check_lora(given["lora"], open_checkpoint(given["checkpoint"]))
+        _check_lora(given["lora"], opened(given["checkpoint"]))
     examples, given["dev"] = (
         path and read_examples(path, task_named(name), columns=columns) for path in (train, given["dev"])
     )
-    opened = open_checkpoint(given["checkpoint"])  # a folder that is broken is not a wrong call
+    checkpoint = opened(given["checkpoint"])
     chosen = {each: given.pop(each) for each in settings}
     if given.get("class_weight") is not None and examples:
-        _check_class_weight(task_named(name), examples, opened, chosen)
+        _check_class_weight(task_named(name), examples, checkpoint, chosen)
     options.load_tensorflow()
     from kerasbert.cli.table import shown
     from kerasbert.runs.finetune import FinetuneOptions, carry_out, job_of
@@ -281,21 +281,21 @@ def _finetune(name: str, train: Path, folder: Path, given: dict, settings: list[
     click.echo(f"{folder}: saved; " + ", ".join(f"{name} {shown(value)}" for name, value in figures.items()))
 
 
-def _check_lora(rank: int, opened) -> None:
+def _check_lora(rank: int, checkpoint) -> None:
     """Raises click.UsageError for a rank above the encoder's hidden size."""
-    hidden_size = opened.config.hidden_size
+    hidden_size = checkpoint.config.hidden_size
     if rank > hidden_size:
         raise click.UsageError(
             f"--lora {rank} is above the hidden size of the encoder; use 1 to {hidden_size}, such as 8"
         )
 
 
-def _check_class_weight(task, examples, opened, chosen: dict) -> None:
+def _check_class_weight(task, examples, checkpoint, chosen: dict) -> None:
     """Raises click.UsageError for --class-weight where an example can have several labels, or has a number."""
     from kerasbert.errors import ConfigError
     from kerasbert.runs.task_settings import check_class_weight, task_settings
 
-    settings = task.Settings(**task_settings(task, examples, chosen, opened))
+    settings = task.Settings(**task_settings(task, examples, chosen, checkpoint))
     try:
         check_class_weight(task, settings)
     except ConfigError:

@@ -104,7 +104,7 @@ def _lack(index: Index, settings: Settings) -> str:
     """Why there is nothing to train on, if so."""
     documents = index.total("documents")
     if not documents:
-        return "the corpus is empty"
+        return "the corpus is empty; name a file or folder that holds text"
     if settings.mode == "mlm-nsp" and documents < 2:
         return (
             "one document, and mode mlm-nsp draws second segments from others; separate documents by blank lines, "

@@ -110,9 +110,7 @@ def read_unlabelled(path: str | Path, task: Task, *, columns: Mapping[str, str |
     required = [each for each in task.fields if each.required]
     if not _is_line(required):
         listed = " and ".join(each.name for each in required)
-        words = any("words" in each.kind for each in required)
-        endings = [ending for ending in _readers(task) if words or ending != ".conll"]
-        raise DataError(f"{path}: plain text has no place for {listed}; use {', '.join(endings)}")
+        raise DataError(f"{path}: plain text has no place for {listed}; use {', '.join(_readers(task))}")
     # Only a line feed ends a line: a text may hold U+2028 and other breaks that splitlines() knows.
     lines = _decode(path).replace("\r\n", "\n").removesuffix("\n").split("\n")
     if not any(map(str.strip, lines)):
@@ -154,21 +152,27 @@ def _decode(path: Path) -> str:
 
 
 def _readers(task: Task) -> dict[str, Callable[[Path, str], Rows]]:
-    """The readers of a task's files, by ending."""
-    return {**READERS, **{ending: reader for ending, reader in OWN.items() if ending == task.format}}
+    """The readers of a task's files, by ending. Only words stand one on a line."""
+    words = any("words" in each.kind for each in task.fields)
+    usual = {ending: reader for ending, reader in READERS.items() if words or ending != ".conll"}
+    return {**usual, **{ending: reader for ending, reader in OWN.items() if ending == task.format}}
 
 
 def _rows(path: Path, task: Task, labelled: bool) -> Rows:
     known = _readers(task)
-    reader = known.get(path.suffix.lower()) or (None if path.is_dir() else known.get(task.format))
-    if path.suffix.lower() in OWN.keys() - known.keys() - set(PLAIN):
-        raise DataError(f"{path}: files named {path.suffix!r} are not read; write one object per line, as .jsonl")
+    ending = path.suffix.lower()
+    foreign = path.is_dir() or ending in READERS.keys() - known.keys()
+    reader = known.get(ending) or (None if foreign else known.get(task.format))
+    if ending in OWN.keys() - known.keys() - set(PLAIN):
+        mend = "write one object per line, as .jsonl"
+        raise DataError(f"{path}: files named {path.suffix!r} are not read for {task.name}; {mend}")
     if reader is None:
         named = f"files named {path.suffix!r}" if path.suffix else "files without an ending"
         what = "folders" if path.is_dir() else named
         lines = not labelled and _is_line([each for each in task.fields if each.required])
         further = ".txt with one text per line" if lines else task.words.files if labelled else ""
-        raise DataError(f"{path}: {what} are not read; use {', '.join(known)}{further and f', or {further}'}")
+        use = f"{', '.join(known)}{further and f', or {further}'}"
+        raise DataError(f"{path}: {what} are not read for {task.name}; use {use}")
     return reader(path, _decode(path))
 
 

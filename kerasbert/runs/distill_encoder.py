@@ -23,7 +23,7 @@ from kerasbert.files import check_target
 from kerasbert.models.distilling import Distiller, RelationDistiller, TripleDistiller
 from kerasbert.models.encoder import BertEncoder
 from kerasbert.models.pretraining import PretrainingModel
-from kerasbert.models.starts import blocks_start
+from kerasbert.models.starts import blocks_start, checkpoint_of
 from kerasbert.models.students import chosen_blocks
 from kerasbert.runs.begun import begin_settings, check_settings, held_by, is_begun
 from kerasbert.runs.distill_encoder_options import OF_LOSS, EncoderDistillOptions
@@ -264,7 +264,9 @@ def _student(checkpoint: Checkpoint, teacher, options: EncoderDistillOptions, dt
     if options.student is None:
         chosen = chosen_blocks(checkpoint.config.num_hidden_layers, options.layers)
         changed = {name: getattr(options, name) for name in OF_BLOCKS}
-        student = _opened(blocks_start(checkpoint, chosen, **changed), options.loss, dtype)
+        # Relations need no head, and the teacher in memory has none to leave unused.
+        whole = checkpoint_of(teacher, checkpoint) if options.loss == "relations" else checkpoint
+        student = _opened(blocks_start(whole, chosen, **changed), options.loss, dtype)
         return student, f"blocks {', '.join(map(str, chosen))} of the teacher"
     student = _opened(open_checkpoint(options.student), options.loss, dtype)
     if student.tokenizer is None or vocabulary_hash(student.tokenizer) != vocabulary_hash(teacher.tokenizer):

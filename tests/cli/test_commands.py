@@ -130,7 +130,11 @@ def test_predict_keeps_letters_of_all_scripts(run, tiny_classifier):
         ),
         ("test.csv", b"text,label\n\xff,negative\n", r".*line 2: byte 0xff is not UTF-8; save the file as UTF-8"),
         ("test.csv", "text,stars\na,1\n", r".*no label column among text, stars; name it with --label-column"),
-        ("test.xlsx", "", r"test\.xlsx: files named '\.xlsx' are not read; use \.csv, \.tsv, \.jsonl, \.conll"),
+        (
+            "test.xlsx",
+            "",
+            r"test\.xlsx: files named '\.xlsx' are not read for text-classification; use \.csv, \.tsv, \.jsonl",
+        ),
     ],
 )
 def test_evaluate_names_the_file_and_line_of_bad_data(fails, tiny_classifier, file, name, content, message):
@@ -226,8 +230,10 @@ def test_int8_of_a_format_without_it_is_a_wrong_call(run, tiny_classifier, tmp_p
     assert "saved_model: has no int8; quantize can be none there" in result.stderr
 
 
-def test_finetune_refuses_more_tokens_than_positions(fails, finetune):
-    assert fails(*finetune(**{"max-length": 65})) == "max_length is 65: use 3 to 64, the model's positions"
+def test_finetune_refuses_more_tokens_than_positions(run, finetune):
+    result = run(*finetune(**{"max-length": 65}))
+    assert result.exit_code == 2
+    assert result.stderr.endswith("Error: --max-length is 65: use 3 to 64, the model's positions\n")
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,8 @@ is the same program.
 
 In the code, each command is one file in this folder. It reads the options, calls one function of another room, and
 prints the result. `main.py` holds the list of commands and turns exceptions into one line. `options.py` holds the
-options that several commands share. `progress.py` prints progress and `table.py` prints tables. Help pages load neither
-TensorFlow nor Keras.
+options that several commands share, and `typed.py` tells errors with options as they are typed. `progress.py` prints
+progress and `table.py` prints tables. Help pages load neither TensorFlow nor Keras.
 
 This page is generated. After a change of a help text, run `{MEND}`.
 """

@@ -134,13 +134,22 @@ def test_without_labels_they_are_none(file):
             '{"text": "a", "label": 1}\n{"text": "b", "text_pair": "c", "label": 1}',
             r"line 1: no text in 'text_pair' \(found None\)",
         ),
-        ("a.xlsx", "text,label\na,1\n", r"a.xlsx: files named '.xlsx' are not read; use .csv, .tsv, .jsonl, .conll$"),
+        (
+            "a.xlsx",
+            "text,label\na,1\n",
+            r"a.xlsx: files named '.xlsx' are not read for text-classification; use .csv, .tsv, .jsonl$",
+        ),
         (
             "a.json",
             '[{"text": "a"}]',
-            r"a.json: files named '.json' are not read; write one object per line, as .jsonl$",
+            r"a.json: files named '.json' are not read for text-classification; write one object per line, as .jsonl$",
         ),
-        ("a", "text,label\na,1\n", r"a: files without an ending are not read; use .csv"),
+        (
+            "a.conll",
+            "a B\n",
+            r"a.conll: files named '.conll' are not read for text-classification; use .csv, .tsv, .jsonl$",
+        ),
+        ("a", "text,label\na,1\n", r"a: files without an ending are not read for text-classification; use .csv"),
     ],
 )
 def test_bad_files_are_named_with_their_line(file, name, content, message):
@@ -162,7 +171,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
     with pytest.raises(DataError, match=r"folder.csv: cannot be read \(Is a directory\)$"):
         read_examples(tmp_path / "folder.csv")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(DataError, match=r"folder: folders are not read; use .csv"):
+    with pytest.raises(DataError, match=r"folder: folders are not read for [a-z-]+; use .csv"):
         read_examples(tmp_path / "folder")
 
 

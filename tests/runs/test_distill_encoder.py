@@ -162,6 +162,16 @@ def test_a_run_stopped_before_its_rows_are_made_goes_on(tiny_bert, place, tmp_pa
     assert (tmp_path / "out" / "model.safetensors").exists()
 
 
+def test_a_head_that_is_not_used_is_told_once(masker, place, tmp_path, caplog):
+    with caplog.at_level("INFO", "kerasbert"):
+        plan = job.plan_of(masker, place.text, tmp_path / "out", EncoderDistillOptions(layers=(1,), max_length=32))
+    assert caplog.text.count("left unused: mlm") == 1
+    teacher, student = BertEncoder.from_pretrained(str(masker)), plan.model.student
+    ((block,), (_, other)) = student.blocks, teacher.blocks
+    assert [each.numpy().tolist() for each in block.weights] == [each.numpy().tolist() for each in other.weights]
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
