@@ -112,7 +112,7 @@ def test_a_run_that_diverges_ends_with_an_error_and_saves_nothing(tiny_bert, opi
     ("case", "error", "message"),
     [
         ({"train": [("a", "x")]}, DataError, r"train.jsonl: labels found: x; at least 2 are needed to learn"),
-        ({"train": [("a", "x"), ("b", "")]}, DataError, r"train.jsonl, line 2: '' is not a label"),
+        ({"train": [("a", "x"), ("b", "")]}, DataError, r"train.jsonl, line 2: the label is missing; give it a name"),
         (
             {"dev": [("a", "x"), ("a", "odd")]},
             DataError,
