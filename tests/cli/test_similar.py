@@ -88,5 +88,5 @@ def test_a_figure_that_dev_does_not_allow_is_named(run, tiny_bert, files):
     call = ("finetune", "sentence-embedding", "--checkpoint", tiny_bert, "--train", pairs, "--dev", pairs)
     result = run(*call, *FEW, "--metric", "spearman", "--out", "out")
     assert result.stderr.splitlines()[-1] == (
-        "Error: metric is 'spearman': use one of loss, recall_at_1, recall_at_5, recall_at_10, mrr"
+        "Error: --metric is 'spearman': use one of loss, recall_at_1, recall_at_5, recall_at_10, mrr"
     )
