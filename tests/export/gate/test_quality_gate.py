@@ -103,5 +103,5 @@ def test_a_drop_that_means_nothing_is_refused(model, opinion_file, tmp_path, opt
 def test_on_the_command_line_it_needs_data(run, tiny_classifier, tmp_path):
     result = run("export", tiny_classifier, "--max-drop", 1, "--out", tmp_path / "out")
     assert result.exit_code == 2
-    said = "max_drop is 1.0: use 0 to 100 points of accuracy, and give labelled data to measure on"
+    said = "--max-drop is 1.0: use 0 to 100 points of accuracy, and give labelled data to measure on"
     assert said in result.stderr

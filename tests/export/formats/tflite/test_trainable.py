@@ -217,4 +217,4 @@ def test_the_reports_programs_teach_it(bundle, capsys, monkeypatch):
 def test_a_task_without_a_head_is_refused_at_once(run, tiny_bert):
     result = run("export", tiny_bert, "--task", "feature-extraction", "--trainable-head", "--out", "out")
     assert result.exit_code == 2
-    assert "Error: feature-extraction: has no head to learn on the device; leave trainable_head out" in result.stderr
+    assert "Error: feature-extraction: has no head to learn on the device; leave --trainable-head out" in result.stderr
