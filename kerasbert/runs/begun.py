@@ -89,11 +89,12 @@ def fingerprints(parts: Mapping[str, Sequence]) -> dict[str, int | str]:
     """
     found = {}
     for name, examples in parts.items():
-        digest = hashlib.sha256()
+        if not examples:
+            continue
+        digest, prefix = hashlib.sha256(), f"{name}_" if name else ""
         for each in examples:
             digest.update(json.dumps([each.fields, each.truth], sort_keys=True, default=str).encode() + b"\n")
-        if examples:
-            found |= {f"{name}_rows".lstrip("_"): len(examples), f"{name}_sha256".lstrip("_"): digest.hexdigest()}
+        found |= {f"{prefix}rows": len(examples), f"{prefix}sha256": digest.hexdigest()}
     return found
 
 

@@ -203,8 +203,9 @@ def _check_suited(task: Task, options: FinetuneOptions, opened, settings, labell
     for each in filter(None, (labelled, held_out)):
         task.check(each, settings)
         warn(task, each, settings)
+    tokenizer = opened.tokenizer()
     for each in filter(None, (examples, held_out)):
-        warn_unknown(opened.tokenizer(), each)
+        warn_unknown(tokenizer, each)
     if options.few_shot is not None:
         few_labels.check_examples(examples)
     if options.loss is not None:

@@ -242,7 +242,8 @@ class Making:
     def made(self, failed: Mapping[str, str]) -> Made:
         """What the report is about. Args: failed: as `Made` has it."""
         labelled = self.held_out if self.options.dev is not None else ()
-        told = {name: self.teaching.said[name] for name in OF_TEACHING if name in self.teaching.said}
+        taught = self.said["teacher"]
+        told = {name: taught[name] for name in OF_TEACHING if name in taught}
         return Made(
             teacher=self.teacher,
             task=self.task,

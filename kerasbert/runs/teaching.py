@@ -29,8 +29,11 @@ log = logging.getLogger("kerasbert")
 
 def not_empty(examples: Sequence[Example]) -> list[Example]:
     """The examples that have a text, which is more than spaces."""
-    texts = ([value for value in each.fields.values() if isinstance(value, str | list)] for each in examples)
-    return [each for each, values in zip(examples, texts, strict=True) if any(as_text(x).strip() for x in values)]
+    return [
+        each
+        for each in examples
+        if any(as_text(value).strip() for value in each.fields.values() if isinstance(value, str | list))
+    ]
 
 
 @dataclass(frozen=True)
