@@ -76,7 +76,7 @@ class _Interpreter:
         """A graph's outputs for a row with that number of tokens, each (1, ...), from the shortest signature that holds
         it."""
         graph, signatures = self._graphs[name], self._signatures[name]
-        signature = next((signatures[length] for length in sorted(signatures) if length >= tokens), None)
+        signature = next((each for length, each in signatures.items() if length >= tokens), None)
         if signature is None:
             longest = max(signatures)
             raise BundleError(
@@ -108,7 +108,7 @@ def _signature(runner) -> _Signature:
 
 
 def _by_length(path: Path, graph: Graph, signatures: Sequence[_Signature]) -> dict[int, _Signature]:
-    """The signatures of a graph by their number of tokens.
+    """The signatures of a graph by their number of tokens, the smallest number first.
 
     Raises:
         BundleError: there are none, or one does not compute the graph.
@@ -116,7 +116,8 @@ def _by_length(path: Path, graph: Graph, signatures: Sequence[_Signature]) -> di
     for each in signatures or [_Signature(None, {}, {})]:
         check_matches(path, graph, inputs=each.inputs, outputs={n: shape[-1] for n, shape in each.outputs.items()})
     name = next(each.name for each in graph.inputs if each.axis == "token")
-    return {each.inputs[name][0][1]: each for each in signatures}
+    by_length = {each.inputs[name][0][1]: each for each in signatures}
+    return dict(sorted(by_length.items()))
 
 
 def _compiled(path: Path, signatures: Mapping[str, _Signature]) -> dict[str, _Signature]:

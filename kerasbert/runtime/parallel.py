@@ -17,7 +17,7 @@ class Pool:
 
     def __init__(self, first, make: Callable[[], object], *, beside: int):
         self._make = make
-        self._first, self._further = queue.LifoQueue(), queue.LifoQueue()
+        self._first, self._further = queue.SimpleQueue(), queue.LifoQueue()
         self._first.put(first)
         for _ in range(beside):
             self._further.put(None)  # not made yet; those in use lie above, so that few are made
@@ -34,7 +34,7 @@ class Pool:
         finally:
             place.put(lent)
 
-    def _taken(self, alone: bool) -> tuple[queue.LifoQueue, object]:
+    def _taken(self, alone: bool) -> tuple[queue.SimpleQueue | queue.LifoQueue, object]:
         if alone or not self.beside:
             try:
                 return self._first, self._first.get(block=not self.beside)

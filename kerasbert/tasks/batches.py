@@ -155,7 +155,7 @@ def _by_example(rows: np.ndarray, sizes: Sequence[int], pad: int) -> np.ndarray:
     return found
 
 
-def by_length(lengths: Iterable[int], *, batch_tokens: int, batch_rows: int | None = None) -> list[np.ndarray]:
+def by_length(lengths: Iterable[int], *, batch_tokens: int, batch_rows: int | None = None) -> list[list[int]]:
     """Groups row numbers into batches, shortest rows first, so that a batch holds rows of similar length.
 
     Args:
@@ -167,10 +167,10 @@ def by_length(lengths: Iterable[int], *, batch_tokens: int, batch_rows: int | No
     batches, batch = [], []
     for row in sorted(range(len(lengths)), key=lengths.__getitem__):
         if batch and ((len(batch) + 1) * lengths[row] > batch_tokens or len(batch) == batch_rows):
-            batches.append(np.array(batch))
+            batches.append(batch)
             batch = []
         batch.append(row)
-    return [*batches, np.array(batch)] if batch else batches
+    return [*batches, batch] if batch else batches
 
 
 def training_order(
@@ -282,6 +282,8 @@ def order_by_tokens(lengths: np.ndarray, batch_tokens: int, *, seed: int | None,
 
 def together(parts: Sequence[np.ndarray]) -> np.ndarray | list[np.ndarray]:
     """The rows of all parts: one array, or a list where parts with one vector per token differ in length."""
+    if len(parts) == 1:
+        return parts[0]
     if len({part.shape[1:] for part in parts}) == 1:
         return np.concatenate(parts)
     return [row for part in parts for row in part]

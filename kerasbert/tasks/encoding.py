@@ -35,5 +35,6 @@ def text_rows(tokenizer, example: Example, settings) -> list[Row]:
 
 def inputs_of(encoding, token_types: bool) -> dict[str, list[int]]:
     """Converts an encoding to the inputs of an encoder, not padded."""
-    inputs = {"input_ids": encoding.ids, "attention_mask": [1] * len(encoding.ids)}
+    ids = encoding.ids  # made anew at each access
+    inputs = {"input_ids": ids, "attention_mask": [1] * len(ids)}
     return {**inputs, "token_type_ids": encoding.type_ids} if token_types else inputs

@@ -103,7 +103,7 @@ def test_rows_of_like_length_share_a_batch_and_the_shortest_come_first():
     batches = by_length(iter(LENGTHS), batch_tokens=1000)
     together = LENGTHS[np.concatenate(batches)]
     assert (np.diff(together) >= 0).all()
-    assert by_length([4, 4, 4], batch_tokens=8)[0].tolist() == [0, 1]  # equal ones stay in their order
+    assert by_length([4, 4, 4], batch_tokens=8)[0] == [0, 1]  # equal ones stay in their order
 
 
 def test_a_batch_is_as_full_as_it_may_be():
