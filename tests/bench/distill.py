@@ -1,16 +1,18 @@
 """A student of few blocks with its teacher and without, on sentiment or on entities.
 
     python tests/bench/distill.py train --model MINILM --data SENTIMENT --out RESULTS --seed 0
-    python tests/bench/distill.py train --task token-classification --model MINILM --data WNUT17 --out RESULTS --seed 0
+    python tests/bench/distill.py train --task token-classification --model MINILM --data WNUT17 --out RESULTS \
+        --seed 0 --unlabelled BTC/*.conll
     python tests/bench/distill.py table --data SENTIMENT --out RESULTS
     python tests/bench/distill.py files --out RESULTS
 
 SENTIMENT holds train.csv, dev.csv and test.csv, WNUT17 wnut17train.conll, emerging.dev.conll and
-emerging.test.annotated. `train` fine-tunes the teacher from MINILM into RESULTS/TASK/teacher, unless it is there, and
-students into RESULTS/TASK/WAY-SEED. `--ways` says which:
+emerging.test.annotated, BTC the Broad Twitter Corpus, whose tweets are read without their labels. `train` fine-tunes
+the teacher from MINILM into RESULTS/TASK/teacher, unless it is there, and students into RESULTS/TASK/WAY-SEED. `--ways`
+says which:
 
 - distilled: blocks of the teacher, smaller and with ReLU, which learn its soft labels, the labels, and its answers to
-  made texts (`kerasbert distill --augment`);
+  unlabelled and made texts (`kerasbert distill --unlabelled --augment`);
 - plain: the same without made texts;
 - labels: the same blocks, which learn the labels alone (`--alpha 0`);
 - alone: the same blocks of MINILM, which learn the labels (`kerasbert finetune`);
@@ -30,7 +32,7 @@ import time
 from pathlib import Path
 
 from kerasbert.checkpoints.opening import open_checkpoint
-from kerasbert.examples.readers import read_examples
+from kerasbert.examples.readers import read_examples, read_unlabelled
 from kerasbert.export import ExportOptions, export_bundle
 from kerasbert.export.benchmark.measure import benchmark
 from kerasbert.models.opening import open_model
@@ -52,9 +54,9 @@ BLOCKS = {"intermediate_size": 1280, "hidden_act": "relu"}
 LAYERS = (0, 1)
 RECIPES = {
     "text-classification": {"epochs": 3, "learning_rate": 2e-4, "batch_size": 32},
-    "token-classification": {"epochs": 6, "learning_rate": 2e-4, "batch_size": 16},
+    "token-classification": {"epochs": 5, "learning_rate": 2e-4, "batch_size": 16},
 }
-AUGMENT = {"text-classification": 2, "token-classification": 4}
+AUGMENT = {"text-classification": 2, "token-classification": 1}
 LENGTH = 64
 TOKENS, ROUNDS, RUNS = 32, 5, 60
 WAYS = ("distilled", "plain", "labels", "alone", "package")
@@ -70,6 +72,8 @@ def learn(given, way: str, teacher: Path, train: list, folder: Path) -> None:
         return
     if way in ("distilled", "package"):
         recipe["augment"] = AUGMENT[given.task]
+        task = task_named(given.task)
+        recipe["unlabelled"] = [each for path in given.unlabelled for each in read_unlabelled(path, task)]
     if way == "labels":
         recipe["alpha"] = 0.0
     begins = {"checkpoint": open_checkpoint(None)} if way == "package" else {"layers": LAYERS, **BLOCKS}
@@ -153,6 +157,7 @@ def main():
     parser.add_argument("step", choices=["train", "table", "files"])
     for name in ("--model", "--data", "--out"):
         parser.add_argument(name, type=Path)
+    parser.add_argument("--unlabelled", type=Path, nargs="*", default=[])
     parser.add_argument("--task", choices=list(FILES), default="text-classification")
     parser.add_argument("--ways", nargs="*", default=["distilled"], choices=WAYS)
     parser.add_argument("--seed", type=int, default=0)
