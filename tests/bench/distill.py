@@ -54,7 +54,7 @@ BLOCKS = {"intermediate_size": 1280, "hidden_act": "relu"}
 LAYERS = (0, 1)
 RECIPES = {
     "text-classification": {"epochs": 3, "learning_rate": 2e-4, "batch_size": 32},
-    "token-classification": {"epochs": 5, "learning_rate": 2e-4, "batch_size": 16},
+    "token-classification": {"epochs": 4, "learning_rate": 2e-4, "batch_size": 16},
 }
 AUGMENT = {"text-classification": 2, "token-classification": 1}
 LENGTH = 64
