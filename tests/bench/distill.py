@@ -13,7 +13,7 @@ says which:
 
 - distilled: blocks of the teacher, smaller and with ReLU, which learn its soft labels, the labels, and its answers to
   unlabelled and made texts (`kerasbert distill --unlabelled --augment`);
-- plain: the same without made texts;
+- plain: the same without unlabelled and made texts;
 - labels: the same blocks, which learn the labels alone (`--alpha 0`);
 - alone: the same blocks of MINILM, which learn the labels (`kerasbert finetune`);
 - package: the encoder in the package with the soft labels and made texts; not for entities, whose student has the
