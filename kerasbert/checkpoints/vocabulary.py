@@ -60,7 +60,8 @@ def add_tokens(path: str | Path | None, folder: str | Path, tokens: Sequence[str
     """
     checkpoint, tokenizer = _opened(path, folder)
     larger = with_tokens(tokenizer, tokens, special=special)
-    return _write(checkpoint, folder, tokenizer, larger, partial(_with_means, tokenizer.vocab_size, len(tokens)))
+    resized = _resized(checkpoint, tokenizer, larger, partial(_with_means, tokenizer.vocab_size, len(tokens)))
+    return _write(checkpoint, resized, folder)
 
 
 def prune_vocabulary(path: str | Path | None, folder: str | Path, texts: Iterable[str]) -> Resized:
@@ -85,9 +86,19 @@ def prune_vocabulary(path: str | Path | None, folder: str | Path, texts: Iterabl
         named.update(range(checkpoint.config.pad_token_id + 1))
     keep = [tokenizer.vocabulary[index] for index in named if index < tokenizer.vocab_size]
     smaller, usage = pruned(tokenizer, texts, keep=keep, prompts=_prompts(checkpoint))
-    ids = _ids(smaller)
+    return replace(_write(checkpoint, with_fewer_tokens(checkpoint, smaller), folder), usage=usage)
+
+
+def with_fewer_tokens(checkpoint: Checkpoint, smaller: HostTokenizer) -> Checkpoint:
+    """The checkpoint with the rows of the tokens that a smaller tokenizer keeps; weights are read when they are needed.
+
+    Args:
+        checkpoint: with a tokenizer; stays as it is.
+        smaller: made from its tokenizer by `HostTokenizer.reduced`, so the tokens are in the same order.
+    """
+    tokenizer, ids = checkpoint.tokenizer(), _ids(smaller)
     kept = [index for index, token in enumerate(tokenizer.vocabulary) if token in ids]
-    return replace(_write(checkpoint, folder, tokenizer, smaller, lambda table: table[kept]), usage=usage)
+    return _resized(checkpoint, tokenizer, smaller, lambda table: table[kept])
 
 
 def _opened(path: str | Path | None, folder: str | Path) -> tuple[Checkpoint, HostTokenizer]:
@@ -136,15 +147,20 @@ def _ids(tokenizer: HostTokenizer) -> dict[str, int]:
     return {token: index for index, token in enumerate(tokenizer.vocabulary)}
 
 
-def _write(checkpoint: Checkpoint, folder: str | Path, old: HostTokenizer, new: HostTokenizer, rows: Rows) -> Resized:
-    """Writes the checkpoint with another tokenizer and other rows of its tables."""
+def _resized(checkpoint: Checkpoint, old: HostTokenizer, new: HostTokenizer, rows: Rows) -> Checkpoint:
+    """The checkpoint with another tokenizer and other rows of its tables."""
     ids = _ids(new)
     settings = {**checkpoint.settings, "vocab_size": new.vocab_size}
     for key, index in _special_ids(checkpoint).items():
         if index < old.vocab_size:
             settings[key] = ids[old.vocabulary[index]]
-    tensors = _tensors(checkpoint, old, new, rows)
-    resized = replace(checkpoint, settings=settings, tensors=tensors, read_tokenizer=lambda _: new)
+    tensors = _tensors(checkpoint, new, rows)
+    return replace(checkpoint, settings=settings, tensors=tensors, read_tokenizer=lambda _: new)
+
+
+def _write(checkpoint: Checkpoint, resized: Checkpoint, folder: str | Path) -> Resized:
+    """Writes what became of a checkpoint."""
+    old, new = checkpoint.tokenizer(), resized.tokenizer()
     with new_folder(folder) as building:
         huggingface.write(resized, building, own=True)
         for pattern in hub.TOKENIZER:
@@ -165,7 +181,7 @@ def _said(checkpoint: Checkpoint, before: int, after: int) -> str:
     return f"This is {title} with {after:,} tokens instead of {before:,}: {how}. It was made with kerasbert."
 
 
-def _tensors(checkpoint: Checkpoint, old: HostTokenizer, new: HostTokenizer, rows: Rows) -> Mapping[str, Stored]:
+def _tensors(checkpoint: Checkpoint, new: HostTokenizer, rows: Rows) -> Mapping[str, Stored]:
     """The tensors of a checkpoint; those with one row per token have the rows of the new vocabulary."""
     names = checkpoint.names
     paths = ("embeddings/word_embeddings", *(["mlm/bias"] if checkpoint.has("mlm") else []))

@@ -20,7 +20,6 @@ import json
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -31,7 +30,7 @@ from safetensors.numpy import load_file, save_file
 
 import kerasbert as kb
 from kerasbert.checkpoints.opening import open_checkpoint
-from kerasbert.checkpoints.stored import Stored
+from kerasbert.checkpoints.vocabulary import with_fewer_tokens
 from kerasbert.corpus.batches import PretrainingData
 from kerasbert.models.starts import blocks_start
 from kerasbert.tasks.sentences import split_by_icu
@@ -63,18 +62,8 @@ def start(novels: Path, teacher: Path, out: Path) -> None:
     """The teacher's first blocks with the neurons of the largest weights, and its most useful tokens."""
     checkpoint = open_checkpoint(teacher)
     tokenizer = checkpoint.tokenizer()
-    smaller = tokenizer.reduced(useful(tokenizer, novels))
-    rows = np.flatnonzero(np.isin(tokenizer.vocabulary, smaller.vocabulary))
-    name, _ = checkpoint.names.place("embeddings/word_embeddings")
-    table = checkpoint.tensors[name]
-    chosen = Stored(name, (len(rows), table.shape[1]), "float32", lambda: table.read()[rows])
-    checkpoint = replace(
-        checkpoint,
-        settings={**checkpoint.settings, "vocab_size": len(rows)},
-        tensors={**checkpoint.tensors, name: chosen},
-        read_tokenizer=lambda _: smaller,
-    )
-    start = blocks_start(checkpoint, range(BLOCKS), intermediate_size=NEURONS)
+    smaller = with_fewer_tokens(checkpoint, tokenizer.reduced(useful(tokenizer, novels)))
+    start = blocks_start(smaller, range(BLOCKS), intermediate_size=NEURONS)
     kb.SentenceEncoder.from_pretrained(start).save_pretrained(out)
 
 
@@ -91,9 +80,9 @@ def useful(tokenizer: HostTokenizer, novels: Path) -> set[str]:
     scores = (np.arange(len(counts)) + 100.0) ** -2 * (counts / counts.sum() + 1e-6)
     written = [token for token in tokenizer.vocabulary if latin(token) and not token.startswith("[unused")]
     kept = tokenizer.special_tokens | {token for token in written if len(token.removeprefix("##")) == 1}
-    place = {token: number for number, token in enumerate(tokenizer.vocabulary)}
-    best = sorted((token for token in written if token not in kept), key=lambda token: -scores[place[token]])
-    return kept | set(best[: TOKENS - len(kept)])
+    chosen = set(written) - kept
+    ranked = [tokenizer.vocabulary[index] for index in np.argsort(-scores, kind="stable")]
+    return kept | set([token for token in ranked if token in chosen][: TOKENS - len(kept)])
 
 
 def latin(token: str) -> bool:
