@@ -156,13 +156,13 @@ def job_of(task: Task, train, folder: Path, options: FinetuneOptions, teaching: 
     said = {
         "task": task.name,
         "data": fingerprints({**parts, "dev": held_out}),
+        **({"teacher": teaching.said} if teaching else {}),
         "model": opened.config.to_dict(),
         "settings": given,
         "recipe": {"learning_rate": list(rates), "metric": metric, **_recipe(task, options)},
         "seed": options.seed,
         "precision": options.precision,
         "checkpoint": options.checkpoint and str(getattr(options.checkpoint, "folder", options.checkpoint)),
-        **({"teacher": teaching.said} if teaching else {}),
     }
     return Job(
         task=task,

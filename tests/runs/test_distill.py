@@ -244,8 +244,10 @@ def test_a_student_that_is_stopped_goes_on_to_the_last_bit(tiny_classifier, opin
     monkeypatch.setattr(trials, "BatchFigures", Stop)
     with pytest.raises(Stopped):
         distill(tiny_classifier, opinion_file, tmp_path / "out", **options)
-    with pytest.raises(ConfigError, match=r"begun with teacher alpha 0.5, now 0.7"):
-        distill(tiny_classifier, opinion_file, tmp_path / "out", **options, alpha=0.7, resume=True)
+    others = {"teacher alpha 0.5, now 0.7": {"alpha": 0.7}, r"teacher blocks \[0\], now \[0, 1\]": {"layers": 2}}
+    for begun, changed in others.items():
+        with pytest.raises(ConfigError, match=f"begun with {begun}"):
+            distill(tiny_classifier, opinion_file, tmp_path / "out", **{**options, **changed}, resume=True)
     distill(tiny_classifier, opinion_file, tmp_path / "out", **options, resume=True)
     assert weights(tmp_path / "out") == weights(tmp_path / "whole")
 
