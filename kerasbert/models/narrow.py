@@ -6,7 +6,7 @@ import numpy as np
 
 from kerasbert.errors import ConfigError
 from kerasbert.models.encoder import BertEncoder
-from kerasbert.models.static import zipf_shares
+from kerasbert.models.frequencies import tokens_of_texts, zipf_shares
 
 
 def narrowed(encoder: BertEncoder, size: int) -> BertEncoder:
@@ -14,9 +14,9 @@ def narrowed(encoder: BertEncoder, size: int) -> BertEncoder:
 
     ELECTRA normalises the sum of the embeddings before the linear layer, and BERT has no such layer. LayerNorm looks
     only at what is left of a vector without its mean, so the two agree if the new tables hold the same vectors in other
-    axes, again without a mean. These axes are the `size - 1` principal ones of the embeddings, where frequent words
-    count more (Zipf's law). The linear layer leads back, and holds LayerNorm's own scale and shift. What the axes
-    leave out is lost; blocks stay as they are.
+    axes, again without a mean. These axes are the `size - 1` principal ones of the embeddings, where frequent tokens
+    count more (Zipf's law), and tokens that no text has do not count. The linear layer leads back, and holds
+    LayerNorm's own scale and shift. What the axes leave out is lost; blocks stay as they are.
 
     Args:
         encoder: an encoder of the family bert.
@@ -39,7 +39,7 @@ def narrowed(encoder: BertEncoder, size: int) -> BertEncoder:
     old, new = encoder.embeddings, narrow.embeddings
     names = ("word_table", "position_table", "type_table")
     tables = {name: _without_mean(table) for name in names if (table := getattr(old, name)) is not None}
-    axes, kept = _principal_axes(tables, size - 1)
+    axes, kept = _principal_axes(tables, _shares(encoder), size - 1)
     places = _axes_without_mean(size)
     for name, table in tables.items():
         getattr(new, name).assign(table @ axes @ places)
@@ -57,17 +57,34 @@ def _without_mean(table) -> np.ndarray:
     return table - table.mean(axis=1, keepdims=True)
 
 
-def _principal_axes(tables: dict[str, np.ndarray], count: int) -> tuple[np.ndarray, float]:
-    """The axes in which embeddings are largest, (width, count), and the share of their length that these keep."""
+def _shares(encoder: BertEncoder) -> np.ndarray:
+    """The frequency of each row of the word table, (rows,): first [CLS] and [SEP], which are around every text.
+
+    Without a tokenizer, every row counts as the token of a text.
+    """
+    tokenizer, rows = encoder.tokenizer, encoder.config.vocab_size
+    ranked = np.arange(rows)
+    if tokenizer is not None:
+        ranked = np.r_[tokenizer.id_of("cls"), tokenizer.id_of("sep"), tokens_of_texts(tokenizer)]
+    shares = np.zeros(rows)
+    shares[ranked] = zipf_shares(len(ranked))
+    return shares
+
+
+def _principal_axes(tables: dict[str, np.ndarray], shares: np.ndarray, count: int) -> tuple[np.ndarray, float]:
+    """The axes in which embeddings are largest, (width, count), and the share of their length that these keep.
+
+    Args:
+        shares: what each row of the table of words counts.
+    """
     words, positions = tables["word_table"], tables["position_table"]
     usual = words + positions.mean(axis=0) + (tables["type_table"][0] if "type_table" in tables else 0)
-    shares = zipf_shares(len(words))[:, None]
     apart = positions - positions.mean(axis=0)
-    _, axes = np.linalg.eigh(usual.T @ (shares * usual) + apart.T @ apart / len(apart))  # in ascending order
+    _, axes = np.linalg.eigh(usual.T @ (shares[:, None] * usual) + apart.T @ apart / len(apart))  # in ascending order
     axes = axes[:, ::-1][:, :count]
     lengths = np.linalg.norm(usual, axis=1)
     kept = np.linalg.norm(usual @ axes, axis=1) / np.maximum(lengths, np.finfo(np.float64).tiny)
-    return axes, float(np.sum(shares[:, 0] * kept))
+    return axes, float(np.sum(shares * kept))
 
 
 def _axes_without_mean(size: int) -> np.ndarray:

@@ -4,7 +4,6 @@ It is the recipe of model2vec (https://github.com/MinishLab/model2vec): the teac
 components make the vectors shorter, and frequent tokens get less weight.
 """
 
-import re
 from collections.abc import Callable
 
 import keras
@@ -13,11 +12,10 @@ import numpy as np
 from kerasbert.config import BertConfig
 from kerasbert.errors import ConfigError
 from kerasbert.models.encoder import BertEncoder
+from kerasbert.models.frequencies import tokens_of_texts, zipf_shares
 
 SMOOTHING = 1e-4
 """A token of this share of a text has half of the weight of a rare one (Arora et al. 2017, section 3, `a`)."""
-_UNUSED = re.compile(r"\[unused\d+\]")
-"""Rows that BERT's vocabularies keep free."""
 
 
 def static_of(
@@ -52,8 +50,7 @@ def static_of(
     config.check_blocks("a teacher")
     if tokenizer is None:
         raise ConfigError("the teacher has no tokenizer; put vocab.txt or tokenizer.json into its folder")
-    special = tokenizer.special_tokens
-    of_texts = [at for at, each in enumerate(tokenizer.vocabulary) if each not in special and not _UNUSED.match(each)]
+    of_texts = tokens_of_texts(tokenizer)
     most = min(config.hidden_size, len(of_texts))
     if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= most:
         raise ConfigError(f"size is {size!r}: use a whole number from 1 to {most}")
@@ -75,7 +72,7 @@ def static_of(
 
 
 def _read_alone(
-    teacher: BertEncoder, tokens: list[int], batch_size: int, told: Callable[[int, int], None]
+    teacher: BertEncoder, tokens: np.ndarray, batch_size: int, told: Callable[[int, int], None]
 ) -> np.ndarray:
     """The mean of the teacher's vectors for each token between [CLS] and [SEP], float32 (tokens, hidden_size)."""
     reader = keras.Model(teacher.input, keras.ops.mean(teacher.output["sequence_output"], axis=1))
@@ -100,9 +97,3 @@ def principal_components(vectors: np.ndarray, size: int) -> np.ndarray:
     axes = axes[:, ::-1][:, :size]
     axes *= np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(size)])
     return centred @ axes
-
-
-def zipf_shares(count: int) -> np.ndarray:
-    """The frequencies of words by Zipf's law, the most frequent first: float64 (count,), which sum to 1."""
-    shares = 1 / (np.arange(count) + 2)
-    return shares / shares.sum()

@@ -9,15 +9,16 @@ from kerasbert import BertConfig, BertEncoder
 from kerasbert.errors import ConfigError
 from kerasbert.models.narrow import narrowed
 from kerasbert.models.pretraining import PretrainingModel
+from kerasbert.tokenizers import WordPieceTokenizer
 
 CONFIG = BertConfig.from_size("tiny", vocab_size=30, hidden_size=16, num_attention_heads=2, intermediate_size=24)
 IDS = np.random.default_rng(0).integers(1, 30, (3, 7)).astype("int32")
 INPUTS = {"input_ids": IDS, "attention_mask": np.ones_like(IDS), "token_type_ids": IDS % 2}
 
 
-def encoder_of_rank(rank: int) -> BertEncoder:
+def encoder_of_rank(rank: int, tokenizer=None) -> BertEncoder:
     """An encoder whose tables hold vectors of a subspace, with a norm that does something."""
-    draw, encoder = np.random.default_rng(3), BertEncoder(CONFIG)
+    draw, encoder = np.random.default_rng(3), BertEncoder(CONFIG, tokenizer=tokenizer)
     axes = draw.normal(size=(rank, CONFIG.hidden_size))
     embeddings = encoder.embeddings
     for table in (embeddings.word_table, embeddings.position_table, embeddings.type_table):
@@ -33,6 +34,19 @@ def test_what_fits_into_the_narrow_tables_is_kept():
     assert narrow.config == dataclasses.replace(CONFIG, model_type="electra", embedding_size=6)
     assert narrow.embeddings.word_table.shape == (30, 6)
     np.testing.assert_allclose(narrow(INPUTS)["sequence_output"], wide(INPUTS)["sequence_output"], atol=2e-5)
+
+
+def test_tokens_that_no_text_has_take_no_room():
+    """Special tokens and rows that are kept free come first in a vocabulary, and are not its most frequent tokens."""
+    special = ["[PAD]", "[unused0]", "[unused1]", "[unused2]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokenizer = WordPieceTokenizer([*special, *"abcdefghijklmnopqrstuv"])
+    wide, no_text = encoder_of_rank(5, tokenizer), [0, 1, 2, 3, 4, 7]
+    words = np.array(wide.embeddings.word_table)
+    words[no_text] = 100 * np.random.default_rng(4).normal(size=(6, 16))
+    wide.embeddings.word_table.assign(words)
+    inputs = {**INPUTS, "input_ids": np.where(np.isin(IDS, no_text), 5, IDS)}
+    found = narrowed(wide, 6)(inputs)["sequence_output"]
+    np.testing.assert_allclose(found, wide(inputs)["sequence_output"], atol=2e-5)
 
 
 def test_less_width_loses_more():

@@ -10,7 +10,7 @@ from kerasbert import BertConfig, BertEncoder, FeatureExtractor, MaskFiller, Sen
 from kerasbert.checkpoints.convert import convert
 from kerasbert.checkpoints.vocabulary import prune_vocabulary
 from kerasbert.errors import CheckpointError, ConfigError
-from kerasbert.models.static import SMOOTHING, principal_components, static_of
+from kerasbert.models.static import principal_components, static_of
 from kerasbert.runs.static import StaticOptions, make_static
 from kerasbert.tokenizers import WordPieceTokenizer
 
@@ -148,4 +148,3 @@ def test_a_run_writes_the_folder_and_tells_how_far_it_is(teacher, tmp_path):
     count = teacher.tokenizer.vocab_size - len(teacher.tokenizer.special_tokens)
     assert told[0][0] == min(50, count)
     assert told[-1] == (count, count)
-    assert SMOOTHING == 1e-4
