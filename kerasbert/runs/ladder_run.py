@@ -13,7 +13,7 @@ from kerasbert.checkpoints.loading import Checkpoint
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.checkpoints.tasks import answerable_task
 from kerasbert.checkpoints.vocabulary import prune_vocabulary
-from kerasbert.errors import ConfigError, DataError, ExportError, KerasBertError
+from kerasbert.errors import ConfigError, DataError, KerasBertError
 from kerasbert.examples.readers import columns_of_texts, read_examples, read_unlabelled
 from kerasbert.export.bundle import export_bundle
 from kerasbert.files import write_text
@@ -25,6 +25,7 @@ from kerasbert.runs.begun import (
     FINISHED,
     LABELLED,
     SETTINGS,
+    Stopped,
     begin_settings,
     check_settings,
     files_of,
@@ -39,7 +40,6 @@ from kerasbert.runs.finetune import deciding
 from kerasbert.runs.ladder import Plan, Rung, Student, blocks_of, half_config, neurons_of, plan_of, said_of, size_of
 from kerasbert.runs.ladder_options import OF_TEACHING, LadderOptions
 from kerasbert.runs.ladder_report import Made, write_ladder_report
-from kerasbert.runs.run import Diverged
 from kerasbert.runs.soft_labels import key_of
 from kerasbert.runs.teaching import Teaching, not_empty
 from kerasbert.runs.texts import texts_in
@@ -109,8 +109,8 @@ def make_ladder(making: "Making", progress: Callable[[str], None]) -> dict:
             log.info("file %d of %d: %s (%s)", number, len(rungs), name, making.words(name))
             try:
                 making.make(name, progress)
-            except (ExportError, Diverged) as error:
-                if rungs[name].kept:
+            except KerasBertError as error:
+                if rungs[name].kept or isinstance(error, Stopped):
                     raise
                 failed[name] = str(error)
                 log.warning("%s cannot be made: %s; the ladder goes on without it", name, error)
@@ -318,14 +318,15 @@ class Making:
         """The folder of an encoder with new weights that has learned the relations of the teacher's tokens on texts."""
         if (folder / "report.json").exists():
             return folder
-        path = self.run / "texts.txt"
+        path, documents = self.run / "texts.txt", self.documents()
         if not path.exists():
-            write_text(path, "\n\n".join(self.documents()) + "\n")
+            write_text(path, "\n\n".join(documents) + "\n")
         same = ("seed", "strategy", "precision", "save_minutes")  # its batches are small, so accumulate is left out
         config = half_config(student, self.teacher.config)
         options = EncoderDistillOptions(
             config=config,
             epochs=student.reads,
+            batch_size=min(EncoderDistillOptions.batch_size, len(documents)),
             max_length=min(LONGEST, config.max_length),
             resume=(folder / "run" / SETTINGS).exists(),
             **{name: getattr(self.options, name) for name in same},

@@ -216,6 +216,26 @@ def test_texts_alone_make_a_ladder_whose_steps_are_compared(tiny_classifier, tmp
 
 
 @pytest.mark.slow
+def test_a_few_texts_make_every_file(tiny_classifier, tmp_path, monkeypatch):
+    """New weights read fewer texts than a usual batch has. A file that is only compared may fail."""
+    monkeypatch.setattr(ladder_report, "ROUNDS", 1)
+    monkeypatch.setattr(ladder_report, "RUNS", 2)
+    usual = ladder_run.distill
+
+    def failing(teacher, train, folder, options):
+        if folder.name == "relu":
+            raise DataError("nothing to learn")
+        return usual(teacher, train, folder, options)
+
+    monkeypatch.setattr(ladder_run, "distill", failing)
+    texts = list(dict.fromkeys(text for text, _ in opinions(200)))[:8]
+    (tmp_path / "texts.txt").write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+    report = ladder(tiny_classifier, None, tmp_path / "out", unlabelled=tmp_path / "texts.txt", epochs=1, batch_size=4)
+    assert report["failed"] == {"relu": "nothing to learn"}
+    assert set(report["tried"]) == {"thin", "narrow", "half-width"}
+
+
+@pytest.mark.slow
 def test_a_sentence_encoder_has_a_ladder_of_its_width(tiny_bert, tmp_path, monkeypatch):
     monkeypatch.setattr(ladder_report, "ROUNDS", 1)
     monkeypatch.setattr(ladder_report, "RUNS", 2)
