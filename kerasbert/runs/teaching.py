@@ -195,10 +195,13 @@ class Teaching:
         return [part for each in given for part in _texts(each)] if pairs else given
 
     def taught(self, job: Job) -> Job:
-        """The job with the teacher's answers, which are computed if they are not on disk yet."""
+        """The job with the teacher's answers, which are computed if they are not on disk yet, and alpha is above 0."""
         if "blocks" in self.begins:
             blocks, depth = ", ".join(map(str, self.begins["blocks"])), self.teacher.config.num_hidden_layers
             log.info("the student begins as the teacher's blocks %s of %d, counted from 0", blocks, depth)
+        if self.alpha == 0:
+            log.info("alpha is 0: the student learns right answers alone, and the teacher is not asked")
+            return job
         asked = [part for each in job.examples for part in TAUGHT[self.task.name].asked(each)]
         if job.chief:
             self._answers.answer(asked)
@@ -243,7 +246,7 @@ def _with_texts(teaching: Teaching, job: Job, asked: Sequence[Example], answers:
         text = answer["text"][0].tobytes().decode()
         own = each.truth is not None and alpha < 1
         empty += not text.strip()
-        if text.strip() and alpha > 0:
+        if text.strip():
             learned.append(replace(each, truth=text, weight=alpha if alpha < 1 else None))
         if own:
             learned.append(replace(each, weight=1 - alpha))

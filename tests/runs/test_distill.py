@@ -24,6 +24,8 @@ from kerasbert.models.text_model import TextModel
 from kerasbert.runs import soft_labels, trials
 from kerasbert.runs.begun import Stopped
 from kerasbert.runs.distill import DistillOptions, distill, teaching_of
+from kerasbert.runs.finetune import finetune, job_of
+from kerasbert.runs.journal import read_csv
 from kerasbert.runs.soft_labels import SoftLabels, outputs_of
 from kerasbert.runs.static import StaticOptions, make_static
 from kerasbert.tasks import task_named
@@ -262,18 +264,51 @@ def test_a_sentence_encoder_teaches_its_vectors(tiny_bert, tmp_path):
     assert np.sum(student.encode(texts) * teacher.encode(texts), axis=1).mean() > 0.95
 
 
-@pytest.mark.slow
-def test_a_writer_teaches_its_texts(tiny_bert, tmp_path, caplog):
+@pytest.fixture(scope="module")
+def writer(tiny_bert, tmp_path_factory):
+    """The folder of a teacher that writes texts."""
     keras.utils.set_random_seed(1)
-    kb.Seq2Seq.from_pretrained(tiny_bert, max_new_tokens=6, num_beams=2).save_pretrained(tmp_path / "teacher")
-    path = lines(tmp_path / "texts.txt", ["the film was good", "the hotel was bad"])
-    teaching = teaching_of(tmp_path / "teacher", tmp_path / "out", DistillOptions(unlabelled=path))
-    assert teaching.alpha == 1.0
-    figures = distill(tmp_path / "teacher", None, tmp_path / "out", epochs=1, unlabelled=path)
-    assert figures["loss"] > 0
-    answers = open_model(tmp_path / "teacher").predict_text(["the film was good"])
-    (kept,) = teaching._answers.of([Example({"source": "the film was good"})])
-    assert kept["text"][0].tobytes().decode() == answers[0]["generated_text"]
+    folder = tmp_path_factory.mktemp("writer") / "teacher"
+    kb.Seq2Seq.from_pretrained(tiny_bert, max_new_tokens=6, num_beams=2).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("alpha", [None, 0.7, 0.0])
+def test_texts_of_a_writer_are_right_answers_beside_others(writer, tmp_path, alpha, answered):
+    """Each has its part of the loss; the teacher's is all of it unless told otherwise."""
+    sources = ["the film was good", "the hotel was bad"]
+    theirs = dict(zip(sources, (x["generated_text"] for x in open_model(writer).predict_text(sources)), strict=True))
+    answered.clear()
+    path = tmp_path / "train.csv"
+    path.write_text("source,target\nthe film was good,a good film\n", encoding="utf-8")
+    unlabelled = None if alpha == 0 else lines(tmp_path / "texts.txt", sources[1:])
+    teaching = teaching_of(writer, tmp_path / "out", DistillOptions(unlabelled=unlabelled, alpha=alpha))
+    job = teaching.taught(job_of(teaching.task, path, tmp_path / "out", teaching.options, teaching))
+    taught = [(text, theirs[text], alpha) for text in sources]
+    own = (sources[0], "a good film", pytest.approx(0.3))
+    wanted = {None: taught, 0.7: [taught[0], own, taught[1]], 0.0: [(*own[:2], None)]}[alpha]
+    assert [(each.fields["source"], each.truth, each.weight) for each in job.examples] == wanted
+    assert len(answered) == (0 if alpha == 0 else 2)
+
+
+@pytest.mark.slow
+def test_a_writer_teaches_its_texts(writer, tmp_path):
+    """A student that begins as the teacher finds the teacher's text ever more probable."""
+    path = lines(tmp_path / "texts.txt", ["the film was good"])
+    given = {"unlabelled": path, "learning_rate": 1e-2, "checkpoint": writer}
+    distill(writer, None, tmp_path / "out", epochs=20, **given)
+    losses = [row["loss"] for row in read_csv(tmp_path / "out") if "loss" in row]
+    assert losses[-1] < losses[0] / 2
+
+
+def test_a_student_of_labels_alone_asks_no_teacher(tiny_classifier, opinion_file, tmp_path, answered):
+    """It learns what fine-tuning of the same blocks learns."""
+    distill(tiny_classifier, opinion_file, tmp_path / "out", **{**RECIPE, "epochs": 1}, alpha=0.0)
+    assert not answered
+    recipe = {name: value for name, value in RECIPE.items() if name != "layers"}
+    start = student_of(open_checkpoint(tiny_classifier), 1)
+    finetune("text-classification", opinion_file, tmp_path / "tuned", checkpoint=start, **{**recipe, "epochs": 1})
+    assert weights(tmp_path / "out") == weights(tmp_path / "tuned")
 
 
 @pytest.mark.parametrize(
