@@ -203,6 +203,28 @@ def test_a_tagger_teaches_its_tokens(tiny_tagger, tmp_path):
     assert figures["val_f1"] > 0.95
 
 
+@pytest.mark.parametrize(
+    ("problem_type", "labels"), [("multi_label_classification", ["a", "b", "c"]), ("regression", ["score"])]
+)
+def test_labels_together_and_numbers_are_taught(tiny_bert, tmp_path, problem_type, labels):
+    """Random as the teacher is, its block comes nearer to it."""
+    keras.utils.set_random_seed(2)
+    encoder = kb.BertEncoder.from_pretrained(str(tiny_bert))
+    encoder = kb.BertEncoder(replace(encoder.config, initializer_range=0.3), tokenizer=encoder.tokenizer)
+    teacher = kb.TextClassifier(encoder, labels=labels, problem_type=problem_type, max_length=16)
+    teacher.save_pretrained(tmp_path / "teacher")
+    texts = sorted({text for text, _ in opinions(200)})
+    wanted = teacher.predict_logits(texts)
+
+    def distance(model) -> float:
+        return float(np.abs(model.predict_logits(texts) - wanted).mean())
+
+    options = {**RECIPE, "epochs": 20, "unlabelled": lines(tmp_path / "texts.txt", texts), "alpha": 1.0}
+    distill(tmp_path / "teacher", None, tmp_path / "out", **options)
+    start = kb.TextClassifier.from_pretrained(student_of(open_checkpoint(tmp_path / "teacher"), 1))
+    assert distance(open_model(tmp_path / "out")) < distance(start) / 2
+
+
 def test_an_answerer_teaches_its_places(tiny_bert, tmp_path):
     """Random as it is, its block comes nearer to it."""
     keras.utils.set_random_seed(2)
