@@ -11,7 +11,7 @@ from kerasbert.reading import parse, read_text
 INDEX = "index.json"
 PLAN = "plan.json"
 """Holds the settings of data that is not whole yet."""
-VERSION = 1
+VERSION = 2
 CLASSES = 32
 """Bars of the histogram of lengths."""
 
@@ -24,7 +24,8 @@ class Shard:
         file: its name. rows, instances, documents, tokens (special ones included), random (pairs of label 1): counts.
         most: the largest number of instances in a row. largest_id: the largest token id in it.
         lengths: rows by tokens, `CLASSES` of equal width up to max_length.
-        bytes: size of the text that was read. seconds: CPU time, which may differ between equal shards.
+        bytes: size of the text that was read. sha256: of the file. seconds: CPU time, which may differ between equal
+            shards.
     """
 
     file: str
@@ -37,6 +38,7 @@ class Shard:
     largest_id: int
     lengths: list
     bytes: int
+    sha256: str
     seconds: float
 
 
@@ -59,6 +61,11 @@ class Index:
     def total(self, name: str) -> int:
         """A count of `Shard`, summed."""
         return sum(getattr(shard, name) for shard in self.shards)
+
+    @property
+    def sha256(self) -> str:
+        """A hash of all rows, in their order."""
+        return sha256("".join(shard.sha256 for shard in self.shards).encode()).hexdigest()
 
     @classmethod
     def read(cls, folder: str | Path) -> "Index":

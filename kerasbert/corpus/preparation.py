@@ -1,5 +1,6 @@
 """One slice of a corpus -> shards: the function that every engine runs, whose bytes depend on its arguments alone."""
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -158,6 +159,8 @@ def _write_shard(
         places = write_records(building, encode(columns))
     with new_file(path.with_suffix(".npy")) as building, open(building, "wb") as stream:
         np.save(stream, np.column_stack([places, sizes]))
+    with open(path, "rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return Shard(
         file=path.name,
         rows=len(sizes),
@@ -169,6 +172,7 @@ def _write_shard(
         largest_id=int(ids.max(initial=0)),
         lengths=np.bincount((sizes - 1) * CLASSES // settings.max_length, minlength=CLASSES).tolist(),
         bytes=sum(document.size for document in documents),
+        sha256=digest,
         seconds=round(time.process_time() - started, 3),
     )
 

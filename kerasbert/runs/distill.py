@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from kerasbert.checkpoints.loading import Checkpoint
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.checkpoints.tasks import answerable_task
 from kerasbert.errors import ConfigError
 from kerasbert.models.starts import blocks_start
 from kerasbert.models.students import chosen_blocks
+from kerasbert.runs.begun import is_begun
 from kerasbert.runs.distill_options import OF_BLOCKS, DistillOptions
 from kerasbert.runs.finetune import learn
 from kerasbert.runs.static import static_student
@@ -23,7 +25,7 @@ __all__ = ["DistillOptions", "distill"]
 
 
 def distill(
-    teacher: str | Path,
+    teacher: str | Path | Checkpoint,
     train: str | Path | Sequence[Example] | None,
     folder: str | Path,
     options: DistillOptions | None = None,
@@ -38,7 +40,7 @@ def distill(
     writes the same files.
 
     Args:
-        teacher: folder or hub id of a model with a task. Its labels and settings are the student's too.
+        teacher: folder, hub id or open checkpoint of a model with a task. The student has its labels and settings.
         train: labelled file, or the examples that were read from one; None: there are unlabelled texts alone.
         folder: the folder to write, absent or empty.
         options, changes: a `DistillOptions`, and fields of it that are other.
@@ -55,13 +57,14 @@ def distill(
     return learn(teaching.task, train, folder, teaching.options, teaching)
 
 
-def teaching_of(teacher: str | Path, folder: Path, options: DistillOptions) -> Teaching:
+def teaching_of(teacher: str | Path | Checkpoint, folder: Path, options: DistillOptions) -> Teaching:
     """The teacher with its student, whose first weights are named, are blocks of the teacher or its static encoder.
 
     Raises:
         KerasBertError: one of its kinds, for what does not go together.
     """
     folder = Path(folder).absolute()
+    is_begun(folder, options.resume)  # a static student begins with minutes of work
     kept = Path(options.soft_labels or folder.parent / SOFT_LABELS)
     if folder in (kept.absolute(), *kept.absolute().parents):
         raise ConfigError(f"soft_labels is {kept}: the output folder must begin empty, so name a folder outside of it")

@@ -41,7 +41,7 @@ RECIPE = ("epochs", "steps", "batch_size", "learning_rate", "warmup", "weight_de
 
 
 def distill_encoder(
-    teacher: str | Path | None,
+    teacher: str | Path | Checkpoint | None,
     text: str | Path | Sequence[str | Path],
     folder: str | Path,
     options: EncoderDistillOptions | None = None,
@@ -56,7 +56,8 @@ def distill_encoder(
     Ctrl-C save a checkpoint and leave.
 
     Args:
-        teacher: folder or hub id of an encoder, or of a model with one; None: the encoder that comes with the package.
+        teacher: folder, hub id or open checkpoint of an encoder, or of a model with one; None: the encoder that comes
+            with the package.
         text: files, folders or patterns of raw text, which is cut into rows with the teacher's tokenizer; or one folder
             of `kerasbert prepare`. Several machines need the latter.
         folder: absent, empty, or a run to go on with.
@@ -171,7 +172,9 @@ def _train(plan: Plan, batches, held_out, callbacks) -> dict[str, float]:
         log.info(_opening(batches, model, steps, run.place.step))
         train_on_rows(run, batches, held_out, strategy)
     if run.chief:
-        recipe = {**plan.settings["recipe"], "steps": steps}
+        recipe = {**plan.settings["recipe"], "steps": steps, "max_length": batches.settings["max_length"]}
+        if options.steps:
+            del recipe["epochs"]
         told = {**plan.settings, "recipe": recipe, "data": about_data(batches), "preparation": batches.settings}
         write_model(folder, run, told, tokens, dev=options.dev, title="Distillation report")
     return run.journal.figures()
@@ -185,7 +188,8 @@ def _about(texts: Sequence, alone: bool) -> dict:
     """
     if _is_prepared(texts):
         index = Index.read(texts[0])
-        return {"files": Path(texts[0]).name, **{name: index.total(name) for name in ("rows", "tokens")}}
+        counts = {name: index.total(name) for name in ("rows", "tokens")}
+        return {"files": Path(texts[0]).name, **counts, "sha256": index.sha256}
     files = find_files(list(map(str, texts)))
     if not alone:
         raise ConfigError(f"{files[0]}: several machines need prepared rows; make them with kerasbert prepare")

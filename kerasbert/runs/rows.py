@@ -79,6 +79,7 @@ def about_data(batches: PretrainingData) -> dict:
         "vocabulary": batches.index.vocabulary,
         "vocab_size": batches.index.vocab_size,
         **{name: batches.index.total(name) for name in ("rows", "tokens", "documents", "bytes")},
+        "sha256": batches.index.sha256,
     }
 
 

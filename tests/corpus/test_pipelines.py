@@ -1,6 +1,7 @@
 """Text to prepared data: what it holds, and what cannot be prepared."""
 
 import gzip
+import hashlib
 import json
 import tarfile
 
@@ -86,6 +87,7 @@ def test_the_index_tells_the_shards_facts(corpus, tmp_path):
         assert (shard.rows, shard.tokens, shard.largest_id) == (len(places), len(ids), ids.max())
         assert np.load(path.with_suffix(".npy")).tolist() == np.column_stack([places, np.diff(splits)]).tolist()
         assert sum(shard.lengths) == shard.rows
+        assert shard.sha256 == hashlib.sha256(content).hexdigest()
     text = sum(len(gzip.decompress(p.read_bytes()) if p.suffix == ".gz" else p.read_bytes()) for p in corpus.iterdir())
     assert 0.97 * text < index.total("bytes") <= text  # blank lines are no document's
     read = Index.read(out)

@@ -423,3 +423,14 @@ def test_what_does_not_go_with_a_teacher_is_told(tiny_bert, tiny_tagger, tmp_pat
     with pytest.raises(DataError, match="there are no examples to learn from"):
         distill(tmp_path / "teacher", None, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_is_in_use_is_told_before_a_static_student_is_made(tiny_classifier, tmp_path, monkeypatch):
+    def too_early(*arguments, **options):
+        raise AssertionError
+
+    monkeypatch.setattr("kerasbert.runs.distill.static_student", too_early)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    with pytest.raises(KerasBertError, match="the output folder is not empty"):
+        distill(tiny_classifier, tmp_path / "train.csv", tmp_path / "out", static=8)

@@ -17,6 +17,8 @@ from runs.short_runs import losses, weights
 
 from kerasbert import BertConfig, BertEncoder, MaskFiller
 from kerasbert.corpus.batches import PlainData
+from kerasbert.corpus.pipelines import prepare
+from kerasbert.corpus.preparation import Settings
 from kerasbert.errors import ConfigError, DataError, KerasBertError
 from kerasbert.models.distilling import RelationDistiller
 from kerasbert.models.pretraining import PretrainingModel
@@ -115,7 +117,11 @@ def test_a_student_may_be_new_or_a_folder_and_rows_may_be_prepared(finished, tin
     distil(tiny_bert, prepared(packed=True), tmp_path / "new", config=config, steps=1)
     assert BertEncoder.from_pretrained(str(tmp_path / "new")).config.hidden_size == 24
     assert not (tmp_path / "new" / "run" / "data").exists()
-    further = distil(tiny_bert, prepared(), tmp_path / "further", student=finished.folder, steps=1)
+    further = distil(tiny_bert, prepared(), tmp_path / "further", student=finished.folder, steps=1, max_length=16)
+    report = json.loads((tmp_path / "further" / "report.json").read_text())
+    assert (report["recipe"]["max_length"], report["preparation"]["max_length"]) == (32, 32)
+    assert report["recipe"]["steps"] == 1
+    assert "epochs" not in report["recipe"]
     assert further["loss"] < losses(finished.folder)[0]
 
 
@@ -159,6 +165,29 @@ def test_a_run_stopped_before_its_rows_are_made_goes_on(tiny_bert, place, tmp_pa
     with pytest.raises(ConfigError, match=r"begun with text files 'text\.txt', now 'dev\.txt'"):
         distil(tiny_bert, place.dev, tmp_path / "out", layers=1, steps=1, resume=True)
     distil(tiny_bert, place.text, tmp_path / "out", layers=1, steps=1, resume=True)
+    assert (tmp_path / "out" / "model.safetensors").exists()
+
+
+def test_a_run_does_not_go_on_with_other_rows_of_the_same_name_and_size(tiny_bert, tmp_path):
+    """In the other text two words are exchanged."""
+
+    def prepared(number: int, word: str, other: str) -> Path:
+        text, folder = tmp_path / f"{number}.txt", tmp_path / str(number) / "rows"
+        text.write_text(f"the film was {word} .\n\nthe film was {other} .\n" * 8, encoding="utf-8")
+        prepare([str(text)], tiny_bert, folder, settings=Settings(max_length=32))
+        return folder
+
+    def stop(*arguments, **options):
+        raise KeyboardInterrupt
+
+    first, other = prepared(1, "good", "bad"), prepared(2, "bad", "good")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(job, "train_on_rows", stop)
+        with pytest.raises(Stopped):
+            distil(tiny_bert, first, tmp_path / "out", layers=1)
+    with pytest.raises(ConfigError, match=r"begun with text sha256 '\w+', now '\w+'"):
+        distil(tiny_bert, other, tmp_path / "out", layers=1, resume=True)
+    distil(tiny_bert, first, tmp_path / "out", layers=1, resume=True)
     assert (tmp_path / "out" / "model.safetensors").exists()
 
 
