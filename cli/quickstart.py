@@ -43,4 +43,4 @@ def quickstart(folder, checkpoint, epochs):
     print_rows(rows, "accuracy")
     for sentence, answer in zip(SENTENCES, answers, strict=True):
         click.echo(f"{answer['label']} ({answer['score']:.2f}): {sentence}")
-    click.echo(f"{folder / 'model'} opens in Keras and transformers, {folder / 'bundle'} runs anywhere")
+    click.echo(f"{folder / 'model'} opens in Keras, and {folder / 'bundle'} runs anywhere")

@@ -66,7 +66,7 @@ class Count:
             self.line.show(self._text(now))
 
     def reach(self, amount: int, total: int) -> None:
-        """Takes the amount that is finished in all, and of how much, from work that knows both."""
+        """Sets the finished amount and the total, for work that knows both."""
         self.total = total / self.size
         self.update(amount - self.done * self.size)
 

@@ -15,7 +15,7 @@ OF_NEURONS = ("intermediate/kernel", "intermediate/bias", "output/kernel")
 def thinned(teacher: Checkpoint, size: int) -> Checkpoint:
     """A checkpoint whose feed-forward layers keep some of their neurons. Nothing is written.
 
-    Of each block those neurons stay whose weights are largest: the length of its weights on the way in times the length
+    Each block keeps the neurons whose weights are largest: the length of its weights on the way in times the length
     of those on the way out (arXiv 1810.05270 finds that which of them stay matters less than that they learn again).
 
     Args:

@@ -38,7 +38,6 @@ class Student:
         static: whether it is the teacher's static encoder, without blocks.
         passes: how often it learns the texts, as a factor of the option `epochs`.
         reads: how often new weights read the texts before that.
-        learning_rate: peak of the learning rate; None: that of fine-tuning.
     """
 
     blocks: float = 1.0
@@ -49,7 +48,6 @@ class Student:
     static: bool = False
     passes: int = 1
     reads: int = 1
-    learning_rate: float | None = None
 
 
 STUDENTS: Mapping[str, Student] = {
@@ -200,7 +198,7 @@ def _counted(student: Student, config: BertConfig) -> Student:
 
 
 def _lacking(config: BertConfig, task: Task) -> dict[str, tuple[bool, str]]:
-    """Attribute of a `Student` -> whether the teacher allows none but its default, and why it would not."""
+    """Attribute of a `Student` -> whether this teacher allows its default alone, and the reason if it does."""
     odd = config.hidden_size % 2 or config.num_attention_heads % 2 or config.intermediate_size % 2
     vectors = task.name == "sentence-embedding"
     return {

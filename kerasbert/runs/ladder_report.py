@@ -167,7 +167,7 @@ def _figures(made: Made) -> tuple[str, dict[str, float]]:
 
 
 def _agreements(made: Made) -> tuple[str, dict[str, float]]:
-    """How far each file answers as the teacher does in Keras."""
+    """The name of the figure, and how well the answers of each file agree with those of the teacher in Keras."""
     texts = [replace(each, truth=None) for each in made.held_out]
     length = Manifest.read(made.bundles["teacher"]).task_settings.max_length
     model = model_class(made.task.name).from_pretrained(made.teacher, max_length=length)

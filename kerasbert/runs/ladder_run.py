@@ -53,8 +53,7 @@ from kerasbert.training import distribution
 log = logging.getLogger("kerasbert")
 
 EVERY, MOST = 10, 1000
-"""Without labelled examples, one of this number of texts is not learned, but measured; up to this number of texts,
-which come from all parts of the file."""
+"""Without labelled examples, every tenth text is measured and not learned, but at most 1,000 of them, evenly spaced."""
 LONGEST = 128
 """Tokens of a row when new weights read texts."""
 
@@ -289,8 +288,8 @@ class Making:
 
     def _teach(self, student: Student, folder: Path) -> None:
         """Teaches a student the teacher's task, or goes on with that."""
-        rate, epochs = student.learning_rate, self.options.epochs * student.passes
-        given = {"learning_rate": rate, "epochs": epochs, "dev": self.held_out if self.options.dev else None}
+        epochs = self.options.epochs * student.passes
+        given = {"epochs": epochs, "dev": self.held_out if self.options.dev else None}
         if student.static:
             given["layer_decay"] = None  # it has no blocks
         begins = self._begins(student, folder)

@@ -16,12 +16,12 @@ says which:
 - plain: the same without unlabelled and made texts;
 - labels: the same blocks, which learn the labels alone (`--alpha 0`);
 - alone: the same blocks of MINILM, which learn the labels (`kerasbert finetune`);
-- package: the encoder in the package with the soft labels and made texts; not for entities, whose student has the
+- package: the encoder in the package, which learns what `distilled` learns; not for entities, whose student has the
   tokenizer of the teacher.
 
 A folder that has ended is not made again. `table` has the figures on both held-out files, each also as a share of
-the teacher's, and the CPU seconds of a run. `files` exports the teacher and one student per way as int8 `.tflite`
-files, and times them in turn for a text of 32 tokens, on one thread.
+the teacher's, and the CPU seconds of a run, or of its last part if it was stopped. `files` exports the teacher and one
+student per way as int8 `.tflite` files, and times them in turn for a text of 32 tokens, on one thread.
 """
 
 import argparse
@@ -50,7 +50,7 @@ TEACHERS = {
     "token-classification": {"epochs": 5, "learning_rate": 1e-4},
 }
 BLOCKS = {"intermediate_size": 1280, "hidden_act": "relu"}
-"""Of the student. With them, two blocks take less than a third of the time of six."""
+"""How the student's blocks differ from the teacher's: two of them take less than a third of the time of six."""
 LAYERS = (0, 1)
 RECIPES = {
     "text-classification": {"epochs": 3, "learning_rate": 2e-4, "batch_size": 32},
@@ -68,7 +68,8 @@ def learn(given, way: str, teacher: Path, train: list, folder: Path) -> None:
     if way == "alone":
         start = blocks_start(open_checkpoint(given.model), LAYERS, **BLOCKS)
         settings = TEACHERS[given.task].get("settings", {})
-        finetune(given.task, train, folder, checkpoint=start, max_length=LENGTH, settings=settings, **recipe)
+        recipe |= {"max_length": LENGTH, "settings": settings, "resume": True}
+        finetune(given.task, train, folder, checkpoint=start, **recipe)
         return
     if way in ("distilled", "package"):
         recipe["augment"] = AUGMENT[given.task]

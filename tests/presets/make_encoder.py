@@ -9,6 +9,7 @@
         --warmup 0.03 --out trained/
     python make_encoder.py finish taught/ trained/ preset/              # the mean of both, in eight bits
     python make_encoder.py score preset/ data-held-out/                 # loss of masked words beside the unigrams'
+    python make_encoder.py vectors preset/ TEACHER texts.txt            # beside the teacher's, of the first 400 lines
     python make_encoder.py evaluate preset/ sentiment/                  # fine-tuned; --scratch: with new weights
 
 `sentences` draws at random; the encoder in the package was taught another draw of as many sentences.
@@ -33,6 +34,7 @@ from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.checkpoints.vocabulary import with_fewer_tokens
 from kerasbert.corpus.batches import PretrainingData
 from kerasbert.models.starts import blocks_start
+from kerasbert.tasks.figures.similarities import spearman
 from kerasbert.tasks.sentences import split_by_icu
 from kerasbert.tokenizers import HostTokenizer
 from kerasbert.training.optimizers import adamw
@@ -120,6 +122,16 @@ def score(preset: Path, data: Path, batches: int) -> None:
     print(f"{figures} unigrams {-(shares * np.log(np.maximum(shares, 1e-12))).sum():.3f}")
 
 
+def vectors(preset: Path, teacher: Path, texts: Path, count: int) -> None:
+    """The mean cosine of its vectors with the teacher's, and the rank correlation of the cosines of all pairs."""
+    lines = texts.read_text(encoding="utf-8").splitlines()[:count]
+    models = [kb.SentenceEncoder.from_pretrained(each, pooling="mean", max_length=64) for each in (preset, teacher)]
+    ours, theirs = (model.encode(lines) for model in models)
+    pairs = np.triu_indices(len(lines), 1)
+    ranks = spearman((ours @ ours.T)[pairs], (theirs @ theirs.T)[pairs])
+    print(f"{preset}: cosine {np.sum(ours * theirs, axis=1).mean():.3f}, pairs {ranks:.3f}")
+
+
 def evaluate(preset: Path, sentiment: Path, seed: int, epochs: int, rate: float, scratch: bool) -> None:
     """Accuracy on the dev and test files after fine-tuning, with the preset's weights or with new ones."""
     labels = ["negative", "positive"]
@@ -148,6 +160,7 @@ def main() -> None:
         (start, "novels teacher out", {}),
         (finish, "taught trained out", {}),
         (score, "preset data", {"batches": 100}),
+        (vectors, "preset teacher texts", {"count": 400}),
         (evaluate, "preset sentiment", {"seed": 0, "epochs": 3, "rate": 1e-4}),
     ):
         step = steps.add_parser(function.__name__)
