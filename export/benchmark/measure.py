@@ -6,7 +6,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -120,6 +120,22 @@ def benchmark(
     return [
         row for (name, count), made in results.items() for row in _rows(manifest, model, name, count, lengths, made)
     ]
+
+
+def in_turn(bundles: Mapping[str, str | Path], tokens: int, *, rounds: int, runs: int) -> dict[str, float]:
+    """The median milliseconds of several bundles on one thread, measured in turn, so that a disturbance meets all.
+
+    Args:
+        bundles: name -> a bundle with one file.
+        tokens: length of the text; a bundle that takes fewer has a text of as many as it takes.
+        rounds: how often all are measured. runs: timed answers of a bundle in a round.
+    """
+    found = {name: [] for name in bundles}
+    for _ in range(rounds):
+        for name, bundle in bundles.items():
+            length = min(tokens, Manifest.read(bundle).task_settings.max_length)
+            found[name] += benchmark(bundle, threads=[1], sequence_lengths=[length], runs=runs, quick=True)
+    return {name: median(row.ms for row in rows) for name, rows in found.items()}
 
 
 def fastest(rows: Sequence[Measured]) -> Measured:

@@ -4,13 +4,11 @@ import re
 
 import numpy as np
 
-from kerasbert.tokenizers import HostTokenizer
-
 _UNUSED = re.compile(r"\[unused\d+\]")
 """Rows that BERT's vocabularies keep free."""
 
 
-def tokens_of_texts(tokenizer: HostTokenizer) -> np.ndarray:
+def tokens_of_texts(tokenizer) -> np.ndarray:
     """The ids of the tokens that texts have: all but special tokens and rows that are kept free. int64 (tokens,)"""
     special = tokenizer.special_tokens
     apart = [each in special or bool(_UNUSED.fullmatch(each)) for each in tokenizer.vocabulary]

@@ -5,14 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 
 from kerasbert._version import __version__
 from kerasbert.checkpoints.loading import Checkpoint
 from kerasbert.checkpoints.markdown import table
-from kerasbert.export.benchmark.measure import benchmark
+from kerasbert.export.benchmark.measure import in_turn
 from kerasbert.files import new_folder
 from kerasbert.models.opening import model_class
 from kerasbert.progress import counted
@@ -67,7 +66,7 @@ def write_ladder_report(folder: Path, made: Made, progress: Callable[[str], None
     progress(f"measuring {len(made.bundles)} files")
     files = {name: next(iter(Manifest.read(bundle).files.values())) for name, bundle in made.bundles.items()}
     figure, figures = _figures(made)
-    times = _times(made.bundles)
+    times = in_turn(made.bundles, TOKENS, rounds=ROUNDS, runs=RUNS)
     rows = {
         name: {
             "made of": made.words[name],
@@ -99,7 +98,7 @@ def write_ladder_report(folder: Path, made: Made, progress: Callable[[str], None
         "data": {
             "teacher": str(made.teacher.folder),
             **made.data,
-            "tokens of the timed text": _tokens(made.bundles["teacher"]),
+            "tokens of the timed text": min(TOKENS, Manifest.read(made.bundles["teacher"]).task_settings.max_length),
         },
         "recipe": {name: value for name, value in made.recipe.items() if value is not None},
         "hardware": hardware(),
@@ -131,20 +130,6 @@ def _page(report: dict) -> str:
             said = [heads[name], ""] if name in heads else []
             lines += ["", f"## {name.capitalize()}", "", *said, *table(values)]
     return "\n".join(lines) + "\n"
-
-
-def _tokens(bundle: Path) -> int:
-    return min(TOKENS, Manifest.read(bundle).task_settings.max_length)
-
-
-def _times(bundles: Mapping[str, Path]) -> dict[str, float]:
-    """Median milliseconds of each file."""
-    found = {name: [] for name in bundles}
-    for _ in range(ROUNDS):
-        for name, bundle in bundles.items():
-            length = [_tokens(bundle)]
-            found[name] += benchmark(bundle, threads=[1], sequence_lengths=length, runs=RUNS, quick=True)
-    return {name: median(row.ms for row in rows) for name, rows in found.items()}
 
 
 def _figures(made: Made) -> tuple[str, dict[str, float]]:

@@ -34,7 +34,7 @@ from pathlib import Path
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.examples.readers import read_examples, read_unlabelled
 from kerasbert.export import ExportOptions, export_bundle
-from kerasbert.export.benchmark.measure import benchmark
+from kerasbert.export.benchmark.measure import in_turn
 from kerasbert.models.opening import open_model
 from kerasbert.models.starts import blocks_start
 from kerasbert.runs.distill import distill
@@ -142,15 +142,12 @@ def files(given) -> None:
         blocks[name] = sum(block.count_params() for block in model.encoder.blocks)
         if not bundles[name].exists():
             export_bundle(model, bundles[name], ExportOptions(formats="tflite", quantize="int8"))
-    times = {name: [] for name in bundles}
-    for _ in range(ROUNDS):
-        for name, bundle in bundles.items():
-            rows = benchmark(bundle, threads=[1], sequence_lengths=[TOKENS], runs=RUNS, quick=True)
-            times[name] += [row.ms for row in rows]
+    times = in_turn(bundles, TOKENS, rounds=ROUNDS, runs=RUNS)
     print("| file | ms | of the teacher's | parameters of the blocks | of the teacher's |\n|---|---|---|---|---|")
-    for name, found in times.items():
-        ms, share = statistics.median(found), statistics.median(found) / statistics.median(times["teacher"])
-        print(f"| {name} | {ms:.3f} | {share:.3f} | {blocks[name]:,} | {blocks[name] / blocks['teacher']:.3f} |")
+    for name, ms in times.items():
+        count = blocks[name]
+        shares = ms / times["teacher"], count / blocks["teacher"]
+        print(f"| {name} | {ms:.3f} | {shares[0]:.3f} | {count:,} | {shares[1]:.3f} |")
 
 
 def main():

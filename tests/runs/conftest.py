@@ -1,4 +1,4 @@
-"""A pre-training run that many tests look at."""
+"""What many tests of runs look at: a pre-training run, and the texts that a teacher has answered."""
 
 import contextlib
 import io
@@ -6,6 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 from runs.short_runs import train
+
+from kerasbert.models.text_model import TextModel
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +19,17 @@ def finished(prepared, tmp_path_factory) -> SimpleNamespace:
     with contextlib.redirect_stderr(said):
         figures = train(data, folder, dev=dev)
     return SimpleNamespace(folder=folder, data=data, dev=dev, figures=figures, stderr=said.getvalue())
+
+
+@pytest.fixture
+def answered(monkeypatch):
+    """The texts that a teacher has answered."""
+    found, usual = [], TextModel.answered
+
+    def counted(self, examples, **options):
+        for each in usual(self, examples, **options):
+            found.append(each.example)
+            yield each
+
+    monkeypatch.setattr(TextModel, "answered", counted)
+    return found

@@ -47,3 +47,9 @@ def small_model(hidden_size: int = 16) -> PretrainingModel:
     model.compile(make_optimizer(steps=10))
     model.optimizer.build(model.trainable_variables)
     return model
+
+
+def lines(path: Path, texts) -> Path:
+    """Writes a file with one text per line."""
+    path.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+    return path
