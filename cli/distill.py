@@ -13,7 +13,7 @@ from kerasbert.config import ACTIVATIONS
 from kerasbert.tasks import task_named
 
 PACKAGE = "package"
-"""What `--student` calls the encoder in the package."""
+"""What `--teacher` and `--student` call the encoder in the package."""
 COUNT = click.IntRange(min=1)
 WITH_TASK = (
     *("train", "augment", "alpha", "soft_labels", "layer_decay", "keep", "metric", "early_stopping", "average"),
@@ -56,7 +56,11 @@ def _path(name: str, text: str, **more):
 
 
 STUDENT = (
-    click.option("--teacher", required=True, help="Folder or hub id of the model that teaches."),
+    click.option(
+        "--teacher",
+        required=True,
+        help=f"Folder or hub id of the model that teaches; {PACKAGE!r} is the encoder in the package.",
+    ),
     _path("--train", "Labelled file of the teacher's task, to learn from beside the teacher's answers."),
     _path(
         "--unlabelled",
@@ -205,7 +209,8 @@ def _distill(context, folder, **given):
 
     source = {name: context.get_parameter_source(name) for name in given}
     given = {name: value for name, value in given.items() if source[name] is ParameterSource.COMMANDLINE}
-    teacher = opened(given.pop("teacher"))
+    name = given.pop("teacher")
+    teacher = opened(None if name == PACKAGE else name)
     if given.pop("ladder", False):
         make_ladder(teacher, folder, given, OF_ENCODER)
         return
@@ -261,7 +266,7 @@ def _check_given(given: dict, encoder: bool, teacher) -> None:
     if "size" in given and "static" not in given:
         raise click.UsageError("--size is for --static and --ladder; leave it out, or give one of them")
     if "compare" in given:
-        raise click.UsageError("--compare is for --ladder; leave it out, or give both")
+        raise click.UsageError("--compare and --no-compare are for --ladder; leave them out, or give --ladder")
     if encoder and "static" in given:
         which = "--loss" if teacher.task == "sentence-embedding" else "the texts"
         raise click.UsageError(f"an encoder has no task that its static encoder could learn: leave {which} out")

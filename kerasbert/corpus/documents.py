@@ -33,6 +33,7 @@ OPENERS: dict[str, Callable] = {
 }
 BROKEN = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, zstandard.ZstdError)
 JSON_LINES = (".jsonl", ".ndjson")
+TABLES = (".csv", ".tsv", ".conll")
 
 _SLACK = 1.25  # how much longer than asked a slice may be, so that none is a crumb
 
@@ -105,8 +106,13 @@ def guess_format(files: Sequence[Path]) -> str:
     """`jsonl` for files of that name, else `blank-lines`.
 
     Raises:
-        DataError: both together.
+        DataError: both together, or a file that is a table, whose other columns would be read as text.
     """
+    tables = next((path for path in files if {*TABLES} & {each.lower() for each in path.suffixes}), None)
+    if tables:
+        raise DataError(
+            f"{tables}: a table, not raw text; write its texts into a .txt file, with a blank line between documents"
+        )
     kinds = {"jsonl" if {*JSON_LINES} & {*path.suffixes} else "blank-lines" for path in files}
     if len(kinds) > 1:
         raise DataError(f"{files[0].parent}: JSON lines and other files together; take one kind at a time")
@@ -200,7 +206,7 @@ def _documents(path: Path, stream, span: Span, form: Format, errors: str) -> Ite
             line = _line_at(span, offset + error.start)
             raise DataError(
                 f"{path}, line {line}: byte 0x{raw[error.start]:02x} is not UTF-8; "
-                "save the file as UTF-8, or pass --errors replace"
+                "save the file as UTF-8, or prepare it with --errors replace"
             ) from None
         text = text.removeprefix("\ufeff")
         if form.json:

@@ -68,6 +68,8 @@ def teaching_of(teacher: str | Path | Checkpoint, folder: Path, options: Distill
     kept = Path(options.soft_labels or folder.parent / SOFT_LABELS)
     if folder in (kept.absolute(), *kept.absolute().parents):
         raise ConfigError(f"soft_labels is {kept}: the output folder must begin empty, so name a folder outside of it")
+    if (kept / "config.json").exists():
+        raise ConfigError(f"soft_labels is {kept}: holds a model; name a folder for the teacher's answers alone")
     opened = open_checkpoint(teacher)
     task = task_named(answerable_task(opened, NAMES))
     begins = {}

@@ -14,7 +14,7 @@ from keras import ops
 from kerasbert.checkpoints.loading import Checkpoint
 from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.corpus.batches import PlainData, PretrainingData
-from kerasbert.corpus.documents import find_files
+from kerasbert.corpus.documents import find_files, guess_format
 from kerasbert.corpus.index import INDEX, Index, vocabulary_hash
 from kerasbert.corpus.pipelines import prepare
 from kerasbert.corpus.preparation import Settings
@@ -31,6 +31,7 @@ from kerasbert.runs.distill_options import OF_BLOCKS
 from kerasbert.runs.rows import about_data, check_alike, rows_run, tokens_per_step, train_on_rows, write_model
 from kerasbert.runs.run_options import PRECISIONS
 from kerasbert.tasks.masking import Masking
+from kerasbert.tasks.remarks import counted
 from kerasbert.training import distribution
 from kerasbert.training.optimizers import make_optimizer
 
@@ -191,6 +192,7 @@ def _about(texts: Sequence, alone: bool) -> dict:
         counts = {name: index.total(name) for name in ("rows", "tokens")}
         return {"files": Path(texts[0]).name, **counts, "sha256": index.sha256}
     files = find_files(list(map(str, texts)))
+    guess_format(files)
     if not alone:
         raise ConfigError(f"{files[0]}: several machines need prepared rows; make them with kerasbert prepare")
     return {"files": ", ".join(path.name for path in files), "bytes": sum(path.stat().st_size for path in files)}
@@ -212,6 +214,11 @@ def _rows(texts: Sequence, place: Path, model: Distiller, options: EncoderDistil
             tokenizer.save(words)
             settings = Settings(max_length=options.max_length, seed=options.seed)
             prepare(list(map(str, texts)), words, place, settings=settings)
+    if not 0 < options.batch_size <= (rows := Index.read(source).total("rows")):
+        raise ConfigError(
+            f"batch_size is {options.batch_size}: {', '.join(map(str, texts))} has {counted(rows, 'row')}; use 1 to "
+            f"{rows}, or give more text"
+        )
     chosen = {"batch_size": options.batch_size, "seed": options.seed, "tokenizer": tokenizer}
     if options.loss == "relations":
         return PlainData(source, **chosen)

@@ -1,5 +1,6 @@
 """What the jobs on prepared rows share: the run, its figures on held-out rows, and what is written at its end."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import keras
 from kerasbert.checkpoints.card import write_card
 from kerasbert.corpus.batches import PretrainingData
 from kerasbert.errors import ConfigError
-from kerasbert.files import new_folder
+from kerasbert.files import new_folder, write_text
+from kerasbert.runs.begun import FINISHED
 from kerasbert.runs.card import run_card
 from kerasbert.runs.guard import LossGuard
 from kerasbert.runs.journal import Journal, every_of, latest, read_csv
@@ -106,6 +108,7 @@ def write_model(folder: Path, run: Run, settings: Mapping, tokens: float, *, dev
         plot_curves(rows, building / "curves.png")
         write_report(building, figures, settings, title=title)
         write_card(run_card(run.model.card(), run.journal.figures(), settings, dev=dev), building, folder)
+    write_text(folder / "run" / FINISHED, json.dumps(figures) + "\n")
 
 
 def check_alike(data: PretrainingData, batches: PretrainingData) -> None:

@@ -197,8 +197,9 @@ class Teaching:
     def taught(self, job: Job) -> Job:
         """The job with the teacher's answers, which are computed if they are not on disk yet, and alpha is above 0."""
         if "blocks" in self.begins:
-            blocks, depth = ", ".join(map(str, self.begins["blocks"])), self.teacher.config.num_hidden_layers
-            log.info("the student begins as the teacher's blocks %s of %d, counted from 0", blocks, depth)
+            places, depth = self.begins["blocks"], self.teacher.config.num_hidden_layers
+            blocks = f"block{'s' * (len(places) > 1)} {', '.join(map(str, places))}"
+            log.info("the student begins as the teacher's %s of %d, counted from 0", blocks, depth)
         if self.alpha == 0:
             log.info("alpha is 0: the student learns right answers alone, and the teacher is not asked")
             return job

@@ -7,6 +7,7 @@ import click
 import pytest
 
 import kerasbert as kb
+from kerasbert.checkpoints.opening import open_checkpoint
 from kerasbert.cli import options
 from kerasbert.cli.distill import LOSSES, OF_ENCODER, WITH_TASK, distill
 from kerasbert.errors import ConfigError
@@ -31,7 +32,7 @@ def test_a_teacher_with_a_task_teaches_it(run, tiny_classifier, opinion_file, tm
     result = run(*call, "--out", "s")
     assert result.exit_code == 0, result.output
     assert "the teacher answers" in result.stderr
-    assert "the student begins as the teacher's blocks 0 of 2, counted from 0" in result.stderr
+    assert "the student begins as the teacher's block 0 of 2, counted from 0" in result.stderr
     assert "s: saved; loss" in result.stdout
     assert {path.name for path in tmp_path.iterdir()} == {"s", "soft-labels"}
     again = run(*call, "--out", "s")
@@ -72,11 +73,25 @@ def test_an_encoder_gives_a_static_one_that_finetune_takes(run, tiny_bert, opini
     assert json.loads((tmp_path / "t" / "report.json").read_text())["recipe"]["learning_rate"] == [3e-3]
 
 
+def test_the_encoder_in_the_package_teaches_by_its_name(run, monkeypatch):
+    called = []
+    monkeypatch.setattr("kerasbert.runs.distill_encoder.plan_of", lambda *given: called.append(given))
+    monkeypatch.setattr("kerasbert.runs.distill_encoder.carry_out", lambda plan: {"loss": 1.0})
+    words = "--teacher package --unlabelled a.txt --loss triple --layers 0,2,4 --out s"
+    result = run("distill", *words.split())
+    assert result.exit_code == 0, result.output
+    assert called[0][0].folder == open_checkpoint(None).folder
+
+
 @pytest.mark.parametrize(
     ("teacher", "words", "message"),
     [
         ("tiny_bert", "--static --size 33", "size is 33: use 1 to 32, the width of"),
-        ("tiny_classifier", "--no-compare --train a.csv", "--compare is for --ladder; leave it out, or give both"),
+        (
+            "tiny_classifier",
+            "--no-compare --train a.csv",
+            "--compare and --no-compare are for --ladder; leave them out",
+        ),
         ("tiny_bert", "--static --epochs 2", "--epochs means nothing to --static without texts to learn from"),
         ("tiny_bert", "--static --unlabelled a.txt", "an encoder has no task that its static encoder could learn"),
         ("encoder", "--static --loss relations --unlabelled a.txt", "its static encoder could learn: leave --loss out"),

@@ -156,7 +156,9 @@ def test_what_changed_since_the_run_began_is_named_with_its_option(run, fails, p
     assert run("pretrain", prepared(), "--out", "model", *SMALL, "--steps", 1).exit_code == 0
     message = fails("pretrain", prepared(), "--out", "model", *SMALL, "--steps", 2, "--resume")
     assert "settings.json: begun with recipe steps 1, now 2; --resume wants the same" in message
-    assert "model: holds a run; --resume goes on with it" in fails("pretrain", prepared(), "--out", "model", *SMALL)
+    assert "model: holds a run that has ended; name another --out" in fails(
+        "pretrain", prepared(), "--out", "model", *SMALL
+    )
 
 
 @pytest.mark.slow

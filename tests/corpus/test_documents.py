@@ -86,6 +86,8 @@ def test_the_format_is_guessed_from_names(tmp_path):
     assert guess_format(paths[3:]) == "blank-lines"
     with pytest.raises(DataError, match="one kind at a time"):
         guess_format(paths)
+    with pytest.raises(DataError, match=r"f\.CSV\.gz: a table, not raw text; write its texts into a \.txt file"):
+        guess_format([*paths[3:], tmp_path / "f.CSV.gz"])
 
 
 def generated_file(draw: random.Random, form: str) -> bytes:

@@ -40,7 +40,7 @@ def test_a_student_learns_from_texts_without_labels(tiny_classifier, opinion_fil
         figures = distill(
             tiny_classifier, None, tmp_path / "out", **RECIPE, unlabelled=texts, dev=opinion_file, alpha=1.0
         )
-    assert "the student begins as the teacher's blocks 0 of 2, counted from 0" in caplog.text
+    assert "the student begins as the teacher's block 0 of 2, counted from 0" in caplog.text
     assert figures["val_accuracy"] == 1.0
     student = open_model(tmp_path / "out")
     assert (student.labels, student.config.num_hidden_layers) == (("negative", "positive"), 1)

@@ -191,6 +191,11 @@ def test_a_run_does_not_go_on_with_other_rows_of_the_same_name_and_size(tiny_ber
     assert (tmp_path / "out" / "model.safetensors").exists()
 
 
+def test_a_finished_run_says_that_it_has_ended(finished, tiny_bert, place):
+    with pytest.raises(KerasBertError, match="relations: holds a run that has ended; name another --out"):
+        distil(tiny_bert, place.text, finished.folder, layers=1)
+
+
 def test_a_head_that_is_not_used_is_told_once(masker, place, tmp_path, caplog):
     with caplog.at_level("INFO", "kerasbert"):
         plan = job.plan_of(masker, place.text, tmp_path / "out", EncoderDistillOptions(layers=(1,), max_length=32))
@@ -208,7 +213,7 @@ def test_a_head_that_is_not_used_is_told_once(masker, place, tmp_path, caplog):
             {"loss": "triple"},
             r"/bert: has no head for masked words, which the triple loss needs; use the loss",
         ),
-        ({"batch_size": 10_000}, r"batch_size is 10000: use 1 to \d+, the rows of "),
+        ({"batch_size": 10_000}, r"^batch_size is 10000: .*text\.txt has \d+ rows; use 1 to \d+, or give more"),
         (
             {"relation_heads": 5},
             "relation_heads is 5, which does not divide the teacher's width 32 and the student's 32",

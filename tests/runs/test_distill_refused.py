@@ -17,6 +17,7 @@ from kerasbert.runs.distill import distill
         ({"class_weight": "balanced"}, "class_weight is balanced: a student learns without it"),
         ({"settings": {"pooling": "mean"}}, "pooling: a student has its teacher's settings"),
         ({"soft_labels": "out/labels"}, "soft_labels is out/labels: the output folder must begin empty"),
+        ({"soft_labels": "other"}, "soft_labels is other: holds a model; name a folder for the teacher's answers"),
         ({"layers": 1, "checkpoint": "x"}, "layers are blocks of the teacher, and a checkpoint is given too"),
         ({"layers": 1, "static": 8}, "static is an encoder without blocks, so leave layers and checkpoint out"),
         ({"augment": 0}, "augment is 0: use a whole number, 1 or more"),
@@ -34,6 +35,8 @@ from kerasbert.runs.distill import distill
 )
 def test_what_no_run_can_have_is_told_before_anything_is_read(tiny_classifier, tmp_path, monkeypatch, changes, message):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "config.json").write_text("{}")
     with pytest.raises(ConfigError, match=message):
         distill(tiny_classifier, tmp_path / "none.csv", tmp_path / "out", **changes)
     assert not (tmp_path / "out").exists()
