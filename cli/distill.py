@@ -209,8 +209,7 @@ def _distill(context, folder, **given):
 
     source = {name: context.get_parameter_source(name) for name in given}
     given = {name: value for name, value in given.items() if source[name] is ParameterSource.COMMANDLINE}
-    name = given.pop("teacher")
-    teacher = opened(None if name == PACKAGE else name)
+    teacher = _named(given.pop("teacher"))
     if given.pop("ladder", False):
         make_ladder(teacher, folder, given, OF_ENCODER)
         return
@@ -221,14 +220,18 @@ def _distill(context, folder, **given):
         return
     _check_given(given, encoder, teacher)
     is_begun(folder, given.get("resume", False))
-    if given.get("student") == PACKAGE:
-        given["student"] = str(opened(None).folder)
     if "student" in given:
-        opened(given["student"])
+        student = _named(given["student"])
+        given["student"] = str(student.folder) if given["student"] == PACKAGE else given["student"]
     figures = (_distill_encoder if encoder else _distill_task)(teacher, folder, given)
     from kerasbert.cli.table import shown
 
     click.echo(f"{folder}: saved; " + ", ".join(f"{name} {shown(value)}" for name, value in figures.items()))
+
+
+def _named(name: str):
+    """The checkpoint that an option names."""
+    return opened(None if name == PACKAGE else name)
 
 
 def _make_static(teacher, folder: Path, given: dict) -> None:

@@ -122,19 +122,23 @@ def benchmark(
     ]
 
 
+def length_of(bundle: str | Path, tokens: int) -> int:
+    """The tokens of a text that a bundle is timed with: this number, or as many as it takes."""
+    return min(tokens, Manifest.read(bundle).task_settings.max_length)
+
+
 def in_turn(bundles: Mapping[str, str | Path], tokens: int, *, rounds: int, runs: int) -> dict[str, float]:
     """The median milliseconds of several bundles on one thread, measured in turn, so that a disturbance meets all.
 
     Args:
         bundles: name -> a bundle with one file.
-        tokens: length of the text; a bundle that takes fewer has a text of as many as it takes.
+        tokens: length of the text, as far as a bundle takes it (`length_of`).
         rounds: how often all are measured. runs: timed answers of a bundle in a round.
     """
-    found = {name: [] for name in bundles}
+    found, lengths = {name: [] for name in bundles}, {name: [length_of(x, tokens)] for name, x in bundles.items()}
     for _ in range(rounds):
         for name, bundle in bundles.items():
-            length = min(tokens, Manifest.read(bundle).task_settings.max_length)
-            found[name] += benchmark(bundle, threads=[1], sequence_lengths=[length], runs=runs, quick=True)
+            found[name] += benchmark(bundle, threads=[1], sequence_lengths=lengths[name], runs=runs, quick=True)
     return {name: median(row.ms for row in rows) for name, rows in found.items()}
 
 

@@ -61,7 +61,7 @@ def add_tokens(path: str | Path | None, folder: str | Path, tokens: Sequence[str
     checkpoint, tokenizer = _opened(path, folder)
     larger = with_tokens(tokenizer, tokens, special=special)
     resized = _resized(checkpoint, tokenizer, larger, partial(_with_means, tokenizer.vocab_size, len(tokens)))
-    return _write(checkpoint, resized, folder)
+    return _write(checkpoint, tokenizer, resized, folder)
 
 
 def prune_vocabulary(path: str | Path | None, folder: str | Path, texts: Iterable[str]) -> Resized:
@@ -86,17 +86,18 @@ def prune_vocabulary(path: str | Path | None, folder: str | Path, texts: Iterabl
         named.update(range(checkpoint.config.pad_token_id + 1))
     keep = [tokenizer.vocabulary[index] for index in named if index < tokenizer.vocab_size]
     smaller, usage = pruned(tokenizer, texts, keep=keep, prompts=_prompts(checkpoint))
-    return replace(_write(checkpoint, with_fewer_tokens(checkpoint, smaller), folder), usage=usage)
+    resized = with_fewer_tokens(checkpoint, tokenizer, smaller)
+    return replace(_write(checkpoint, tokenizer, resized, folder), usage=usage)
 
 
-def with_fewer_tokens(checkpoint: Checkpoint, smaller: HostTokenizer) -> Checkpoint:
+def with_fewer_tokens(checkpoint: Checkpoint, tokenizer: HostTokenizer, smaller: HostTokenizer) -> Checkpoint:
     """The checkpoint with the rows of the tokens that a smaller tokenizer keeps; weights are read when they are needed.
 
     Args:
-        checkpoint: with a tokenizer; stays as it is.
-        smaller: made from its tokenizer by `HostTokenizer.reduced`, so the tokens are in the same order.
+        checkpoint: stays as it is. tokenizer: its tokenizer.
+        smaller: made from the tokenizer by `HostTokenizer.reduced`, so the tokens are in the same order.
     """
-    tokenizer, ids = checkpoint.tokenizer(), _ids(smaller)
+    ids = _ids(smaller)
     kept = [index for index, token in enumerate(tokenizer.vocabulary) if token in ids]
     return _resized(checkpoint, tokenizer, smaller, lambda table: table[kept])
 
@@ -158,9 +159,9 @@ def _resized(checkpoint: Checkpoint, old: HostTokenizer, new: HostTokenizer, row
     return replace(checkpoint, settings=settings, tensors=tensors, read_tokenizer=lambda _: new)
 
 
-def _write(checkpoint: Checkpoint, resized: Checkpoint, folder: str | Path) -> Resized:
-    """Writes what became of a checkpoint."""
-    old, new = checkpoint.tokenizer(), resized.tokenizer()
+def _write(checkpoint: Checkpoint, old: HostTokenizer, resized: Checkpoint, folder: str | Path) -> Resized:
+    """Writes what became of a checkpoint. Args: old: its tokenizer."""
+    new = resized.tokenizer()
     with new_folder(folder) as building:
         huggingface.write(resized, building, own=True)
         for pattern in hub.TOKENIZER:

@@ -12,7 +12,7 @@ from kerasbert.models.starts import blocks_start
 from kerasbert.models.students import chosen_blocks
 from kerasbert.runs.begun import is_begun
 from kerasbert.runs.distill_options import OF_BLOCKS, DistillOptions
-from kerasbert.runs.finetune import learn
+from kerasbert.runs.finetune import carry_out, job_of
 from kerasbert.runs.static import static_student
 from kerasbert.runs.teaching import Teaching
 from kerasbert.tasks import NAMES, task_named
@@ -53,8 +53,9 @@ def distill(
             what cannot be read, learned or written.
     """
     options, folder = replace(options or DistillOptions(), **changes), Path(folder)
+    is_begun(folder, options.resume)  # before a static student is made, which takes minutes
     teaching = teaching_of(teacher, folder, options)
-    return learn(teaching.task, train, folder, teaching.options, teaching)
+    return carry_out(job_of(teaching.task, train, folder, teaching.options, teaching), teaching)
 
 
 def teaching_of(teacher: str | Path | Checkpoint, folder: Path, options: DistillOptions) -> Teaching:
@@ -64,7 +65,6 @@ def teaching_of(teacher: str | Path | Checkpoint, folder: Path, options: Distill
         KerasBertError: one of its kinds, for what does not go together.
     """
     folder = Path(folder).absolute()
-    is_begun(folder, options.resume)  # a static student begins with minutes of work
     kept = Path(options.soft_labels or folder.parent / SOFT_LABELS)
     if folder in (kept.absolute(), *kept.absolute().parents):
         raise ConfigError(f"soft_labels is {kept}: the output folder must begin empty, so name a folder outside of it")

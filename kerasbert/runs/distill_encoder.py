@@ -192,7 +192,7 @@ def _about(texts: Sequence, alone: bool) -> dict:
         counts = {name: index.total(name) for name in ("rows", "tokens")}
         return {"files": Path(texts[0]).name, **counts, "sha256": index.sha256}
     files = find_files(list(map(str, texts)))
-    guess_format(files)
+    guess_format(files)  # tables are refused before the models are opened
     if not alone:
         raise ConfigError(f"{files[0]}: several machines need prepared rows; make them with kerasbert prepare")
     return {"files": ", ".join(path.name for path in files), "bytes": sum(path.stat().st_size for path in files)}

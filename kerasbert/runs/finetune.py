@@ -81,24 +81,10 @@ def finetune(
         Stopped: by a signal, state saved. Diverged: the loss became no number. KerasBertError: one of its kinds for
             whatever cannot be read, trained or written; checkpoints stay.
     """
-    return learn(task_named(task), train, Path(folder), replace(options or FinetuneOptions(), **changes))
-
-
-def learn(
-    task: Task,
-    train: str | Path | Sequence[Example] | None,
-    folder: Path,
-    options: FinetuneOptions,
-    teaching: Teaching | None = None,
-) -> dict[str, float]:
-    """`finetune`, from right answers or from a teacher.
-
-    Args:
-        train: None: there are only the teacher's examples.
-        teaching: the teacher and its examples (`kerasbert.runs.teaching`), or None.
-    """
+    named, folder = task_named(task), Path(folder)
+    options = replace(options or FinetuneOptions(), **changes)
     is_begun(folder, options.resume)
-    return carry_out(job_of(task, train, folder, options, teaching), teaching)
+    return carry_out(job_of(named, train, folder, options))
 
 
 def carry_out(job: Job, teaching: Teaching | None = None) -> dict[str, float]:
@@ -124,7 +110,11 @@ def carry_out(job: Job, teaching: Teaching | None = None) -> dict[str, float]:
 
 
 def job_of(task: Task, train, folder: Path, options: FinetuneOptions, teaching: Teaching | None = None) -> Job:
-    """Reads and checks everything that is given to `learn`, and writes nothing.
+    """Reads and checks everything that a run is given, and writes nothing.
+
+    Args:
+        train: a labelled file, or the examples of one; None: there are only the teacher's examples.
+        teaching: the teacher and its examples (`kerasbert.runs.teaching`), or None.
 
     Raises:
         ConfigError: options that do not suit the task, the checkpoint or the examples. KerasBertError: another of its

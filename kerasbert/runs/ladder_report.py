@@ -11,7 +11,7 @@ import numpy as np
 from kerasbert._version import __version__
 from kerasbert.checkpoints.loading import Checkpoint
 from kerasbert.checkpoints.markdown import table
-from kerasbert.export.benchmark.measure import in_turn
+from kerasbert.export.benchmark.measure import in_turn, length_of
 from kerasbert.files import new_folder
 from kerasbert.models.opening import model_class
 from kerasbert.progress import counted
@@ -98,7 +98,7 @@ def write_ladder_report(folder: Path, made: Made, progress: Callable[[str], None
         "data": {
             "teacher": str(made.teacher.folder),
             **made.data,
-            "tokens of the timed text": min(TOKENS, Manifest.read(made.bundles["teacher"]).task_settings.max_length),
+            "tokens of the timed text": length_of(made.bundles["teacher"], TOKENS),
         },
         "recipe": {name: value for name, value in made.recipe.items() if value is not None},
         "hardware": hardware(),

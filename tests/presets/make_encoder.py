@@ -64,7 +64,7 @@ def start(novels: Path, teacher: Path, out: Path) -> None:
     """The teacher's first blocks with the neurons of the largest weights, and its most useful tokens."""
     checkpoint = open_checkpoint(teacher)
     tokenizer = checkpoint.tokenizer()
-    smaller = with_fewer_tokens(checkpoint, tokenizer.reduced(useful(tokenizer, novels)))
+    smaller = with_fewer_tokens(checkpoint, tokenizer, tokenizer.reduced(useful(tokenizer, novels)))
     start = blocks_start(smaller, range(BLOCKS), intermediate_size=NEURONS)
     kb.SentenceEncoder.from_pretrained(start).save_pretrained(out)
 
